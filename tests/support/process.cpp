@@ -1,0 +1,147 @@
+#include "tests/support/process.hpp"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <system_error>
+
+namespace jangbu::test {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Between two looks at a condition. poll(2) without descriptors is the pause.
+void pause_briefly() { ::poll(nullptr, 0, 5); }
+
+sockaddr_in loopback(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+}  // namespace
+
+TemporaryFolder::TemporaryFolder() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "jangbu-XXXXXX").string();
+  if (!::mkdtemp(pattern.data())) throw std::system_error(errno, std::generic_category(), pattern);
+  path_ = pattern;
+  // PostgreSQL runs as another user when the tests run as root, and must be able to enter.
+  std::filesystem::permissions(path_, std::filesystem::perms{0755});
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+Process::Process(Options options) : options_(std::move(options)) {
+  std::vector<char*> argv;
+  for (auto& word : options_.command) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  const passwd* user = options_.user.empty() || ::geteuid() != 0
+                           ? nullptr
+                           : ::getpwnam(options_.user.c_str());
+  if (!options_.user.empty() && ::geteuid() == 0 && !user)
+    throw std::runtime_error("no such user: " + options_.user);
+  const int log = ::open(options_.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (log < 0) throw std::system_error(errno, std::generic_category(), options_.log.string());
+
+  pid_ = ::fork();
+  if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
+  if (pid_ == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that dies takes its servers with it
+    ::dup2(log, STDOUT_FILENO);
+    ::dup2(log, STDERR_FILENO);
+    for (auto& variable : options_.environment) ::putenv(variable.data());
+    if (user && (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
+                 ::setuid(user->pw_uid) != 0))
+      ::_exit(126);
+    ::execvp(argv[0], argv.data());
+    ::_exit(127);
+  }
+  ::close(log);
+}
+
+Process::~Process() {
+  try {
+    if (running()) stop(SIGTERM);
+  } catch (const std::exception&) {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, &status_, 0);
+  }
+}
+
+bool Process::running() {
+  if (pid_ > 0 && ::waitpid(pid_, &status_, WNOHANG) == pid_) pid_ = -1;
+  return pid_ > 0;
+}
+
+void Process::signal(int number) const {
+  if (pid_ > 0) ::kill(pid_, number);
+}
+
+int Process::stop(int number, std::chrono::milliseconds deadline) {
+  signal(number);
+  return wait(deadline);
+}
+
+int Process::wait(std::chrono::milliseconds deadline) {
+  wait_until("the end of " + options_.command.front() + ", see " + options_.log.string(),
+             [this] { return !running(); }, deadline);
+  return status_;
+}
+
+std::string Process::log_text() const {
+  std::ifstream file(options_.log);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+void wait_until(const std::string& what, const std::function<bool()>& condition,
+                std::chrono::milliseconds deadline) {
+  const auto end = Clock::now() + deadline;
+  while (!condition()) {
+    if (Clock::now() > end) throw std::runtime_error("timed out waiting for " + what);
+    pause_briefly();
+  }
+}
+
+int free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  auto address = loopback(0);
+  socklen_t size = sizeof address;
+  const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+                     ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  ::close(fd);
+  if (!bound) throw std::system_error(errno, std::generic_category(), "bind");
+  return ntohs(address.sin_port);
+}
+
+bool accepts_connections(int port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const auto address = loopback(port);
+  const bool connected =
+      ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  ::close(fd);
+  return connected;
+}
+
+}  // namespace jangbu::test

@@ -1,0 +1,71 @@
+// Child processes of the tests: real servers on private ports and folders, ended by pid.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace jangbu::test {
+
+using namespace std::chrono_literals;
+
+// A folder of its own under the system's temporary folder, removed with everything in it.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// A running program. Its output goes to a log file, which a failing test can show. The destructor
+// asks it to stop (SIGTERM), waits 10 s and then kills it. Not thread-safe.
+class Process {
+ public:
+  struct Options {
+    std::vector<std::string> command;  // program and arguments; the program is looked up in PATH
+    std::filesystem::path log;         // stdout and stderr are appended here
+    std::vector<std::string> environment = {};  // additional "NAME=value"
+    std::string user = {};             // run as this user when the caller is root
+  };
+
+  explicit Process(Options options);
+  ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  pid_t pid() const { return pid_; }
+  bool running();
+  void signal(int number) const;
+  // Sends the signal and waits until the process has gone; its wait status (see waitpid(2)).
+  int stop(int number, std::chrono::milliseconds deadline = 10s);
+  // Waits until the process has gone by itself; its wait status. Throws at the deadline.
+  int wait(std::chrono::milliseconds deadline);
+  std::string log_text() const;
+
+ private:
+  Options options_;
+  pid_t pid_ = -1;
+  int status_ = 0;
+};
+
+// Asks until the condition holds; throws std::runtime_error naming `what` at the deadline.
+void wait_until(const std::string& what, const std::function<bool()>& condition,
+                std::chrono::milliseconds deadline = 10s);
+
+// A TCP port on loopback that was free a moment ago.
+int free_port();
+
+// True when something accepts connections on that loopback port.
+bool accepts_connections(int port);
+
+}  // namespace jangbu::test
