@@ -18,7 +18,8 @@
 
 namespace jangbu {
 
-// A command's idempotency key and the request it came with, each as the first 16 bytes of a SHA-256.
+// A command's idempotency key and the request it came with, each as the first 16 bytes of a
+// SHA-256.
 struct CommandKey {
   std::array<std::uint8_t, 16> key{};
   std::array<std::uint8_t, 16> request{};
@@ -79,7 +80,8 @@ class Undecodable : public Corrupt {
   unsigned version_;
 };
 
-// The bytes of one event with its envelope, as a commit carries them. What they weigh bounds a turn.
+// The bytes of one event with its envelope, as a commit carries them. What they weigh bounds a
+// turn.
 std::string encode(const RecordedEvent& event);
 
 // The payload of a commit of such bytes.

@@ -53,7 +53,8 @@ class LogReader {
   virtual std::vector<StoredCommit> next(std::size_t max, std::chrono::milliseconds timeout) = 0;
 };
 
-// Threads: every member may be called from any thread, except that only one append may be in flight.
+// Threads: every member may be called from any thread, except that only one append may be in
+// flight.
 class EventLog {
  public:
   virtual ~EventLog() = default;

@@ -1,6 +1,6 @@
-// Everything that can happen in the shop. An event is a fact: past tense, never changed, never taken
-// back. Each carries what the answer to its command shows, so that the answer can be given again
-// from the log alone.
+// Everything that can happen in the shop. An event is a fact: past tense, never changed, never
+// taken back. Each carries what the answer to its command shows, so that the answer can be given
+// again from the log alone.
 //
 // What can identify a person (name, e-mail, address) is in a structure of its own inside the event,
 // so that it can later be sealed with a key per account.

@@ -35,7 +35,8 @@ using ProductId = Id<struct ProductTag>;
 using PurchaseId = Id<struct PurchaseTag>;
 // What an event is about, whatever its kind.
 using EntityId = Id<struct EntityTag>;
-// One append to the log. Ours to choose, so that a lost acknowledgement can be told from a conflict.
+// One append to the log. Ours to choose, so that a lost acknowledgement can be told from a
+// conflict.
 using CommitId = Id<struct CommitTag>;
 
 template <class To, class From>
@@ -139,8 +140,8 @@ struct Address {
 enum class MemberType : std::uint8_t { buyer, seller };
 enum class MembershipLevel : std::uint8_t { none, silver, gold, vip };
 
-std::string_view to_string(MemberType type);         // "buyer"
-std::string_view to_string(MembershipLevel level);   // "VIP"; empty for none
+std::string_view to_string(MemberType type);        // "buyer"
+std::string_view to_string(MembershipLevel level);  // "VIP"; empty for none
 std::optional<MemberType> parse_member_type(std::string_view text);
 std::optional<MembershipLevel> parse_membership_level(std::string_view text);
 
@@ -169,8 +170,8 @@ template <class Of>
 struct std::hash<jangbu::Id<Of>> {
   // Ids are UUIDv7: the last eight bytes are random.
   std::size_t operator()(const jangbu::Id<Of>& id) const noexcept {
-    std::size_t hash;
-    std::memcpy(&hash, id.bytes.data() + 8, sizeof hash);
-    return hash;
+    std::size_t tail;
+    std::memcpy(&tail, id.bytes.data() + 8, sizeof tail);
+    return tail;
   }
 };

@@ -1,0 +1,114 @@
+// cereal archives straight over memory. The bytes are those of cereal's PortableBinary archives in
+// little-endian order (a test holds them against each other): a leading 1, numbers as they lie in
+// memory, containers behind their size as 64 bits. What is different: no stream in between, and a
+// size that is larger than what is left is refused before anything is allocated for it.
+//
+// Threads: one at a time. Ownership: CommitInput reads memory that must outlive it.
+#pragma once
+
+#include <bit>
+#include <cereal/cereal.hpp>
+#include <cereal/types/array.hpp>
+#include <cereal/types/common.hpp>
+#include <cereal/types/optional.hpp>
+#include <cereal/types/string.hpp>
+#include <cereal/types/vector.hpp>
+#include <cstddef>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace jangbu {
+
+static_assert(std::endian::native == std::endian::little,
+              "the log's bytes are little-endian and written as they lie in memory");
+
+class CommitOutput : public cereal::OutputArchive<CommitOutput, cereal::AllowEmptyClassElision> {
+ public:
+  CommitOutput() : OutputArchive(this) {}
+
+  void write(const void* data, std::size_t size) {
+    bytes_.append(static_cast<const char*>(data), size);
+  }
+  // Overwrites what was written at `at`.
+  void patch(std::size_t at, const void* data, std::size_t size) {
+    std::memcpy(bytes_.data() + at, data, size);
+  }
+
+  std::size_t size() const { return bytes_.size(); }
+  std::string take() { return std::move(bytes_); }
+
+ private:
+  std::string bytes_;
+};
+
+class CommitInput : public cereal::InputArchive<CommitInput, cereal::AllowEmptyClassElision> {
+ public:
+  explicit CommitInput(std::string_view bytes) : InputArchive(this), rest_(bytes) {}
+
+  void read(void* data, std::size_t size) {
+    require(size);
+    std::memcpy(data, rest_.data(), size);
+    rest_.remove_prefix(size);
+  }
+  // Throws unless so many bytes are left: each element of a container takes at least one.
+  void require(std::uint64_t size) const {
+    if (size > rest_.size()) throw std::out_of_range("the bytes end too early");
+  }
+
+  std::size_t left() const { return rest_.size(); }
+
+ private:
+  std::string_view rest_;
+};
+
+template <class Number>
+requires std::is_arithmetic_v<Number>
+void CEREAL_SAVE_FUNCTION_NAME(CommitOutput& archive, const Number& number) {
+  archive.write(&number, sizeof number);
+}
+template <class Number>
+requires std::is_arithmetic_v<Number>
+void CEREAL_LOAD_FUNCTION_NAME(CommitInput& archive, Number& number) {
+  archive.read(&number, sizeof number);
+}
+
+// A bool is one byte, 0 or 1; any other value would be undefined behaviour to hold.
+inline void CEREAL_LOAD_FUNCTION_NAME(CommitInput& archive, bool& flag) {
+  std::uint8_t byte = 0;
+  archive.read(&byte, sizeof byte);
+  if (byte > 1) throw std::out_of_range("a truth value is neither 0 nor 1");
+  flag = byte == 1;
+}
+
+// Names are not written: cereal's optional gives its parts one.
+template <class Archive, class Value>
+requires std::is_same_v<Archive, CommitOutput> || std::is_same_v<Archive, CommitInput>
+void CEREAL_SERIALIZE_FUNCTION_NAME(Archive& archive, cereal::NameValuePair<Value>& pair) {
+  archive(pair.value);
+}
+
+template <class Data>
+void CEREAL_SAVE_FUNCTION_NAME(CommitOutput& archive, const cereal::BinaryData<Data>& data) {
+  archive.write(data.data, static_cast<std::size_t>(data.size));
+}
+template <class Data>
+void CEREAL_LOAD_FUNCTION_NAME(CommitInput& archive, cereal::BinaryData<Data>& data) {
+  archive.read(data.data, static_cast<std::size_t>(data.size));
+}
+
+template <class Size>
+void CEREAL_SAVE_FUNCTION_NAME(CommitOutput& archive, const cereal::SizeTag<Size>& tag) {
+  archive(tag.size);
+}
+template <class Size>
+void CEREAL_LOAD_FUNCTION_NAME(CommitInput& archive, cereal::SizeTag<Size>& tag) {
+  archive(tag.size);
+  archive.require(tag.size);
+}
+
+}  // namespace jangbu
+
+CEREAL_SETUP_ARCHIVE_TRAITS(jangbu::CommitInput, jangbu::CommitOutput)

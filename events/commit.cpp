@@ -1,0 +1,155 @@
+#include "events/commit.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "events/archive.hpp"
+#include "events/decoders.hpp"
+
+namespace jangbu {
+
+namespace {
+
+// PortableBinary's mark for little-endian bytes.
+constexpr std::uint8_t little_endian = 1;
+
+std::string describe(Position position, std::size_t index, const std::string& type,
+                     unsigned version, const std::string& why) {
+  std::string text = "event " + to_string(EventId{position, static_cast<std::uint32_t>(index)});
+  if (!type.empty()) text += " of type " + type + " version " + std::to_string(version);
+  return text + " cannot be read: " + why;
+}
+
+// Enumerations are stored as their number. One that this build does not know must not get further.
+struct IsKnown {
+  bool operator()(const AccountState& state) const {
+    return state.member_type <= MemberType::seller &&
+           state.membership_level <= MembershipLevel::vip;
+  }
+  bool operator()(const ProductState&) const { return true; }
+  bool operator()(const DeliveryScanned& scanned) const {
+    return scanned.status <= DeliveryStatus::receipt_confirmed &&
+           scanned.scan.status <= DeliveryStatus::receipt_confirmed;
+  }
+  bool operator()(const PurchaseCompleted&) const { return true; }
+  bool operator()(const PurchaseCancelled&) const { return true; }
+  bool operator()(const ReceiptConfirmed&) const { return true; }
+
+  template <class Fact>
+  requires requires(const Fact& fact) { fact.state; }
+  bool operator()(const Fact& fact) const { return (*this)(fact.state); }
+};
+
+// One event of a commit as it is being read, so that an error can tell where and what it was.
+class EventReader {
+ public:
+  EventReader(CommitInput& input, Position position, std::span<const Decoder> decoders)
+      : input_(input), position_(position), decoders_(decoders) {}
+
+  RecordedEvent next() {
+    type_.clear();
+    version_ = 0;
+    std::uint8_t kind = 0;
+    EntityId entity;
+    std::uint32_t size = 0;
+    RecordedEvent recorded;
+    input_(type_, version_, kind, entity, recorded.envelope, size);
+    input_.require(size);
+    const std::size_t after = input_.left() - size;
+    recorded.event = decoder()(input_);
+    if (input_.left() != after) fail("its bytes are more or fewer than it needs");
+    if (!std::visit(IsKnown{}, recorded.event))
+      fail("it holds a value that this build does not know");
+    if (entity_of(recorded.event) != Entity{static_cast<EntityKind>(kind), entity})
+      fail("it is about another entity than its envelope says");
+    ++index_;
+    return recorded;
+  }
+
+  [[noreturn]] void fail(const std::string& why) const {
+    throw Undecodable(position_, index_, type_, version_, why);
+  }
+
+ private:
+  Decoder::Function decoder() const {
+    const WireType wanted{type_, version_};
+    for (const Decoder& decoder : decoders_)
+      if (decoder.wire == wanted) return decoder.decode;
+    fail("this build does not know it. Run the version of jangbu that wrote it, or a newer one");
+  }
+
+  CommitInput& input_;
+  Position position_;
+  std::span<const Decoder> decoders_;
+  std::size_t index_ = 0;
+  std::string type_;
+  std::uint16_t version_ = 0;
+};
+
+}  // namespace
+
+Undecodable::Undecodable(Position position, std::size_t index, std::string type, unsigned version,
+                         const std::string& why)
+    : Corrupt(describe(position, index, type, version, why)),
+      position_(position),
+      index_(index),
+      type_(std::move(type)),
+      version_(version) {}
+
+std::string encode(const RecordedEvent& recorded) {
+  const WireType wire = wire_type(recorded.event);
+  const Entity entity = entity_of(recorded.event);
+  CommitOutput output;
+  std::uint32_t size = 0;
+  output(std::string(wire.name), wire.version, static_cast<std::uint8_t>(entity.kind), entity.id,
+         recorded.envelope, size);
+  const std::size_t start = output.size();
+  std::visit([&](const auto& fact) { output(fact); }, recorded.event);
+  size = static_cast<std::uint32_t>(output.size() - start);
+  output.patch(start - sizeof size, &size, sizeof size);
+  return output.take();
+}
+
+std::string encode_commit(Timestamp committed_at, const std::vector<std::string>& encoded_events) {
+  CommitOutput output;
+  output(little_endian, committed_at, static_cast<std::uint64_t>(encoded_events.size()));
+  for (const std::string& event : encoded_events) output.write(event.data(), event.size());
+  return output.take();
+}
+
+std::string encode_commit(const Commit& commit) {
+  std::vector<std::string> encoded;
+  encoded.reserve(commit.events.size());
+  for (const RecordedEvent& event : commit.events) encoded.push_back(encode(event));
+  return encode_commit(commit.committed_at, encoded);
+}
+
+Commit decode(const StoredCommit& stored) {
+  return decode(stored, decoders());
+}
+
+Commit decode(const StoredCommit& stored, std::span<const Decoder> decoders) {
+  CommitInput input(stored.payload);
+  EventReader reader(input, stored.position, decoders);
+  if (stored.format != commit_format)
+    reader.fail("its commit has format " + std::to_string(stored.format) +
+                ", this build reads format " + std::to_string(commit_format));
+  try {
+    Commit commit;
+    std::uint8_t byte_order = 0;
+    std::uint64_t count = 0;
+    input(byte_order, commit.committed_at, count);
+    if (byte_order != little_endian) reader.fail("its commit does not begin as one");
+    input.require(count);
+    commit.events.reserve(std::min<std::size_t>(count, 4096));
+    for (std::uint64_t i = 0; i < count; ++i) commit.events.push_back(reader.next());
+    if (input.left() != 0) reader.fail("bytes follow the last event of its commit");
+    return commit;
+  } catch (const std::out_of_range& error) {  // what CommitInput throws
+    reader.fail(error.what());
+  } catch (const cereal::Exception& error) {
+    reader.fail(error.what());
+  }
+}
+
+}  // namespace jangbu

@@ -1,0 +1,67 @@
+// Which stored versions of events this build can read: the current ones, and retired ones that are
+// upcast, step by step, to today's.
+//
+// A retired version is the old struct with its old `wire`, and an `upcast()` that gives the next
+// version's struct. It stays here for ever; so do its golden files.
+#pragma once
+
+#include <array>
+#include <span>
+#include <utility>
+
+#include "events/archive.hpp"
+#include "events/commit.hpp"
+#include "events/events.hpp"
+
+namespace jangbu {
+
+struct Decoder {
+  using Function = Event (*)(CommitInput&);
+
+  WireType wire;
+  Function decode;
+};
+
+template <class Version>
+Event to_current(Version version) {
+  if constexpr (requires { std::move(version).upcast(); }) {
+    return to_current(std::move(version).upcast());
+  } else {
+    return version;
+  }
+}
+
+template <class Version>
+constexpr Decoder decoder_of() {
+  return {Version::wire, [](CommitInput& input) {
+            Version version;
+            input(version);
+            return to_current(std::move(version));
+          }};
+}
+
+namespace detail {
+
+template <class Variant>
+struct CurrentDecoders;
+
+template <class... Events>
+struct CurrentDecoders<std::variant<Events...>> {
+  static constexpr std::array all{decoder_of<Events>()...};
+};
+
+}  // namespace detail
+
+// The versions that are written today.
+constexpr std::span<const Decoder> current_decoders() {
+  return detail::CurrentDecoders<Event>::all;
+}
+
+// Everything this build can read. No event has a retired version yet.
+constexpr std::span<const Decoder> decoders() {
+  return current_decoders();
+}
+
+Commit decode(const StoredCommit& stored, std::span<const Decoder> decoders);
+
+}  // namespace jangbu
