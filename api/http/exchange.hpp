@@ -1,0 +1,45 @@
+// The right to answer one request, held by whoever works on it.
+//
+// Threads: an Exchange is a cheap handle that may be copied and moved to any thread; all members
+// may be called from any thread. The answer travels through the mailbox of the worker that owns the
+// connection, and is dropped when that connection is gone: it can never reach another client.
+//
+// Exactly one answer counts; later ones are ignored. When the last handle goes away and nothing was
+// answered, which is a bug, the client gets a 500 instead of waiting for ever.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "api/http/message.hpp"
+
+namespace jangbu::http {
+
+class PendingAnswer;  // pending_answer.hpp; the worker's side of it
+
+class Exchange {
+ public:
+  explicit Exchange(std::shared_ptr<PendingAnswer> answer);
+
+  void respond(Response response) const;
+
+  // `build` runs on the worker thread that owns the connection, so that whoever knows the answer
+  // (the writer) need not pay for putting it into words. If it throws, the client gets a 500.
+  void respond_with(std::function<Response()> build) const;
+
+  // An answer in pieces whose length is not known beforehand: server-sent events, NDJSON. The
+  // head's body is the first piece. The pieces of one answer come from one thread at a time.
+  void stream_start(Response head) const;
+
+  // False when the bytes will not arrive: the client has gone, was cut off because it left more
+  // than Limits::stream_backlog_bytes unread, or asked with HEAD. The producer then stops.
+  bool stream_write(std::string bytes) const;
+
+  void stream_end() const;
+
+ private:
+  std::shared_ptr<PendingAnswer> answer_;
+};
+
+}  // namespace jangbu::http

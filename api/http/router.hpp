@@ -1,0 +1,60 @@
+// Which handler answers which request: a small table of (method, pattern, handler).
+//
+// A pattern is a path whose segments are literal or a parameter: "/accounts/{id}/history",
+// "/accounts:import", "/swagger-ui/". Patterns are matched against decoded segments; where both
+// fit, a literal beats a parameter, the leftmost difference decides. A parameter is never empty.
+//
+// GET routes answer HEAD too; OPTIONS is answered for every path. The table is also what the
+// OpenAPI documents are made from: `operation` names the operation there.
+//
+// Threads: filled by one thread, then only read, by all workers.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "api/http/exchange.hpp"
+#include "api/http/message.hpp"
+
+namespace jangbu::http {
+
+// Runs on a worker thread and must not block it: it answers, or passes the Exchange on and returns.
+// What it throws becomes an answer: jangbu::Unavailable a 503, anything else a 500.
+using Handler = std::function<void(Request&&, Exchange)>;
+
+struct Route {
+  Method method;
+  std::string pattern;
+  Handler handler;
+  std::string operation;
+};
+
+class Router {
+ public:
+  // REQUIRES: the pattern begins with '/', and no other route of that method matches the same
+  // paths.
+  Router& add(Method method, std::string pattern, Handler handler, std::string operation = {});
+
+  // In the order in which they were added.
+  const std::vector<Route>& routes() const { return routes_; }
+
+  // Answers the request: by its route's handler, or with 204 for OPTIONS, 404, or 405 with Allow.
+  void dispatch(Request&& request, Exchange exchange) const;
+
+ private:
+  struct Pattern {
+    std::vector<std::string> segments;  // a parameter's is its name
+    std::vector<bool> is_parameter;
+    std::size_t route;  // index into routes_
+
+    bool matches(const std::vector<std::string>& path) const;
+  };
+
+  std::vector<Route> routes_;
+  std::vector<Pattern> patterns_;  // the more literal first
+};
+
+}  // namespace jangbu::http
