@@ -1,0 +1,137 @@
+# What infra/install, infra/up and infra/test share. They source it after `set -euo pipefail`.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+readonly root
+
+# From 2.14 on a failed fsync freezes the stream instead of going unseen; 2.14.5 is the first
+# release that keeps an event store's promises (infra/README.md).
+readonly nats_minimum=2.14.5
+
+# Descriptor 9 is a script's lock on a folder, if it has one. It is closed for every child, so that
+# the lock ends with the script, however that ends.
+
+# The background command of the step under way, so that an interrupted script can end it.
+step_pid=
+
+# When tick last wrote a line, in seconds of its step.
+told_at=0
+
+terminal=
+if [[ -t 1 && ${TERM:-dumb} != dumb ]]; then terminal=yes; fi
+readonly terminal
+
+say() {
+  if [[ $terminal ]]; then printf '\r\033[K'; fi
+  printf '==> %s\n' "$*"
+}
+
+# complain LINE...: to stderr; the first line carries the script's name.
+complain() {
+  if [[ $terminal ]]; then printf '\r\033[K'; fi
+  printf 'infra/%s: %s\n' "${0##*/}" "$1" >&2
+  shift
+  if (($#)); then printf '    %s\n' "$@" >&2; fi
+}
+
+die() {
+  complain "$@"
+  exit 1
+}
+
+# A mistake in the command line, as opposed to something that failed.
+die_usage() {
+  complain "$1" "infra/${0##*/} --help tells what there is."
+  exit 2
+}
+
+# die_with_log LOG LINE...: a failure whose reason stands in a log file.
+die_with_log() {
+  local log=$1
+  shift
+  complain "$@" "The end of $log:"
+  if [[ -s $log ]]; then tail -n 20 "$log" | sed 's/^/    | /' >&2; fi
+  exit 1
+}
+
+# tick LABEL BEGAN DETAIL: tells that a step which takes a while is alive. BEGAN is its $SECONDS.
+# On a terminal one line is written over and over; elsewhere a line appears every 15 s.
+tick() {
+  local elapsed=$((SECONDS - $2))
+  if ((elapsed < 1)); then
+    told_at=0
+  elif [[ $terminal ]]; then
+    printf '\r\033[K    %s: %d s  %.60s' "$1" "$elapsed" "$3"
+  elif ((elapsed >= told_at + 15)); then
+    told_at=$elapsed
+    printf '    %s: %d s  %.100s\n' "$1" "$elapsed" "$3"
+  fi
+}
+
+# True while the process runs. One that has ended but was not waited for yet does not count.
+alive() {
+  local stat
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null && [[ $stat != *') Z '* ]]
+}
+
+# run_step LABEL LOG COMMAND...: runs the command with its output in LOG and tells how it goes;
+# its exit status. It runs in the background because only then can a signal end this script at
+# once.
+run_step() {
+  local label=$1 log=$2 began=$SECONDS status=0
+  shift 2
+  mkdir -p "${log%/*}"
+  "$@" >"$log" 2>&1 </dev/null 9<&- &
+  step_pid=$!
+  while alive "$step_pid"; do
+    tick "$label" "$began" "$(tail -n 1 "$log" 2>/dev/null | tr -d '\000-\037')"
+    sleep 0.1
+  done
+  wait "$step_pid" || status=$?
+  step_pid=
+  return "$status"
+}
+
+# nats_is_good PATH: it runs and is new enough. Its version is left in nats_version.
+nats_is_good() {
+  nats_version=$("$1" --version 2>/dev/null) || nats_version=
+  nats_version=${nats_version##*v}
+  [[ $nats_version ]] && dpkg --compare-versions "$nats_version" ge "$nats_minimum"
+}
+
+# Leaves the nats-server to use in nats_server, empty if there is none: JANGBU_NATS_SERVER, else
+# a good one in PATH, else the one that infra/install fetched.
+find_nats_server() {
+  local candidate
+  if [[ ${JANGBU_NATS_SERVER:-} ]]; then
+    nats_server=$JANGBU_NATS_SERVER
+    if nats_is_good "$nats_server"; then return; fi
+    if [[ $nats_version ]]; then
+      die "JANGBU_NATS_SERVER ($nats_server) is version $nats_version; at least $nats_minimum is needed." \
+        "Older servers do not keep what they have acknowledged. Unset the variable to use Debian's."
+    fi
+    die "JANGBU_NATS_SERVER ($nats_server) is not a nats-server that runs here."
+  fi
+  # Debian puts it into /usr/sbin, which is not in every user's PATH.
+  for candidate in "$(PATH=$PATH:/usr/sbin type -P nats-server)" "$root/.tools/usr/sbin/nats-server"; do
+    nats_server=$candidate
+    if nats_is_good "$nats_server"; then return; fi
+  done
+  nats_server=
+}
+
+# build PRESET [TARGET...]: builds in build/PRESET; everything when no target is named.
+build() {
+  local preset=$1 folder=$root/build/$1 log=$root/build/$1.log
+  shift
+  if type -P ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+  # Ninja sees to changed CMake files; it does not look at the presets.
+  if [[ ! $folder/build.ninja -nt $root/CMakePresets.json ]]; then
+    run_step "Configuring" "$log" cmake -S "$root" --preset "$preset" ||
+      die_with_log "$log" "The build could not be configured."
+  fi
+  # Ninja's own default is two jobs more than cores, which costs memory and saves no time here.
+  run_step "Building" "$log" ninja -C "$folder" -j "$(nproc)" "$@" ||
+    die_with_log "$log" "The build failed."
+  say "Built: $preset"
+}
