@@ -4,7 +4,6 @@
 // Threads: pure functions of their arguments. Errors: decode throws Undecodable.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,11 +17,13 @@
 
 namespace jangbu {
 
-// A command's idempotency key and the request it came with, each as the first 16 bytes of a
-// SHA-256.
+// The first 16 bytes of a SHA-256: of an idempotency key, and of the request it came with.
+using KeyHash = Id<struct KeyTag>;
+using RequestHash = Id<struct RequestTag>;
+
 struct CommandKey {
-  std::array<std::uint8_t, 16> key{};
-  std::array<std::uint8_t, 16> request{};
+  KeyHash key;
+  RequestHash request;
 
   friend bool operator==(const CommandKey&, const CommandKey&) = default;
 

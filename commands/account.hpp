@@ -1,0 +1,44 @@
+// Commands to accounts.
+//
+// Texts are normalised and within their limits before they come here (api/json). A name belongs to
+// at most one open account.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "commands/decision.hpp"
+
+namespace jangbu {
+
+struct OpenAccount {
+  AccountId account;  // new
+  Person person;
+  MemberType member_type = MemberType::buyer;
+  MembershipLevel membership_level = MembershipLevel::none;
+  Timestamp at;
+};
+
+struct ChangeAddress {
+  AccountId account;
+  Address address;
+};
+
+struct ChangeAccountDetails {
+  AccountId account;
+  std::optional<std::string> name;
+  std::optional<std::string> email;
+  std::optional<MembershipLevel> membership_level;
+};
+
+struct CloseAccount {
+  AccountId account;
+  Timestamp at;
+};
+
+Decision decide(const Shop& shop, const OpenAccount& command);
+Decision decide(const Shop& shop, const ChangeAddress& command);
+Decision decide(const Shop& shop, const ChangeAccountDetails& command);
+Decision decide(const Shop& shop, const CloseAccount& command);
+
+}  // namespace jangbu

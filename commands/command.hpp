@@ -1,0 +1,26 @@
+// Every command of the shop, and the conditions that any of them may come with.
+#pragma once
+
+#include <optional>
+#include <variant>
+
+#include "commands/account.hpp"
+#include "commands/delivery.hpp"
+#include "commands/product.hpp"
+#include "commands/purchase.hpp"
+#include "events/commit.hpp"
+
+namespace jangbu {
+
+using Command = std::variant<OpenAccount, ChangeAddress, ChangeAccountDetails, CloseAccount,
+                             ListProduct, ChangePrice, ChangeStock, WithdrawProduct, RequestQuote,
+                             ConfirmQuote, BuyNow, CancelPurchase, RecordScan, ConfirmReceipt>;
+
+struct Conditions {
+  std::optional<CommandKey> key;    // Idempotency-Key: carry out once
+  std::optional<EventId> if_match;  // only if the entity is at this version
+};
+
+Decision decide(const Shop& shop, const Command& command, const Conditions& conditions);
+
+}  // namespace jangbu

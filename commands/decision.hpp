@@ -1,0 +1,44 @@
+// What a command comes to. Deciding is pure: it looks at the shop and the command, and at nothing
+// else; time and new ids come with the command.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "commands/refusals.hpp"
+#include "events/events.hpp"
+#include "events/values.hpp"
+#include "projections/views/shop.hpp"
+
+namespace jangbu {
+
+// It is as asked already, so there is nothing to record.
+struct Unchanged {
+  Row entity;
+};
+
+// The same command was carried out before: its event tells the answer again.
+struct Repeated {
+  EventId event;
+};
+
+// What a purchase would be, for the buyer to check. Nothing is recorded.
+struct Offer {
+  AccountId buyer;
+  Recipient recipient;
+  std::vector<PurchaseLine> lines;
+  Money total;
+};
+
+using Decision = std::variant<Event, Unchanged, Repeated, Offer, Refusal>;
+
+// How a request names an account or a product: by id, or by the name of an open one.
+using AccountRef = std::variant<AccountId, std::string>;
+using ProductRef = std::variant<ProductId, std::string>;
+
+// The row a reference means, or null.
+const Account* find(const Shop& shop, const AccountRef& account);
+const Product* find(const Shop& shop, const ProductRef& product);
+
+}  // namespace jangbu

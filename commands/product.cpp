@@ -1,0 +1,73 @@
+#include "commands/product.hpp"
+
+#include "events/errors.hpp"
+
+namespace jangbu {
+
+namespace {
+
+Unchanged unchanged(const Shop& shop, const ProductRow& row) {
+  ProductRow now = row;
+  now.state = state_now(shop, row);
+  return {std::make_shared<const ProductRow>(std::move(now))};
+}
+
+}  // namespace
+
+const Product* find(const Shop& shop, const ProductRef& product) {
+  if (const auto* id = std::get_if<ProductId>(&product)) return shop.products.find(*id);
+  const ProductId* id = shop.product_names.find(std::get<std::string>(product));
+  return id ? shop.products.find(*id) : nullptr;
+}
+
+ProductState state_now(const Shop& shop, const ProductRow& row) {
+  const std::int64_t* stock = shop.stock.find(row.state.product);
+  invariant(stock, "every product has a stock");
+  ProductState state = row.state;
+  state.stock = *stock;
+  return state;
+}
+
+Decision decide(const Shop& shop, const ListProduct& command) {
+  if (const ProductId* holder = shop.product_names.find(command.name))
+    return refusal::ProductNameTaken{command.name, *holder};
+  return ProductListed{{.product = command.product,
+                        .name = command.name,
+                        .unit_price = command.unit_price,
+                        .stock = command.stock,
+                        .description = command.description,
+                        .listed_at = command.at}};
+}
+
+Decision decide(const Shop& shop, const ChangePrice& command) {
+  const Product* product = shop.products.find(command.product);
+  if (!product) return refusal::ProductNotFound{to_string(command.product)};
+  if ((*product)->withdrawn_at) return refusal::ProductIsWithdrawn{command.product};
+  if ((*product)->state.unit_price == command.unit_price) return unchanged(shop, **product);
+  PriceChanged event{state_now(shop, **product)};
+  event.state.unit_price = command.unit_price;
+  return event;
+}
+
+Decision decide(const Shop& shop, const ChangeStock& command) {
+  const Product* product = shop.products.find(command.product);
+  if (!product) return refusal::ProductNotFound{to_string(command.product)};
+  if ((*product)->withdrawn_at) return refusal::ProductIsWithdrawn{command.product};
+  StockChanged event{state_now(shop, **product), command.change, command.reason};
+  if (event.state.stock + command.change < 0)
+    return refusal::InsufficientStock{command.product, event.state.name, -command.change,
+                                      event.state.stock};
+  if (event.state.stock + command.change > max_stock)
+    return refusal::StockTooLarge{command.product};
+  event.state.stock += command.change;
+  return event;
+}
+
+Decision decide(const Shop& shop, const WithdrawProduct& command) {
+  const Product* product = shop.products.find(command.product);
+  if (!product) return refusal::ProductNotFound{to_string(command.product)};
+  if ((*product)->withdrawn_at) return unchanged(shop, **product);
+  return ProductWithdrawn{.state = state_now(shop, **product), .withdrawn_at = command.at};
+}
+
+}  // namespace jangbu

@@ -1,0 +1,50 @@
+// Commands to products.
+//
+// Prices and quantities are within their limits before they come here. A name belongs to at most
+// one product that is not withdrawn.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "commands/decision.hpp"
+
+namespace jangbu {
+
+inline constexpr std::int64_t max_stock = 1'000'000'000'000;
+
+struct ListProduct {
+  ProductId product;  // new
+  std::string name;
+  Money unit_price;
+  std::int64_t stock = 0;
+  std::string description;
+  Timestamp at;
+};
+
+struct ChangePrice {
+  ProductId product;
+  Money unit_price;
+};
+
+// Receives stock (change > 0) or corrects it (change < 0).
+struct ChangeStock {
+  ProductId product;
+  std::int64_t change = 0;
+  std::string reason;
+};
+
+struct WithdrawProduct {
+  ProductId product;
+  Timestamp at;
+};
+
+Decision decide(const Shop& shop, const ListProduct& command);
+Decision decide(const Shop& shop, const ChangePrice& command);
+Decision decide(const Shop& shop, const ChangeStock& command);
+Decision decide(const Shop& shop, const WithdrawProduct& command);
+
+// The product as it is now: its row knows the stock only as of its own last event.
+ProductState state_now(const Shop& shop, const ProductRow& row);
+
+}  // namespace jangbu

@@ -1,0 +1,144 @@
+#include "commands/purchase.hpp"
+
+#include <algorithm>
+#include <ranges>
+
+#include "events/errors.hpp"
+
+namespace jangbu {
+
+namespace {
+
+std::string text_of(const AccountRef& account) {
+  if (const auto* id = std::get_if<AccountId>(&account)) return to_string(*id);
+  return std::get<std::string>(account);
+}
+
+std::string text_of(const ProductRef& product) {
+  if (const auto* id = std::get_if<ProductId>(&product)) return to_string(*id);
+  return std::get<std::string>(product);
+}
+
+// Both factors are positive and below 2^63; the product may not be.
+std::optional<Money> times(const Money& price, std::int64_t quantity) {
+  std::int64_t amount = 0;
+  if (__builtin_mul_overflow(price.amount, quantity, &amount) || amount > Money::max_amount)
+    return std::nullopt;
+  return Money{amount, price.currency};
+}
+
+// The offer for these lines at today's address and prices, or the first rule that is in the way.
+std::variant<Offer, Refusal> offer(const Shop& shop, const AccountRef& buyer,
+                                   const std::vector<RequestedLine>& lines) {
+  const Account* account = find(shop, buyer);
+  if (!account) return refusal::AccountNotFound{text_of(buyer)};
+  const AccountState& state = (*account)->state;
+  if ((*account)->closed_at) return refusal::AccountIsClosed{state.account};
+
+  Offer offer{.buyer = state.account,
+              .recipient = {state.person.name, state.person.address},
+              .lines = {},
+              .total = {}};
+  offer.lines.reserve(lines.size());
+  for (const RequestedLine& line : lines) {
+    const Product* found = find(shop, line.product);
+    if (!found) return refusal::ProductNotFound{text_of(line.product)};
+    const ProductState& product = (*found)->state;
+    if ((*found)->withdrawn_at) return refusal::ProductIsWithdrawn{product.product};
+    if (offer.lines.empty()) offer.total.currency = product.unit_price.currency;
+    if (offer.total.currency != product.unit_price.currency)
+      return refusal::MixedCurrencies{offer.total.currency, product.unit_price.currency};
+    const auto total = times(product.unit_price, line.quantity);
+    if (!total || offer.total.amount + total->amount > Money::max_amount)
+      return refusal::TotalTooLarge{};
+    offer.total.amount += total->amount;
+    offer.lines.push_back(
+        {product.product, product.name, product.unit_price, line.quantity, *total});
+  }
+  return offer;
+}
+
+// The first product whose stock does not suffice for all of its lines together.
+std::optional<Refusal> lacking_stock(const Shop& shop, const std::vector<PurchaseLine>& lines) {
+  for (const PurchaseLine& line : lines) {
+    std::int64_t requested = 0;
+    for (const PurchaseLine& other : lines)
+      if (other.product == line.product) requested += other.quantity;
+    const std::int64_t* available = shop.stock.find(line.product);
+    invariant(available, "every product has a stock");
+    if (requested > *available)
+      return refusal::InsufficientStock{line.product, line.name, requested, *available};
+  }
+  return std::nullopt;
+}
+
+PurchaseCompleted completed(Offer offer, PurchaseId purchase, bool quoted, Timestamp at) {
+  return {.purchase = purchase,
+          .buyer = offer.buyer,
+          .recipient = std::move(offer.recipient),
+          .lines = std::move(offer.lines),
+          .total = offer.total,
+          .quoted = quoted,
+          .purchased_at = at};
+}
+
+bool was_picked_up(const PurchaseRow& purchase) {
+  return std::ranges::any_of(purchase.scans, [](const RecordedScan& recorded) {
+    return recorded.scan.status >= DeliveryStatus::picked_up;
+  });
+}
+
+}  // namespace
+
+Decision decide(const Shop& shop, const RequestQuote& command) {
+  auto offered = offer(shop, command.buyer, command.lines);
+  if (auto* refused = std::get_if<Refusal>(&offered)) return *refused;
+  return std::get<Offer>(std::move(offered));
+}
+
+Decision decide(const Shop& shop, const ConfirmQuote& command) {
+  if (const auto* used = shop.keys.find(id_cast<KeyHash>(command.quote)))
+    return Repeated{used->event};
+  if (command.at >= command.expires_at) return refusal::QuoteExpired{command.expires_at};
+  std::vector<RequestedLine> lines;
+  lines.reserve(command.lines.size());
+  for (const QuotedLine& line : command.lines) lines.push_back({line.product, line.quantity});
+  auto offered = offer(shop, command.buyer, lines);
+  if (auto* refused = std::get_if<Refusal>(&offered)) return *refused;
+  Offer& now = std::get<Offer>(offered);
+  if (now.recipient.address != command.recipient.address)
+    return refusal::AddressDiffers{command.recipient, now.recipient};
+  for (std::size_t i = 0; i < now.lines.size(); ++i)
+    if (now.lines[i].unit_price != command.lines[i].unit_price)
+      return refusal::PriceDiffers{now.lines[i].product, command.lines[i].unit_price,
+                                   now.lines[i].unit_price};
+  if (auto lacking = lacking_stock(shop, now.lines)) return *lacking;
+  return completed(std::move(now), command.quote, true, command.at);
+}
+
+Decision decide(const Shop& shop, const BuyNow& command) {
+  auto offered = offer(shop, command.buyer, command.lines);
+  if (auto* refused = std::get_if<Refusal>(&offered)) return *refused;
+  Offer& now = std::get<Offer>(offered);
+  if (command.expected_total && *command.expected_total != now.total)
+    return refusal::PriceDiffers{std::nullopt, *command.expected_total, now.total};
+  if (auto lacking = lacking_stock(shop, now.lines)) return *lacking;
+  return completed(std::move(now), command.purchase, false, command.at);
+}
+
+Decision decide(const Shop& shop, const CancelPurchase& command) {
+  const Purchase* found = shop.purchases.find(command.purchase);
+  if (!found) return refusal::NoOpenPurchase{command.purchase};
+  if (was_picked_up(**found)) return refusal::AlreadyShipped{command.purchase, (*found)->status};
+  const PurchaseCompleted& purchase = (*found)->purchase;
+  return PurchaseCancelled{.purchase = purchase.purchase,
+                           .buyer = purchase.buyer,
+                           .recipient = purchase.recipient,
+                           .lines = purchase.lines,
+                           .total = purchase.total,
+                           .purchased_at = purchase.purchased_at,
+                           .reason = command.reason,
+                           .cancelled_at = command.at};
+}
+
+}  // namespace jangbu

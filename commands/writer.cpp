@@ -1,0 +1,384 @@
+#include "commands/writer.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <ranges>
+#include <utility>
+
+#include "events/errors.hpp"
+
+namespace jangbu {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t replay_batch = 500;
+
+}  // namespace
+
+Writer::Writer(EventLog& log, Sources sources, Options options)
+    : log_(log), sources_(std::move(sources)), options_(options) {}
+
+Writer::~Writer() {
+  stop();
+}
+
+void Writer::start() {
+  invariant(!thread_.joinable(), "a writer is started once");
+  thread_ = std::thread([this] { run(); });
+}
+
+void Writer::stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  work_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+Writer::Status Writer::status() const {
+  std::lock_guard lock(mutex_);
+  return status_;
+}
+
+// --- The door ------------------------------------------------------------------------------------
+
+void Writer::submit(Submission submission) {
+  std::optional<NotDecided> refused;
+  Position position;
+  {
+    std::lock_guard lock(mutex_);
+    position = status_.position;
+    const auto& key = submission.conditions.key;
+    const bool open = status_.state == State::active || status_.state == State::log_away;
+    if (stop_ || !open) {
+      refused = NotDecided::not_ready;
+    } else if (status_.queued >= options_.queue) {
+      refused = NotDecided::overloaded;
+    } else if (key && !keys_in_flight_.insert(key->key).second) {
+      refused = NotDecided::key_in_flight;
+    } else {
+      ++status_.queued;
+      queue_.push_back({std::move(submission), Clock::now() + options_.deadline});
+      if (queue_.size() > 1) return;  // the writer has been told
+    }
+  }
+  if (refused) {
+    submission.answer({position, *refused});
+  } else {
+    work_.notify_one();
+  }
+}
+
+void Writer::answer(Waiting& waiting, Outcome outcome) {
+  if (!waiting.submission.answer) return;  // answered before, with outcome_unknown
+  std::exchange(waiting.submission.answer, nullptr)(std::move(outcome));
+}
+
+// --- The thread ----------------------------------------------------------------------------------
+
+void Writer::run() {
+  if (replay()) {
+    set_state(State::active);
+    for (;;) {
+      const bool work = wait_for_work(options_.idle_check);
+      if (is_halted()) break;
+      if (work) {
+        gather();
+        finish(decide_turn());
+      } else if (stopping()) {
+        break;
+      } else {
+        follow();
+      }
+    }
+  }
+  if (!is_halted()) set_state(State::stopped);
+  turn_away(NotDecided::not_ready);
+}
+
+// Folds what the log holds and the shop does not, waiting for the log to come. False when it cannot
+// be done, or is no longer wanted.
+bool Writer::replay() {
+  for (;;) {
+    try {
+      catch_up();
+      return true;
+    } catch (const Unavailable& away) {
+      spdlog::warn("the writer cannot read the log yet: {}", away.what());
+      gather();
+      if (stopping() && waiting_.empty()) return false;
+      pause(500ms);
+    } catch (const Corrupt& corrupt) {
+      halt(corrupt.what());
+      return false;
+    }
+  }
+}
+
+// Takes in what others appended while there was nothing to do.
+void Writer::follow() {
+  try {
+    catch_up();
+    set_state(State::active);
+  } catch (const Unavailable& away) {
+    set_state(State::log_away, away.what());
+  } catch (const Corrupt& corrupt) {
+    halt(corrupt.what());
+  }
+}
+
+// What was acknowledged to us must still be there.
+void Writer::require_not_shorter(Position last) const {
+  if (last < position_)
+    throw Corrupt("the log ends at " + std::to_string(last.value) + ", but the commit at " +
+                  std::to_string(position_.value) +
+                  " was there before: its tail was lost. Restore the log from a backup "
+                  "(docs/durability.md) and start again");
+}
+
+void Writer::catch_up() {
+  const Position last = log_.last();
+  require_not_shorter(last);
+  if (last == position_) return;
+  const auto reader = log_.read_from(position_.next());
+  while (position_ < last) {
+    for (const StoredCommit& stored : reader->next(replay_batch, 1s)) {
+      invariant(stored.position == position_.next(), "the log is read without a gap");
+      const Commit commit = decode(stored);
+      fold(shop_, commit, stored.position);
+      position_ = stored.position;
+      committed_at_ = commit.committed_at;
+    }
+    if (stopping() && waiting_.empty()) return;
+  }
+  std::lock_guard lock(mutex_);
+  status_.position = position_;
+}
+
+// --- A turn --------------------------------------------------------------------------------------
+
+// Moves what was submitted to the writer's own side.
+void Writer::gather() {
+  std::deque<Waiting> fresh;
+  {
+    std::lock_guard lock(mutex_);
+    fresh.swap(queue_);
+  }
+  if (waiting_.empty()) {
+    waiting_ = std::move(fresh);
+  } else {
+    std::move(fresh.begin(), fresh.end(), std::back_inserter(waiting_));
+  }
+  drop_expired();
+}
+
+Writer::Turn Writer::decide_turn() {
+  Turn turn;
+  turn.committed_at = std::max(sources_.now(), committed_at_);
+  turn.decided.reserve(std::min(waiting_.size(), options_.commit_events));
+  while (!waiting_.empty() && turn.decided.size() < options_.commit_events) {
+    Submission& next = waiting_.front().submission;
+    Decision decision = decide(shop_, next.command, next.conditions);
+    Outcome outcome{position_, NotDecided::not_ready};
+    if (auto* event = std::get_if<Event>(&decision)) {
+      const RecordedEvent recorded{{.occurred_at = next.at,
+                                    .command_key = next.conditions.key,
+                                    .correlation = next.correlation,
+                                    .causation = {},
+                                    .actor = next.actor},
+                                   std::move(*event)};
+      std::string bytes = encode(recorded);
+      if (turn.bytes + bytes.size() > options_.commit_bytes && !turn.events.empty()) break;
+      const EventId id{position_.next(), static_cast<std::uint32_t>(turn.events.size())};
+      outcome.result = Recorded{id, fold(shop_, recorded, id, turn.committed_at)};
+      turn.bytes += bytes.size();
+      turn.events.push_back(std::move(bytes));
+    } else {
+      std::visit(
+          [&](auto&& other) {
+            if constexpr (!std::is_same_v<std::decay_t<decltype(other)>, Event>)
+              outcome.result = std::move(other);
+          },
+          std::move(decision));
+    }
+    turn.decided.push_back({std::move(waiting_.front()), std::move(outcome)});
+    waiting_.pop_front();
+  }
+  return turn;
+}
+
+// Appends what the turn decided, and only then answers; or takes the turn back.
+void Writer::finish(Turn turn) {
+  const Fate fate = turn.events.empty() ? Fate::appended : append(turn);
+  switch (fate) {
+    case Fate::appended:
+      if (!turn.events.empty()) {
+        shop_.keep(turn.committed_at);
+        position_ = position_.next();
+        committed_at_ = turn.committed_at;
+      }
+      break;
+    case Fate::conflict:
+      shop_.drop();
+      for (Decided& decided : std::views::reverse(turn.decided))
+        waiting_.push_front(std::move(decided.waiting));
+      replay();
+      return;
+    case Fate::abandoned:
+      shop_.drop();
+      for (Decided& decided : turn.decided) decided.outcome.result = NotDecided::outcome_unknown;
+      break;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    status_.position = position_;
+    status_.queued -= turn.decided.size();
+    if (fate == Fate::appended && !turn.events.empty()) {
+      ++status_.commits;
+      status_.events += turn.events.size();
+    }
+    for (const Decided& decided : turn.decided)
+      if (const auto& key = decided.waiting.submission.conditions.key)
+        keys_in_flight_.erase(key->key);
+  }
+  for (Decided& decided : turn.decided) {
+    decided.outcome.position = position_;
+    answer(decided.waiting, std::move(decided.outcome));
+  }
+}
+
+// Sends the turn's commit until the log has told what became of it. That the place after ours is
+// still free proves nothing, since the publish may land later: so the very same bytes are sent
+// again until they are in, or something else is.
+Writer::Fate Writer::append(Turn& turn) {
+  const CommitId id = sources_.new_commit_id();
+  const std::string payload = encode_commit(turn.committed_at, turn.events);
+  for (auto wait = 10ms;; wait = std::min(2 * wait, 500ms)) {
+    const AppendResult result = log_.append(position_, id, payload, options_.append_timeout);
+    if (std::holds_alternative<Appended>(result)) {
+      set_state(State::active);
+      return Fate::appended;
+    }
+    if (std::holds_alternative<WrongSequence>(result)) {
+      try {
+        const Fate fate = fate_of_refused(id);
+        set_state(State::active);
+        return fate;
+      } catch (const Unavailable& away) {
+        set_state(State::log_away, away.what());
+      } catch (const Corrupt& corrupt) {
+        halt(corrupt.what());
+        return Fate::abandoned;
+      }
+    } else {
+      set_state(State::log_away, std::get<NoAnswer>(result).why);
+    }
+    answer_late(turn);
+    if (stopping() && std::ranges::none_of(turn.decided, [](const Decided& decided) {
+          return static_cast<bool>(decided.waiting.submission.answer);
+        }))
+      return Fate::abandoned;
+    pause(wait);
+    std::lock_guard lock(mutex_);
+    ++status_.resends;
+  }
+}
+
+// Someone's commit is where ours should be: ours, from an earlier try, or another writer's.
+Writer::Fate Writer::fate_of_refused(const CommitId& id) {
+  const auto there = log_.read(position_.next());
+  if (there && there->id == id) return Fate::appended;
+  if (there) {
+    spdlog::warn("another writer appended at {}: deciding again", there->position.value);
+    std::lock_guard lock(mutex_);
+    ++status_.conflicts;
+    return Fate::conflict;
+  }
+  require_not_shorter(log_.last());
+  throw Unavailable("the log refused an append at its end");
+}
+
+// While the log does not answer: tells those whose time is up, in this turn and behind it.
+void Writer::answer_late(Turn& turn) {
+  const auto now = Clock::now();
+  for (Decided& decided : turn.decided)
+    if (decided.waiting.deadline <= now)
+      answer(decided.waiting, {position_, NotDecided::outcome_unknown});
+  gather();
+}
+
+void Writer::drop_expired() {
+  const auto now = Clock::now();
+  std::vector<Waiting> expired;
+  while (!waiting_.empty() && waiting_.front().deadline <= now) {
+    expired.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+  if (expired.empty()) return;
+  {
+    std::lock_guard lock(mutex_);
+    status_.queued -= expired.size();
+    for (const Waiting& waiting : expired)
+      if (const auto& key = waiting.submission.conditions.key) keys_in_flight_.erase(key->key);
+  }
+  for (Waiting& waiting : expired) answer(waiting, {position_, NotDecided::overloaded});
+}
+
+// Answers everything that still waits, when no more turns will be taken.
+void Writer::turn_away(NotDecided why) {
+  {
+    std::lock_guard lock(mutex_);
+    std::move(queue_.begin(), queue_.end(), std::back_inserter(waiting_));
+    queue_.clear();
+    keys_in_flight_.clear();
+    status_.queued = 0;
+  }
+  for (Waiting& waiting : waiting_) answer(waiting, {position_, why});
+  waiting_.clear();
+}
+
+// --- State ---------------------------------------------------------------------------------------
+
+void Writer::set_state(State state, std::string why) {
+  std::lock_guard lock(mutex_);
+  if (status_.state == state) return;
+  if (state == State::log_away) spdlog::warn("the log does not answer: {}", why);
+  if (state == State::active) spdlog::info("the writer is active at {}", position_.value);
+  status_.state = state;
+  status_.why = std::move(why);
+}
+
+void Writer::halt(const std::string& why) {
+  spdlog::critical("the writer has halted, commands are refused: {}", why);
+  std::lock_guard lock(mutex_);
+  status_.state = State::halted;
+  status_.why = why;
+}
+
+bool Writer::is_halted() const {
+  std::lock_guard lock(mutex_);
+  return status_.state == State::halted;
+}
+
+bool Writer::stopping() const {
+  std::lock_guard lock(mutex_);
+  return stop_;
+}
+
+bool Writer::wait_for_work(std::chrono::milliseconds time) {
+  if (!waiting_.empty()) return true;
+  std::unique_lock lock(mutex_);
+  work_.wait_for(lock, time, [this] { return stop_ || !queue_.empty(); });
+  return !queue_.empty();
+}
+
+void Writer::pause(std::chrono::milliseconds time) {
+  std::unique_lock lock(mutex_);
+  work_.wait_for(lock, time, [] { return false; });
+}
+
+}  // namespace jangbu

@@ -1,0 +1,172 @@
+// The single writer: the one thread that decides commands and appends their events.
+//
+// It works in turns. A turn takes what is queued, decides it against the shop, staging its events,
+// and appends them all as one commit that expects the log to end where the shop does. While that
+// append is on its way the next turn's commands gather; so commits grow with the load, and one
+// fsync pays for many commands. docs/writer.md tells the story with its failure cases.
+//
+// Threads: submit(), status() and stop() from any thread. Answers are called on the writer's
+// thread, or within submit() when the command is turned away at the door; they must not block.
+// Ownership: the log must outlive the writer.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+#include "commands/command.hpp"
+#include "events/event_log.hpp"
+#include "projections/views/shop.hpp"
+
+namespace jangbu {
+
+// Recorded, and durable.
+struct Recorded {
+  EventId event;
+  Row entity;  // as it is after the event
+};
+
+// The command was not decided, or what became of it is not known.
+enum class NotDecided {
+  not_ready,        // the shop is still being replayed, or has halted: nothing was done
+  overloaded,       // the queue is full, or it waited too long: nothing was done
+  key_in_flight,    // a command with this idempotency key is being carried out
+  outcome_unknown,  // sent to the log, which did not answer in time: repeat it with the same key
+};
+
+struct Outcome {
+  Position position;  // where the result is true, and where a recorded event is
+  std::variant<Recorded, Unchanged, Repeated, Offer, Refusal, NotDecided> result;
+};
+
+struct Submission {
+  Command command;
+  Conditions conditions;
+  Timestamp at;
+  std::string correlation;
+  std::string actor;
+  std::function<void(Outcome)> answer;
+};
+
+class Writer {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  struct Options {
+    std::size_t queue = 10'000;                       // commands waiting, more are turned away
+    std::size_t commit_events = 1'000;                // commands a turn
+    std::size_t commit_bytes = 256 * 1024;            // NATS takes messages of 1 MB by default
+    std::chrono::milliseconds deadline{5'000};        // for an answer, from submit() on
+    std::chrono::milliseconds append_timeout{1'000};  // then the same bytes are sent again
+    std::chrono::milliseconds idle_check{1'000};      // looks whether others appended
+  };
+
+  // Where time and ids come from: the writer itself has neither.
+  struct Sources {
+    std::function<Timestamp()> now;
+    std::function<CommitId()> new_commit_id;
+  };
+
+  enum class State { replaying, active, log_away, halted, stopped };
+
+  struct Status {
+    State state = State::replaying;
+    std::string why;  // of log_away and halted
+    Position position;
+    std::size_t queued = 0;
+    std::uint64_t commits = 0;
+    std::uint64_t events = 0;
+    std::uint64_t conflicts = 0;
+    std::uint64_t resends = 0;
+  };
+
+  Writer(EventLog& log, Sources sources, Options options);
+  Writer(EventLog& log, Sources sources) : Writer(log, std::move(sources), Options{}) {}
+  ~Writer();
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  // Begins to replay the log into the shop, and then takes turns.
+  void start();
+
+  // Hands a command over. Its answer is called exactly once.
+  void submit(Submission submission);
+
+  // Finishes the commands that are queued, up to their deadlines, and ends the thread.
+  void stop();
+
+  Status status() const;
+
+ private:
+  struct Waiting {
+    Submission submission;
+    Clock::time_point deadline;
+  };
+  // A command that was decided in this turn, with its answer, held until the commit is in the log.
+  struct Decided {
+    Waiting waiting;
+    Outcome outcome;
+  };
+  struct Turn {
+    std::vector<Decided> decided;
+    std::vector<std::string> events;  // encoded
+    std::size_t bytes = 0;
+    Timestamp committed_at;
+  };
+  enum class Fate { appended, conflict, abandoned };
+
+  void run();
+  bool replay();
+  void follow();
+  void catch_up();
+  void require_not_shorter(Position last) const;
+
+  void gather();
+  Turn decide_turn();
+  void finish(Turn turn);
+  Fate append(Turn& turn);
+  Fate fate_of_refused(const CommitId& id);
+  void answer_late(Turn& turn);
+
+  void answer(Waiting& waiting, Outcome outcome);
+  void turn_away(NotDecided why);
+  void drop_expired();
+
+  void set_state(State state, std::string why = {});
+  void halt(const std::string& why);
+  bool is_halted() const;
+  bool stopping() const;
+  // Waits for work, a stop, or the time to pass. True when there is work.
+  bool wait_for_work(std::chrono::milliseconds time);
+  void pause(std::chrono::milliseconds time);
+
+  EventLog& log_;
+  const Sources sources_;
+  const Options options_;
+
+  // The writer thread's own.
+  Shop shop_;
+  Position position_;  // of the last commit in shop_
+  Timestamp committed_at_;
+  std::deque<Waiting> waiting_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_;
+  std::deque<Waiting> queue_;
+  std::unordered_set<KeyHash> keys_in_flight_;
+  bool stop_ = false;
+  Status status_;
+
+  std::thread thread_;
+};
+
+}  // namespace jangbu

@@ -1,0 +1,183 @@
+#include "projections/views/shop.hpp"
+
+#include "events/errors.hpp"
+
+namespace jangbu {
+
+namespace {
+
+// One overload per event: it records, and does not judge. What may happen was settled by decide().
+class Fold {
+ public:
+  Fold(Shop& shop, EventId id, Timestamp committed_at)
+      : shop_(shop), id_(id), committed_at_(committed_at) {}
+
+  Row operator()(const AccountOpened& event) {
+    shop_.account_names.put(event.state.person.name, event.state.account);
+    return put(AccountRow{event.state, std::nullopt, id_});
+  }
+  Row operator()(const AddressChanged& event) {
+    return put(AccountRow{event.state, std::nullopt, id_});
+  }
+  Row operator()(const AccountDetailsChanged& event) {
+    const Account* before = shop_.accounts.find(event.state.account);
+    invariant(before, "details change on an account that was opened");
+    if ((*before)->state.person.name != event.state.person.name) {
+      shop_.account_names.erase((*before)->state.person.name);
+      shop_.account_names.put(event.state.person.name, event.state.account);
+    }
+    return put(AccountRow{event.state, std::nullopt, id_});
+  }
+  Row operator()(const AccountClosed& event) {
+    shop_.account_names.erase(event.state.person.name);
+    return put(AccountRow{event.state, event.closed_at, id_});
+  }
+
+  Row operator()(const ProductListed& event) {
+    shop_.product_names.put(event.state.name, event.state.product);
+    return put(ProductRow{event.state, std::nullopt, id_});
+  }
+  Row operator()(const PriceChanged& event) {
+    return put(ProductRow{event.state, std::nullopt, id_});
+  }
+  Row operator()(const StockChanged& event) {
+    return put(ProductRow{event.state, std::nullopt, id_});
+  }
+  Row operator()(const ProductWithdrawn& event) {
+    shop_.product_names.erase(event.state.name);
+    return put(ProductRow{event.state, event.withdrawn_at, id_});
+  }
+
+  Row operator()(const PurchaseCompleted& event) {
+    for (const PurchaseLine& line : event.lines) move_stock(line.product, -line.quantity);
+    if (event.quoted)
+      shop_.keys.remember(id_cast<KeyHash>(event.purchase), {RequestHash{}, id_}, committed_at_);
+    PurchaseRow row;
+    row.purchase = event;
+    return put(std::move(row));
+  }
+  Row operator()(const PurchaseCancelled& event) {
+    for (const PurchaseLine& line : event.lines) move_stock(line.product, line.quantity);
+    PurchaseRow row = copy_of(event.purchase);
+    row.status = DeliveryStatus::cancelled;
+    row.closed_at = event.cancelled_at;
+    row.cancellation_reason = event.reason;
+    return put(std::move(row));
+  }
+  Row operator()(const DeliveryScanned& event) {
+    PurchaseRow row = copy_of(event.purchase);
+    row.status = event.status;
+    row.scans.push_back({id_, event.scan});
+    if (is_closed(event.status)) row.closed_at = event.scan.occurred_at;
+    return put(std::move(row));
+  }
+  Row operator()(const ReceiptConfirmed& event) {
+    PurchaseRow row = copy_of(event.purchase);
+    row.status = DeliveryStatus::receipt_confirmed;
+    row.closed_at = event.confirmed_at;
+    return put(std::move(row));
+  }
+
+ private:
+  Row put(AccountRow row) {
+    auto account = std::make_shared<const AccountRow>(std::move(row));
+    shop_.accounts.put(account->state.account, account);
+    return account;
+  }
+  Row put(ProductRow row) {
+    auto product = std::make_shared<const ProductRow>(std::move(row));
+    shop_.products.put(product->state.product, product);
+    shop_.stock.put(product->state.product, product->state.stock);
+    return product;
+  }
+  Row put(PurchaseRow row) {
+    row.version = id_;
+    auto purchase = std::make_shared<const PurchaseRow>(std::move(row));
+    if (is_closed(purchase->status)) {
+      shop_.purchases.erase(purchase->purchase.purchase);
+    } else {
+      shop_.purchases.put(purchase->purchase.purchase, purchase);
+    }
+    return purchase;
+  }
+
+  PurchaseRow copy_of(const PurchaseId& id) const {
+    const Purchase* purchase = shop_.purchases.find(id);
+    invariant(purchase, "a delivery's events follow its purchase");
+    return **purchase;
+  }
+
+  void move_stock(const ProductId& product, std::int64_t change) {
+    const std::int64_t* stock = shop_.stock.find(product);
+    invariant(stock, "a product that is bought was listed");
+    invariant(*stock + change >= 0, "stock never falls below zero");
+    shop_.stock.put(product, *stock + change);
+  }
+
+  Shop& shop_;
+  EventId id_;
+  Timestamp committed_at_;
+};
+
+}  // namespace
+
+bool is_closed(DeliveryStatus status) {
+  return status == DeliveryStatus::returned_to_sender || status == DeliveryStatus::cancelled ||
+         status == DeliveryStatus::receipt_confirmed;
+}
+
+void CommandKeys::remember(const KeyHash& key, const Remembered& command, Timestamp committed_at) {
+  keys_.put(key, command);
+  by_age_.emplace_back(committed_at, key);
+  ++staged_;
+}
+
+void CommandKeys::keep(Timestamp now) {
+  staged_ = 0;
+  while (!by_age_.empty() && by_age_.front().first.ms < now.ms - window_ms) {
+    keys_.erase(by_age_.front().second);
+    by_age_.pop_front();
+  }
+  keys_.keep();
+}
+
+void CommandKeys::drop() {
+  keys_.drop();
+  by_age_.resize(by_age_.size() - staged_);
+  staged_ = 0;
+}
+
+void Shop::keep(Timestamp committed_at) {
+  accounts.keep();
+  account_names.keep();
+  products.keep();
+  product_names.keep();
+  stock.keep();
+  purchases.keep();
+  keys.keep(committed_at);
+}
+
+void Shop::drop() {
+  accounts.drop();
+  account_names.drop();
+  products.drop();
+  product_names.drop();
+  stock.drop();
+  purchases.drop();
+  keys.drop();
+}
+
+Row fold(Shop& shop, const RecordedEvent& recorded, EventId id, Timestamp committed_at) {
+  if (const auto& key = recorded.envelope.command_key)
+    shop.keys.remember(key->key, {key->request, id}, committed_at);
+  return std::visit(Fold{shop, id, committed_at}, recorded.event);
+}
+
+void fold(Shop& shop, const Commit& commit, Position position) {
+  std::uint32_t index = 0;
+  for (const RecordedEvent& recorded : commit.events)
+    fold(shop, recorded, EventId{position, index++}, commit.committed_at);
+  shop.keep(commit.committed_at);
+}
+
+}  // namespace jangbu

@@ -1,0 +1,120 @@
+// What commands are validated against: accounts, products with their stock, purchases on their way,
+// and the commands that were already carried out. A fold of the log, held in memory.
+//
+// Rows are immutable and shared: a change puts a new row in place of the old one, so an answer can
+// be made from a row on another thread while the shop goes on.
+//
+// Threads: a Shop belongs to one thread (the writer's); the rows may be read from any.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "events/commit.hpp"
+#include "events/events.hpp"
+#include "events/values.hpp"
+#include "projections/views/table.hpp"
+
+namespace jangbu {
+
+struct AccountRow {
+  AccountState state;
+  std::optional<Timestamp> closed_at;
+  EventId version;  // the account's last event
+
+  friend bool operator==(const AccountRow&, const AccountRow&) = default;
+};
+
+struct ProductRow {
+  ProductState state;  // its stock is as of the product's last own event; Shop::stock is now
+  std::optional<Timestamp> withdrawn_at;
+  EventId version;
+
+  friend bool operator==(const ProductRow&, const ProductRow&) = default;
+};
+
+struct RecordedScan {
+  EventId id;
+  Scan scan;
+
+  friend bool operator==(const RecordedScan&, const RecordedScan&) = default;
+};
+
+// A purchase with its delivery. In memory while it is open; the row made by the event that closes
+// it is only for the answer.
+struct PurchaseRow {
+  PurchaseCompleted purchase;
+  DeliveryStatus status = DeliveryStatus::preparing;
+  std::vector<RecordedScan> scans;     // in the order they were recorded
+  std::optional<Timestamp> closed_at;  // cancelled, or receipt confirmed
+  std::string cancellation_reason;
+  EventId version;
+
+  friend bool operator==(const PurchaseRow&, const PurchaseRow&) = default;
+};
+
+using Account = std::shared_ptr<const AccountRow>;
+using Product = std::shared_ptr<const ProductRow>;
+using Purchase = std::shared_ptr<const PurchaseRow>;
+
+// An entity after an event.
+using Row = std::variant<Account, Product, Purchase>;
+
+bool is_closed(DeliveryStatus status);
+
+// Commands that were carried out, by their idempotency key or by the quote they used up, for 24
+// hours of the log's time.
+class CommandKeys {
+ public:
+  struct Remembered {
+    RequestHash request;  // zero for a quote
+    EventId event;
+
+    friend bool operator==(const Remembered&, const Remembered&) = default;
+  };
+
+  static constexpr std::int64_t window_ms = 24 * 60 * 60 * 1000;
+
+  const Remembered* find(const KeyHash& key) const { return keys_.find(key); }
+  void remember(const KeyHash& key, const Remembered& command, Timestamp committed_at);
+
+  // Keeps what was remembered since the last keep() or drop(), and forgets what is older than the
+  // window that ends now.
+  void keep(Timestamp now);
+  void drop();
+
+  const Table<KeyHash, Remembered>& all() const { return keys_; }
+
+ private:
+  Table<KeyHash, Remembered> keys_;
+  std::deque<std::pair<Timestamp, KeyHash>> by_age_;  // oldest first
+  std::size_t staged_ = 0;                            // how many at the end of by_age_
+};
+
+struct Shop {
+  Table<AccountId, Account> accounts;
+  Table<std::string, AccountId> account_names;  // of open accounts
+  Table<ProductId, Product> products;
+  Table<std::string, ProductId> product_names;  // of products not withdrawn
+  Table<ProductId, std::int64_t> stock;         // apart, since every purchase moves it
+  Table<PurchaseId, Purchase> purchases;        // open ones
+  CommandKeys keys;
+
+  // What was folded since the last keep() or drop() stays, or goes.
+  void keep(Timestamp committed_at);
+  void drop();
+};
+
+// Takes an event in and gives the entity as it is after it. REQUIRES: the event was decided, or
+// folded before, on a shop like this one.
+Row fold(Shop& shop, const RecordedEvent& recorded, EventId id, Timestamp committed_at);
+
+// Takes a whole commit in, and keeps it.
+void fold(Shop& shop, const Commit& commit, Position position);
+
+}  // namespace jangbu
