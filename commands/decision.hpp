@@ -15,7 +15,7 @@ namespace jangbu {
 
 // It is as asked already, so there is nothing to record.
 struct Unchanged {
-  Row entity;
+  EntityView entity;
 };
 
 // The same command was carried out before: its event tells the answer again.

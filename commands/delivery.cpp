@@ -31,7 +31,7 @@ int rank(DeliveryStatus status) {
 }
 
 // Carriers deliver their scans late and out of order: such a scan is history, not news.
-bool is_news(const PurchaseRow& delivery, const Scan& scan) {
+bool is_news(const PurchaseView& delivery, const Scan& scan) {
   return rank(scan.status) >= rank(delivery.status) &&
          std::ranges::none_of(delivery.scans, [&](const RecordedScan& earlier) {
            return earlier.scan.occurred_at > scan.occurred_at;
@@ -47,7 +47,7 @@ bool is_carrier_status(DeliveryStatus status) {
 Decision decide(const Shop& shop, const RecordScan& command) {
   const Purchase* found = shop.purchases.find(command.purchase);
   if (!found) return refusal::NoOpenPurchase{command.purchase};
-  const PurchaseRow& delivery = **found;
+  const PurchaseView& delivery = **found;
   const Scan& scan = command.scan;
   if (std::ranges::any_of(delivery.scans, [&](auto& earlier) { return earlier.scan == scan; }))
     return Unchanged{*found};

@@ -6,10 +6,10 @@ namespace jangbu {
 
 namespace {
 
-Unchanged unchanged(const Shop& shop, const ProductRow& row) {
-  ProductRow now = row;
+Unchanged unchanged(const Shop& shop, const ProductView& row) {
+  ProductView now = row;
   now.state = state_now(shop, row);
-  return {std::make_shared<const ProductRow>(std::move(now))};
+  return {std::make_shared<const ProductView>(std::move(now))};
 }
 
 }  // namespace
@@ -20,7 +20,7 @@ const Product* find(const Shop& shop, const ProductRef& product) {
   return id ? shop.products.find(*id) : nullptr;
 }
 
-ProductState state_now(const Shop& shop, const ProductRow& row) {
+ProductState state_now(const Shop& shop, const ProductView& row) {
   const std::int64_t* stock = shop.stock.find(row.state.product);
   invariant(stock, "every product has a stock");
   ProductState state = row.state;

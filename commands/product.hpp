@@ -45,6 +45,6 @@ Decision decide(const Shop& shop, const ChangeStock& command);
 Decision decide(const Shop& shop, const WithdrawProduct& command);
 
 // The product as it is now: its row knows the stock only as of its own last event.
-ProductState state_now(const Shop& shop, const ProductRow& row);
+ProductState state_now(const Shop& shop, const ProductView& row);
 
 }  // namespace jangbu

@@ -82,7 +82,7 @@ PurchaseCompleted completed(Offer offer, PurchaseId purchase, bool quoted, Times
           .purchased_at = at};
 }
 
-bool was_picked_up(const PurchaseRow& purchase) {
+bool was_picked_up(const PurchaseView& purchase) {
   return std::ranges::any_of(purchase.scans, [](const RecordedScan& recorded) {
     return recorded.scan.status >= DeliveryStatus::picked_up;
   });

@@ -32,7 +32,7 @@ namespace jangbu {
 // Recorded, and durable.
 struct Recorded {
   EventId event;
-  Row entity;  // as it is after the event
+  EntityView entity;  // as it is after the event
 };
 
 // The command was not decided, or what became of it is not known.

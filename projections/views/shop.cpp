@@ -12,87 +12,87 @@ class Fold {
   Fold(Shop& shop, EventId id, Timestamp committed_at)
       : shop_(shop), id_(id), committed_at_(committed_at) {}
 
-  Row operator()(const AccountOpened& event) {
+  EntityView operator()(const AccountOpened& event) {
     shop_.account_names.put(event.state.person.name, event.state.account);
-    return put(AccountRow{event.state, std::nullopt, id_});
+    return put(AccountView{event.state, std::nullopt, id_});
   }
-  Row operator()(const AddressChanged& event) {
-    return put(AccountRow{event.state, std::nullopt, id_});
+  EntityView operator()(const AddressChanged& event) {
+    return put(AccountView{event.state, std::nullopt, id_});
   }
-  Row operator()(const AccountDetailsChanged& event) {
+  EntityView operator()(const AccountDetailsChanged& event) {
     const Account* before = shop_.accounts.find(event.state.account);
     invariant(before, "details change on an account that was opened");
     if ((*before)->state.person.name != event.state.person.name) {
       shop_.account_names.erase((*before)->state.person.name);
       shop_.account_names.put(event.state.person.name, event.state.account);
     }
-    return put(AccountRow{event.state, std::nullopt, id_});
+    return put(AccountView{event.state, std::nullopt, id_});
   }
-  Row operator()(const AccountClosed& event) {
+  EntityView operator()(const AccountClosed& event) {
     shop_.account_names.erase(event.state.person.name);
-    return put(AccountRow{event.state, event.closed_at, id_});
+    return put(AccountView{event.state, event.closed_at, id_});
   }
 
-  Row operator()(const ProductListed& event) {
+  EntityView operator()(const ProductListed& event) {
     shop_.product_names.put(event.state.name, event.state.product);
-    return put(ProductRow{event.state, std::nullopt, id_});
+    return put(ProductView{event.state, std::nullopt, id_});
   }
-  Row operator()(const PriceChanged& event) {
-    return put(ProductRow{event.state, std::nullopt, id_});
+  EntityView operator()(const PriceChanged& event) {
+    return put(ProductView{event.state, std::nullopt, id_});
   }
-  Row operator()(const StockChanged& event) {
-    return put(ProductRow{event.state, std::nullopt, id_});
+  EntityView operator()(const StockChanged& event) {
+    return put(ProductView{event.state, std::nullopt, id_});
   }
-  Row operator()(const ProductWithdrawn& event) {
+  EntityView operator()(const ProductWithdrawn& event) {
     shop_.product_names.erase(event.state.name);
-    return put(ProductRow{event.state, event.withdrawn_at, id_});
+    return put(ProductView{event.state, event.withdrawn_at, id_});
   }
 
-  Row operator()(const PurchaseCompleted& event) {
+  EntityView operator()(const PurchaseCompleted& event) {
     for (const PurchaseLine& line : event.lines) move_stock(line.product, -line.quantity);
     if (event.quoted)
       shop_.keys.remember(id_cast<KeyHash>(event.purchase), {RequestHash{}, id_}, committed_at_);
-    PurchaseRow row;
+    PurchaseView row;
     row.purchase = event;
     return put(std::move(row));
   }
-  Row operator()(const PurchaseCancelled& event) {
+  EntityView operator()(const PurchaseCancelled& event) {
     for (const PurchaseLine& line : event.lines) move_stock(line.product, line.quantity);
-    PurchaseRow row = copy_of(event.purchase);
+    PurchaseView row = copy_of(event.purchase);
     row.status = DeliveryStatus::cancelled;
     row.closed_at = event.cancelled_at;
     row.cancellation_reason = event.reason;
     return put(std::move(row));
   }
-  Row operator()(const DeliveryScanned& event) {
-    PurchaseRow row = copy_of(event.purchase);
+  EntityView operator()(const DeliveryScanned& event) {
+    PurchaseView row = copy_of(event.purchase);
     row.status = event.status;
     row.scans.push_back({id_, event.scan});
     if (is_closed(event.status)) row.closed_at = event.scan.occurred_at;
     return put(std::move(row));
   }
-  Row operator()(const ReceiptConfirmed& event) {
-    PurchaseRow row = copy_of(event.purchase);
+  EntityView operator()(const ReceiptConfirmed& event) {
+    PurchaseView row = copy_of(event.purchase);
     row.status = DeliveryStatus::receipt_confirmed;
     row.closed_at = event.confirmed_at;
     return put(std::move(row));
   }
 
  private:
-  Row put(AccountRow row) {
-    auto account = std::make_shared<const AccountRow>(std::move(row));
+  EntityView put(AccountView row) {
+    auto account = std::make_shared<const AccountView>(std::move(row));
     shop_.accounts.put(account->state.account, account);
     return account;
   }
-  Row put(ProductRow row) {
-    auto product = std::make_shared<const ProductRow>(std::move(row));
+  EntityView put(ProductView row) {
+    auto product = std::make_shared<const ProductView>(std::move(row));
     shop_.products.put(product->state.product, product);
     shop_.stock.put(product->state.product, product->state.stock);
     return product;
   }
-  Row put(PurchaseRow row) {
+  EntityView put(PurchaseView row) {
     row.version = id_;
-    auto purchase = std::make_shared<const PurchaseRow>(std::move(row));
+    auto purchase = std::make_shared<const PurchaseView>(std::move(row));
     if (is_closed(purchase->status)) {
       shop_.purchases.erase(purchase->purchase.purchase);
     } else {
@@ -101,7 +101,7 @@ class Fold {
     return purchase;
   }
 
-  PurchaseRow copy_of(const PurchaseId& id) const {
+  PurchaseView copy_of(const PurchaseId& id) const {
     const Purchase* purchase = shop_.purchases.find(id);
     invariant(purchase, "a delivery's events follow its purchase");
     return **purchase;
@@ -167,7 +167,7 @@ void Shop::drop() {
   keys.drop();
 }
 
-Row fold(Shop& shop, const RecordedEvent& recorded, EventId id, Timestamp committed_at) {
+EntityView fold(Shop& shop, const RecordedEvent& recorded, EventId id, Timestamp committed_at) {
   if (const auto& key = recorded.envelope.command_key)
     shop.keys.remember(key->key, {key->request, id}, committed_at);
   return std::visit(Fold{shop, id, committed_at}, recorded.event);

@@ -22,20 +22,20 @@
 
 namespace jangbu {
 
-struct AccountRow {
+struct AccountView {
   AccountState state;
   std::optional<Timestamp> closed_at;
   EventId version;  // the account's last event
 
-  friend bool operator==(const AccountRow&, const AccountRow&) = default;
+  friend bool operator==(const AccountView&, const AccountView&) = default;
 };
 
-struct ProductRow {
+struct ProductView {
   ProductState state;  // its stock is as of the product's last own event; Shop::stock is now
   std::optional<Timestamp> withdrawn_at;
   EventId version;
 
-  friend bool operator==(const ProductRow&, const ProductRow&) = default;
+  friend bool operator==(const ProductView&, const ProductView&) = default;
 };
 
 struct RecordedScan {
@@ -47,7 +47,7 @@ struct RecordedScan {
 
 // A purchase with its delivery. In memory while it is open; the row made by the event that closes
 // it is only for the answer.
-struct PurchaseRow {
+struct PurchaseView {
   PurchaseCompleted purchase;
   DeliveryStatus status = DeliveryStatus::preparing;
   std::vector<RecordedScan> scans;     // in the order they were recorded
@@ -55,15 +55,15 @@ struct PurchaseRow {
   std::string cancellation_reason;
   EventId version;
 
-  friend bool operator==(const PurchaseRow&, const PurchaseRow&) = default;
+  friend bool operator==(const PurchaseView&, const PurchaseView&) = default;
 };
 
-using Account = std::shared_ptr<const AccountRow>;
-using Product = std::shared_ptr<const ProductRow>;
-using Purchase = std::shared_ptr<const PurchaseRow>;
+using Account = std::shared_ptr<const AccountView>;
+using Product = std::shared_ptr<const ProductView>;
+using Purchase = std::shared_ptr<const PurchaseView>;
 
 // An entity after an event.
-using Row = std::variant<Account, Product, Purchase>;
+using EntityView = std::variant<Account, Product, Purchase>;
 
 bool is_closed(DeliveryStatus status);
 
@@ -112,7 +112,7 @@ struct Shop {
 
 // Takes an event in and gives the entity as it is after it. REQUIRES: the event was decided, or
 // folded before, on a shop like this one.
-Row fold(Shop& shop, const RecordedEvent& recorded, EventId id, Timestamp committed_at);
+EntityView fold(Shop& shop, const RecordedEvent& recorded, EventId id, Timestamp committed_at);
 
 // Takes a whole commit in, and keeps it.
 void fold(Shop& shop, const Commit& commit, Position position);
