@@ -70,13 +70,16 @@ struct Request {
 // Content-Length, Connection and the like are the server's business, not the handler's.
 struct Response {
   int status = 200;
-  std::string content_type;  // empty when there is no body
-  std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::string content_type = {};  // empty when there is no body
+  std::string body = {};
+  std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
 // An RFC 9457 problem. `code` is kebab-case and stable, and part of the `type`: "/problems/<code>".
 Response problem(int status, std::string_view code, std::string_view title,
                  std::string_view detail);
+
+// The problem a client gets when we have a bug: nothing of what went wrong is in it.
+Response internal_error();
 
 }  // namespace jangbu::http

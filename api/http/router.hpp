@@ -34,8 +34,8 @@ struct Route {
 
 class Router {
  public:
-  // REQUIRES: the pattern begins with '/', and no other route of that method matches the same
-  // paths.
+  // REQUIRES: the pattern begins with '/', the method is not HEAD, and no other route of that
+  // method matches the same paths (std::logic_error otherwise).
   Router& add(Method method, std::string pattern, Handler handler, std::string operation = {});
 
   // In the order in which they were added.
@@ -52,6 +52,9 @@ class Router {
 
     bool matches(const std::vector<std::string>& path) const;
   };
+
+  const Pattern* find(const Request& request) const;
+  std::string allowed_methods(const Request& request) const;  // empty: there is no such path
 
   std::vector<Route> routes_;
   std::vector<Pattern> patterns_;  // the more literal first

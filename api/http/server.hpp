@@ -5,29 +5,13 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <memory>
 #include <string>
 
+#include "api/http/limits.hpp"
 #include "api/http/router.hpp"
 
 namespace jangbu::http {
-
-struct Limits {
-  std::size_t head_bytes = 8 * 1024;              // request line and header fields: 431 beyond
-  std::size_t target_bytes = 2048;                // 414
-  std::size_t header_count = 64;                  // 431
-  std::size_t body_bytes = 64 * 1024;             // 413
-  std::size_t stream_backlog_bytes = 256 * 1024;  // a streaming client that leaves more is cut off
-
-  std::chrono::milliseconds header_timeout{5000};  // from the first byte of a head to its last: 408
-  std::chrono::milliseconds body_timeout{10000};   // from there to the last byte of the body: 408
-  std::chrono::milliseconds idle_timeout{60000};   // between requests
-  std::chrono::milliseconds write_timeout{10000};  // without the client taking a byte
-
-  std::size_t max_connections = 4096;  // more wait in the kernel's queue
-  int backlog = 1024;                  // the length of that queue
-};
 
 class Server {
  public:

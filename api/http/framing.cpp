@@ -1,0 +1,242 @@
+#include "api/http/framing.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "api/http/ascii.hpp"
+
+namespace jangbu::http {
+namespace {
+
+constexpr Refusal malformed(std::string_view detail) {
+  return {400, "malformed-request", "Malformed request", detail};
+}
+
+constexpr Refusal head_too_large = {431, "head-too-large", "Request head too large",
+                                    "The request line and header fields are too large."};
+constexpr Refusal target_too_long = {414, "target-too-long", "Request target too long",
+                                     "The request target is too long."};
+constexpr Refusal body_too_large = {413, "body-too-large", "Request body too large",
+                                    "The request body is larger than this server takes."};
+constexpr Refusal length_required = {411, "length-required", "Length required",
+                                     "Send the body with Content-Length, not in chunks."};
+constexpr Refusal expectation_failed = {417, "expectation-failed", "Expectation failed",
+                                        "The only expectation this server meets is 100-continue."};
+constexpr Refusal method_unknown = {501, "method-not-implemented", "Method not implemented",
+                                    "This server does not know the request's method."};
+constexpr Refusal version_unknown = {505, "http-version-not-supported",
+                                     "HTTP version not supported",
+                                     "This server speaks HTTP/1.1 and HTTP/1.0."};
+
+// A set of ASCII characters: letters, digits and those named.
+class CharSet {
+ public:
+  constexpr explicit CharSet(std::string_view marks) {
+    for (int c = 0; c < 128; ++c) members_[c] = is_alphanumeric(static_cast<char>(c));
+    for (const char mark : marks) members_[static_cast<unsigned char>(mark)] = true;
+  }
+  constexpr bool operator()(char c) const { return members_[static_cast<unsigned char>(c)]; }
+
+ private:
+  bool members_[256] = {};
+};
+
+constexpr CharSet is_token_char("!#$%&'*+-.^_`|~");  // RFC 9110, 5.6.2
+// RFC 3986, 3.2.2 and 3.2.3; what matters is that nothing in it can pass for something else.
+constexpr CharSet is_host_char("-._~%!$&'()*+,;=:[]");
+
+bool is_token(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
+}
+
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+std::string_view trim(std::string_view text) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+bool list_contains(std::string_view list, std::string_view word) {
+  for (;;) {
+    const std::size_t comma = list.find(',');
+    if (equal_ignoring_case(trim(list.substr(0, comma)), word)) return true;
+    if (comma == list.npos) return false;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+std::optional<Method> method_named(std::string_view name) {
+  for (const Method method : {Method::get, Method::post, Method::put, Method::patch,
+                              Method::delete_, Method::head, Method::options})
+    if (to_string(method) == name) return method;
+  return std::nullopt;
+}
+
+// The absolute-form "http://host/path" must be understood (RFC 9112, 3.2.2); the authority in it
+// says nothing that this server uses.
+std::optional<std::string> origin_form(std::string_view target, Method method) {
+  constexpr std::string_view scheme = "http://";
+  if (equal_ignoring_case(target.substr(0, scheme.size()), scheme)) {
+    target.remove_prefix(scheme.size());
+    const std::size_t end = std::min(target.find_first_of("/?"), target.size());
+    if (end == 0 || !std::all_of(target.begin(), target.begin() + end, is_host_char))
+      return std::nullopt;
+    target.remove_prefix(end);
+    return std::string(target.starts_with('/') ? "" : "/").append(target);
+  }
+  if (target.starts_with('/') || (target == "*" && method == Method::options))
+    return std::string(target);
+  return std::nullopt;
+}
+
+using Problem = std::optional<Refusal>;
+
+Problem read_request_line(std::string_view line, const Limits& limits, Head& head) {
+  const std::size_t first = line.find(' ');
+  const std::size_t last = line.rfind(' ');
+  if (first == line.npos || first == last) return malformed("The request line is not valid.");
+  const std::string_view name = line.substr(0, first);
+  const std::string_view target = line.substr(first + 1, last - first - 1);
+  const std::string_view version = line.substr(last + 1);
+
+  if (!is_token(name)) return malformed("The request's method is not valid.");
+  if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) ||
+      version[6] != '.' || !is_digit(version[7]))
+    return malformed("The request's HTTP version is not valid.");
+  if (version != "HTTP/1.1" && version != "HTTP/1.0") return version_unknown;
+  if (target.size() > limits.target_bytes) return target_too_long;
+  // Bytes of UTF-8 that a client forgot to encode harm nobody; a fragment is never sent.
+  const auto is_bad = [](char c) { return is_control(c) || c == ' ' || c == '#'; };
+  if (std::any_of(target.begin(), target.end(), is_bad))
+    return malformed("The request target has a character that must be encoded.");
+
+  const auto method = method_named(name);
+  if (!method) return method_unknown;
+  auto origin = origin_form(target, *method);
+  if (!origin) return malformed("The request target must begin with '/'.");
+  head.method = *method;
+  head.target = std::move(*origin);
+  head.http_1_0 = version == "HTTP/1.0";
+  return {};
+}
+
+// What was seen of the fields that decide about the connection.
+struct Seen {
+  bool close = false;
+  bool keep_alive = false;
+  bool host = false;
+  bool content_length = false;
+  bool transfer_encoding = false;
+  bool unknown_expectation = false;
+};
+
+Problem read_content_length(std::string_view value, const Limits& limits, Head& head) {
+  if (value.empty() || !std::all_of(value.begin(), value.end(), is_digit))
+    return malformed("Content-Length is not a number.");
+  for (const char digit : value) {
+    head.body_size = head.body_size * 10 + static_cast<std::size_t>(digit - '0');
+    if (head.body_size > limits.body_bytes) return body_too_large;
+  }
+  return {};
+}
+
+Problem read_field(std::string_view line, const Limits& limits, Head& head, Seen& seen) {
+  const std::size_t colon = line.find(':');
+  const std::string_view name = line.substr(0, colon);
+  // This also refuses "Content-Length :" and folded lines, which begin with a blank.
+  if (colon == line.npos || !is_token(name)) return malformed("A header field is not valid.");
+  const std::string_view value = trim(line.substr(colon + 1));
+  if (std::any_of(value.begin(), value.end(), [](char c) { return is_control(c) && c != '\t'; }))
+    return malformed("A header field has a control character.");
+
+  if (equal_ignoring_case(name, "host")) {
+    if (seen.host) return malformed("There is more than one Host field.");
+    if (!std::all_of(value.begin(), value.end(), is_host_char))
+      return malformed("The Host field is not valid.");
+    seen.host = true;
+  } else if (equal_ignoring_case(name, "content-length")) {
+    if (seen.content_length) return malformed("There is more than one Content-Length.");
+    seen.content_length = true;
+    if (auto refused = read_content_length(value, limits, head)) return refused;
+  } else if (equal_ignoring_case(name, "transfer-encoding")) {
+    seen.transfer_encoding = true;
+  } else if (equal_ignoring_case(name, "connection")) {
+    seen.close = seen.close || list_contains(value, "close");
+    seen.keep_alive = seen.keep_alive || list_contains(value, "keep-alive");
+  } else if (equal_ignoring_case(name, "expect") && !head.http_1_0) {
+    if (equal_ignoring_case(value, "100-continue"))
+      head.expects_100 = true;
+    else
+      seen.unknown_expectation = true;
+  }
+  head.headers.add(name, value);
+  return {};
+}
+
+bool first_line_too_long(std::string_view bytes, const Limits& limits) {
+  constexpr std::size_t longest_method_and_version = 64;
+  return std::min(bytes.find('\n'), bytes.size()) >
+         limits.target_bytes + longest_method_and_version;
+}
+
+// A head that is not complete yet may already be hopeless: waiting for the rest of it would only
+// keep a connection busy, or let a client wait for the time-out.
+std::variant<Incomplete, Head, Refusal> judge_incomplete(std::string_view bytes,
+                                                         const Limits& limits) {
+  if (!bytes.empty() && bytes != "\r" && !is_token_char(bytes.front()))
+    return malformed("The request line is not valid.");
+  if (first_line_too_long(bytes, limits)) return target_too_long;
+  if (bytes.size() > limits.head_bytes) return head_too_large;
+  return Incomplete{};
+}
+
+}  // namespace
+
+std::variant<Incomplete, Head, Refusal> read_head(std::string_view bytes, const Limits& limits) {
+  // One empty line before a request is forgiven (RFC 9112, 2.2).
+  const std::size_t skipped = bytes.starts_with("\r\n") ? 2 : 0;
+  std::string_view rest = bytes.substr(skipped);
+
+  // First only find the end, so that nothing is done twice for a head that comes in drops.
+  std::size_t end = rest.npos;
+  std::size_t lines = 0;
+  for (std::size_t at = 0, feed; (feed = rest.find('\n', at)) != rest.npos; at = feed + 1) {
+    if (feed == 0 || rest[feed - 1] != '\r') return malformed("A line must end with CR and LF.");
+    if (feed == at + 1) {
+      end = feed + 1;
+      break;
+    }
+    ++lines;
+  }
+  if (end == rest.npos) return judge_incomplete(rest, limits);
+  if (lines == 0) return malformed("The request line is not valid.");
+  if (first_line_too_long(rest, limits)) return target_too_long;
+  if (end > limits.head_bytes || lines - 1 > limits.header_count) return head_too_large;
+
+  Head head;
+  Seen seen;
+  head.size = skipped + end;
+  head.headers.reserve(lines - 1, end);
+  for (std::size_t i = 0; i < lines; ++i) {
+    const std::size_t line_end = rest.find('\r');
+    const std::string_view line = rest.substr(0, line_end);
+    if (rest[line_end + 1] != '\n') return malformed("A line has a control character.");
+    const Problem refused =
+        i == 0 ? read_request_line(line, limits, head) : read_field(line, limits, head, seen);
+    if (refused) return *refused;
+    rest.remove_prefix(line_end + 2);
+  }
+  if (!seen.host && !head.http_1_0) return malformed("The Host field is missing.");
+  if (seen.transfer_encoding && (seen.content_length || head.http_1_0))
+    return malformed("Transfer-Encoding is not allowed here.");
+  if (seen.transfer_encoding) return length_required;
+  if (seen.unknown_expectation) return expectation_failed;
+  head.keep_alive = !seen.close && (!head.http_1_0 || seen.keep_alive);
+  return head;
+}
+
+}  // namespace jangbu::http

@@ -1,0 +1,42 @@
+// Where a request begins and ends in the bytes of a connection: the strict reading of RFC 9112 on
+// which everything else rests. A server that is liberal here runs attackers' bytes as requests of
+// others (request smuggling), so whatever is doubtful is refused, and its connection closed.
+//
+// Pure: no I/O, no clock, no state. Fuzzed.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "api/http/limits.hpp"
+#include "api/http/message.hpp"
+
+namespace jangbu::http {
+
+// A request's head, complete and valid.
+struct Head {
+  Method method = Method::get;
+  std::string target;  // origin-form ("/path?query"); "*" only with OPTIONS
+  Headers headers;
+  std::size_t size = 0;       // bytes of the head, the empty line at its end included
+  std::size_t body_size = 0;  // bytes of the body that follows
+  bool http_1_0 = false;      // the client cannot read chunks
+  bool keep_alive = true;     // after the answer
+  bool expects_100 = false;   // the client waits for "100 Continue" before it sends the body
+};
+
+struct Incomplete {};
+
+// Not a request we take. The bytes after it mean nothing: answer, and close.
+struct Refusal {
+  int status;
+  std::string_view code;  // of the problem, with its title and detail
+  std::string_view title;
+  std::string_view detail;
+};
+
+// Reads the head at the beginning of `bytes`.
+std::variant<Incomplete, Head, Refusal> read_head(std::string_view bytes, const Limits& limits);
+
+}  // namespace jangbu::http

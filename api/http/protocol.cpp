@@ -1,0 +1,278 @@
+#include "api/http/protocol.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "api/http/pending_answer.hpp"
+#include "api/http/transport.hpp"
+#include "api/http/uri.hpp"
+#include "events/errors.hpp"
+
+namespace jangbu::http {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds linger_timeout{1000};
+constexpr std::size_t discard_bytes = 1024 * 1024;  // while lingering
+constexpr auto never = Clock::time_point::max();
+
+Response unavailable() {
+  Response response = problem(503, "unavailable", "Temporarily unavailable",
+                              "Something this service depends on is away; try again later.");
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+Response malformed_target() {
+  return problem(400, "malformed-target", "Malformed request target",
+                 "The path or query is not percent-encoded UTF-8.");
+}
+
+constexpr Refusal parsers_disagree = {400, "malformed-request", "Malformed request",
+                                      "The request can be read in more than one way."};
+constexpr Refusal request_timeout = {408, "request-timeout", "Request timeout",
+                                     "The request did not arrive in time."};
+
+template <class... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+template <class... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
+
+// What a client gets of an exception; what it says is for the log.
+template <class Action, class Answer>
+void or_problem(Action action, Answer answer) {
+  try {
+    action();
+  } catch (const Unavailable& away) {
+    spdlog::warn("http: unavailable: {}", away.what());
+    answer(unavailable());
+  } catch (const std::exception& bug) {
+    spdlog::error("http: a handler failed: {}", bug.what());
+    answer(internal_error());
+  } catch (...) {
+    spdlog::error("http: a handler failed");
+    answer(internal_error());
+  }
+}
+
+// A response that cannot be written is a bug like one that cannot be made.
+std::string serialize(const Response& response, WireForm form) {
+  std::string bytes;
+  or_problem([&] { bytes = to_wire(response, form); },
+             [&](const Response& instead) { bytes = to_wire(instead, form); });
+  return bytes;
+}
+
+std::shared_ptr<Connection> connection_of(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
+  return std::static_pointer_cast<Connection>(peer);
+}
+
+// Room for what the parser is fed: request line, Content-Length, body.
+std::size_t parser_bytes(const Limits& limits) {
+  return limits.target_bytes + limits.body_bytes + 256;
+}
+
+}  // namespace
+
+Protocol::Protocol(std::shared_ptr<ServerState> server)
+    : server_(std::move(server)), parser_(parser_bytes(server_->limits)) {}
+
+std::shared_ptr<Pistache::Tcp::Handler> Protocol::clone() const {
+  return std::make_shared<Protocol>(server_);
+}
+
+Transport& Protocol::transport() {
+  return static_cast<Transport&>(*Pistache::Tcp::Handler::transport());
+}
+
+void Protocol::onConnection(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
+  connection_of(peer)->deadline = transport().now() + server_->limits.idle_timeout;
+}
+
+void Protocol::onInput(const char* bytes, std::size_t size,
+                       const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
+  const auto connection = connection_of(peer);
+  if (connection->phase == Phase::lingering) {
+    connection->discarded += size;
+    if (connection->discarded > discard_bytes) transport().drop(connection);
+    return;
+  }
+  if (connection->idle()) connection->deadline = transport().now() + server_->limits.header_timeout;
+  connection->input.append(bytes, size);
+  if (connection->phase == Phase::receiving) read_request(connection);
+}
+
+void Protocol::input_ended(const std::shared_ptr<Connection>& connection) {
+  connection->input_ended = true;
+  const bool waits_for_input =
+      connection->phase == Phase::receiving || connection->phase == Phase::lingering;
+  if (waits_for_input) transport().drop(connection);
+}
+
+// The phase in which the next request may come, a part of which may be here.
+void Protocol::await_request(const std::shared_ptr<Connection>& connection) {
+  const Limits& limits = server_->limits;
+  connection->phase = Phase::receiving;
+  connection->deadline =
+      transport().now() + (connection->idle() ? limits.idle_timeout : limits.header_timeout);
+  read_request(connection);
+}
+
+void Protocol::read_request(const std::shared_ptr<Connection>& connection) {
+  Connection& c = *connection;
+  if (!c.head && !c.input.empty()) {
+    auto read = read_head(c.input, server_->limits);
+    if (const auto* refusal = std::get_if<Refusal>(&read)) return refuse(connection, *refusal);
+    if (auto* head = std::get_if<Head>(&read)) {
+      c.input.erase(0, head->size);
+      c.head = std::move(*head);
+      c.deadline = transport().now() + server_->limits.body_timeout;
+    }
+  }
+  if (c.head && c.input.size() >= c.head->body_size) return dispatch(connection);
+
+  // Something is missing.
+  if (c.input_ended) return transport().drop(connection);
+  if (c.idle() && server_->draining) return close_gently(connection);
+  if (c.head && std::exchange(c.head->expects_100, false) && c.input.empty())
+    transport().send(connection, "HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+void Protocol::dispatch(const std::shared_ptr<Connection>& connection) {
+  Connection& c = *connection;
+  Head head = std::move(*c.head);
+  c.head.reset();
+  c.form = {.without_body = head.method == Method::head,
+            .http_1_0 = head.http_1_0,
+            .keep_alive = head.keep_alive};
+
+  const std::string_view target = head.target;
+  const std::size_t path_size = std::min(target.find('?'), target.size());
+  const std::string_view path = target.substr(0, path_size);
+  if (!parse(head.method, path, std::string_view(c.input).substr(0, head.body_size)))
+    return refuse(connection, parsers_disagree);
+  c.input.erase(0, head.body_size);
+  c.phase = Phase::answering;
+  c.deadline = never;
+
+  const Exchange exchange(std::make_shared<PendingAnswer>(transport().mailbox(), connection, c.form,
+                                                          server_->limits.stream_backlog_bytes));
+  auto segments = target == "*" ? std::vector<std::string>() : path_segments(path);
+  auto query = query_pairs(target.substr(std::min(path_size + 1, target.size())));
+  if (!segments || !query) return exchange.respond(malformed_target());
+
+  Request request;
+  request.method = head.method;
+  request.segments = std::move(*segments);
+  request.query = std::move(*query);
+  request.target = std::move(head.target);
+  request.headers = std::move(head.headers);
+  request.body = parser_.request.body();
+  or_problem([&] { server_->router.dispatch(std::move(request), exchange); },
+             [&](Response response) { exchange.respond(std::move(response)); });
+}
+
+// The second opinion: Pistache's parser, fed what the framing took the request for, must take it
+// for the same. Requests are smuggled where two parsers disagree. It is not shown the header
+// fields, whose typed parsers throw on valid ones such as "Cookie: a" or "Cache-Control:
+// immutable", nor the query, of which it keeps neither order nor repetitions.
+bool Protocol::parse(Method method, std::string_view path, std::string_view body) {
+  line_.assign(to_string(method)).append(" ").append(path).append(" HTTP/1.1\r\n");
+  if (!body.empty())
+    line_.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
+  line_.append("\r\n");
+  parser_.reset();
+  try {
+    return parser_.feed(line_.data(), line_.size()) && parser_.feed(body.data(), body.size()) &&
+           parser_.parse() == Pistache::Http::Private::State::Done &&
+           Pistache::Http::methodString(parser_.request.method()) == to_string(method) &&
+           parser_.request.resource() == path &&
+           std::as_const(parser_.request).body().size() == body.size();
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+void Protocol::refuse(const std::shared_ptr<Connection>& connection, const Refusal& refusal) {
+  connection->form = {.keep_alive = false};
+  send_last(connection,
+            to_wire(problem(refusal.status, refusal.code, refusal.title, refusal.detail),
+                    connection->form));
+}
+
+// The end of an answer, which may be all of it.
+void Protocol::send_last(const std::shared_ptr<Connection>& connection, std::string bytes) {
+  connection->phase = Phase::sending;
+  connection->deadline = transport().now() + server_->limits.write_timeout;
+  transport().send(connection, std::move(bytes));
+}
+
+void Protocol::output_moved(const std::shared_ptr<Connection>& connection) {
+  const bool done = connection->output.empty();
+  if (connection->phase == Phase::sending && done) {
+    if (connection->form.keep_alive)
+      await_request(connection);
+    else
+      close_gently(connection);
+  } else if (connection->phase == Phase::sending || connection->phase == Phase::streaming) {
+    connection->deadline = done ? never : transport().now() + server_->limits.write_timeout;
+  }
+}
+
+// Closing while the client still sends would make the kernel reset the connection, and with it the
+// answer that the client has not read yet. So only our side is closed, and the rest is awaited.
+void Protocol::close_gently(const std::shared_ptr<Connection>& connection) {
+  if (connection->input_ended) return transport().drop(connection);
+  connection->phase = Phase::lingering;
+  connection->deadline = transport().now() + linger_timeout;
+  connection->input.clear();
+  transport().end_output(connection);
+}
+
+void Protocol::expired(const std::shared_ptr<Connection>& connection) {
+  if (connection->phase == Phase::receiving && !connection->idle())
+    refuse(connection, request_timeout);
+  else
+    transport().drop(connection);
+}
+
+void Protocol::drain(const std::shared_ptr<Connection>& connection) {
+  if (connection->idle()) close_gently(connection);
+}
+
+void Protocol::deliver(Mail&& mail) {
+  const std::shared_ptr<Connection> connection = std::move(mail.to);
+  Connection& c = *connection;
+  if (server_->draining) c.form.keep_alive = false;
+  std::visit(
+      Overloaded{[&](Response& response) { send_last(connection, serialize(response, c.form)); },
+                 [&](std::function<Response()>& build) {
+                   Response response;
+                   or_problem([&] { response = build(); },
+                              [&](Response instead) { response = std::move(instead); });
+                   send_last(connection, serialize(response, c.form));
+                 },
+                 [&](StreamStart& start) {
+                   if (c.form.http_1_0) c.form.keep_alive = false;
+                   c.phase = Phase::streaming;
+                   transport().send(connection, stream_head_to_wire(start.head, c.form));
+                 },
+                 [&](StreamBytes& piece) {
+                   c.posted_bytes -= piece.bytes.size();
+                   if (c.output.size() - c.sent + piece.bytes.size() >
+                       server_->limits.stream_backlog_bytes)
+                     return transport().drop(connection);
+                   transport().send(connection, std::move(piece.bytes));
+                 },
+                 [&](StreamEnd&) { send_last(connection, std::string(last_chunk(c.form))); },
+                 [&](CutOff&) { transport().drop(connection); }},
+      mail.what);
+}
+
+}  // namespace jangbu::http

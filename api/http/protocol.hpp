@@ -1,0 +1,61 @@
+// HTTP on one worker's connections: bytes to requests, requests to the router, answers to bytes.
+//
+// Threads: one instance per worker, used by that worker alone.
+#pragma once
+
+#include <pistache/http.h>
+
+#include <memory>
+#include <string>
+
+#include "api/http/connection.hpp"
+#include "api/http/mailbox.hpp"
+#include "api/http/server_state.hpp"
+
+namespace jangbu::http {
+
+class Transport;
+
+class Protocol final : public Pistache::Http::Handler {
+ public:
+  explicit Protocol(std::shared_ptr<ServerState> server);
+
+  std::shared_ptr<Pistache::Tcp::Handler> clone() const override;
+
+  // A connection came, sent bytes, closed its side.
+  void onConnection(const std::shared_ptr<Pistache::Tcp::Peer>& peer) override;
+  void onInput(const char* bytes, std::size_t size,
+               const std::shared_ptr<Pistache::Tcp::Peer>& peer) override;
+  void input_ended(const std::shared_ptr<Connection>& connection);
+
+  // The client took some of Connection::output, or all of it.
+  void output_moved(const std::shared_ptr<Connection>& connection);
+
+  // The phase took too long.
+  void expired(const std::shared_ptr<Connection>& connection);
+
+  // The server drains: whoever has nothing to wait for goes.
+  void drain(const std::shared_ptr<Connection>& connection);
+
+  // An answer came for a connection. REQUIRES: it is not gone.
+  void deliver(Mail&& mail);
+
+ private:
+  // Pistache's own way to requests, which is not taken: see README.md.
+  void onRequest(const Pistache::Http::Request&, Pistache::Http::ResponseWriter) override {}
+
+  Transport& transport();
+  void await_request(const std::shared_ptr<Connection>& connection);
+  void read_request(const std::shared_ptr<Connection>& connection);
+  void dispatch(const std::shared_ptr<Connection>& connection);
+  bool parse(Method method, std::string_view path, std::string_view body);
+  void refuse(const std::shared_ptr<Connection>& connection, const Refusal& refusal);
+  void send_last(const std::shared_ptr<Connection>& connection, std::string bytes);
+  void close_gently(const std::shared_ptr<Connection>& connection);
+
+  const std::shared_ptr<ServerState> server_;
+  Pistache::Http::RequestParser parser_;
+  std::string line_;  // what it is fed, kept for its memory
+};
+
+}  // namespace jangbu::http

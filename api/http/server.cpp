@@ -1,0 +1,159 @@
+#include "api/http/server.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pistache/reactor.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "api/http/server_state.hpp"
+#include "api/http/transport.hpp"
+
+namespace jangbu::http {
+namespace {
+
+struct SocketAddress {
+  sockaddr_storage bytes{};
+  socklen_t size = 0;
+};
+
+SocketAddress parse_address(const std::string& text, int port) {
+  SocketAddress address;
+  const auto network_port = htons(static_cast<std::uint16_t>(port));
+  sockaddr_in v4{};
+  sockaddr_in6 v6{};
+  if (::inet_pton(AF_INET, text.c_str(), &v4.sin_addr) == 1) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = network_port;
+    std::memcpy(&address.bytes, &v4, address.size = sizeof v4);
+  } else if (::inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) == 1) {
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = network_port;
+    std::memcpy(&address.bytes, &v6, address.size = sizeof v6);
+  } else {
+    errno = EINVAL;
+  }
+  return address;
+}
+
+bool set_option(int descriptor, int level, int option) {
+  constexpr int on = 1;
+  return ::setsockopt(descriptor, level, option, &on, sizeof on) == 0;
+}
+
+int listen_on(const std::string& host, int port, int backlog) {
+  const auto fail = [&](int descriptor) {
+    const int reason = errno;
+    if (descriptor >= 0) ::close(descriptor);
+    throw std::system_error(reason, std::generic_category(),
+                            "cannot listen on " + host + " port " + std::to_string(port));
+  };
+  const SocketAddress address = parse_address(host, port);
+  if (address.size == 0 || port < 0 || port > 65535) {
+    errno = EINVAL;
+    fail(-1);
+  }
+  const int descriptor =
+      ::socket(address.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) fail(descriptor);
+  // What is set here holds for the sockets accepted from it.
+  const bool listens =
+      set_option(descriptor, SOL_SOCKET, SO_REUSEADDR) &&
+      set_option(descriptor, IPPROTO_TCP, TCP_NODELAY) &&
+      ::bind(descriptor, reinterpret_cast<const sockaddr*>(&address.bytes), address.size) == 0 &&
+      ::listen(descriptor, backlog) == 0;
+  if (!listens) fail(descriptor);
+  return descriptor;
+}
+
+int port_of(int descriptor) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    throw std::system_error(errno, std::generic_category(), "getsockname");
+  // The port stands at the same place in both families' addresses.
+  return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
+}
+
+}  // namespace
+
+// Pistache's Tcp::Listener is not used: it spins when descriptors run out, cannot stop accepting
+// without stopping its workers, and loses the reason when it cannot bind. What is left of it is a
+// reactor with workers, each of which accepts for itself.
+class Server::Impl {
+ public:
+  Impl(const std::string& address, int port, Router router, Limits limits, int workers)
+      : workers_(workers),
+        listener_(listen_on(address, port, limits.backlog)),
+        port_(port_of(listener_)),
+        state_(std::make_shared<ServerState>(std::move(router), limits,
+                                             address + ":" + std::to_string(port_), listener_)) {}
+
+  ~Impl() {
+    if (reactor_) reactor_->shutdown();
+    reactor_.reset();  // joins the workers, then ends their transports
+    close_listener();
+  }
+
+  void start() {
+    const std::string name = "http-" + std::to_string(port_);
+    reactor_ = Pistache::Aio::Reactor::create();
+    reactor_->init(Pistache::Aio::AsyncContext(static_cast<std::size_t>(workers_), name));
+    // The reactor gives each worker a clone of it.
+    const auto key = reactor_->addHandler(
+        std::make_shared<Transport>(state_, std::make_shared<Protocol>(state_)));
+    for (const auto& handler : reactor_->handlers(key))
+      mailboxes_.push_back(std::static_pointer_cast<Transport>(handler)->mailbox());
+    reactor_->run();
+  }
+
+  int port() const { return port_; }
+
+  bool drain(std::chrono::milliseconds deadline) {
+    const auto end = Clock::now() + deadline;
+    state_->draining = true;
+    for (const auto& mailbox : mailboxes_) mailbox->wake();
+    std::unique_lock lock(state_->mutex);
+    const bool stopped = state_->changed.wait_until(
+        lock, end, [&] { return state_->workers_draining == mailboxes_.size(); });
+    if (!stopped) return false;
+    close_listener();  // from here on clients are refused instead of left waiting
+    return state_->changed.wait_until(lock, end, [&] { return state_->connections == 0; });
+  }
+
+ private:
+  void close_listener() {
+    if (listener_ >= 0) ::close(std::exchange(listener_, -1));
+  }
+
+  const int workers_;
+  int listener_;
+  const int port_;
+  const std::shared_ptr<ServerState> state_;
+  std::shared_ptr<Pistache::Aio::Reactor> reactor_;
+  std::vector<std::shared_ptr<Mailbox>> mailboxes_;
+};
+
+Server::Server(const std::string& address, int port, Router router, Limits limits, int workers)
+    : impl_(std::make_unique<Impl>(address, port, std::move(router), limits, workers)) {}
+
+Server::~Server() = default;
+
+void Server::start() {
+  impl_->start();
+}
+
+int Server::port() const {
+  return impl_->port();
+}
+
+bool Server::drain(std::chrono::milliseconds deadline) {
+  return impl_->drain(deadline);
+}
+
+}  // namespace jangbu::http

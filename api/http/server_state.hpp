@@ -1,0 +1,36 @@
+// What a server's workers share.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "api/http/limits.hpp"
+#include "api/http/router.hpp"
+
+namespace jangbu::http {
+
+struct ServerState {
+  ServerState(Router the_router, Limits the_limits, std::string the_name, int the_listener)
+      : router(std::move(the_router)),
+        limits(the_limits),
+        name(std::move(the_name)),
+        listener(the_listener) {}
+
+  const Router router;
+  const Limits limits;
+  const std::string name;  // "127.0.0.1:11001", for the log
+  const int listener;      // the listening socket; every worker accepts from it
+
+  std::atomic<std::size_t> connections = 0;
+
+  std::atomic<bool> draining = false;
+  std::mutex mutex;
+  std::condition_variable changed;   // either of these, while draining:
+  std::size_t workers_draining = 0;  // accept no more; under `mutex`
+};
+
+}  // namespace jangbu::http

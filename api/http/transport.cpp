@@ -1,0 +1,286 @@
+#include "api/http/transport.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+namespace jangbu::http {
+namespace {
+
+using Pistache::Polling::Mode;
+using Pistache::Polling::NotifyOn;
+using Pistache::Polling::Tag;
+using Interest = Pistache::Flags<NotifyOn>;
+
+constexpr std::chrono::milliseconds tick_interval{250};
+constexpr std::chrono::seconds warning_interval{60};
+constexpr std::size_t receive_bytes = 64 * 1024;
+constexpr int accepts_per_round = 64;
+constexpr int mail_rounds = 16;  // before the sockets get a turn again
+
+Tag tag_of(int descriptor) {
+  return Tag(static_cast<std::uint64_t>(descriptor));
+}
+
+int make_timer() {
+  const int timer = ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  constexpr timespec interval{
+      0, std::chrono::duration_cast<std::chrono::nanoseconds>(tick_interval).count()};
+  constexpr itimerspec periodic{interval, interval};
+  if (timer < 0 || ::timerfd_settime(timer, 0, &periodic, nullptr) != 0)
+    throw std::system_error(errno, std::generic_category(), "timerfd");
+  return timer;
+}
+
+}  // namespace
+
+Transport::Transport(std::shared_ptr<ServerState> server, std::shared_ptr<Protocol> protocol)
+    : Pistache::Tcp::Transport(protocol),
+      server_(std::move(server)),
+      protocol_(std::move(protocol)),
+      mailbox_(std::make_shared<Mailbox>()),
+      received_(receive_bytes) {}
+
+Transport::~Transport() {
+  mailbox_->close();
+  for (const auto& [descriptor, peer] : peers) {
+    std::static_pointer_cast<Connection>(peer)->gone = true;
+    ::close(descriptor);
+  }
+  if (timer_ >= 0) ::close(timer_);
+}
+
+std::shared_ptr<Pistache::Aio::Handler> Transport::clone() const {
+  return std::make_shared<Transport>(server_, std::make_shared<Protocol>(server_));
+}
+
+void Transport::registerPoller(Pistache::Polling::Epoll& poller) {
+  Pistache::Tcp::Transport::registerPoller(poller);
+  timer_ = make_timer();
+  poller.addFd(timer_, Interest(NotifyOn::Read), tag_of(timer_));
+  poller.addFd(mailbox_->descriptor(), Interest(NotifyOn::Read), tag_of(mailbox_->descriptor()),
+               Mode::Edge);
+  poller.addFd(server_->listener, Interest(NotifyOn::Read), tag_of(server_->listener));
+}
+
+// Nothing may be thrown from here: the thread is Pistache's, and has nobody to catch it.
+void Transport::onReady(const Pistache::Aio::FdSet& ready) {
+  mailbox_->worker_runs();
+  now_ = Clock::now();
+  bool clients_wait = false;
+  for (std::size_t i = 0; i < ready.size(); ++i) {
+    const auto descriptor = static_cast<int>(ready[i].getTag().value());
+    if (descriptor == server_->listener) {
+      clients_wait = true;
+    } else if (descriptor == timer_) {
+      tick();
+    } else if (const auto found = peers.find(descriptor); found != peers.end()) {
+      handle(std::static_pointer_cast<Connection>(found->second), ready[i]);
+    }
+  }
+  if (server_->draining && !draining_) start_draining();
+  // Last, so that no event of this round is taken for one of a client who got the number of one
+  // that was dropped in it.
+  if (clients_wait && accepting_) accept_connections();
+  deliver_mail();
+}
+
+void Transport::handle(const std::shared_ptr<Connection>& connection,
+                       const Pistache::Aio::FdSet::Entry& event) {
+  const bool broken = event.isHangup() || !(event.isReadable() || event.isWritable());
+  guarded(connection, [&] {
+    if (event.isWritable()) flush(connection);
+    if (event.isReadable())
+      receive(connection);
+    else if (broken)
+      drop(connection);
+  });
+}
+
+template <class Action>
+void Transport::guarded(const std::shared_ptr<Connection>& connection, Action action) {
+  try {
+    action();
+    watch(*connection);
+  } catch (const std::exception& bug) {
+    spdlog::error("http: {}: a connection failed: {}", server_->name, bug.what());
+    drop(connection);
+  }
+}
+
+void Transport::receive(const std::shared_ptr<Connection>& connection) {
+  if (connection->gone) return;
+  const ssize_t size = ::recv(connection->fd(), received_.data(), received_.size(), MSG_DONTWAIT);
+  if (size > 0)
+    protocol_->onInput(received_.data(), static_cast<std::size_t>(size), connection);
+  else if (size == 0)
+    protocol_->input_ended(connection);
+  else if (errno != EAGAIN && errno != EINTR)
+    drop(connection);
+}
+
+void Transport::send(const std::shared_ptr<Connection>& connection, std::string bytes) {
+  if (connection->output.empty())
+    connection->output = std::move(bytes);
+  else
+    connection->output += bytes;
+  flush(connection);
+}
+
+void Transport::flush(const std::shared_ptr<Connection>& connection) {
+  Connection& c = *connection;
+  if (c.gone) return;
+  while (c.sent < c.output.size()) {
+    const ssize_t size = ::send(c.fd(), c.output.data() + c.sent, c.output.size() - c.sent,
+                                MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (size >= 0) {
+      c.sent += static_cast<std::size_t>(size);
+    } else if (errno == EAGAIN) {
+      break;
+    } else if (errno != EINTR) {
+      return drop(connection);
+    }
+  }
+  if (c.sent == c.output.size()) {
+    c.output.clear();
+    c.sent = 0;
+  }
+  protocol_->output_moved(connection);
+}
+
+void Transport::end_output(const std::shared_ptr<Connection>& connection) {
+  ::shutdown(connection->fd(), SHUT_WR);
+}
+
+void Transport::drop(const std::shared_ptr<Connection>& connection) {
+  if (connection->gone.exchange(true)) return;
+  removePeer(connection);  // closes the descriptor
+  const std::size_t left = --server_->connections;
+  if (draining_ && left == 0) {
+    const std::lock_guard lock(server_->mutex);
+    server_->changed.notify_all();
+  }
+  if (!accepting_ && !draining_) resume_accepting();
+}
+
+// Tells epoll what the connection waits for. A client that sends more than it reads answers for is
+// not read from; nor is one that said it has nothing more to say.
+void Transport::watch(Connection& c) {
+  if (c.gone) return;
+  const std::size_t most = server_->limits.head_bytes + server_->limits.body_bytes;
+  const bool input = !c.input_ended && c.input.size() < most;
+  const bool output = !c.output.empty();
+  if (input == c.watches_input && output == c.watches_output) return;
+  c.watches_input = input;
+  c.watches_output = output;
+  Interest interest(NotifyOn::None);
+  if (input) interest.setFlag(NotifyOn::Read);
+  if (output) interest.setFlag(NotifyOn::Write);
+  reactor()->modifyFd(key(), c.fd(), interest, Mode::Level);
+}
+
+void Transport::accept_connections() {
+  for (int i = 0; i < accepts_per_round; ++i) {
+    if (server_->connections >= server_->limits.max_connections)
+      return pause_accepting("all connections that are allowed are in use");
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    const int descriptor = ::accept4(server_->listener, reinterpret_cast<sockaddr*>(&address),
+                                     &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor >= 0) {
+      welcome(descriptor, reinterpret_cast<sockaddr*>(&address));
+    } else if (errno == EAGAIN) {
+      return;
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      return pause_accepting(std::strerror(errno));
+    }
+    // Anything else is the trouble of the client that was to be accepted: see accept(2).
+  }
+}
+
+void Transport::welcome(int descriptor, sockaddr* address) {
+  const auto connection =
+      std::make_shared<Connection>(descriptor, Pistache::Address::fromUnix(address));
+  ++server_->connections;
+  guarded(connection, [&] {
+    handleNewPeer(connection);
+    // Pistache watches edges; with levels one recv per request is enough, and nothing is forgotten
+    // when reading is put off.
+    reactor()->modifyFd(key(), descriptor, NotifyOn::Read, Mode::Level);
+  });
+}
+
+// A level-triggered listener that cannot be accepted from would wake the worker for ever. It is
+// left alone until a connection goes or the timer ticks; clients wait in the kernel's queue
+// meanwhile.
+void Transport::pause_accepting(const char* why) {
+  accepting_ = false;
+  reactor()->removeFd(key(), server_->listener);
+  if (now_ - last_warning_ < warning_interval) return;
+  last_warning_ = now_;
+  spdlog::warn("http: {}: new clients have to wait, {} connections are open: {}", server_->name,
+               server_->connections.load(), why);
+}
+
+void Transport::resume_accepting() {
+  accepting_ = true;
+  reactor()->registerFd(key(), server_->listener, NotifyOn::Read, Mode::Level);
+}
+
+std::vector<std::shared_ptr<Connection>> Transport::connections() const {
+  std::vector<std::shared_ptr<Connection>> all;
+  all.reserve(peers.size());
+  for (const auto& [descriptor, peer] : peers)
+    all.push_back(std::static_pointer_cast<Connection>(peer));
+  return all;
+}
+
+void Transport::tick() {
+  std::uint64_t ticks = 0;
+  if (::read(timer_, &ticks, sizeof ticks) < 0) return;
+  if (!accepting_ && !draining_) resume_accepting();
+  for (const auto& connection : connections())
+    if (now_ > connection->deadline) guarded(connection, [&] { protocol_->expired(connection); });
+}
+
+void Transport::start_draining() {
+  while (accepting_) {
+    const std::size_t before = peers.size();
+    accept_connections();
+    if (peers.size() == before) break;
+  }
+  draining_ = true;
+  if (accepting_) reactor()->removeFd(key(), server_->listener);
+  accepting_ = false;
+  // A request that has come but was not read yet is in flight, too.
+  for (const auto& connection : connections())
+    guarded(connection, [&] {
+      receive(connection);
+      protocol_->drain(connection);
+    });
+  const std::lock_guard lock(server_->mutex);
+  ++server_->workers_draining;
+  server_->changed.notify_all();
+}
+
+void Transport::deliver_mail() {
+  for (int round = 0; round < mail_rounds; ++round) {
+    if (!mailbox_->collect(mail_)) return;
+    for (Mail& mail : mail_) {
+      const auto connection = mail.to;
+      if (!connection->gone) guarded(connection, [&] { protocol_->deliver(std::move(mail)); });
+    }
+    mail_.clear();
+  }
+  mailbox_->wake();
+}
+
+}  // namespace jangbu::http

@@ -1,0 +1,74 @@
+// One worker's sockets: accepts, receives, sends, watches the clock and the mailbox. What the bytes
+// mean is the Protocol's business.
+//
+// It replaces what Pistache's own transport does with peers (writes keyed by descriptor number, a
+// spin on EAGAIN and on EMFILE) and keeps what carries it: reactor, poller, peer table.
+//
+// Threads: made by the thread that starts the server, then used by its worker alone; mailbox() may
+// be asked for before the worker runs.
+#pragma once
+
+#include <pistache/transport.h>
+#include <sys/socket.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/http/connection.hpp"
+#include "api/http/mailbox.hpp"
+#include "api/http/protocol.hpp"
+#include "api/http/server_state.hpp"
+
+namespace jangbu::http {
+
+class Transport final : public Pistache::Tcp::Transport {
+ public:
+  Transport(std::shared_ptr<ServerState> server, std::shared_ptr<Protocol> protocol);
+  ~Transport() override;
+
+  // Called by Pistache's reactor.
+  std::shared_ptr<Pistache::Aio::Handler> clone() const override;
+  void registerPoller(Pistache::Polling::Epoll& poller) override;
+  void onReady(const Pistache::Aio::FdSet& ready) override;
+
+  const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
+
+  // For the Protocol. Sending or ending the output of a connection may drop it: see
+  // Connection::gone.
+  Clock::time_point now() const { return now_; }  // of this round of the reactor
+  void send(const std::shared_ptr<Connection>& connection, std::string bytes);
+  void end_output(const std::shared_ptr<Connection>& connection);
+  void drop(const std::shared_ptr<Connection>& connection);
+
+ private:
+  void accept_connections();
+  void welcome(int descriptor, sockaddr* address);
+  void pause_accepting(const char* why);
+  void resume_accepting();
+  void handle(const std::shared_ptr<Connection>& connection,
+              const Pistache::Aio::FdSet::Entry& event);
+  // Runs it on a connection, then watches what that waits for; drops it when something is thrown.
+  template <class Action>
+  void guarded(const std::shared_ptr<Connection>& connection, Action action);
+  void receive(const std::shared_ptr<Connection>& connection);
+  void flush(const std::shared_ptr<Connection>& connection);
+  void watch(Connection& connection);
+  std::vector<std::shared_ptr<Connection>> connections() const;
+  void tick();
+  void start_draining();
+  void deliver_mail();
+
+  const std::shared_ptr<ServerState> server_;
+  const std::shared_ptr<Protocol> protocol_;
+  const std::shared_ptr<Mailbox> mailbox_;
+  int timer_ = -1;
+  Clock::time_point now_ = Clock::now();
+  std::vector<char> received_;
+  std::vector<Mail> mail_;
+  bool accepting_ = true;
+  bool draining_ = false;
+  Clock::time_point last_warning_;
+};
+
+}  // namespace jangbu::http

@@ -1,0 +1,79 @@
+#include "api/http/wire.hpp"
+
+#include <pistache/http_defs.h>
+
+#include <charconv>
+#include <stdexcept>
+
+namespace jangbu::http {
+namespace {
+
+void append_number(std::string& out, std::size_t number, int base = 10) {
+  char digits[20];
+  const auto end = std::to_chars(std::begin(digits), std::end(digits), number, base).ptr;
+  out.append(digits, end);
+}
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  constexpr std::string_view breaks("\r\n\0", 3);
+  if (name.find_first_of(breaks) != name.npos || value.find_first_of(breaks) != value.npos)
+    throw std::invalid_argument("a line break in the header field " + std::string(name));
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+// Everything but the fields that say how long the body is, and the empty line.
+std::string head_to_wire(const Response& response, WireForm form) {
+  std::string out;
+  out.reserve(256 + response.body.size());
+  out += "HTTP/1.1 ";
+  append_number(out, static_cast<std::size_t>(response.status));
+  out += ' ';
+  out += Pistache::Http::codeString(static_cast<Pistache::Http::Code>(response.status));
+  out += "\r\n";
+  if (!response.content_type.empty()) append_field(out, "Content-Type", response.content_type);
+  for (const auto& [name, value] : response.headers) append_field(out, name, value);
+  if (!form.keep_alive)
+    out += "Connection: close\r\n";
+  else if (form.http_1_0)
+    out += "Connection: keep-alive\r\n";
+  return out;
+}
+
+// RFC 9110, 6.4.1
+bool never_has_body(int status) {
+  return status < 200 || status == 204 || status == 304;
+}
+
+}  // namespace
+
+std::string to_wire(const Response& response, WireForm form) {
+  std::string out = head_to_wire(response, form);
+  if (never_has_body(response.status)) return out += "\r\n";
+  out += "Content-Length: ";
+  append_number(out, response.body.size());
+  out += "\r\n\r\n";
+  if (!form.without_body) out += response.body;
+  return out;
+}
+
+std::string stream_head_to_wire(const Response& head, WireForm form) {
+  std::string out = head_to_wire(head, form);
+  if (!form.http_1_0) out += "Transfer-Encoding: chunked\r\n";
+  out += "\r\n";
+  if (!form.without_body) out += chunk_to_wire(head.body, form);
+  return out;
+}
+
+std::string chunk_to_wire(std::string bytes, WireForm form) {
+  if (form.http_1_0 || bytes.empty()) return bytes;
+  std::string out;
+  out.reserve(bytes.size() + 20);
+  append_number(out, bytes.size(), 16);
+  return out.append("\r\n").append(bytes).append("\r\n");
+}
+
+std::string_view last_chunk(WireForm form) {
+  return form.http_1_0 ? "" : "0\r\n\r\n";
+}
+
+}  // namespace jangbu::http
