@@ -5,24 +5,43 @@ namespace jangbu {
 namespace {
 
 // The version of the entity that a command is to, if there is such an entity in memory.
-std::optional<EventId> version(const Shop& shop, const Command& command) {
-  const auto of = [](const auto* row) {
-    return row ? std::optional((*row)->version) : std::nullopt;
-  };
-  return std::visit(
-      [&](const auto& to) -> std::optional<EventId> {
-        if constexpr (requires { to.account; }) {
-          return of(shop.accounts.find(to.account));
-        } else if constexpr (requires { to.product; }) {
-          return of(shop.products.find(to.product));
-        } else if constexpr (requires { to.purchase; }) {
-          return of(shop.purchases.find(to.purchase));
-        } else {
-          return std::nullopt;
-        }
-      },
-      command);
-}
+class VersionOf {
+ public:
+  explicit VersionOf(const Shop& shop) : shop_(shop) {}
+
+  template <class ToAccount>
+  requires requires(const ToAccount& to) { to.account; }
+  std::optional<EventId> operator()(const ToAccount& to) const {
+    return of(shop_.accounts.find(to.account), &AccountView::version);
+  }
+  template <class ToProduct>
+  requires requires(const ToProduct& to) { to.product; }
+  std::optional<EventId> operator()(const ToProduct& to) const {
+    return of(shop_.products.find(to.product), &ProductView::version);
+  }
+  std::optional<EventId> operator()(const CancelPurchase& to) const {
+    return of(shop_.purchases.find(to.purchase), &PurchaseView::purchase_version);
+  }
+  std::optional<EventId> operator()(const RecordScan& to) const {
+    return of(shop_.purchases.find(to.purchase), &PurchaseView::delivery_version);
+  }
+  std::optional<EventId> operator()(const ConfirmReceipt& to) const {
+    return of(shop_.purchases.find(to.purchase), &PurchaseView::delivery_version);
+  }
+  // These make something new.
+  std::optional<EventId> operator()(const RequestQuote&) const { return std::nullopt; }
+  std::optional<EventId> operator()(const ConfirmQuote&) const { return std::nullopt; }
+  std::optional<EventId> operator()(const BuyNow&) const { return std::nullopt; }
+
+ private:
+  template <class View>
+  static std::optional<EventId> of(const std::shared_ptr<const View>* view,
+                                   EventId View::*version) {
+    return view ? std::optional((**view).*version) : std::nullopt;
+  }
+
+  const Shop& shop_;
+};
 
 }  // namespace
 
@@ -34,7 +53,7 @@ Decision decide(const Shop& shop, const Command& command, const Conditions& cond
     }
   }
   if (conditions.if_match) {
-    const auto actual = version(shop, command);
+    const auto actual = std::visit(VersionOf{shop}, command);
     if (actual && *actual != *conditions.if_match)
       return refusal::VersionDiffers{*conditions.if_match, *actual};
   }

@@ -33,8 +33,8 @@ int rank(DeliveryStatus status) {
 // Carriers deliver their scans late and out of order: such a scan is history, not news.
 bool is_news(const PurchaseView& delivery, const Scan& scan) {
   return rank(scan.status) >= rank(delivery.status) &&
-         std::ranges::none_of(delivery.scans, [&](const RecordedScan& earlier) {
-           return earlier.scan.occurred_at > scan.occurred_at;
+         std::ranges::none_of(delivery.scans, [&](const Scan& earlier) {
+           return earlier.occurred_at > scan.occurred_at;
          });
 }
 
@@ -49,8 +49,7 @@ Decision decide(const Shop& shop, const RecordScan& command) {
   if (!found) return refusal::NoOpenPurchase{command.purchase};
   const PurchaseView& delivery = **found;
   const Scan& scan = command.scan;
-  if (std::ranges::any_of(delivery.scans, [&](auto& earlier) { return earlier.scan == scan; }))
-    return Unchanged{*found};
+  if (std::ranges::find(delivery.scans, scan) != delivery.scans.end()) return Unchanged{*found};
   if (delivery.status == DeliveryStatus::delivered &&
       scan.status == DeliveryStatus::returned_to_sender)
     return refusal::IllegalStatusChange{command.purchase, delivery.status, scan.status};

@@ -83,9 +83,8 @@ PurchaseCompleted completed(Offer offer, PurchaseId purchase, bool quoted, Times
 }
 
 bool was_picked_up(const PurchaseView& purchase) {
-  return std::ranges::any_of(purchase.scans, [](const RecordedScan& recorded) {
-    return recorded.scan.status >= DeliveryStatus::picked_up;
-  });
+  return std::ranges::any_of(
+      purchase.scans, [](const Scan& scan) { return scan.status >= DeliveryStatus::picked_up; });
 }
 
 }  // namespace

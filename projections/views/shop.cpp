@@ -54,6 +54,7 @@ class Fold {
       shop_.keys.remember(id_cast<KeyHash>(event.purchase), {RequestHash{}, id_}, committed_at_);
     PurchaseView row;
     row.purchase = event;
+    row.purchase_version = id_;
     return put(std::move(row));
   }
   EntityView operator()(const PurchaseCancelled& event) {
@@ -61,13 +62,12 @@ class Fold {
     PurchaseView row = copy_of(event.purchase);
     row.status = DeliveryStatus::cancelled;
     row.closed_at = event.cancelled_at;
-    row.cancellation_reason = event.reason;
     return put(std::move(row));
   }
   EntityView operator()(const DeliveryScanned& event) {
     PurchaseView row = copy_of(event.purchase);
     row.status = event.status;
-    row.scans.push_back({id_, event.scan});
+    row.scans.push_back(event.scan);
     if (is_closed(event.status)) row.closed_at = event.scan.occurred_at;
     return put(std::move(row));
   }
@@ -91,7 +91,8 @@ class Fold {
     return product;
   }
   EntityView put(PurchaseView row) {
-    row.version = id_;
+    row.delivery_version = id_;
+    if (is_closed(row.status)) row.purchase_version = id_;
     auto purchase = std::make_shared<const PurchaseView>(std::move(row));
     if (is_closed(purchase->status)) {
       shop_.purchases.erase(purchase->purchase.purchase);

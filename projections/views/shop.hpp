@@ -38,22 +38,15 @@ struct ProductView {
   friend bool operator==(const ProductView&, const ProductView&) = default;
 };
 
-struct RecordedScan {
-  EventId id;
-  Scan scan;
-
-  friend bool operator==(const RecordedScan&, const RecordedScan&) = default;
-};
-
-// A purchase with its delivery. In memory while it is open; the row made by the event that closes
+// A purchase with its delivery. In memory while it is open; the view made by the event that closes
 // it is only for the answer.
 struct PurchaseView {
   PurchaseCompleted purchase;
   DeliveryStatus status = DeliveryStatus::preparing;
-  std::vector<RecordedScan> scans;     // in the order they were recorded
-  std::optional<Timestamp> closed_at;  // cancelled, or receipt confirmed
-  std::string cancellation_reason;
-  EventId version;
+  std::vector<Scan> scans;  // in the order they were recorded
+  std::optional<Timestamp> closed_at;
+  EventId purchase_version;  // scans on the way do not change the purchase
+  EventId delivery_version;
 
   friend bool operator==(const PurchaseView&, const PurchaseView&) = default;
 };
