@@ -1,0 +1,44 @@
+// The event log in memory, for tests. It behaves as the one on JetStream does, and can be made to
+// fail as that one fails.
+//
+// Threads: every member from any thread. Ownership: readers end before their log; what they
+// returned may stay.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <vector>
+
+#include "events/event_log.hpp"
+
+namespace jangbu {
+
+class MemoryLog final : public EventLog {
+ public:
+  AppendResult append(Position expected, const CommitId& id, std::string_view payload,
+                      std::chrono::milliseconds timeout) override;
+  std::optional<StoredCommit> read(Position position) override;
+  Position last() override;
+  std::unique_ptr<LogReader> read_from(Position from) override;
+
+  // The next `count` commits are stored, but their appends answer NoAnswer.
+  void lose_acks(unsigned count);
+  // The next `count` appends answer NoAnswer without storing anything.
+  void lose_appends(unsigned count);
+  // While away, appends answer NoAnswer and everything else throws Unavailable.
+  void set_away(bool away);
+
+ private:
+  class Reader;
+
+  void require_here() const;  // REQUIRES the lock
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<StoredCommit> commits_;
+  unsigned acks_to_lose_ = 0;
+  unsigned appends_to_lose_ = 0;
+  bool away_ = false;
+};
+
+}  // namespace jangbu

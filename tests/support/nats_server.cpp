@@ -1,0 +1,95 @@
+#include "tests/support/nats_server.hpp"
+
+#include <signal.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+namespace jangbu::test {
+
+namespace {
+
+std::string nats_server_program() {
+  if (const char* named = std::getenv("JANGBU_NATS_SERVER"); named && *named) return named;
+  const std::string fetched = JANGBU_TOOLS "/usr/sbin/nats-server";
+  return std::filesystem::exists(fetched) ? fetched : "nats-server";
+}
+
+}  // namespace
+
+NatsServer::NatsServer(Options options) : options_(std::move(options)) {
+  start();
+}
+
+NatsServer::~NatsServer() {
+  resume();  // a paused process would not see that it is asked to stop
+}
+
+std::string NatsServer::url() const {
+  return "nats://127.0.0.1:" + std::to_string(port_);
+}
+
+std::string NatsServer::monitor_url() const {
+  return "http://127.0.0.1:" + std::to_string(monitor_port_);
+}
+
+void NatsServer::start() {
+  if (port_ != 0) {
+    launch();
+    return;
+  }
+  // Someone else may take a free port before the server does; then others are tried.
+  for (int attempts_left = 5;; --attempts_left) {
+    port_ = free_port();
+    monitor_port_ = free_port();
+    try {
+      launch();
+      return;
+    } catch (const std::runtime_error&) {
+      if (attempts_left == 1) throw;
+    }
+  }
+}
+
+void NatsServer::launch() {
+  const auto configuration = folder_.path() / "nats.conf";
+  std::ofstream file(configuration);
+  file << "listen: \"127.0.0.1:" << port_ << "\"\n"
+       << "http: \"127.0.0.1:" << monitor_port_ << "\"\n";
+  if (options_.jetstream) {
+    file << "jetstream {\n  store_dir: '" << folder_.path().string() << "'\n"
+         << (options_.sync_always ? "  sync_interval: always\n" : "") << "}\n";
+  }
+  file << options_.extra << "\n";
+  file.close();
+  process_ = std::make_unique<Process>(
+      Process::Options{.command = {nats_server_program(), "-c", configuration.string()},
+                       .log = folder_.path() / "nats.log"});
+  // Ports are opened after the streams have been recovered.
+  wait_until("nats-server", [this] {
+    return !process_->running() ||
+           (accepts_connections(port_) && accepts_connections(monitor_port_));
+  });
+  if (!process_->running())
+    throw std::runtime_error("nats-server ended at its start:\n" + process_->log_text());
+}
+
+void NatsServer::stop() {
+  process_->stop(SIGTERM);
+}
+
+void NatsServer::kill() {
+  process_->stop(SIGKILL);
+}
+
+void NatsServer::pause() {
+  process_->signal(SIGSTOP);
+}
+
+void NatsServer::resume() {
+  process_->signal(SIGCONT);
+}
+
+}  // namespace jangbu::test

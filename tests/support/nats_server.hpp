@@ -1,0 +1,50 @@
+// A private nats-server of a test: loopback, free ports, a folder of its own, fsync before every
+// acknowledgement unless asked otherwise. The program is JANGBU_NATS_SERVER, or the one that
+// infra/install fetched.
+//
+// Not thread-safe. Errors: std::runtime_error with the server's log when it does not come up.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "tests/support/process.hpp"
+
+namespace jangbu::test {
+
+class NatsServer {
+ public:
+  struct Options {
+    bool sync_always = true;
+    bool jetstream = true;
+    std::string extra = {};  // lines added to the configuration file
+  };
+
+  NatsServer() : NatsServer(Options{}) {}
+  explicit NatsServer(Options options);
+  ~NatsServer();
+  NatsServer(const NatsServer&) = delete;
+  NatsServer& operator=(const NatsServer&) = delete;
+
+  std::string url() const;
+  std::string monitor_url() const;
+  int port() const { return port_; }
+
+  // Again on the same ports and folder, when it has ended. Returns when it is ready.
+  void start();
+  void stop();    // SIGTERM, and waits for the end
+  void kill();    // SIGKILL, and waits for the end
+  void pause();   // SIGSTOP: connections stay open, nothing is answered
+  void resume();  // SIGCONT
+
+ private:
+  void launch();
+
+  Options options_;
+  TemporaryFolder folder_;
+  int port_ = 0;
+  int monitor_port_ = 0;
+  std::unique_ptr<Process> process_;
+};
+
+}  // namespace jangbu::test
