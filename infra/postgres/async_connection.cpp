@@ -1,0 +1,200 @@
+#include "infra/postgres/async_connection.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace jangbu::pg {
+
+namespace {
+
+constexpr std::chrono::milliseconds first_pause{50};
+constexpr std::chrono::milliseconds longest_pause{1'000};
+
+}  // namespace
+
+AsyncConnection::AsyncConnection(ConnectOptions options, Events events)
+    : options_(std::move(options)), events_(std::move(events)) {}
+
+int AsyncConnection::fd() const {
+  return connection_ ? PQsocket(connection_.get()) : -1;
+}
+
+short AsyncConnection::events() const {
+  if (state_ == State::connecting) return want_ == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+  return static_cast<short>(unsent_ ? POLLIN | POLLOUT : POLLIN);
+}
+
+AsyncConnection::Clock::time_point AsyncConnection::due() const {
+  if (state_ == State::connected && expected_.empty()) return Clock::time_point::max();
+  return due_;
+}
+
+void AsyncConnection::on_ready(short revents, Clock::time_point now) {
+  const bool is_due = now >= due();
+  switch (state_) {
+    case State::down:
+      if (is_due) connect(now);
+      return;
+    case State::connecting:
+      if (revents != 0) return go_on_connecting(now);
+      if (is_due) lose("PostgreSQL does not answer", now);
+      return;
+    case State::connected:
+      if (revents & POLLOUT) write(now);
+      if (revents & ~POLLOUT) return read(now);
+      if (is_due) lose("PostgreSQL does not answer", now);
+      return;
+  }
+}
+
+void AsyncConnection::connect(Clock::time_point now) {
+  try {
+    connection_ = start_connecting(options_);
+  } catch (const Unavailable& error) {
+    return lose(error.what(), now);
+  }
+  state_ = State::connecting;
+  want_ = PGRES_POLLING_WRITING;
+  due_ = now + options_.connect_timeout;
+}
+
+void AsyncConnection::go_on_connecting(Clock::time_point now) {
+  want_ = PQconnectPoll(connection_.get());
+  if (want_ == PGRES_POLLING_FAILED) return lose(trouble_of(connection_.get()), now);
+  if (want_ != PGRES_POLLING_OK) return;
+  if (PQsetnonblocking(connection_.get(), 1) != 0 || !PQenterPipelineMode(connection_.get()))
+    return lose(trouble_of(connection_.get()), now);
+  state_ = State::connected;
+  pause_ = std::chrono::milliseconds::zero();
+  events_.on_connected();
+}
+
+void AsyncConnection::send(const Statement& statement, Params params, OnReply on_reply) {
+  invariant(connected(), "a statement is sent on a connection that is not open");
+  ++unanswered_;
+  push({&statement, std::move(params), std::move(on_reply)});
+}
+
+// libpq refuses to queue only when the connection is lost or memory has run out. The query is among
+// the expected answers then too, and is answered when flush() or read() notice.
+void AsyncConnection::push(Query query) {
+  const Statement& statement = *query.statement;
+  if (prepared_.insert(&statement).second) {
+    PQsendPrepare(connection_.get(), statement.name.c_str(), statement.sql.c_str(), 0, nullptr);
+    expected_.emplace_back(Preparation{&statement});
+  }
+  constexpr std::size_t most = 16;
+  const auto& given = query.params.values();
+  invariant(given.size() <= most, "a query has at most 16 parameters");
+  std::array<const char*, most> values{};
+  std::array<int, most> lengths{};
+  std::array<int, most> formats{};
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    values[i] = given[i] ? given[i]->data() : nullptr;
+    lengths[i] = given[i] ? static_cast<int>(given[i]->size()) : 0;
+    formats[i] = 1;
+  }
+  PQsendQueryPrepared(connection_.get(), statement.name.c_str(), static_cast<int>(given.size()),
+                      values.data(), lengths.data(), formats.data(), 1);
+  expected_.emplace_back(std::move(query));
+  open_turn_ = true;
+}
+
+void AsyncConnection::flush(Clock::time_point now) {
+  if (state_ != State::connected || !open_turn_) return;
+  if (!PQpipelineSync(connection_.get())) return lose(trouble_of(connection_.get()), now);
+  if (syncs_++ == 0) due_ = now + options_.answer_timeout;
+  expected_.emplace_back(Sync{});
+  open_turn_ = false;
+  write(now);
+}
+
+void AsyncConnection::write(Clock::time_point now) {
+  const int unsent = PQflush(connection_.get());
+  if (unsent < 0) return lose(trouble_of(connection_.get()), now);
+  unsent_ = unsent > 0;
+}
+
+void AsyncConnection::read(Clock::time_point now) {
+  PGconn* const connection = connection_.get();
+  if (!PQconsumeInput(connection)) return lose(trouble_of(connection), now);
+  due_ = now + options_.answer_timeout;
+  while (!PQisBusy(connection) && !expected_.empty()) {
+    Result result(PQgetResult(connection));
+    if (PQstatus(connection) != CONNECTION_OK) return lose(trouble_of(connection), now);
+    if (std::exchange(ends_statement_, false)) continue;
+    Expected next = std::move(expected_.front());
+    expected_.pop_front();
+    std::visit([&](auto&& item) { take(std::forward<decltype(item)>(item), std::move(result)); },
+               std::move(next));
+  }
+  using Notification = Handle<PGnotify, PQfreemem>;
+  while (const Notification notification{PQnotifies(connection)})
+    events_.on_notification(notification->relname);
+}
+
+void AsyncConnection::take(const Preparation& preparation, Result result) {
+  ends_statement_ = true;
+  const ExecStatusType status = PQresultStatus(result.get());
+  if (status == PGRES_COMMAND_OK) return;
+  prepared_.erase(preparation.statement);
+  if (status != PGRES_PIPELINE_ABORTED)
+    failed_preparation_ = {preparation.statement, failure_of(result.get())};
+}
+
+void AsyncConnection::take(Query query, Result result) {
+  ends_statement_ = true;
+  switch (PQresultStatus(result.get())) {
+    case PGRES_TUPLES_OK:
+    case PGRES_COMMAND_OK:
+      return answer(query, std::move(result));
+    case PGRES_PIPELINE_ABORTED:
+      if (!failed_preparation_ || failed_preparation_->statement != query.statement) {
+        skipped_.push_back(std::move(query));
+        return;
+      }
+      return std::visit([&](const auto& failure) { answer(query, failure); },
+                        failed_preparation_->failure);
+    default:
+      // It was sent in the belief that a preparation before it would succeed, and that was skipped.
+      if (sqlstate_of(result.get()) == sqlstate::unknown_statement) {
+        skipped_.push_back(std::move(query));
+        return;
+      }
+      return std::visit([&](const auto& failure) { answer(query, failure); },
+                        failure_of(result.get()));
+  }
+}
+
+void AsyncConnection::take(const Sync&, Result) {
+  --syncs_;
+  failed_preparation_.reset();
+  for (Query& query : std::exchange(skipped_, {})) push(std::move(query));
+}
+
+void AsyncConnection::answer(Query& query, Reply reply) {
+  --unanswered_;
+  query.on_reply(std::move(reply));
+}
+
+void AsyncConnection::lose(const std::string& why, Clock::time_point now) {
+  state_ = State::down;
+  connection_.reset();
+  pause_ = std::clamp(pause_ * 2, first_pause, longest_pause);
+  due_ = now + pause_;
+  unsent_ = open_turn_ = ends_statement_ = false;
+  syncs_ = 0;
+  prepared_.clear();
+  failed_preparation_.reset();
+  std::vector<Query> unanswered = std::exchange(skipped_, {});
+  for (Expected& expected : std::exchange(expected_, {}))
+    if (auto* query = std::get_if<Query>(&expected)) unanswered.push_back(std::move(*query));
+  const Unavailable reason(why);
+  events_.on_lost(reason);
+  for (Query& query : unanswered) answer(query, reason);
+}
+
+}  // namespace jangbu::pg

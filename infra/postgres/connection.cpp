@@ -1,0 +1,194 @@
+#include "infra/postgres/connection.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace jangbu::pg {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// A wait is cut into slices of this length to look for a stop request.
+constexpr milliseconds slice{100};
+
+// A parameter list in libpq's form. It points into the Params it was made of.
+struct RawParams {
+  explicit RawParams(const Params& params) {
+    for (const auto& value : params.values()) {
+      values.push_back(value ? value->data() : nullptr);
+      lengths.push_back(value ? static_cast<int>(value->size()) : 0);
+      formats.push_back(1);
+    }
+  }
+  std::vector<const char*> values;
+  std::vector<int> lengths;
+  std::vector<int> formats;
+};
+
+}  // namespace
+
+Connected start_connecting(const ConnectOptions& options) {
+  // A conninfo in the place of the database's name is expanded; what follows it takes precedence.
+  const std::array<const char*, 6> keywords{"dbname",          "application_name", "options",
+                                            "client_encoding", "keepalives_idle",  nullptr};
+  const std::string settings = "-c client_min_messages=warning " + options.settings;
+  const std::array<const char*, 6> values{options.conninfo.c_str(),
+                                          options.application_name.c_str(),
+                                          settings.c_str(),
+                                          "UTF8",
+                                          "10",
+                                          nullptr};
+  Connected connection(PQconnectStartParams(keywords.data(), values.data(), 1));
+  if (!connection) throw Unavailable("PostgreSQL: out of memory");
+  if (PQstatus(connection.get()) == CONNECTION_BAD) throw Unavailable(trouble_of(connection.get()));
+  return connection;
+}
+
+std::string trouble_of(const PGconn* connection) {
+  std::string text = PQerrorMessage(connection);
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return "PostgreSQL: " + (text.empty() ? "the connection is lost" : text);
+}
+
+Connection::Connection(const ConnectOptions& options, std::stop_token stop)
+    : answer_timeout_(options.answer_timeout), stop_(std::move(stop)) {
+  connect(options);
+}
+
+void Connection::connect(const ConnectOptions& options) {
+  connection_ = start_connecting(options);
+  const auto deadline = Clock::now() + options.connect_timeout;
+  auto want = PGRES_POLLING_WRITING;
+  while (want != PGRES_POLLING_OK) {
+    if (want == PGRES_POLLING_FAILED) throw Unavailable(trouble_of(connection_.get()));
+    wait_for(want == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
+    want = PQconnectPoll(connection_.get());
+  }
+  if (PQsetnonblocking(connection_.get(), 1) != 0) give_up(trouble_of(connection_.get()));
+}
+
+void Connection::give_up(const std::string& why) {
+  connection_.reset();
+  throw Unavailable(why);
+}
+
+void Connection::wait_for(short events, Clock::time_point deadline) {
+  for (;;) {
+    pollfd socket{PQsocket(connection_.get()), events, 0};
+    const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
+    if (left <= milliseconds::zero()) give_up("PostgreSQL does not answer");
+    if (stop_.stop_requested()) give_up("stopping");
+    const int ready = ::poll(&socket, 1, static_cast<int>(std::min(left, slice).count()));
+    if (ready > 0) return;
+    if (ready < 0 && errno != EINTR) give_up("PostgreSQL: poll failed");
+  }
+}
+
+void Connection::await_result() {
+  const auto deadline = Clock::now() + answer_timeout_;
+  for (;;) {
+    const int unsent = PQflush(connection_.get());
+    if (unsent < 0) give_up(trouble_of(connection_.get()));
+    if (unsent == 0 && !PQisBusy(connection_.get())) return;
+    wait_for(static_cast<short>(unsent > 0 ? POLLIN | POLLOUT : POLLIN), deadline);
+    if (!PQconsumeInput(connection_.get())) give_up(trouble_of(connection_.get()));
+  }
+}
+
+Result Connection::run(const std::string& sql) {
+  if (!connection_) throw Unavailable("PostgreSQL: the connection is lost");
+  if (!PQsendQuery(connection_.get(), sql.c_str())) give_up(trouble_of(connection_.get()));
+  Result last;
+  for (;;) {
+    await_result();
+    Result result(PQgetResult(connection_.get()));
+    if (!result) break;
+    // The first failure is the one to tell; nothing is executed after it.
+    if (!last || PQresultStatus(last.get()) != PGRES_FATAL_ERROR) last = std::move(result);
+  }
+  require_success(last.get());
+  return last;
+}
+
+Result Connection::execute(const Call& call) {
+  auto results = pipeline(std::span(&call, 1));
+  return std::move(results.front());
+}
+
+std::vector<Result> Connection::pipeline(std::span<const Call> calls) {
+  if (!connection_) throw Unavailable("PostgreSQL: the connection is lost");
+  PGconn* const connection = connection_.get();
+  const auto require = [&](int ok) {
+    if (!ok) give_up(trouble_of(connection));
+  };
+
+  // Per answer that will come: the statement that it prepares, or none for a call's.
+  std::vector<const Statement*> expected;
+  std::unordered_set<std::string_view> preparing;
+  require(PQenterPipelineMode(connection));
+  for (const Call& call : calls) {
+    const Statement& statement = *call.statement;
+    if (!prepared_.contains(statement.name) && preparing.insert(statement.name).second) {
+      require(PQsendPrepare(connection, statement.name.c_str(), statement.sql.c_str(), 0, nullptr));
+      expected.push_back(&statement);
+    }
+    const RawParams raw(call.params);
+    require(PQsendQueryPrepared(connection, statement.name.c_str(),
+                                static_cast<int>(raw.values.size()), raw.values.data(),
+                                raw.lengths.data(), raw.formats.data(), 1));
+    expected.push_back(nullptr);
+  }
+  require(PQpipelineSync(connection));
+
+  std::vector<Result> results;
+  std::optional<Failure> failure;
+  for (const Statement* prepares : expected) {
+    await_result();
+    Result result(PQgetResult(connection));
+    switch (PQresultStatus(result.get())) {
+      case PGRES_COMMAND_OK:
+      case PGRES_TUPLES_OK:
+        if (prepares) {
+          prepared_.insert(prepares->name);
+        } else {
+          results.push_back(std::move(result));
+        }
+        break;
+      case PGRES_PIPELINE_ABORTED:
+        break;
+      default:
+        if (!failure) failure = failure_of(result.get());
+    }
+    if (broken()) give_up(trouble_of(connection));
+    await_result();
+    invariant(PQgetResult(connection) == nullptr, "a statement has two results");
+  }
+  await_result();
+  const Result sync(PQgetResult(connection));
+  if (PQresultStatus(sync.get()) != PGRES_PIPELINE_SYNC) give_up(trouble_of(connection));
+  require(PQexitPipelineMode(connection));
+  if (failure) std::visit([](const auto& error) { throw error; }, *failure);
+  return results;
+}
+
+Transaction::~Transaction() {
+  if (!open_) return;
+  try {
+    connection_.run("ROLLBACK");
+  } catch (const std::exception&) {
+    // The connection is gone, and the transaction with it.
+  }
+}
+
+void Transaction::commit() {
+  connection_.run("COMMIT");
+  open_ = false;
+}
+
+}  // namespace jangbu::pg

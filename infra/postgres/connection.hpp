@@ -1,0 +1,93 @@
+// A blocking connection to PostgreSQL for a thread of its own: the projector, the tools, start-up.
+//
+// Threads: one at a time. Errors: `Unavailable` when the server cannot be reached, does not answer
+// in time or cannot serve now; the connection is then `broken()` or not, and a broken one is to be
+// thrown away. `SqlError` when the server refuses the statement itself.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "infra/handle.hpp"
+#include "infra/postgres/errors.hpp"
+#include "infra/postgres/values.hpp"
+
+namespace jangbu::pg {
+
+using Connected = Handle<PGconn, PQfinish>;
+
+struct ConnectOptions {
+  std::string conninfo;  // `host=… port=… dbname=…` or a postgresql:// URI, as libpq takes it
+  std::string application_name = "jangbu";
+  std::string settings = {};  // session settings, as `-c name=value …`
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds answer_timeout{30'000};
+};
+
+// Begins to connect without waiting. Throws Unavailable when even that fails, SqlError (with an
+// empty SQLSTATE) when the conninfo is not one.
+Connected start_connecting(const ConnectOptions& options);
+
+// What libpq says about a connection's trouble, as one line.
+std::string trouble_of(const PGconn* connection);
+
+// A prepared statement with its parameters.
+struct Call {
+  const Statement* statement;
+  Params params;
+};
+
+class Connection {
+ public:
+  // Connects, waiting at most connect_timeout. A stop request ends any wait with Unavailable.
+  explicit Connection(const ConnectOptions& options, std::stop_token stop = {});
+
+  // SQL without parameters, possibly several statements.
+  Result run(const std::string& sql);
+
+  Result execute(const Call& call);
+
+  // All calls in one round trip; one result per call. At the first error the calls after it are
+  // not executed, and what they did outside of a transaction block is undone.
+  std::vector<Result> pipeline(std::span<const Call> calls);
+
+  bool broken() const { return PQstatus(connection_.get()) != CONNECTION_OK; }
+
+ private:
+  // Waits until the socket is ready; `events` as for poll(2).
+  void wait_for(short events, std::chrono::steady_clock::time_point deadline);
+  void connect(const ConnectOptions& options);
+  // Sends what is queued, and reads until a result can be taken without waiting.
+  void await_result();
+  [[noreturn]] void give_up(const std::string& why);
+
+  Connected connection_;
+  std::chrono::milliseconds answer_timeout_;
+  std::stop_token stop_;
+  std::unordered_set<std::string> prepared_;
+};
+
+// BEGIN now; ROLLBACK in the destructor unless it was committed.
+class Transaction {
+ public:
+  explicit Transaction(Connection& connection) : connection_(connection) {
+    connection_.run("BEGIN");
+  }
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  void commit();
+
+ private:
+  Connection& connection_;
+  bool open_ = true;
+};
+
+}  // namespace jangbu::pg

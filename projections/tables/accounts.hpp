@@ -1,0 +1,35 @@
+// The read model `accounts`: one row per account, closed ones included.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "events/values.hpp"
+#include "projections/tables/read_model.hpp"
+
+namespace jangbu {
+
+struct AccountRow {
+  AccountId id;
+  std::string name;
+  std::string email;  // empty: none given
+  Address address;
+  MemberType member_type = MemberType::buyer;
+  MembershipLevel membership_level = MembershipLevel::none;
+  Timestamp opened_at;
+  std::optional<Timestamp> closed_at;
+  EventId version;
+
+  friend bool operator==(const AccountRow&, const AccountRow&) = default;
+};
+
+extern const ReadModel accounts_model;
+
+Query<std::optional<AccountRow>> account_by_id(const AccountId& id);
+// The open account of that name.
+Query<std::optional<AccountRow>> account_by_name(std::string_view name);
+// Newest first, closed ones included.
+Query<Page<AccountRow>> list_accounts(const From<AccountId>& from);
+
+}  // namespace jangbu

@@ -1,0 +1,16 @@
+-- One row per account, closed ones included. Names are unique among the open ones; that is the
+-- writer's rule, not this table's: within one batch a name may pass from one account to another.
+CREATE TABLE accounts (
+  id uuid PRIMARY KEY,
+  name text NOT NULL,
+  email text NOT NULL,
+  address_line text NOT NULL,
+  zip_code text NOT NULL,
+  member_type text NOT NULL,
+  membership_level text NOT NULL,
+  opened_at timestamptz NOT NULL,
+  closed_at timestamptz,
+  version_position bigint NOT NULL,
+  version_index integer NOT NULL
+);
+CREATE INDEX open_accounts_by_name ON accounts (name) WHERE closed_at IS NULL;

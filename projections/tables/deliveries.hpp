@@ -1,0 +1,52 @@
+// The read model `deliveries`: one row per delivery, which has its purchase's id.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "events/events.hpp"
+#include "events/values.hpp"
+#include "projections/tables/read_model.hpp"
+
+namespace jangbu {
+
+struct DeliveryItem {
+  ProductId product;
+  std::string name;
+  std::int64_t quantity = 0;
+
+  friend bool operator==(const DeliveryItem&, const DeliveryItem&) = default;
+};
+
+struct DeliveryRow {
+  PurchaseId id;
+  AccountId buyer;
+  Recipient recipient;
+  std::vector<DeliveryItem> items;
+  DeliveryStatus status = DeliveryStatus::preparing;
+  std::string carrier;          // of the latest scan; empty before the first
+  std::string tracking_number;  // likewise
+  std::vector<Scan> scans;      // in the order in which they came
+  Timestamp opened_at;
+  std::optional<Timestamp> closed_at;  // receipt confirmed, cancelled or returned to sender
+  EventId version;
+
+  friend bool operator==(const DeliveryRow&, const DeliveryRow&) = default;
+};
+
+extern const ReadModel deliveries_model;
+
+struct DeliveryFilter {
+  bool include_closed = false;
+  std::optional<AccountId> buyer = std::nullopt;
+  std::optional<DeliveryStatus> status = std::nullopt;
+};
+
+Query<std::optional<DeliveryRow>> delivery_by_id(const PurchaseId& id);
+// Newest first.
+Query<Page<DeliveryRow>> list_deliveries(const DeliveryFilter& filter,
+                                         const From<PurchaseId>& from);
+
+}  // namespace jangbu

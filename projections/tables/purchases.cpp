@@ -1,0 +1,241 @@
+#include "projections/tables/purchases.hpp"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "tables_sql.hpp"
+
+namespace jangbu {
+
+namespace {
+
+constexpr std::array<std::pair<PurchaseStatus, std::string_view>, 4> statuses{{
+    {PurchaseStatus::completed, "completed"},
+    {PurchaseStatus::cancelled, "cancelled"},
+    {PurchaseStatus::returned, "returned"},
+    {PurchaseStatus::received, "received"},
+}};
+
+pg::Json to_json(const std::vector<PurchaseLine>& lines) {
+  auto array = nlohmann::json::array();
+  for (const PurchaseLine& line : lines)
+    array.push_back({
+        {"productId", to_string(line.product)},
+        {"name", line.name},
+        {"unitPrice", line.unit_price.amount},
+        {"currency", to_string(line.unit_price.currency)},
+        {"quantity", line.quantity},
+        {"total", line.total.amount},
+    });
+  return {array.dump()};
+}
+
+std::vector<PurchaseLine> read_lines(const pg::Json& json) {
+  std::vector<PurchaseLine> lines;
+  for (const auto& line : nlohmann::json::parse(json.text)) {
+    const auto currency = parse_currency(line.at("currency").get_ref<const std::string&>()).value();
+    lines.push_back({
+        .product = parse_id<ProductId>(line.at("productId").get_ref<const std::string&>()).value(),
+        .name = line.at("name"),
+        .unit_price = {line.at("unitPrice"), currency},
+        .quantity = line.at("quantity"),
+        .total = {line.at("total"), currency},
+    });
+  }
+  return lines;
+}
+
+// --- Fold ----------------------------------------------------------------------------------------
+
+constexpr std::string_view add_sql = R"(
+INSERT INTO {schema}.purchases
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[],
+                     $7::bigint[], $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[],
+                     $12::bigint[], $13::int[]))";
+
+constexpr std::string_view end_sql = R"(
+UPDATE {schema}.purchases p SET
+  status = ended.status, cancelled_at = coalesce(ended.cancelled_at, p.cancelled_at),
+  version_position = ended.position, version_index = ended.index
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::bigint[], $5::int[])
+  AS ended (id, status, cancelled_at, position, index)
+WHERE p.id = ended.id)";
+
+struct Touch {
+  std::optional<PurchaseCompleted> completed;  // in this batch: a new row
+  PurchaseStatus status = PurchaseStatus::completed;
+  std::optional<Timestamp> cancelled_at;
+  EventId version;
+};
+
+class PurchasesFold final
+    : public Fold,
+      Ignores<AccountOpened, AddressChanged, AccountDetailsChanged, AccountClosed, ProductListed,
+              PriceChanged, StockChanged, ProductWithdrawn> {
+ public:
+  explicit PurchasesFold(std::string_view schema)
+      : add_{std::string(schema) + ".add", in_schema(add_sql, schema)},
+        end_{std::string(schema) + ".end", in_schema(end_sql, schema)} {}
+
+  void apply(EventId id, const RecordedEvent& recorded) override {
+    std::visit([&](const auto& fact) { on(id, recorded, fact); }, recorded.event);
+  }
+
+  std::vector<Change> take() override {
+    pg::Array<PurchaseId> ids, ended_ids;
+    pg::Array<AccountId> buyers;
+    pg::Array<std::string> names, address_lines, zip_codes, currencies, stati, ended_stati;
+    pg::Array<pg::Json> lines;
+    pg::Array<std::int64_t> totals;
+    pg::Array<Timestamp> purchased, cancelled, ended_cancelled;
+    pg::Array<Position> positions, ended_positions;
+    pg::Array<std::int32_t> indexes, ended_indexes;
+    for (const auto& [id, purchase] : purchases_.take()) {
+      const auto status = to_string(purchase.status);
+      const auto index = static_cast<std::int32_t>(purchase.version.index);
+      if (!purchase.completed) {
+        ended_ids.push(id);
+        ended_stati.push(status);
+        ended_cancelled.push(purchase.cancelled_at);
+        ended_positions.push(purchase.version.position);
+        ended_indexes.push(index);
+        continue;
+      }
+      const PurchaseCompleted& fact = *purchase.completed;
+      ids.push(id);
+      buyers.push(fact.buyer);
+      names.push(fact.recipient.name);
+      address_lines.push(fact.recipient.address.line);
+      zip_codes.push(fact.recipient.address.zip_code);
+      lines.push(to_json(fact.lines));
+      totals.push(fact.total.amount);
+      currencies.push(to_string(fact.total.currency));
+      stati.push(status);
+      purchased.push(fact.purchased_at);
+      cancelled.push(purchase.cancelled_at);
+      positions.push(purchase.version.position);
+      indexes.push(index);
+    }
+    std::vector<Change> changes;
+    if (const std::size_t rows = ids.size())
+      changes.push_back(
+          {&add_,
+           pg::Params::take(ids, buyers, names, address_lines, zip_codes, lines, totals, currencies,
+                            stati, purchased, cancelled, positions, indexes),
+           rows});
+    if (const std::size_t rows = ended_ids.size())
+      changes.push_back({&end_,
+                         pg::Params::take(ended_ids, ended_stati, ended_cancelled, ended_positions,
+                                          ended_indexes),
+                         rows});
+    return changes;
+  }
+
+ private:
+  using Ignores::on;
+  void on(EventId id, const RecordedEvent&, const PurchaseCompleted& fact) {
+    purchases_[fact.purchase] = {fact, PurchaseStatus::completed, {}, id};
+  }
+  void on(EventId id, const RecordedEvent&, const PurchaseCancelled& fact) {
+    end(id, fact.purchase, PurchaseStatus::cancelled).cancelled_at = fact.cancelled_at;
+  }
+  void on(EventId id, const RecordedEvent&, const DeliveryScanned& fact) {
+    if (fact.status == DeliveryStatus::returned_to_sender)
+      end(id, fact.purchase, PurchaseStatus::returned);
+  }
+  void on(EventId id, const RecordedEvent&, const ReceiptConfirmed& fact) {
+    end(id, fact.purchase, PurchaseStatus::received);
+  }
+
+  Touch& end(EventId id, const PurchaseId& purchase, PurchaseStatus status) {
+    Touch& touched = purchases_[purchase];
+    touched.status = status;
+    touched.version = id;
+    return touched;
+  }
+
+  pg::Statement add_;
+  pg::Statement end_;
+  Touched<PurchaseId, Touch> purchases_;
+};
+
+// --- Queries -------------------------------------------------------------------------------------
+
+PurchaseRow read_purchase(pg::Row& row) {
+  return {
+      .id = row.next<PurchaseId>(),
+      .buyer = row.next<AccountId>(),
+      .recipient = {row.next<std::string>(), {row.next<std::string>(), row.next<std::string>()}},
+      .lines = read_lines(row.next<pg::Json>()),
+      .total = read_money(row),
+      .status = parse_purchase_status(row.next<std::string>()).value(),
+      .purchased_at = row.next<Timestamp>(),
+      .cancelled_at = row.next_optional<Timestamp>(),
+      .version = read_event_id(row),
+  };
+}
+
+constexpr QueryText by_id{"purchase_by_id", "purchases",
+                          "SELECT * FROM {schema}.purchases WHERE id = $1"};
+
+constexpr QueryText list{
+    "list_purchases", "purchases",
+    "SELECT * FROM {schema}.purchases WHERE id < $1 ORDER BY id DESC LIMIT $2"};
+
+constexpr QueryText list_of_buyer{
+    "list_purchases_of_buyer", "purchases",
+    "SELECT * FROM {schema}.purchases WHERE id < $1 AND buyer_id = $3 ORDER BY id DESC LIMIT $2"};
+
+constexpr QueryText list_of_status{
+    "list_purchases_of_status", "purchases",
+    "SELECT * FROM {schema}.purchases WHERE id < $1 AND status = $3 ORDER BY id DESC LIMIT $2"};
+
+constexpr QueryText list_of_buyer_and_status{
+    "list_purchases_of_buyer_and_status", "purchases",
+    "SELECT * FROM {schema}.purchases WHERE id < $1 AND buyer_id = $3 AND status = $4 "
+    "ORDER BY id DESC LIMIT $2"};
+
+}  // namespace
+
+std::string_view to_string(PurchaseStatus status) {
+  return std::find_if(statuses.begin(), statuses.end(),
+                      [&](const auto& entry) { return entry.first == status; })
+      ->second;
+}
+
+std::optional<PurchaseStatus> parse_purchase_status(std::string_view text) {
+  for (const auto& [status, name] : statuses)
+    if (name == text) return status;
+  return std::nullopt;
+}
+
+const ReadModel purchases_model{
+    .name = "purchases",
+    .ddl = sql::purchases,
+    .fold_version = 1,
+    .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
+      return std::make_unique<PurchasesFold>(schema);
+    },
+};
+
+Query<std::optional<PurchaseRow>> purchase_by_id(const PurchaseId& id) {
+  return one_row<read_purchase>(by_id, pg::Params::of(id));
+}
+
+Query<Page<PurchaseRow>> list_purchases(const PurchaseFilter& filter,
+                                        const From<PurchaseId>& from) {
+  pg::Params params = pg::Params::of(cursor_of(from), rows_for(from));
+  const QueryText* text = &list;
+  if (filter.buyer) {
+    params.add(*filter.buyer);
+    text = &list_of_buyer;
+  }
+  if (filter.status) {
+    params.add(to_string(*filter.status));
+    text = filter.buyer ? &list_of_buyer_and_status : &list_of_status;
+  }
+  return page_of_rows<read_purchase>(*text, std::move(params), from.limit);
+}
+
+}  // namespace jangbu

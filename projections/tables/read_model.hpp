@@ -1,0 +1,193 @@
+// What a read model in PostgreSQL is: a table (its .sql file), a fold of events to rows, and
+// queries (both in its .hpp and .cpp). registry.cpp lists them all.
+//
+// A read model never migrates. Its schema and its fold have a fingerprint; each fingerprint has a
+// generation of the table, in a schema of its own (`accounts_1.accounts`), filled from the log by
+// the code of that fingerprint and by no other.
+//
+// SQL here names its table `{schema}.accounts`; in_schema() fills in the generation's schema. A
+// generation's columns never change, so `SELECT *` gives them in the order of the .sql file.
+//
+// Threads: a Fold belongs to one thread; everything else is a plain value.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "events/commit.hpp"
+#include "events/events.hpp"
+#include "events/values.hpp"
+#include "infra/postgres/values.hpp"
+
+namespace jangbu {
+
+// --- Folds ---------------------------------------------------------------------------------------
+
+// A bulk statement and how many rows it must change. Another number means that the log is not a
+// valid history or that someone changed the table by hand; the projector stops.
+struct Change {
+  const pg::Statement* statement;
+  pg::Params params;
+  std::size_t rows;
+};
+
+// Gathers what a batch of events changes in the rows of one read model, in memory; what happens to
+// one row several times is one change.
+class Fold {
+ public:
+  virtual ~Fold() = default;
+  virtual void apply(EventId id, const RecordedEvent& recorded) = 0;
+  // The statements for all that was applied since the last take(), in the order in which they must
+  // be executed. They point into the fold.
+  virtual std::vector<Change> take() = 0;
+};
+
+// `on()` overloads for the events that a fold has nothing to do with. They are listed one by one,
+// so that with a new event every fold says what it makes of it, or does not compile.
+template <class Fact>
+struct Ignoring {
+  void on(EventId, const RecordedEvent&, const Fact&) {}
+};
+template <class... Facts>
+struct Ignores : Ignoring<Facts>... {
+  using Ignoring<Facts>::on...;
+};
+
+// The rows that a batch changes, in the order in which it first touched them.
+template <class SomeId, class Row>
+class Touched {
+ public:
+  // The row's change, new and empty when this batch did not touch it before.
+  Row& operator[](const SomeId& id) {
+    const auto [found, is_new] = places_.try_emplace(id, rows_.size());
+    if (is_new) rows_.emplace_back(id, Row{});
+    return rows_[found->second].second;
+  }
+  // All of them; none are left.
+  std::vector<std::pair<SomeId, Row>> take() {
+    places_.clear();
+    return std::exchange(rows_, {});
+  }
+
+ private:
+  std::vector<std::pair<SomeId, Row>> rows_;
+  std::unordered_map<SomeId, std::size_t> places_;
+};
+
+// --- Read models ---------------------------------------------------------------------------------
+
+struct ReadModel {
+  std::string_view name;  // of its table, and of the view for people
+  std::string_view ddl;
+  unsigned fold_version;  // raised with every change of what the fold writes
+  std::unique_ptr<Fold> (*fold)(std::string_view schema);
+};
+
+// Of the schema and the fold, as hexadecimal digits.
+std::string fingerprint(const ReadModel& model);
+
+// `sql` with every `{schema}` replaced.
+std::string in_schema(std::string_view sql, std::string_view schema);
+
+// --- Queries -------------------------------------------------------------------------------------
+
+// Rows of one query's answer. The first `first_column` columns are not its own.
+class Rows {
+ public:
+  Rows(pg::Result result, int rows, int first_column)
+      : result_(std::move(result)), rows_(rows), first_column_(first_column) {}
+
+  int size() const { return rows_; }
+  pg::Row operator[](int row) const { return {result_.get(), row, first_column_}; }
+
+ private:
+  pg::Result result_;
+  int rows_;
+  int first_column_;
+};
+
+// A SELECT from one read model. Its first column is never null. REQUIRES: a name of its own.
+struct QueryText {
+  std::string_view name;
+  std::string_view read_model;
+  std::string_view sql;
+};
+
+// A question as a value: what to ask, with what, and how the answer reads. ReadModels executes it.
+template <class T>
+struct Query {
+  const QueryText* text;
+  pg::Params params;
+  std::function<T(const Rows&)> decode;
+};
+
+// A part of a list.
+template <class Row>
+struct Page {
+  std::vector<Row> items;
+  bool more = false;  // something comes after the last of them
+};
+
+// At most `limit` (from 1) of a list, from its begin or after this one.
+template <class Cursor>
+struct From {
+  std::size_t limit = 20;
+  std::optional<Cursor> after = std::nullopt;
+};
+
+// Lists are read newest first: ids are UUIDv7, so that is from the highest down. (No UUIDv7 is as
+// high as this one.)
+template <class SomeId>
+SomeId cursor_of(const From<SomeId>& from) {
+  SomeId highest;
+  highest.bytes.fill(0xff);
+  return from.after.value_or(highest);
+}
+
+// One more than is shown tells whether there is more.
+template <class Cursor>
+std::int64_t rows_for(const From<Cursor>& from) {
+  return static_cast<std::int64_t>(from.limit) + 1;
+}
+
+// The usual two kinds of queries, for a row type that `read_row` makes of a row.
+template <auto read_row>
+auto one_row(const QueryText& text, pg::Params params) {
+  using Row = decltype(read_row(std::declval<pg::Row&>()));
+  return Query<std::optional<Row>>{&text, std::move(params),
+                                   [](const Rows& rows) -> std::optional<Row> {
+                                     if (rows.size() == 0) return std::nullopt;
+                                     pg::Row row = rows[0];
+                                     return read_row(row);
+                                   }};
+}
+
+template <auto read_row>
+auto page_of_rows(const QueryText& text, pg::Params params, std::size_t limit) {
+  using Row = decltype(read_row(std::declval<pg::Row&>()));
+  return Query<Page<Row>>{&text, std::move(params), [limit](const Rows& rows) {
+                            Page<Row> page;
+                            const int shown = std::min(rows.size(), static_cast<int>(limit));
+                            page.more = rows.size() > shown;
+                            page.items.reserve(static_cast<std::size_t>(shown));
+                            for (int i = 0; i < shown; ++i) {
+                              pg::Row row = rows[i];
+                              page.items.push_back(read_row(row));
+                            }
+                            return page;
+                          }};
+}
+
+// Columns that several read models have.
+EventId read_event_id(pg::Row& row);
+Money read_money(pg::Row& row);
+
+}  // namespace jangbu

@@ -1,0 +1,106 @@
+// Answers queries from the read models without ever blocking who asks: one I/O thread, a few
+// PostgreSQL connections in pipeline mode, answers through callbacks.
+//
+//   read_models.query(account_by_id(id), {.min_position = position, .wait = 2s},
+//                     [](QueryResult<std::optional<AccountRow>> result) { … });
+//
+// A query with a min_position waits, at the cost of a map entry, until the read model has reached
+// it; the projector's NOTIFY wakes it. Rows and the position at which they are true come from one
+// statement.
+//
+// Threads: every member from any thread. Callbacks run on the I/O thread and must neither block nor
+// throw; when a query is refused at once because too many are waiting, its callback runs on the
+// caller's thread before query() returns. Each callback runs exactly once; the destructor answers
+// what is left with Unavailable.
+// Errors: are answers. PostgreSQL away, or the read model not there yet: Unavailable at once; it
+// comes back by itself. (Its text is for logs, never for clients.)
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "events/errors.hpp"
+#include "events/values.hpp"
+#include "infra/postgres/connection.hpp"
+#include "projections/tables/read_model.hpp"
+
+namespace jangbu {
+
+struct ReadAt {
+  Position min_position{};
+  std::chrono::milliseconds wait{0};  // for the read model to reach it
+};
+
+// The answer, true at this position of the log.
+template <class T>
+struct Answer {
+  T value;
+  Position position;
+};
+
+// The read model did not reach min_position in time; it is here.
+struct Behind {
+  Position position;
+};
+
+template <class T>
+using QueryResult = std::variant<Answer<T>, Behind, Unavailable>;
+
+class ReadModels {
+ public:
+  struct Options {
+    std::string conninfo;
+    std::size_t connections = 3;        // for queries; one more listens
+    std::size_t most_queries = 50'000;  // waiting or under way; more are refused
+    std::chrono::milliseconds answer_timeout{5'000};
+  };
+
+  explicit ReadModels(Options options);
+  ~ReadModels();
+  ReadModels(const ReadModels&) = delete;
+  ReadModels& operator=(const ReadModels&) = delete;
+
+  template <class T>
+  void query(Query<T> query, ReadAt at, std::function<void(QueryResult<T>)> done) {
+    submit(*query.text, std::move(query.params), at,
+           [decode = std::move(query.decode), done = std::move(done)](RawResult raw) {
+             done(std::visit(Decode<T>{decode}, std::move(raw)));
+           });
+  }
+
+  // Connected, and every read model is there.
+  bool ready() const;
+
+ private:
+  using RawResult = std::variant<Answer<Rows>, Behind, Unavailable>;
+  using Done = std::function<void(RawResult)>;
+
+  template <class T>
+  struct Decode {
+    const std::function<T(const Rows&)>& decode;
+
+    QueryResult<T> operator()(Answer<Rows> answer) const {
+      try {
+        return Answer<T>{decode(answer.value), answer.position};
+      } catch (const std::exception& error) {
+        return Unavailable(std::string("a row cannot be read: ") + error.what());
+      }
+    }
+    QueryResult<T> operator()(Behind behind) const { return behind; }
+    QueryResult<T> operator()(Unavailable unavailable) const { return unavailable; }
+  };
+
+  void submit(const QueryText& text, pg::Params params, ReadAt at, Done done);
+
+  class Loop;
+  std::unique_ptr<Loop> loop_;
+};
+
+}  // namespace jangbu
