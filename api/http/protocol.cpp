@@ -37,20 +37,14 @@ constexpr Refusal parsers_disagree = {400, "malformed-request", "Malformed reque
 constexpr Refusal request_timeout = {408, "request-timeout", "Request timeout",
                                      "The request did not arrive in time."};
 
-template <class... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
-template <class... Cases>
-Overloaded(Cases...) -> Overloaded<Cases...>;
-
 // What a client gets of an exception; what it says is for the log.
 template <class Action, class Answer>
 void or_problem(Action action, Answer answer) {
   try {
     action();
   } catch (const Unavailable& away) {
-    spdlog::warn("http: unavailable: {}", away.what());
+    // Whoever watches that dependency tells the operator; here it would be a line per request.
+    spdlog::debug("http: unavailable: {}", away.what());
     answer(unavailable());
   } catch (const std::exception& bug) {
     spdlog::error("http: a handler failed: {}", bug.what());
@@ -213,6 +207,13 @@ void Protocol::send_last(const std::shared_ptr<Connection>& connection, std::str
   transport().send(connection, std::move(bytes));
 }
 
+void Protocol::send_piece(const std::shared_ptr<Connection>& connection, std::string bytes) {
+  // The clock runs from the first byte that must wait; more bytes do not turn it back.
+  if (connection->output.empty())
+    connection->deadline = transport().now() + server_->limits.write_timeout;
+  transport().send(connection, std::move(bytes));
+}
+
 void Protocol::output_moved(const std::shared_ptr<Connection>& connection) {
   const bool done = connection->output.empty();
   if (connection->phase == Phase::sending && done) {
@@ -248,31 +249,42 @@ void Protocol::drain(const std::shared_ptr<Connection>& connection) {
 
 void Protocol::deliver(Mail&& mail) {
   const std::shared_ptr<Connection> connection = std::move(mail.to);
-  Connection& c = *connection;
-  if (server_->draining) c.form.keep_alive = false;
-  std::visit(
-      Overloaded{[&](Response& response) { send_last(connection, serialize(response, c.form)); },
-                 [&](std::function<Response()>& build) {
-                   Response response;
-                   or_problem([&] { response = build(); },
-                              [&](Response instead) { response = std::move(instead); });
-                   send_last(connection, serialize(response, c.form));
-                 },
-                 [&](StreamStart& start) {
-                   if (c.form.http_1_0) c.form.keep_alive = false;
-                   c.phase = Phase::streaming;
-                   transport().send(connection, stream_head_to_wire(start.head, c.form));
-                 },
-                 [&](StreamBytes& piece) {
-                   c.posted_bytes -= piece.bytes.size();
-                   if (c.output.size() - c.sent + piece.bytes.size() >
-                       server_->limits.stream_backlog_bytes)
-                     return transport().drop(connection);
-                   transport().send(connection, std::move(piece.bytes));
-                 },
-                 [&](StreamEnd&) { send_last(connection, std::string(last_chunk(c.form))); },
-                 [&](CutOff&) { transport().drop(connection); }},
-      mail.what);
+  if (server_->draining) connection->form.keep_alive = false;
+  std::visit([&](auto& what) { carry_out(connection, what); }, mail.what);
+}
+
+void Protocol::carry_out(const std::shared_ptr<Connection>& connection, Response& response) {
+  send_last(connection, serialize(response, connection->form));
+}
+
+void Protocol::carry_out(const std::shared_ptr<Connection>& connection,
+                         std::function<Response()>& build) {
+  Response response;
+  or_problem([&] { response = build(); }, [&](Response instead) { response = std::move(instead); });
+  carry_out(connection, response);
+}
+
+void Protocol::carry_out(const std::shared_ptr<Connection>& connection, StreamStart& start) {
+  if (connection->form.http_1_0) connection->form.keep_alive = false;
+  connection->phase = Phase::streaming;
+  send_piece(connection, stream_head_to_wire(start.head, connection->form));
+}
+
+void Protocol::carry_out(const std::shared_ptr<Connection>& connection, StreamBytes& piece) {
+  connection->posted_bytes -= piece.bytes.size();
+  const std::size_t backlog = connection->output.size() - connection->sent + piece.bytes.size();
+  if (backlog > server_->limits.stream_backlog_bytes)
+    transport().drop(connection);
+  else
+    send_piece(connection, std::move(piece.bytes));
+}
+
+void Protocol::carry_out(const std::shared_ptr<Connection>& connection, StreamEnd&) {
+  send_last(connection, std::string(last_chunk(connection->form)));
+}
+
+void Protocol::carry_out(const std::shared_ptr<Connection>& connection, CutOff&) {
+  transport().drop(connection);
 }
 
 }  // namespace jangbu::http

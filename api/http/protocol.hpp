@@ -51,7 +51,16 @@ class Protocol final : public Pistache::Http::Handler {
   bool parse(Method method, std::string_view path, std::string_view body);
   void refuse(const std::shared_ptr<Connection>& connection, const Refusal& refusal);
   void send_last(const std::shared_ptr<Connection>& connection, std::string bytes);
+  void send_piece(const std::shared_ptr<Connection>& connection, std::string bytes);
   void close_gently(const std::shared_ptr<Connection>& connection);
+
+  // One for each thing that mail can be.
+  void carry_out(const std::shared_ptr<Connection>& connection, Response& response);
+  void carry_out(const std::shared_ptr<Connection>& connection, std::function<Response()>& build);
+  void carry_out(const std::shared_ptr<Connection>& connection, StreamStart& start);
+  void carry_out(const std::shared_ptr<Connection>& connection, StreamBytes& piece);
+  void carry_out(const std::shared_ptr<Connection>& connection, StreamEnd& end);
+  void carry_out(const std::shared_ptr<Connection>& connection, CutOff& cut);
 
   const std::shared_ptr<ServerState> server_;
   Pistache::Http::RequestParser parser_;

@@ -138,6 +138,7 @@ void Transport::send(const std::shared_ptr<Connection>& connection, std::string 
 void Transport::flush(const std::shared_ptr<Connection>& connection) {
   Connection& c = *connection;
   if (c.gone) return;
+  const std::size_t before = c.sent;
   while (c.sent < c.output.size()) {
     const ssize_t size = ::send(c.fd(), c.output.data() + c.sent, c.output.size() - c.sent,
                                 MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -152,6 +153,8 @@ void Transport::flush(const std::shared_ptr<Connection>& connection) {
   if (c.sent == c.output.size()) {
     c.output.clear();
     c.sent = 0;
+  } else if (c.sent == before) {
+    return;
   }
   protocol_->output_moved(connection);
 }

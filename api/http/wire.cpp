@@ -73,7 +73,7 @@ std::string chunk_to_wire(std::string bytes, WireForm form) {
 }
 
 std::string_view last_chunk(WireForm form) {
-  return form.http_1_0 ? "" : "0\r\n\r\n";
+  return form.http_1_0 || form.without_body ? "" : "0\r\n\r\n";
 }
 
 }  // namespace jangbu::http

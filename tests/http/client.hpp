@@ -1,0 +1,63 @@
+// A client made of a plain socket, so that it can misbehave in every way a real one can.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace jangbu::test {
+
+using namespace std::chrono_literals;
+
+struct Answer {
+  int status = 0;
+  std::map<std::string, std::string> headers;  // names in lower case
+  std::string body;
+};
+
+// Everything that waits throws std::runtime_error after 10 s. Not thread-safe.
+class Client {
+ public:
+  explicit Client(int port);
+  ~Client();
+  Client(Client&& other) noexcept;
+  Client& operator=(Client&&) = delete;
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // A socket that connects later: connect() needs no further descriptor.
+  static Client unconnected();
+  void connect(int port);
+
+  // Stops at what the kernel takes when `wait` is false; how much that was.
+  std::size_t send(std::string_view bytes, bool wait = true);
+  void end_sending();
+  void abort();  // resets the connection
+
+  // The next answer; of a HEAD request without a body whatever the length says.
+  Answer read_answer(bool of_head = false);
+  // Bytes up to the end of the connection.
+  std::string read_to_end();
+  std::string read_some();  // "" at the end
+  // True when there is something to read, or the end, within the time.
+  bool readable_within(std::chrono::milliseconds time);
+
+  Answer get(std::string_view target);
+
+ private:
+  Client() = default;
+  std::string read_until(std::string_view mark);
+  std::string read_exactly(std::size_t size);
+  bool receive();  // false at the end
+
+  int descriptor_ = -1;
+  std::string received_;
+};
+
+// "GET <target> HTTP/1.1" with Host, and more header fields ("Name: value\r\n"…).
+std::string get_request(std::string_view target, std::string_view fields = {});
+std::string post_request(std::string_view target, std::string_view body);
+
+}  // namespace jangbu::test

@@ -1,0 +1,319 @@
+// What many clients, slow clients and scarce descriptors do to the others.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <cstdlib>
+#include <deque>
+#include <future>
+#include <random>
+#include <thread>
+
+#include "api/http/server.hpp"
+#include "tests/http/answering_thread.hpp"
+#include "tests/http/client.hpp"
+#include "tests/http/exchanges.hpp"
+#include "tests/http/log_lines.hpp"
+#include "tests/support/process.hpp"
+
+using namespace jangbu::http;
+using namespace jangbu::test;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+Response text(std::string body) {
+  return {.status = 200, .content_type = "text/plain", .body = std::move(body)};
+}
+
+// How many requests to abort; 100,000 is a good number by hand.
+int aborts() {
+  const char* count = std::getenv("JANGBU_HTTP_ABORTS");
+  return count ? std::atoi(count) : 5'000;
+}
+
+std::chrono::microseconds processor_time() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto of = [](const timeval& time) {
+    return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+  };
+  return of(usage.ru_utime) + of(usage.ru_stime);
+}
+
+// How much of a processor the process uses while the client has nothing to read.
+double load_during(Client& client, std::chrono::milliseconds time) {
+  const auto before = processor_time();
+  CHECK_FALSE(client.readable_within(time));
+  return std::chrono::duration<double>(processor_time() - before) /
+         std::chrono::duration<double>(time);
+}
+
+// Lowers the limit of descriptors to what is open now, and some more.
+class FewDescriptors {
+ public:
+  explicit FewDescriptors(rlim_t more) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const int next = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    ::close(next);
+    rlimit few = before_;
+    few.rlim_cur = static_cast<rlim_t>(next) + more;
+    ::setrlimit(RLIMIT_NOFILE, &few);
+  }
+  ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+}  // namespace
+
+TEST_CASE("no answer ever reaches another client, whoever aborts when") {
+  // Answers come late and out of order, from another thread: many clients are gone by then, and
+  // their descriptors belong to others.
+  AnsweringThread later;
+  std::mutex mutex;
+  std::mt19937 random(42);
+  std::vector<std::function<void()>> held;
+  Router router;
+  router.add(Method::get, "/tag/{tag}", [&](Request&& request, Exchange exchange) {
+    later.run([&, tag = std::string(request.param("tag")), exchange] {
+      held.push_back([tag, exchange] { exchange.respond(text(tag)); });
+      if (held.size() < 8) return;
+      std::shuffle(held.begin(), held.end(), random);
+      for (const auto& answer : held) answer();
+      held.clear();
+    });
+  });
+  router.add(Method::get, "/flush", [&](Request&&, Exchange exchange) {
+    later.run([&, exchange] {
+      for (const auto& answer : held) answer();
+      held.clear();
+      exchange.respond(text("flushed"));
+    });
+  });
+  Server server("127.0.0.1", 0, std::move(router), {}, 2);
+  server.start();
+
+  constexpr int threads = 8;
+  std::atomic<int> leaks = 0;
+  std::atomic<int> answered = 0;
+  const int each = aborts() / threads;
+  const auto work = [&](int t) {
+    Client steady(server.port());  // never aborts, and must only ever see its own tags
+    Client flusher(server.port());
+    for (int i = 0; i < each; ++i) {
+      const std::string tag = std::to_string(t) + "-" + std::to_string(i);
+      Client leaving(server.port());
+      leaving.send(get_request("/tag/a" + tag));
+      if (i % 3 == 0) leaving.end_sending();
+      if (i % 3 == 1) leaving.abort();
+      if (i % 16 != 0) continue;
+      steady.send(get_request("/tag/s" + tag));
+      while (!steady.readable_within(5ms))
+        if (flusher.get("/flush").body != "flushed") ++leaks;
+      if (steady.read_answer().body != "s" + tag) ++leaks;
+      ++answered;
+    }
+  };
+  std::vector<std::future<void>> clients;
+  for (int t = 0; t < threads; ++t) clients.push_back(std::async(std::launch::async, work, t));
+  for (std::future<void>& client : clients) client.get();
+  CHECK(answered > 0);
+  CHECK(leaks == 0);
+  CHECK(Client(server.port()).get("/flush").body == "flushed");
+  CHECK(server.drain(10s));
+}
+
+TEST_CASE("a slow reader of a large answer keeps nobody waiting") {
+  const std::string large(8 * 1024 * 1024, 'x');
+  Router router;
+  router.add(Method::get, "/large",
+             [&](Request&&, Exchange exchange) { exchange.respond(text(large)); });
+  router.add(Method::get, "/hello",
+             [](Request&&, Exchange exchange) { exchange.respond(text("hello")); });
+  Server server("127.0.0.1", 0, std::move(router));
+  server.start();
+  Client slow(server.port());
+  slow.send(get_request("/large"));
+  REQUIRE(slow.readable_within(5s));
+  Client other(server.port());
+  for (int i = 0; i < 100; ++i) REQUIRE(other.get("/hello").body == "hello");
+  CHECK(load_during(other, 500ms) < 0.2);  // it does not spin on the full socket either
+  CHECK(slow.read_answer().body == large);
+  CHECK(slow.get("/hello").body == "hello");
+}
+
+TEST_CASE("clients that take too long are cut") {
+  Limits limits;
+  limits.header_timeout = 300ms;
+  limits.body_timeout = 300ms;
+  limits.idle_timeout = 600ms;
+  limits.write_timeout = 300ms;
+  Router router;
+  router.add(Method::post, "/echo", [](Request&& request, Exchange exchange) {
+    exchange.respond(text(std::move(request.body)));
+  });
+  router.add(Method::get, "/large", [](Request&&, Exchange exchange) {
+    exchange.respond(text(std::string(32 * 1024 * 1024, 'x')));
+  });
+  Server server("127.0.0.1", 0, std::move(router), limits);
+  server.start();
+
+  SECTION("slowloris: a drop now and then does not help") {
+    Client client(server.port());
+    const std::string head =
+        "GET /hello HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(200, 'x');
+    std::size_t at = 0;
+    while (!client.readable_within(20ms)) {
+      REQUIRE(at < head.size());
+      client.send(head.substr(at++, 1));
+    }
+    CHECK(client.read_answer().status == 408);
+    CHECK(client.read_to_end().empty());
+  }
+  SECTION("a body that does not come") {
+    Client client(server.port());
+    client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab");
+    CHECK(client.read_answer().status == 408);
+    CHECK(client.read_to_end().empty());
+  }
+  SECTION("a pipelined head that is never finished") {
+    Client client(server.port());
+    client.send(post_request("/echo", "a") + "GET ");
+    CHECK(client.read_answer().body == "a");
+    CHECK(client.read_answer().status == 408);
+  }
+  SECTION("an idle connection is closed without a word") {
+    Client client(server.port());
+    CHECK(client.read_to_end().empty());
+    Client used(server.port());
+    used.send(post_request("/echo", "a"));
+    CHECK(used.read_answer().status == 200);
+    CHECK(used.read_to_end().empty());
+  }
+  SECTION("an answer that nobody takes") {
+    Client client(server.port());
+    client.send(get_request("/large"));
+    REQUIRE(client.readable_within(5s));
+    wait_until("the server to let go of it", [&] { return server.drain(0ms); });
+  }
+}
+
+TEST_CASE("clients beyond the limit wait their turn") {
+  LogLines log;
+  Limits limits;
+  limits.max_connections = 2;
+  Router router;
+  router.add(Method::get, "/hello",
+             [](Request&&, Exchange exchange) { exchange.respond(text("hello")); });
+  Server server("127.0.0.1", 0, std::move(router), limits);
+  server.start();
+  std::deque<Client> clients;
+  for (int i = 0; i < 8; ++i) clients.emplace_back(server.port()).send(get_request("/hello"));
+  for (int i = 0; i < 8; ++i) {
+    REQUIRE(clients.front().read_answer().body == "hello");
+    if (i == 0) CHECK(load_during(clients.back(), 600ms) < 0.2);
+    clients.pop_front();
+  }
+  CHECK(log.count("new clients have to wait") == 1);
+}
+
+TEST_CASE("running out of descriptors is survived") {
+  LogLines log;
+  Router router;
+  router.add(Method::get, "/hello",
+             [](Request&&, Exchange exchange) { exchange.respond(text("hello")); });
+  Server server("127.0.0.1", 0, std::move(router));
+  server.start();
+  std::deque<Client> clients;
+  for (int i = 0; i < 8; ++i) clients.push_back(Client::unconnected());
+  {
+    const FewDescriptors few(2);
+    for (Client& client : clients) {
+      client.connect(server.port());
+      client.send(get_request("/hello"));
+    }
+    for (int i = 0; i < 8; ++i) {
+      REQUIRE(clients.front().read_answer().body == "hello");
+      if (i == 0) CHECK(load_during(clients.back(), 600ms) < 0.2);
+      clients.pop_front();
+    }
+  }
+  CHECK(log.count("Too many open files") == 1);
+  CHECK(Client(server.port()).get("/hello").body == "hello");
+}
+
+TEST_CASE("draining answers what is in flight and closes what is idle") {
+  Exchanges exchanges;
+  Router router;
+  router.add(Method::get, "/wait", [&](Request&&, Exchange exchange) { exchanges.put(exchange); });
+  router.add(Method::get, "/hello",
+             [](Request&&, Exchange exchange) { exchange.respond(text("hello")); });
+  Server server("127.0.0.1", 0, std::move(router), {}, 2);
+  server.start();
+  Client idle(server.port());
+  Client used(server.port());
+  CHECK(used.get("/hello").status == 200);
+  std::vector<Client> waiting;
+  std::vector<Exchange> in_flight;
+  for (int i = 0; i < 10; ++i) {
+    waiting.emplace_back(server.port()).send(get_request("/wait"));
+    in_flight.push_back(exchanges.take());
+  }
+
+  CHECK_FALSE(server.drain(100ms));
+  CHECK_THROWS(Client(server.port()));
+  CHECK(idle.read_to_end().empty());
+  CHECK(used.read_to_end().empty());
+  std::thread answering([&] {
+    for (const Exchange& exchange : in_flight) exchange.respond(text("kept"));
+  });
+  for (Client& client : waiting) {
+    const Answer answer = client.read_answer();
+    CHECK(answer.body == "kept");
+    CHECK(answer.headers.at("connection") == "close");
+    CHECK(client.read_to_end().empty());
+  }
+  answering.join();
+  idle.abort();
+  used.abort();
+  waiting.clear();
+  CHECK(server.drain(5s));
+}
+
+TEST_CASE("draining under load loses no answer") {
+  AnsweringThread later;
+  std::atomic<int> run = 0;
+  Router router;
+  router.add(Method::get, "/count", [&](Request&&, Exchange exchange) {
+    ++run;
+    later.run([exchange] { exchange.respond(text("counted")); });
+  });
+  Server server("127.0.0.1", 0, std::move(router), {}, 2);
+  server.start();
+  std::atomic<int> answered = 0;
+  std::atomic<int> odd = 0;
+  std::vector<std::thread> clients;
+  for (int t = 0; t < 16; ++t) {
+    clients.emplace_back([&] {
+      Client client(server.port());
+      try {
+        for (;;) {
+          if (client.get("/count").body != "counted") ++odd;
+          ++answered;
+        }
+      } catch (const std::exception&) {
+        // Refused before it was run, or else the counts differ.
+      }
+    });
+  }
+  wait_until("some load", [&] { return answered > 1000; });
+  CHECK(server.drain(10s));
+  for (std::thread& client : clients) client.join();
+  CHECK(odd == 0);
+  CHECK(answered == run);
+}

@@ -1,0 +1,393 @@
+// What one well or badly behaved client sees.
+#include "api/http/server.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "events/errors.hpp"
+#include "tests/http/answering_thread.hpp"
+#include "tests/http/client.hpp"
+#include "tests/http/exchanges.hpp"
+#include "tests/http/log_lines.hpp"
+#include "tests/support/process.hpp"
+
+using namespace jangbu::http;
+using namespace jangbu::test;
+
+namespace {
+
+Response text(std::string body) {
+  return {.status = 200, .content_type = "text/plain", .body = std::move(body)};
+}
+
+void say(Router& router, const std::string& pattern, const std::string& what) {
+  router.add(Method::get, pattern,
+             [what](Request&&, Exchange exchange) { exchange.respond(text(what)); });
+}
+
+class Running {
+ public:
+  explicit Running(Router router, Limits limits = {})
+      : server("127.0.0.1", 0, std::move(router), limits) {
+    server.start();
+  }
+  Client client() const { return Client(server.port()); }
+
+  Server server;
+};
+
+std::string code_of(const Answer& answer) {
+  CHECK(answer.headers.at("content-type") == "application/problem+json");
+  const auto body = nlohmann::json::parse(answer.body);
+  CHECK(body.at("status") == answer.status);
+  CHECK(body.at("type") == "/problems/" + body.at("code").get<std::string>());
+  CHECK_FALSE(body.at("title").get<std::string>().empty());
+  return body.at("code");
+}
+
+Router echo_router() {
+  Router router;
+  router.add(Method::post, "/echo", [](Request&& request, Exchange exchange) {
+    exchange.respond(text(std::move(request.body)));
+  });
+  say(router, "/hello", "hello");
+  return router;
+}
+
+}  // namespace
+
+TEST_CASE("a request is handed over decoded") {
+  Router router;
+  router.add(Method::put, "/accounts/{id}/notes/{note}", [](Request&& request, Exchange exchange) {
+    exchange.respond(text(
+        std::string(request.param("id")) + "|" + std::string(request.param("note")) + "|" +
+        std::string(request.query_value("name").value()) + "|" +
+        std::string(request.header("x-note").value()) + "|" + request.target + "|" + request.body));
+  });
+  const Running running(std::move(router));
+  Client client = running.client();
+  const std::string target = "/accounts/a%2Fb/notes/%ED%99%8D+?x=1&name=%EA%B8%B8+%EB%8F%99";
+  client.send("PUT " + target +
+              " HTTP/1.1\r\nHost: h\r\nX-Note: hm\r\nContent-Length: 2\r\n\r\nhi");
+  const Answer answer = client.read_answer();
+  CHECK(answer.status == 200);
+  CHECK(answer.body == "a/b|홍+|길 동|hm|" + target + "|hi");
+
+  client.send(get_request("/accounts/%zz"));
+  CHECK(code_of(client.read_answer()) == "malformed-target");
+  client.send(get_request("/accounts?name=%00"));
+  CHECK(code_of(client.read_answer()) == "malformed-target");
+}
+
+TEST_CASE("routes: literals beat parameters, and the rest is answered for them") {
+  Router router;
+  say(router, "/accounts/{id}", "one");
+  say(router, "/accounts/search", "search");
+  say(router, "/accounts", "list");
+  say(router, "/accounts/{id}/history", "history");
+  say(router, "/", "index");
+  say(router, "/swagger-ui/", "page");
+  router.add(Method::post, "/accounts:import",
+             [](Request&&, Exchange exchange) { exchange.respond(text("import")); });
+  router.add(Method::post, "/accounts/search",
+             [](Request&&, Exchange exchange) { exchange.respond(text("posted")); });
+  const Running running(std::move(router));
+  Client client = running.client();
+
+  CHECK(client.get("/accounts/7").body == "one");
+  CHECK(client.get("/accounts/search").body == "search");
+  CHECK(client.get("/accounts/se%61rch").body == "search");
+  CHECK(client.get("/accounts").body == "list");
+  CHECK(client.get("/accounts/search/history").body == "history");
+  CHECK(client.get("/").body == "index");
+  CHECK(client.get("/swagger-ui/").body == "page");
+  client.send(post_request("/accounts%3Aimport", ""));
+  CHECK(client.read_answer().body == "import");
+
+  CHECK(code_of(client.get("/nothing")) == "not-found");
+  CHECK(client.get("/accounts/").status == 404);
+  CHECK(client.get("/swagger-ui").status == 404);
+
+  client.send(post_request("/accounts/7", ""));
+  const Answer refused = client.read_answer();
+  CHECK(refused.status == 405);
+  CHECK(code_of(refused) == "method-not-allowed");
+  CHECK(refused.headers.at("allow") == "GET, HEAD, OPTIONS");
+
+  client.send("OPTIONS /accounts/search HTTP/1.1\r\nHost: h\r\n\r\n");
+  const Answer options = client.read_answer();
+  CHECK(options.status == 204);
+  CHECK(options.headers.at("allow") == "GET, HEAD, OPTIONS, POST");
+  CHECK_FALSE(options.headers.contains("content-length"));
+  client.send("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n");
+  CHECK(client.read_answer().headers.at("allow") == "GET, HEAD, OPTIONS, POST");
+  client.send("OPTIONS /nothing HTTP/1.1\r\nHost: h\r\n\r\n");
+  CHECK(client.read_answer().status == 404);
+
+  client.send("HEAD /accounts HTTP/1.1\r\nHost: h\r\n\r\n");
+  CHECK(client.read_answer(true).headers.at("content-length") == "4");
+  CHECK(client.get("/accounts").body == "list");  // nothing of a body was in between
+}
+
+TEST_CASE("a route that could never be reached is a bug") {
+  const Handler handler = [](Request&&, Exchange) {};
+  Router router;
+  router.add(Method::get, "/a/{b}", handler, "getB");
+  CHECK_THROWS_AS(router.add(Method::get, "/a/{c}", handler), std::logic_error);
+  CHECK_THROWS_AS(router.add(Method::get, "a", handler), std::logic_error);
+  CHECK_THROWS_AS(router.add(Method::head, "/a", handler), std::logic_error);
+  router.add(Method::put, "/a/{c}", handler);
+  REQUIRE(router.routes().size() == 2);
+  CHECK(router.routes()[0].operation == "getB");
+  CHECK(router.routes()[1].pattern == "/a/{c}");
+}
+
+TEST_CASE("what escapes a handler is answered, and not told") {
+  LogLines log;
+  Router router;
+  router.add(Method::get, "/bug", [](Request&&, Exchange) { throw std::runtime_error("secret"); });
+  router.add(Method::get, "/odd", [](Request&&, Exchange) { throw 42; });
+  router.add(Method::get, "/away",
+             [](Request&&, Exchange) { throw jangbu::Unavailable("host db1 secret"); });
+  router.add(Method::get, "/late", [](Request&&, Exchange exchange) {
+    exchange.respond_with([]() -> Response { throw std::runtime_error("secret"); });
+  });
+  router.add(Method::get, "/forgotten", [](Request&&, Exchange) {});
+  router.add(Method::get, "/param", [](Request&& request, Exchange) { request.param("id"); });
+  router.add(Method::get, "/split", [](Request&&, Exchange exchange) {
+    exchange.respond({.status = 200, .headers = {{"Location", "/a\r\nSet-Cookie: secret"}}});
+  });
+  router.add(Method::get, "/twice", [](Request&&, Exchange exchange) {
+    exchange.respond(text("first"));
+    exchange.respond(text("second"));
+    throw std::runtime_error("third");
+  });
+  const Running running(std::move(router));
+  Client client = running.client();
+  for (const auto* target : {"/bug", "/odd", "/late", "/forgotten", "/param", "/split"}) {
+    INFO(target);
+    const Answer answer = client.get(target);
+    CHECK(answer.status == 500);
+    CHECK(code_of(answer) == "internal-error");
+    CHECK(answer.body.find("secret") == std::string::npos);
+  }
+  const Answer away = client.get("/away");
+  CHECK(away.status == 503);
+  CHECK(code_of(away) == "unavailable");
+  CHECK(away.headers.at("retry-after") == "1");
+  CHECK(away.body.find("secret") == std::string::npos);
+  CHECK(client.get("/twice").body == "first");
+  CHECK(client.get("/twice").body == "first");
+  CHECK(log.count("secret") == 2);  // /bug and /late
+}
+
+TEST_CASE("a framing error is answered, closed, and what follows is never run") {
+  std::atomic<int> smuggled = 0;
+  Router router = echo_router();
+  router.add(Method::get, "/admin", [&](Request&&, Exchange exchange) {
+    ++smuggled;
+    exchange.respond(text("smuggled"));
+  });
+  const Running running(std::move(router));
+  const std::string second = get_request("/admin");
+  const std::string line = "POST /echo HTTP/1.1\r\nHost: h\r\n";
+  const std::pair<std::string, int> cases[] = {
+      {line + "Content-Length: abc\r\n\r\n" + second, 400},
+      {line + "Content-Length: -1\r\n\r\n" + second, 400},
+      {line + "Content-Length: 0\r\nContent-Length: 60\r\n\r\n" + second, 400},
+      {line + "Content-Length : 60\r\n\r\n" + second, 400},
+      {line + "X: a\r\n Content-Length: 60\r\n\r\n" + second, 400},
+      {line + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + second, 411},
+      {line + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + second, 400},
+      {line + "transfer-encoding:\tchunked\r\n\r\n5\r", 411},
+      {"GET /admin HTTP/1.1\nHost: h\n\n" + second, 400},
+      {line + "Content-Length: 65537\r\n\r\n" + second, 413},
+      {"GET /" + std::string(18'000, '/') + " HTTP/1.1\r\nHost: h\r\n\r\n" + second, 414},
+      {line + "X: " + std::string(9'000, 'x') + "\r\n\r\n" + second, 431},
+      {line + "Expect: a-miracle\r\nContent-Length: 5\r\n\r\n" + second, 417},
+      {"BREW /pot HTTP/1.1\r\nHost: h\r\n\r\n" + second, 501},
+      {"GET /admin HTTP/3.0\r\nHost: h\r\n\r\n" + second, 505},
+  };
+  for (const auto& [bytes, status] : cases) {
+    INFO(bytes.substr(0, 200));
+    Client client = running.client();
+    client.send(bytes);
+    const Answer answer = client.read_answer();
+    CHECK(answer.status == status);
+    code_of(answer);
+    CHECK(answer.headers.at("connection") == "close");
+    CHECK(client.read_to_end().empty());
+  }
+  CHECK(smuggled == 0);
+}
+
+TEST_CASE("header fields that Pistache's own parsers throw on are no reason to refuse") {
+  const Running running(echo_router());
+  Client client = running.client();
+  client.send(get_request("/hello",
+                          "Cookie: foo\r\nCache-Control: immutable\r\nAccept: odd;;\r\n"
+                          "Authorization: ?\r\nContent-Type: what\r\nDate: never\r\n"
+                          "Content-Encoding: ?\r\nExpect: 100-continue\r\nServer:\r\n"));
+  CHECK(client.read_answer().body == "hello");
+}
+
+TEST_CASE("a large answer to a refused upload is not lost in a reset") {
+  const Running running(echo_router());
+  Client client = running.client();
+  client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 10000000\r\n\r\n");
+  const std::string piece(64 * 1024, 'x');
+  for (int i = 0; i < 8; ++i) client.send(piece, false);
+  CHECK(client.read_answer().status == 413);
+  CHECK(client.read_to_end().empty());
+}
+
+TEST_CASE("100-continue is said when the body is waited for") {
+  const Running running(echo_router());
+  Client client = running.client();
+  const std::string head =
+      "POST /echo HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+  client.send(head);
+  CHECK(client.read_some() == "HTTP/1.1 100 Continue\r\n\r\n");
+  client.send("he");
+  client.send("llo");
+  CHECK(client.read_answer().body == "hello");
+  client.send(head + "again");  // the body came without waiting: nothing to say
+  CHECK(client.read_answer().status == 200);
+  client.send(
+      "POST /echo HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 99999\r\n\r\n");
+  CHECK(client.read_answer().status == 413);
+}
+
+TEST_CASE("HTTP/1.0, and clients that close their side early") {
+  const Running running(echo_router());
+  Client old = running.client();
+  old.send("GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  CHECK(old.read_answer().headers.at("connection") == "keep-alive");
+  old.send("GET /hello HTTP/1.0\r\n\r\n");
+  const Answer last = old.read_answer();
+  CHECK(last.headers.at("connection") == "close");
+  CHECK(last.body == "hello");
+  CHECK(old.read_to_end().empty());
+
+  Client half = running.client();
+  half.send(get_request("/hello") + get_request("/hello"));
+  half.end_sending();
+  CHECK(half.read_answer().body == "hello");
+  CHECK(half.read_answer().body == "hello");
+  CHECK(half.read_to_end().empty());
+}
+
+TEST_CASE("pipelined requests are answered in order, however late each answer is") {
+  Router router = echo_router();
+  AnsweringThread later;
+  router.add(Method::get, "/later/{n}", [&](Request&& request, Exchange exchange) {
+    later.run([n = std::string(request.param("n")), exchange] { exchange.respond(text(n)); });
+  });
+  router.add(Method::get, "/now/{n}", [](Request&& request, Exchange exchange) {
+    exchange.respond(text(std::string(request.param("n"))));
+  });
+  const Running running(std::move(router));
+  Client client = running.client();
+  std::string requests;
+  for (int i = 0; i < 200; ++i)
+    requests += get_request((i % 2 ? "/now/" : "/later/") + std::to_string(i));
+  client.send(requests);
+  for (int i = 0; i < 200; ++i) REQUIRE(client.read_answer().body == std::to_string(i));
+
+  // In pieces that cut requests anywhere.
+  for (std::size_t at = 0; at < requests.size(); at += 37)
+    client.send(std::string_view(requests).substr(at, 37));
+  for (int i = 0; i < 200; ++i) REQUIRE(client.read_answer().body == std::to_string(i));
+}
+
+TEST_CASE("a client that only sends is not read from for ever") {
+  Exchanges exchanges;
+  Router router;
+  router.add(Method::get, "/wait", [&](Request&&, Exchange exchange) { exchanges.put(exchange); });
+  const Running running(std::move(router));
+  Client client = running.client();
+  const std::string piece = get_request("/wait");
+  std::string burst;
+  while (burst.size() < 1024 * 1024) burst += piece;
+  std::size_t sent = 0;
+  // The kernel's buffers on both ways take some megabytes, the server about 72 KiB.
+  while (const std::size_t taken = client.send(burst, false)) {
+    sent += taken;
+    REQUIRE(sent < 64 * burst.size());
+    if (taken < burst.size() && !client.readable_within(50ms)) {
+      if (client.send("x", false) == 0) break;
+    }
+  }
+  exchanges.take().respond(text("first"));
+  CHECK(client.read_answer().body == "first");
+  exchanges.take().respond(text("second"));
+  CHECK(client.read_answer().body == "second");
+}
+
+TEST_CASE("an answer for a client that has gone is dropped") {
+  Exchanges exchanges;
+  Router router = echo_router();
+  router.add(Method::get, "/wait", [&](Request&&, Exchange exchange) { exchanges.put(exchange); });
+  const Running running(std::move(router));
+  Client gone = running.client();
+  gone.send(get_request("/wait"));
+  const Exchange late = exchanges.take();
+  gone.abort();
+
+  // These get the descriptors that became free, on both sides.
+  Client next = running.client();
+  CHECK(next.get("/hello").body == "hello");
+  next.send(get_request("/wait"));
+  const Exchange current = exchanges.take();
+  late.respond(text("not yours"));
+  current.respond(text("yours"));
+  CHECK(next.read_answer().body == "yours");
+  CHECK(next.get("/hello").body == "hello");
+}
+
+TEST_CASE("exchanges may outlive their server") {
+  Exchanges exchanges;
+  Router router;
+  router.add(Method::get, "/wait", [&](Request&&, Exchange exchange) { exchanges.put(exchange); });
+  auto running = std::make_unique<Running>(std::move(router));
+  Client client = running->client();
+  client.send(get_request("/wait"));
+  const Exchange late = exchanges.take();
+  running.reset();
+  late.respond(text("too late"));
+  CHECK_FALSE(late.stream_write("too late"));
+  CHECK_THROWS(client.read_answer());
+}
+
+TEST_CASE("an address that cannot be had is named") {
+  const Running running(echo_router());
+  const auto message_of = [](const std::string& address, int port) {
+    try {
+      const Server server(address, port, echo_router());
+    } catch (const std::system_error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const std::string port = std::to_string(running.server.port());
+  CHECK(message_of("127.0.0.1", running.server.port()) ==
+        "cannot listen on 127.0.0.1 port " + port + ": Address already in use");
+  CHECK(message_of("localhost", 0) == "cannot listen on localhost port 0: Invalid argument");
+  CHECK_FALSE(message_of("127.0.0.1", 65536).empty());
+  CHECK_FALSE(message_of("192.0.2.1", 0).empty());
+}
+
+TEST_CASE("several servers, several workers") {
+  Server one("127.0.0.1", 0, echo_router(), {}, 3);
+  Server two("127.0.0.1", 0, echo_router(), {}, 2);
+  one.start();
+  two.start();
+  for (int i = 0; i < 50; ++i) {
+    CHECK(Client(one.port()).get("/hello").status == 200);
+    CHECK(Client(two.port()).get("/hello").status == 200);
+  }
+  CHECK(one.drain(5s));
+  CHECK(Client(two.port()).get("/hello").status == 200);
+  CHECK_THROWS(Client(one.port()));
+}
