@@ -66,13 +66,14 @@ Process::Process(Options options) : options_(std::move(options)) {
   pid_ = ::fork();
   if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
   if (pid_ == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that dies takes its servers with it
     ::dup2(log, STDOUT_FILENO);
     ::dup2(log, STDERR_FILENO);
     for (auto& variable : options_.environment) ::putenv(variable.data());
     if (user && (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
                  ::setuid(user->pw_uid) != 0))
       ::_exit(126);
+    // A test that dies takes its servers with it. (A change of user forgets this, so it comes last.)
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::execvp(argv[0], argv.data());
     ::_exit(127);
   }

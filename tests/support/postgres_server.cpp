@@ -1,0 +1,124 @@
+#include "tests/support/postgres_server.hpp"
+
+#include <libpq-fe.h>
+#include <pwd.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <stdexcept>
+#include <system_error>
+
+namespace jangbu::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// PostgreSQL refuses to run as root.
+constexpr const char* user = "postgres";
+
+// Debian keeps the servers of several versions side by side: the newest.
+fs::path newest_programs() {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql"))
+    if (fs::exists(entry.path() / "bin" / "initdb")) found.push_back(entry.path() / "bin");
+  if (found.empty()) throw std::runtime_error("no PostgreSQL server is installed");
+  return *std::max_element(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) {
+    return std::stoi(a.parent_path().filename()) < std::stoi(b.parent_path().filename());
+  });
+}
+
+void make_folder(const fs::path& path) {
+  fs::create_directory(path);
+  if (::geteuid() != 0) return;
+  const passwd* owner = ::getpwnam(user);
+  if (!owner || ::chown(path.c_str(), owner->pw_uid, owner->pw_gid) != 0)
+    throw std::system_error(errno, std::generic_category(), path.string());
+}
+
+std::vector<pid_t> children_of(pid_t pid) {
+  const std::string number = std::to_string(pid);
+  std::ifstream file("/proc/" + number + "/task/" + number + "/children");
+  std::vector<pid_t> children;
+  for (pid_t child; file >> child;) children.push_back(child);
+  return children;
+}
+
+// A process that has ended may stay as a zombie for as long as its parent likes.
+bool runs(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string number, name, state;
+  return file >> number >> name >> state && state != "Z" && state != "X";
+}
+
+}  // namespace
+
+PostgresServer::PostgresServer(std::vector<std::string> settings)
+    : settings_(std::move(settings)), programs_(newest_programs()) {
+  make_folder(folder_.path() / "data");
+  make_folder(folder_.path() / "socket");
+  Process initdb({.command = {programs_ / "initdb", "-D", folder_.path() / "data", "-U", user,
+                              "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"},
+                  .log = folder_.path() / "initdb.log",
+                  .user = user});
+  if (initdb.wait(60s) != 0) throw std::runtime_error("initdb: " + initdb.log_text());
+  start();
+}
+
+std::string PostgresServer::conninfo(const std::string& database) const {
+  return "host=" + (folder_.path() / "socket").string() + " user=" + user + " dbname=" + database;
+}
+
+std::string PostgresServer::create_database() {
+  const std::string name = "test_" + std::to_string(++databases_);
+  PGconn* connection = PQconnectdb(conninfo().c_str());
+  PGresult* result = PQexec(connection, ("CREATE DATABASE " + name).c_str());
+  const std::string error =
+      PQresultStatus(result) == PGRES_COMMAND_OK ? "" : PQerrorMessage(connection);
+  PQclear(result);
+  PQfinish(connection);
+  if (!error.empty()) throw std::runtime_error("CREATE DATABASE: " + error);
+  return conninfo(name);
+}
+
+void PostgresServer::start() {
+  std::vector<std::string> command{programs_ / "postgres",    "-D", folder_.path() / "data", "-k",
+                                   folder_.path() / "socket", "-c", "listen_addresses="};
+  for (const std::string& setting : settings_) {
+    command.push_back("-c");
+    command.push_back(setting);
+  }
+  process_ = std::make_unique<Process>(
+      Process::Options{.command = command, .log = folder_.path() / "postgres.log", .user = user});
+  wait_until(
+      "PostgreSQL",
+      [this] {
+        if (!process_->running()) throw std::runtime_error("PostgreSQL: " + process_->log_text());
+        return PQping(conninfo().c_str()) == PQPING_OK;
+      },
+      30s);
+}
+
+PostgresServer::~PostgresServer() {
+  if (process_->running()) stop();
+}
+
+void PostgresServer::stop() {
+  process_->stop(SIGINT, 30s);  // 'fast': sessions are ended
+}
+
+void PostgresServer::kill() {
+  // Stopped first, so that it starts no more of them.
+  process_->signal(SIGSTOP);
+  const auto children = children_of(process_->pid());
+  for (const pid_t child : children) ::kill(child, SIGKILL);
+  process_->stop(SIGKILL);
+  // The next start needs their shared memory to be free.
+  wait_until("the end of PostgreSQL's processes",
+             [&] { return std::none_of(children.begin(), children.end(), runs); });
+}
+
+}  // namespace jangbu::test

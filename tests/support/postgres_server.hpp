@@ -1,0 +1,46 @@
+// A private PostgreSQL for tests, on a Unix socket in a temporary folder of its own.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/process.hpp"
+
+namespace jangbu::test {
+
+// Threads: one at a time. The destructor stops the server and removes its data.
+class PostgresServer {
+ public:
+  // Makes a new cluster and starts it. `settings` are "name=value". By default it does not fsync: a
+  // process that is killed loses nothing that it has written.
+  explicit PostgresServer(std::vector<std::string> settings = {"fsync=off"});
+
+  ~PostgresServer();
+  PostgresServer(const PostgresServer&) = delete;
+  PostgresServer& operator=(const PostgresServer&) = delete;
+
+  // How to reach a database of it.
+  std::string conninfo(const std::string& database = "postgres") const;
+  // Makes an empty database; its conninfo.
+  std::string create_database();
+
+  // REQUIRES: it does not run. Answers connections when this returns.
+  void start();
+  // Ends sessions, and stops in order.
+  void stop();
+  // kill -9 of the server and every process of it.
+  void kill();
+
+  std::string log_text() const { return process_->log_text(); }
+
+ private:
+  TemporaryFolder folder_;
+  std::vector<std::string> settings_;
+  std::filesystem::path programs_;
+  std::unique_ptr<Process> process_;
+  int databases_ = 0;
+};
+
+}  // namespace jangbu::test
