@@ -1,0 +1,409 @@
+#include "api/backend.hpp"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+
+#include "infra/ids.hpp"
+
+namespace jangbu {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// How long an answer that needs the read model waits for it.
+constexpr auto default_wait = 2000ms;
+constexpr std::int64_t max_wait_ms = 10'000;
+constexpr std::int64_t max_page = 100;
+constexpr std::size_t max_correlation = 128;
+
+bool is_visible_ascii(std::string_view text) {
+  for (const char c : text)
+    if (c < '!' || c > '~') return false;
+  return true;
+}
+
+template <class Hash>
+Hash sha256_of(std::string_view text) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
+  Hash hash;
+  std::copy_n(digest, hash.bytes.size(), hash.bytes.begin());
+  return hash;
+}
+
+std::optional<CommandKey> command_key(const http::Request& request) {
+  const auto key = request.header("Idempotency-Key");
+  if (!key) return std::nullopt;
+  if (key->empty() || key->size() > 255 || !is_visible_ascii(*key))
+    malformed("Idempotency-Key must have 1 to 255 visible ASCII characters");
+  std::string text(http::to_string(request.method));
+  text.append(" ").append(request.target).append("\n").append(request.body);
+  return CommandKey{sha256_of<KeyHash>(*key), sha256_of<RequestHash>(text)};
+}
+
+// RFC 9110, section 13.1.1. Our entity tags are strong and hold an event id.
+std::optional<EventId> if_match(const http::Request& request) {
+  const auto tag = request.header("If-Match");
+  if (!tag || *tag == "*") return std::nullopt;
+  if (tag->size() > 2 && tag->front() == '"' && tag->back() == '"')
+    if (const auto version = parse_event_id(tag->substr(1, tag->size() - 2))) return version;
+  malformed("If-Match must be one ETag as it was given, such as \"42.0\", or *");
+}
+
+// What the request calls itself, for whoever follows its trace through the log.
+std::string correlation_of(const http::Request& request) {
+  for (const auto name : {"traceparent", "X-Request-Id"}) {
+    const auto value = request.header(name);
+    if (value && value->size() <= max_correlation && is_visible_ascii(*value))
+      return std::string(*value);
+  }
+  return {};
+}
+
+std::optional<std::int64_t> query_number(const http::Request& request, std::string_view name,
+                                         std::int64_t min, std::int64_t max) {
+  const auto text = request.query_value(name);
+  if (!text) return std::nullopt;
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (error != std::errc() || end != text->data() + text->size() || number < min || number > max)
+    invalid(name,
+            "must be a whole number from " + std::to_string(min) + " to " + std::to_string(max));
+  return number;
+}
+
+void add_position(http::Response& response, Position position) {
+  response.headers.emplace_back("Event-Position", std::to_string(position.value));
+}
+
+Document purchase_document(const EntityView& view) {
+  const PurchaseRow row = to_purchase_row(*std::get<Purchase>(view));
+  return {to_json(row), to_string(row.id), row.version};
+}
+
+Document delivery_document(const EntityView& view) {
+  const DeliveryRow row = to_delivery_row(*std::get<Purchase>(view));
+  return {to_json(row), to_string(row.id), row.version};
+}
+
+Document account_document(const EntityView& view) {
+  const AccountRow row = to_row(*std::get<Account>(view));
+  return {to_json(row), to_string(row.id), row.version};
+}
+
+Document product_document(const EntityView& view) {
+  const ProductRow row = to_row(*std::get<Product>(view));
+  return {to_json(row), to_string(row.id), row.version};
+}
+
+// The entity as an event from the log shows it. Nothing for the events of a delivery, which do not
+// tell all of it.
+class ViewOf {
+ public:
+  explicit ViewOf(EventId id) : id_(id) {}
+
+  std::optional<EntityView> operator()(const AccountClosed& event) const {
+    return account({event.state, event.closed_at, id_});
+  }
+  std::optional<EntityView> operator()(const ProductWithdrawn& event) const {
+    return product({event.state, event.withdrawn_at, id_});
+  }
+  std::optional<EntityView> operator()(const PurchaseCompleted& event) const {
+    return purchase({.purchase = event,
+                     .status = DeliveryStatus::preparing,
+                     .scans = {},
+                     .closed_at = {},
+                     .purchase_version = id_,
+                     .delivery_version = id_});
+  }
+  std::optional<EntityView> operator()(const PurchaseCancelled& event) const {
+    return purchase({.purchase = {.purchase = event.purchase,
+                                  .buyer = event.buyer,
+                                  .recipient = event.recipient,
+                                  .lines = event.lines,
+                                  .total = event.total,
+                                  .quoted = false,
+                                  .purchased_at = event.purchased_at},
+                     .status = DeliveryStatus::cancelled,
+                     .scans = {},
+                     .closed_at = event.cancelled_at,
+                     .purchase_version = id_,
+                     .delivery_version = id_});
+  }
+  std::optional<EntityView> operator()(const DeliveryScanned&) const { return std::nullopt; }
+  std::optional<EntityView> operator()(const ReceiptConfirmed&) const { return std::nullopt; }
+
+  template <class Fact>
+  requires requires(const Fact& fact) { fact.state.account; }
+  std::optional<EntityView> operator()(const Fact& fact) const {
+    return account({fact.state, std::nullopt, id_});
+  }
+  template <class Fact>
+  requires requires(const Fact& fact) { fact.state.product; }
+  std::optional<EntityView> operator()(const Fact& fact) const {
+    return product({fact.state, std::nullopt, id_});
+  }
+
+ private:
+  static EntityView account(AccountView view) {
+    return std::make_shared<const AccountView>(std::move(view));
+  }
+  static EntityView product(ProductView view) {
+    return std::make_shared<const ProductView>(std::move(view));
+  }
+  static EntityView purchase(PurchaseView view) {
+    return std::make_shared<const PurchaseView>(std::move(view));
+  }
+
+  EventId id_;
+};
+
+// What the answer to one command needs until it is given.
+struct Asked {
+  Backend backend;
+  http::Exchange exchange;
+  Resource resource;
+  bool creates;
+  std::optional<Scan> scan;  // of RecordScan
+  bool confirms_receipt;
+};
+
+http::Response respond(const Asked& asked, const EntityView& view, Position position,
+                       bool created) {
+  const Document document = asked.resource.of(view);
+  auto response = ok(document.json, position, document.version);
+  if (created) {
+    response.status = 201;
+    response.headers.emplace_back("Location", std::string(asked.resource.path) + document.id);
+  }
+  return response;
+}
+
+http::Response replayed(http::Response response) {
+  response.headers.emplace_back("Idempotent-Replayed", "true");
+  return response;
+}
+
+// The delivery is not in memory: the read model, at the position of the refusal, knows why.
+http::Response respond_closed(const Asked& asked, PurchaseId id,
+                              const std::optional<DeliveryRow>& row, Position position) {
+  const auto about = [&](http::Response response) {
+    add_position(response, position);
+    return response;
+  };
+  if (!row) return about(to_response(refusal::NoOpenPurchase{id}));
+  if (asked.confirms_receipt && row->status == DeliveryStatus::receipt_confirmed)
+    return ok(to_json(*row), position, row->version);
+  if (asked.scan) {
+    if (std::find(row->scans.begin(), row->scans.end(), *asked.scan) != row->scans.end())
+      return ok(to_json(*row), position, row->version);
+    if (row->status == DeliveryStatus::cancelled ||
+        (row->status == DeliveryStatus::returned_to_sender &&
+         asked.scan->status == DeliveryStatus::delivered))
+      return about(illegal_status_change(id, row->status, asked.scan->status));
+  }
+  return about(purchase_closed(id, row->status));
+}
+
+template <class Respond>
+void ask_delivery(const std::shared_ptr<const Asked>& asked, PurchaseId id, Position position,
+                  Respond respond_with_row) {
+  using Found = std::optional<DeliveryRow>;
+  asked->backend.read_models.query<Found>(
+      delivery_by_id(id), {.min_position = position, .wait = default_wait},
+      [asked, position, respond_with_row](QueryResult<Found> result) {
+        asked->exchange.respond_with(
+            [asked, position, respond_with_row, result = std::move(result)]() -> http::Response {
+              if (const auto* behind = std::get_if<Behind>(&result))
+                return read_model_behind(behind->position, position);
+              if (std::holds_alternative<Unavailable>(result)) return read_model_away();
+              const auto& answer = std::get<Answer<Found>>(result);
+              return respond_with_row(answer.value, answer.position);
+            });
+      });
+}
+
+// One overload per result of the writer.
+struct Respond {
+  std::shared_ptr<const Asked> asked;
+  Position position;
+
+  void operator()(Recorded recorded) const {
+    asked->exchange.respond_with(
+        [asked = asked, position = position, entity = std::move(recorded.entity)] {
+          return respond(*asked, entity, position, asked->creates);
+        });
+  }
+  void operator()(Unchanged unchanged) const {
+    asked->exchange.respond_with(
+        [asked = asked, position = position, entity = std::move(unchanged.entity)] {
+          return respond(*asked, entity, position, false);
+        });
+  }
+  void operator()(Repeated repeated) const {
+    asked->backend.log_lookup.find(
+        repeated.event, [asked = asked, id = repeated.event](std::optional<RecordedEvent> event) {
+          answer_again(asked, id, event);
+        });
+  }
+  void operator()(Refusal refusal) const {
+    if (const auto* no = std::get_if<refusal::NoOpenPurchase>(&refusal)) {
+      return ask_delivery(asked, no->purchase, position,
+                          [asked = asked, id = no->purchase](const std::optional<DeliveryRow>& row,
+                                                             Position reached) {
+                            return respond_closed(*asked, id, row, reached);
+                          });
+    }
+    asked->exchange.respond_with([refusal = std::move(refusal), position = position] {
+      auto response = to_response(refusal);
+      add_position(response, position);
+      return response;
+    });
+  }
+  void operator()(NotDecided why) const { asked->exchange.respond(to_response(why)); }
+  // Only RequestQuote comes to this, and it is answered by its own handler.
+  void operator()(const Offer&) const { invariant(false, "an offer has an answer of its own"); }
+
+ private:
+  static void answer_again(const std::shared_ptr<const Asked>& asked, EventId id,
+                           const std::optional<RecordedEvent>& event) {
+    if (!event) return asked->exchange.respond(to_response(NotDecided::outcome_unknown));
+    if (const auto view = std::visit(ViewOf{id}, event->event)) {
+      return asked->exchange.respond_with([asked, id, view = *view] {
+        return replayed(respond(*asked, view, id.position, asked->creates));
+      });
+    }
+    const auto purchase = id_cast<PurchaseId>(entity_of(event->event).id);
+    ask_delivery(asked, purchase, id.position,
+                 [](const std::optional<DeliveryRow>& row, Position reached) {
+                   invariant(row.has_value(), "a delivery with events is in the read model");
+                   return replayed(ok(to_json(*row), reached, row->version));
+                 });
+  }
+};
+
+http::Response quote_response(const Outcome& outcome, const Quotes& quotes, Timestamp now) {
+  if (const auto* offer = std::get_if<Offer>(&outcome.result)) {
+    const std::string token = quotes.issue(new_id<PurchaseId>(), *offer, now);
+    return ok(to_json(*offer, token, {now.ms + Quotes::lifetime_ms}), outcome.position);
+  }
+  if (const auto* why = std::get_if<NotDecided>(&outcome.result)) return to_response(*why);
+  auto response = to_response(std::get<Refusal>(outcome.result));
+  add_position(response, outcome.position);
+  return response;
+}
+
+}  // namespace
+
+const Resource account_resource{"/accounts/", account_document};
+const Resource product_resource{"/products/", product_document};
+const Resource purchase_resource{"/purchases/", purchase_document};
+const Resource delivery_resource{"/deliveries/", delivery_document};
+
+http::Router to_router(const Backend& backend, std::initializer_list<ServiceRoute> routes) {
+  http::Router router;
+  for (const ServiceRoute& route : routes) {
+    const auto handler = [backend, serve = route.serve](http::Request&& request,
+                                                          http::Exchange exchange) {
+      try {
+        serve(backend, request, exchange);
+      } catch (const Problem& problem) {
+        exchange.respond(problem.response);
+      }
+    };
+    router.add(route.method, std::string(route.pattern), handler, std::string(route.operation));
+  }
+  return router;
+}
+
+Body json_body(const http::Request& request) {
+  const auto type = request.header("Content-Type");
+  if (!type || type->substr(0, type->find(';')) != "application/json")
+    throw Problem{http::problem(415, "unsupported-media-type", "Unsupported media type",
+                                "The body must be JSON: Content-Type: application/json")};
+  return Body(request.body);
+}
+
+std::string query_name(const http::Request& request) {
+  return clean_text(request.query_value("name").value_or(""), "name", 1, max_name);
+}
+
+void execute(const Backend& backend, const http::Request& request, const http::Exchange& exchange,
+             Command command, const Resource& resource, bool creates) {
+  auto asked = std::make_shared<Asked>(Asked{backend, exchange, resource, creates, {}, false});
+  if (const auto* scan = std::get_if<RecordScan>(&command)) asked->scan = scan->scan;
+  asked->confirms_receipt = std::holds_alternative<ConfirmReceipt>(command);
+  backend.writer.submit(
+      {.command = std::move(command),
+       .conditions = {.key = command_key(request), .if_match = if_match(request)},
+       .at = system_now(),
+       .correlation = correlation_of(request),
+       .actor = {},
+       .answer = [asked = std::shared_ptr<const Asked>(std::move(asked))](Outcome outcome) {
+         std::visit(Respond{asked, outcome.position}, std::move(outcome.result));
+       }});
+}
+
+void ask_for_quote(const Backend& backend, const http::Exchange& exchange, RequestQuote command) {
+  const Timestamp now = system_now();
+  const Quotes& quotes = backend.quotes;
+  backend.writer.submit({.command = std::move(command),
+                         .conditions = {},
+                         .at = now,
+                         .correlation = {},
+                         .actor = {},
+                         .answer = [exchange, now, &quotes](Outcome outcome) {
+                           exchange.respond_with([outcome = std::move(outcome), now, &quotes] {
+                             return quote_response(outcome, quotes, now);
+                           });
+                         }});
+}
+
+ReadAt read_at(const http::Request& request) {
+  const auto position = query_number(request, "minPosition", 0, INT64_MAX);
+  const auto wait = query_number(request, "waitMs", 0, max_wait_ms);
+  return {.min_position = {static_cast<std::uint64_t>(position.value_or(0))},
+          .wait = std::chrono::milliseconds(wait.value_or(default_wait.count()))};
+}
+
+std::size_t page_limit(const http::Request& request) {
+  return static_cast<std::size_t>(query_number(request, "limit", 1, max_page).value_or(20));
+}
+
+http::Response ok(const Json& json, Position position) {
+  http::Response response{200, "application/json", json.dump(), {}};
+  add_position(response, position);
+  return response;
+}
+
+http::Response ok(const Json& json, Position position, EventId version) {
+  auto response = ok(json, position);
+  response.headers.emplace_back("ETag", '"' + to_string(version) + '"');
+  return response;
+}
+
+void answer_history(const Backend& backend, const http::Request& request,
+                    const http::Exchange& exchange, const Entity& entity) {
+  From<EventId> from{.limit = page_limit(request)};
+  if (const auto after = request.query_value("after")) {
+    from.after = parse_event_id(*after);
+    if (!from.after) invalid("after", "is not an event id, such as 42.0");
+  }
+  answer_query(backend, request, exchange, history_of(entity, from),
+               [entity](const Page<HistoryRow>& page, Position position) {
+                 // Whatever exists has a first event.
+                 if (page.items.empty() && !page.more)
+                   return not_found(to_string(entity.kind), to_string(entity.id));
+                 Json items = Json::array();
+                 for (const HistoryRow& event : page.items) items.push_back(to_json(event));
+                 Json next;
+                 if (page.more) next = to_string(page.items.back().id);
+                 return ok({{"items", std::move(items)}, {"next", std::move(next)}}, position);
+               });
+}
+
+}  // namespace jangbu

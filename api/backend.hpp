@@ -1,0 +1,168 @@
+// What the services answer with: commands go to the writer, queries to the read models.
+//
+// Threads: handlers run on HTTP workers and never wait; answers come from the writer's thread, the
+// read models' or the log lookup's, and are put into JSON on the worker again.
+// Ownership: a Backend refers to parts that outlive the servers.
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "api/http/router.hpp"
+#include "api/json/body.hpp"
+#include "api/json/represent.hpp"
+#include "api/log_lookup.hpp"
+#include "api/problems.hpp"
+#include "api/quotes.hpp"
+#include "commands/writer.hpp"
+#include "projections/tables/read_models.hpp"
+
+namespace jangbu {
+
+struct Backend {
+  Writer& writer;
+  ReadModels& read_models;
+  LogLookup& log_lookup;
+  const Quotes& quotes;
+};
+
+// --- Requests ------------------------------------------------------------------------------------
+
+// What a service does with one kind of request. It may throw a Problem, which is then the answer.
+using Serve = void (*)(const Backend&, const http::Request&, const http::Exchange&);
+
+struct ServiceRoute {
+  http::Method method;
+  std::string_view pattern;
+  std::string_view operation;
+  Serve serve;
+};
+
+http::Router to_router(const Backend& backend, std::initializer_list<ServiceRoute> routes);
+
+// The body of a command; Problem 415 or 400 when it is not JSON.
+Body json_body(const http::Request& request);
+
+// The path's {id}; Problem 404 when it is no id, since then there is nothing of that id.
+template <class SomeId>
+SomeId path_id(const http::Request& request, std::string_view what) {
+  const auto id = parse_id<SomeId>(request.param("id"));
+  if (!id) throw Problem{not_found(what, request.param("id"))};
+  return *id;
+}
+
+// A query parameter that is an id, if it is there.
+template <class SomeId>
+std::optional<SomeId> query_id(const http::Request& request, std::string_view name) {
+  const auto text = request.query_value(name);
+  if (!text) return std::nullopt;
+  const auto id = parse_id<SomeId>(*text);
+  if (!id) invalid(name, "is not an id: a UUID is expected");
+  return id;
+}
+
+// The query's `name`, as names are written.
+std::string query_name(const http::Request& request);
+
+// --- Commands ------------------------------------------------------------------------------------
+
+// How the answer to a command shows what the command was about.
+struct Document {
+  Json json;
+  std::string id;
+  EventId version;
+};
+struct Resource {
+  std::string_view path;  // "/accounts/", its id follows
+  Document (*of)(const EntityView&);
+};
+
+extern const Resource account_resource;
+extern const Resource product_resource;
+extern const Resource purchase_resource;
+extern const Resource delivery_resource;
+
+// Hands the command to the writer, and answers with what becomes of it: 201 when it `creates`, 200
+// otherwise, or the refusal's problem.
+void execute(const Backend& backend, const http::Request& request, const http::Exchange& exchange,
+             Command command, const Resource& resource, bool creates = false);
+
+// Asks the writer for an offer, and answers with it as a signed quote.
+void ask_for_quote(const Backend& backend, const http::Exchange& exchange, RequestQuote command);
+
+// --- Queries -------------------------------------------------------------------------------------
+
+// minPosition and waitMs.
+ReadAt read_at(const http::Request& request);
+
+// limit, from 1 to 100.
+std::size_t page_limit(const http::Request& request);
+
+template <class SomeId>
+From<SomeId> page_from(const http::Request& request) {
+  return {.limit = page_limit(request), .after = query_id<SomeId>(request, "after")};
+}
+
+http::Response ok(const Json& json, Position position);
+http::Response ok(const Json& json, Position position, EventId version);
+
+// Asks, and answers with what `respond` makes of a value and its position; or with 503.
+template <class T, class Respond>
+void answer_query(const Backend& backend, const http::Request& request,
+                  const http::Exchange& exchange, Query<T> query, Respond respond) {
+  const ReadAt at = read_at(request);
+  backend.read_models.query<T>(
+      std::move(query), at, [exchange, at, respond](QueryResult<T> result) {
+        exchange.respond_with([result = std::move(result), at, respond]() -> http::Response {
+          if (const auto* behind = std::get_if<Behind>(&result))
+            return read_model_behind(behind->position, at.min_position);
+          if (std::holds_alternative<Unavailable>(result)) return read_model_away();
+          const auto& answer = std::get<Answer<T>>(result);
+          return respond(answer.value, answer.position);
+        });
+      });
+}
+
+// A single row, or 404 naming what was looked for.
+template <class Row>
+void answer_one(const Backend& backend, const http::Request& request,
+                const http::Exchange& exchange, Query<std::optional<Row>> query, std::string what,
+                std::string which) {
+  answer_query(backend, request, exchange, std::move(query),
+               [what = std::move(what), which = std::move(which)](const std::optional<Row>& row,
+                                                                  Position position) {
+                 if (row) return ok(to_json(*row), position, row->version);
+                 auto response = not_found(what, which);
+                 response.headers.emplace_back("Event-Position", std::to_string(position.value));
+                 return response;
+               });
+}
+
+template <class Row>
+void answer_page(const Backend& backend, const http::Request& request,
+                 const http::Exchange& exchange, Query<Page<Row>> query) {
+  answer_query(backend, request, exchange, std::move(query),
+               [](const Page<Row>& page, Position position) {
+                 Json items = Json::array();
+                 for (const Row& row : page.items) items.push_back(to_json(row));
+                 Json next;
+                 if (page.more) next = to_string(page.items.back().id);
+                 return ok({{"items", std::move(items)}, {"next", std::move(next)}}, position);
+               });
+}
+
+// The events of an entity, oldest first.
+void answer_history(const Backend& backend, const http::Request& request,
+                    const http::Exchange& exchange, const Entity& entity);
+
+// --- The services --------------------------------------------------------------------------------
+
+http::Router account_service(const Backend& backend);
+http::Router product_service(const Backend& backend);
+http::Router purchase_service(const Backend& backend);
+http::Router delivery_service(const Backend& backend);
+
+}  // namespace jangbu

@@ -1,0 +1,10 @@
+// `jangbu demo`: accounts, products and a few purchases to look at, over HTTP like any client.
+#pragma once
+
+namespace jangbu {
+
+// Loads the demo data into the shop whose operations service has this port on loopback; the exit
+// status. What is there already stays as it is, so an interrupted load is simply run again.
+int load_demo(int port_base);
+
+}  // namespace jangbu

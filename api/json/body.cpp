@@ -1,0 +1,210 @@
+#include "api/json/body.hpp"
+
+#include <utf8proc.h>
+
+#include <cstdlib>
+#include <memory>
+
+namespace jangbu {
+
+namespace {
+
+constexpr std::size_t max_email = 254;  // RFC 5321, section 4.5.3.1.3, without the brackets
+constexpr std::size_t max_depth = 16;
+
+constexpr bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+// Canonical composition (UAX #15): the same name is the same bytes, however it was typed.
+std::string nfc(std::string_view text, std::string_view field) {
+  utf8proc_uint8_t* composed = nullptr;
+  const auto size =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                   static_cast<utf8proc_ssize_t>(text.size()), &composed,
+                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(composed, &std::free);
+  if (size < 0) invalid(field, "is not valid UTF-8");
+  return {reinterpret_cast<const char*>(composed), static_cast<std::size_t>(size)};
+}
+
+// Characters, where a control character (category Cc) or half a character is none to have.
+std::size_t count_characters(std::string_view text, std::string_view field) {
+  std::size_t count = 0;
+  const auto* at = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
+  auto left = static_cast<utf8proc_ssize_t>(text.size());
+  while (left > 0) {
+    utf8proc_int32_t character = 0;
+    const auto size = utf8proc_iterate(at, left, &character);
+    if (size <= 0) invalid(field, "is not valid UTF-8");
+    if (utf8proc_category(character) == UTF8PROC_CATEGORY_CC)
+      invalid(field, "must not contain control characters");
+    at += size;
+    left -= size;
+    ++count;
+  }
+  return count;
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// nlohmann's parser takes the last of two equal names, and recurses in its value's destructor.
+nlohmann::json parse(std::string_view text) {
+  std::vector<std::set<std::string>> names;
+  const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+    using Event = nlohmann::json::parse_event_t;
+    if (static_cast<std::size_t>(depth) > max_depth)
+      malformed("the body is nested deeper than " + std::to_string(max_depth) + " levels");
+    if (event == Event::object_start) names.emplace_back();
+    if (event == Event::object_end) names.pop_back();
+    if (event == Event::key && !names.back().insert(parsed.get<std::string>()).second)
+      malformed("the body has the field " + parsed.dump() + " twice");
+    return true;
+  };
+  try {
+    return nlohmann::json::parse(text, watch);
+  } catch (const nlohmann::json::parse_error& error) {
+    malformed("the body is not JSON: the trouble is at byte " + std::to_string(error.byte));
+  } catch (const nlohmann::json::out_of_range&) {
+    malformed("the body is not JSON that can be held: a number is too large");
+  }
+}
+
+}  // namespace
+
+void malformed(std::string_view detail) {
+  throw Problem{http::problem(400, "malformed-request", "Malformed request", detail)};
+}
+
+void invalid(std::string_view field, std::string_view detail) {
+  auto response = http::problem(422, "invalid-field", "Invalid field",
+                                std::string(field) + " " + std::string(detail));
+  auto body = nlohmann::ordered_json::parse(response.body);
+  body["field"] = field;
+  response.body = body.dump();
+  throw Problem{std::move(response)};
+}
+
+std::string clean_text(std::string_view text, std::string_view field, std::size_t min,
+                       std::size_t max) {
+  std::string clean = nfc(trimmed(text), field);
+  const std::size_t count = count_characters(clean, field);
+  if (count < min || count > max)
+    invalid(field, "must have " + std::to_string(min) + " to " + std::to_string(max) +
+                       " characters, it has " + std::to_string(count));
+  return clean;
+}
+
+Body::Body(std::string_view text) : Body(parse(text), "") {}
+
+Body::Body(nlohmann::json json, std::string path) : json_(std::move(json)), path_(std::move(path)) {
+  if (!json_.is_object()) {
+    if (path_.empty()) malformed("the body must be a JSON object");
+    invalid(path_.substr(0, path_.size() - 1), "must be an object");
+  }
+}
+
+bool Body::has(std::string_view field) const {
+  const auto found = json_.find(std::string(field));
+  return found != json_.end() && !found->is_null();
+}
+
+const nlohmann::json& Body::at(std::string_view field) {
+  read_.emplace(field);
+  const auto found = json_.find(std::string(field));
+  if (found == json_.end() || found->is_null()) invalid(path_ + std::string(field), "is missing");
+  return *found;
+}
+
+const std::string& Body::string(std::string_view field) {
+  const auto& value = at(field);
+  if (!value.is_string()) invalid(path_ + std::string(field), "must be a string");
+  return value.get_ref<const std::string&>();
+}
+
+std::string Body::text(std::string_view field, std::size_t min, std::size_t max) {
+  return clean_text(string(field), path_ + std::string(field), min, max);
+}
+
+std::string Body::optional_text(std::string_view field, std::size_t max) {
+  read_.emplace(field);
+  return has(field) ? text(field, 0, max) : std::string();
+}
+
+// Only what is certain: something, one @, something. Whether mail arrives there is another matter.
+std::optional<std::string> Body::email(std::string_view field) {
+  read_.emplace(field);
+  if (!has(field)) return std::nullopt;
+  std::string address = text(field, 0, max_email);
+  if (address.empty()) return address;
+  const auto at = address.find('@');
+  if (at == 0 || at == address.npos || at + 1 == address.size() ||
+      address.find('@', at + 1) != address.npos || address.find(' ') != address.npos)
+    invalid(path_ + std::string(field), "is not an e-mail address");
+  return address;
+}
+
+std::int64_t Body::integer(std::string_view field, std::int64_t min, std::int64_t max) {
+  const auto& value = at(field);
+  const bool fits = value.is_number_unsigned()
+                        ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX)
+                        : value.is_number_integer();
+  if (!fits || value.get<std::int64_t>() < min || value.get<std::int64_t>() > max)
+    invalid(path_ + std::string(field),
+            "must be a whole number from " + std::to_string(min) + " to " + std::to_string(max));
+  return value.get<std::int64_t>();
+}
+
+Money Body::money(std::string_view field) {
+  Body money = object(field);
+  const std::int64_t amount = money.integer("amount", 0, Money::max_amount);
+  const auto currency = parse_currency(money.string("currency"));
+  if (!currency) invalid(money.path_ + "currency", "is not a code of ISO 4217, such as KRW");
+  money.no_more();
+  return {amount, *currency};
+}
+
+Timestamp Body::time(std::string_view field) {
+  const auto time = parse_timestamp(string(field));
+  if (!time)
+    invalid(path_ + std::string(field), "is not a time of RFC 3339, such as 2026-03-01T09:30:00Z");
+  return *time;
+}
+
+Address Body::address(std::string_view field) {
+  return object(field).as_address();
+}
+
+Address Body::as_address() {
+  Address address{text("line", 1, 500), text("zipCode", 1, 20)};
+  no_more();
+  return address;
+}
+
+Body Body::object(std::string_view field) {
+  return Body(at(field), path_ + std::string(field) + ".");
+}
+
+std::vector<Body> Body::objects(std::string_view field, std::size_t min, std::size_t max) {
+  const auto& values = at(field);
+  if (!values.is_array() || values.size() < min || values.size() > max)
+    invalid(path_ + std::string(field),
+            "must be a list of " + std::to_string(min) + " to " + std::to_string(max) + " objects");
+  std::vector<Body> objects;
+  objects.reserve(values.size());
+  for (const auto& value : values)
+    objects.push_back(
+        Body(value, path_ + std::string(field) + "[" + std::to_string(objects.size()) + "]."));
+  return objects;
+}
+
+void Body::no_more() const {
+  for (const auto& [field, value] : json_.items())
+    if (!read_.contains(field)) invalid(path_ + field, "is not a field of this request");
+}
+
+}  // namespace jangbu

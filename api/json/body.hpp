@@ -1,0 +1,91 @@
+// Reads a command's JSON body field by field. A body that is not JSON is malformed (400); a field
+// that is missing, of another kind, out of its limits or not known is invalid (422). Each says
+// which field and what is expected.
+//
+// Threads: one at a time. Errors: everything here throws Problem.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/http/message.hpp"
+#include "events/values.hpp"
+
+namespace jangbu {
+
+// A request that cannot be carried out as it is; what its answer says.
+struct Problem {
+  http::Response response;
+};
+
+[[noreturn]] void malformed(std::string_view detail);
+[[noreturn]] void invalid(std::string_view field, std::string_view detail);
+
+// A text as people write it: valid UTF-8 without control characters (U+0000 in particular), in NFC,
+// without white space around it, of `min` to `max` characters.
+std::string clean_text(std::string_view text, std::string_view field, std::size_t min,
+                       std::size_t max);
+
+inline constexpr std::size_t max_name = 200;
+
+class Body {
+ public:
+  explicit Body(std::string_view text);
+
+  bool has(std::string_view field) const;
+
+  std::string text(std::string_view field, std::size_t min, std::size_t max);
+  std::string name(std::string_view field) { return text(field, 1, max_name); }
+  // Empty when the field is absent or null.
+  std::string optional_text(std::string_view field, std::size_t max);
+  std::optional<std::string> email(std::string_view field);
+  // As it stands, for what is not written by people.
+  const std::string& token(std::string_view field) { return string(field); }
+  std::int64_t integer(std::string_view field, std::int64_t min, std::int64_t max);
+  Money money(std::string_view field);
+  Timestamp time(std::string_view field);
+  Address address(std::string_view field);
+  Address as_address();
+  Body object(std::string_view field);
+  std::vector<Body> objects(std::string_view field, std::size_t min, std::size_t max);
+
+  template <class SomeId>
+  SomeId id(std::string_view field) {
+    const auto parsed = parse_id<SomeId>(string(field));
+    if (!parsed) invalid(path_ + std::string(field), "is not an id: a UUID is expected");
+    return *parsed;
+  }
+
+  // One of a closed set of words.
+  template <class Value>
+  std::optional<Value> choice(std::string_view field,
+                              std::optional<Value> (*parse)(std::string_view),
+                              std::string_view words) {
+    if (!has(field)) return std::nullopt;
+    const auto value = parse(string(field));
+    if (!value) invalid(path_ + std::string(field), "must be one of " + std::string(words));
+    return value;
+  }
+
+  // Refuses fields that nobody asked for. Called when all were read.
+  void no_more() const;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  Body(nlohmann::json json, std::string path);
+
+  const nlohmann::json& at(std::string_view field);
+  const std::string& string(std::string_view field);
+
+  nlohmann::json json_;
+  std::string path_;  // of this object in the body: empty, or ending in a dot
+  std::set<std::string, std::less<>> read_;
+};
+
+}  // namespace jangbu

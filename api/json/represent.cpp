@@ -1,0 +1,283 @@
+#include "api/json/represent.hpp"
+
+namespace jangbu {
+
+namespace {
+
+// Fields that were not given are left out.
+void put_text(Json& json, const char* name, std::string_view text) {
+  if (!text.empty()) json[name] = text;
+}
+
+void put_time(Json& json, const char* name, const std::optional<Timestamp>& time) {
+  if (time) json[name] = to_string(*time);
+}
+
+Json to_json(const PurchaseLine& line) {
+  return {{"productId", to_string(line.product)},
+          {"product", line.name},
+          {"unitPrice", jangbu::to_json(line.unit_price)},
+          {"quantity", line.quantity},
+          {"total", jangbu::to_json(line.total)}};
+}
+
+Json to_json(const Scan& scan) {
+  Json json{{"carrier", scan.carrier},
+            {"trackingNumber", scan.tracking_number},
+            {"status", to_string(scan.status)}};
+  put_text(json, "location", scan.location);
+  put_text(json, "code", scan.code);
+  json["occurredAt"] = to_string(scan.occurred_at);
+  return json;
+}
+
+template <class Value>
+Json to_json(const std::vector<Value>& values) {
+  Json json = Json::array();
+  for (const Value& value : values) json.push_back(to_json(value));
+  return json;
+}
+
+Json buyer_to_json(AccountId buyer, const Recipient& recipient) {
+  return {{"id", to_string(buyer)}, {"name", recipient.name}};
+}
+
+// What an event says, field by field.
+struct Fact {
+  Json operator()(const AccountOpened& event) const { return account(event.state); }
+  Json operator()(const AddressChanged& event) const { return account(event.state); }
+  Json operator()(const AccountDetailsChanged& event) const { return account(event.state); }
+  Json operator()(const AccountClosed& event) const {
+    Json json = account(event.state);
+    put_time(json, "closedAt", event.closed_at);
+    return json;
+  }
+  Json operator()(const ProductListed& event) const { return product(event.state); }
+  Json operator()(const PriceChanged& event) const { return product(event.state); }
+  Json operator()(const StockChanged& event) const {
+    Json json = product(event.state);
+    json["change"] = event.change;
+    put_text(json, "reason", event.reason);
+    return json;
+  }
+  Json operator()(const ProductWithdrawn& event) const {
+    Json json = product(event.state);
+    put_time(json, "withdrawnAt", event.withdrawn_at);
+    return json;
+  }
+  Json operator()(const PurchaseCompleted& event) const {
+    return {{"id", to_string(event.purchase)},
+            {"buyer", buyer_to_json(event.buyer, event.recipient)},
+            {"address", jangbu::to_json(event.recipient.address)},
+            {"lines", to_json(event.lines)},
+            {"total", jangbu::to_json(event.total)},
+            {"quoted", event.quoted},
+            {"purchasedAt", to_string(event.purchased_at)}};
+  }
+  Json operator()(const PurchaseCancelled& event) const {
+    Json json{{"id", to_string(event.purchase)},
+              {"buyer", buyer_to_json(event.buyer, event.recipient)},
+              {"lines", to_json(event.lines)},
+              {"total", jangbu::to_json(event.total)}};
+    put_text(json, "reason", event.reason);
+    json["cancelledAt"] = to_string(event.cancelled_at);
+    return json;
+  }
+  Json operator()(const DeliveryScanned& event) const {
+    return {{"id", to_string(event.purchase)},
+            {"buyerId", to_string(event.buyer)},
+            {"status", to_string(event.status)},
+            {"scan", to_json(event.scan)}};
+  }
+  Json operator()(const ReceiptConfirmed& event) const {
+    return {{"id", to_string(event.purchase)},
+            {"buyerId", to_string(event.buyer)},
+            {"confirmedAt", to_string(event.confirmed_at)}};
+  }
+
+ private:
+  static Json account(const AccountState& state) {
+    Json json{{"id", to_string(state.account)}, {"name", state.person.name}};
+    put_text(json, "email", state.person.email);
+    json["address"] = jangbu::to_json(state.person.address);
+    json["memberType"] = to_string(state.member_type);
+    put_text(json, "membershipLevel", to_string(state.membership_level));
+    return json;
+  }
+  static Json product(const ProductState& state) {
+    Json json{{"id", to_string(state.product)},
+              {"name", state.name},
+              {"unitPrice", jangbu::to_json(state.unit_price)},
+              {"stock", state.stock}};
+    put_text(json, "description", state.description);
+    return json;
+  }
+};
+
+PurchaseStatus purchase_status(DeliveryStatus status) {
+  switch (status) {
+    case DeliveryStatus::cancelled:
+      return PurchaseStatus::cancelled;
+    case DeliveryStatus::returned_to_sender:
+      return PurchaseStatus::returned;
+    case DeliveryStatus::receipt_confirmed:
+      return PurchaseStatus::received;
+    default:
+      return PurchaseStatus::completed;
+  }
+}
+
+}  // namespace
+
+AccountRow to_row(const AccountView& view) {
+  const AccountState& state = view.state;
+  return {.id = state.account,
+          .name = state.person.name,
+          .email = state.person.email,
+          .address = state.person.address,
+          .member_type = state.member_type,
+          .membership_level = state.membership_level,
+          .opened_at = state.opened_at,
+          .closed_at = view.closed_at,
+          .version = view.version};
+}
+
+ProductRow to_row(const ProductView& view) {
+  const ProductState& state = view.state;
+  return {.id = state.product,
+          .name = state.name,
+          .unit_price = state.unit_price,
+          .stock = state.stock,
+          .description = state.description,
+          .listed_at = state.listed_at,
+          .withdrawn_at = view.withdrawn_at,
+          .version = view.version};
+}
+
+PurchaseRow to_purchase_row(const PurchaseView& view) {
+  const PurchaseCompleted& purchase = view.purchase;
+  const bool cancelled = view.status == DeliveryStatus::cancelled;
+  return {.id = purchase.purchase,
+          .buyer = purchase.buyer,
+          .recipient = purchase.recipient,
+          .lines = purchase.lines,
+          .total = purchase.total,
+          .status = purchase_status(view.status),
+          .purchased_at = purchase.purchased_at,
+          .cancelled_at = cancelled ? view.closed_at : std::nullopt,
+          .version = view.purchase_version};
+}
+
+DeliveryRow to_delivery_row(const PurchaseView& view) {
+  const PurchaseCompleted& purchase = view.purchase;
+  DeliveryRow row{.id = purchase.purchase,
+                  .buyer = purchase.buyer,
+                  .recipient = purchase.recipient,
+                  .items = {},
+                  .status = view.status,
+                  .carrier = {},
+                  .tracking_number = {},
+                  .scans = view.scans,
+                  .opened_at = purchase.purchased_at,
+                  .closed_at = view.closed_at,
+                  .version = view.delivery_version};
+  for (const PurchaseLine& line : purchase.lines)
+    row.items.push_back({line.product, line.name, line.quantity});
+  if (!view.scans.empty()) {
+    row.carrier = view.scans.back().carrier;
+    row.tracking_number = view.scans.back().tracking_number;
+  }
+  return row;
+}
+
+Json to_json(const Money& money) {
+  return {{"amount", money.amount}, {"currency", to_string(money.currency)}};
+}
+
+Json to_json(const Address& address) {
+  return {{"line", address.line}, {"zipCode", address.zip_code}};
+}
+
+Json to_json(const AccountRow& account) {
+  Json json{{"id", to_string(account.id)}, {"name", account.name}};
+  put_text(json, "email", account.email);
+  json["address"] = to_json(account.address);
+  json["memberType"] = to_string(account.member_type);
+  put_text(json, "membershipLevel", to_string(account.membership_level));
+  json["openedAt"] = to_string(account.opened_at);
+  put_time(json, "closedAt", account.closed_at);
+  json["version"] = to_string(account.version);
+  return json;
+}
+
+Json to_json(const ProductRow& product) {
+  Json json{{"id", to_string(product.id)},
+            {"name", product.name},
+            {"unitPrice", to_json(product.unit_price)},
+            {"stock", product.stock}};
+  put_text(json, "description", product.description);
+  json["listedAt"] = to_string(product.listed_at);
+  put_time(json, "withdrawnAt", product.withdrawn_at);
+  json["version"] = to_string(product.version);
+  return json;
+}
+
+Json to_json(const PurchaseRow& purchase) {
+  Json json{{"id", to_string(purchase.id)},
+            {"buyer", buyer_to_json(purchase.buyer, purchase.recipient)},
+            {"address", to_json(purchase.recipient.address)},
+            {"lines", to_json(purchase.lines)},
+            {"total", to_json(purchase.total)},
+            {"status", to_string(purchase.status)},
+            {"purchasedAt", to_string(purchase.purchased_at)}};
+  put_time(json, "cancelledAt", purchase.cancelled_at);
+  json["version"] = to_string(purchase.version);
+  return json;
+}
+
+Json to_json(const DeliveryRow& delivery) {
+  Json items = Json::array();
+  for (const DeliveryItem& item : delivery.items)
+    items.push_back({{"productId", to_string(item.product)},
+                     {"product", item.name},
+                     {"quantity", item.quantity}});
+  Json json{{"id", to_string(delivery.id)},
+            {"buyer", buyer_to_json(delivery.buyer, delivery.recipient)},
+            {"recipient", delivery.recipient.name},
+            {"address", to_json(delivery.recipient.address)},
+            {"items", std::move(items)},
+            {"status", to_string(delivery.status)}};
+  if (!delivery.scans.empty()) {
+    json["carrier"] = delivery.carrier;
+    json["trackingNumber"] = delivery.tracking_number;
+  }
+  json["scans"] = to_json(delivery.scans);
+  json["openedAt"] = to_string(delivery.opened_at);
+  put_time(json, "closedAt", delivery.closed_at);
+  json["version"] = to_string(delivery.version);
+  return json;
+}
+
+Json to_json(const Offer& offer, const std::string& quote_id, Timestamp expires_at) {
+  Json buyer = buyer_to_json(offer.buyer, offer.recipient);
+  buyer["address"] = to_json(offer.recipient.address);
+  return {{"quoteId", quote_id},
+          {"buyer", std::move(buyer)},
+          {"lines", to_json(offer.lines)},
+          {"total", to_json(offer.total)},
+          {"expiresAt", to_string(expires_at)}};
+}
+
+Json to_json(const HistoryRow& event) {
+  const WireType wire = wire_type(event.recorded.event);
+  Json json{{"id", to_string(event.id)},
+            {"type", wire.name},
+            {"version", wire.version},
+            {"occurredAt", to_string(event.recorded.envelope.occurred_at)}};
+  put_text(json, "correlation", event.recorded.envelope.correlation);
+  put_text(json, "actor", event.recorded.envelope.actor);
+  json["data"] = std::visit(Fact{}, event.recorded.event);
+  return json;
+}
+
+}  // namespace jangbu

@@ -1,0 +1,39 @@
+// How the shop's things look in JSON: the rows of the tables as documents. What a command's answer
+// shows is brought into the same rows first, so that the same thing looks the same everywhere.
+//
+// Threads: pure functions.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "commands/decision.hpp"
+#include "events/commit.hpp"
+#include "events/events.hpp"
+#include "projections/tables/accounts.hpp"
+#include "projections/tables/deliveries.hpp"
+#include "projections/tables/history.hpp"
+#include "projections/tables/products.hpp"
+#include "projections/tables/purchases.hpp"
+#include "projections/views/shop.hpp"
+
+namespace jangbu {
+
+using Json = nlohmann::ordered_json;
+
+AccountRow to_row(const AccountView& view);
+ProductRow to_row(const ProductView& view);
+PurchaseRow to_purchase_row(const PurchaseView& view);
+DeliveryRow to_delivery_row(const PurchaseView& view);
+
+Json to_json(const Money& money);
+Json to_json(const Address& address);
+Json to_json(const AccountRow& account);
+Json to_json(const ProductRow& product);
+Json to_json(const PurchaseRow& purchase);
+Json to_json(const DeliveryRow& delivery);
+Json to_json(const Offer& offer, const std::string& quote_id, Timestamp expires_at);
+// An event with what is known about it, as a history shows it.
+Json to_json(const HistoryRow& event);
+
+}  // namespace jangbu

@@ -1,0 +1,111 @@
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <string>
+
+#include "api/demo.hpp"
+#include "api/serve.hpp"
+
+namespace {
+
+using namespace jangbu;
+
+std::string environment_name(std::string flag) {
+  for (char& c : flag) c = c == '-' ? '_' : static_cast<char>(std::toupper(c));
+  return "JANGBU_" + flag;
+}
+
+// A flag that can also be given as JANGBU_… in the environment or in the configuration file.
+template <class Value>
+CLI::Option* setting(CLI::App& app, const std::string& flag, Value& value,
+                     const std::string& description) {
+  return app.add_option("--" + flag, value, description)
+      ->envname(environment_name(flag))
+      ->capture_default_str();
+}
+
+CLI::Option* setting(CLI::App& app, const std::string& flag, bool& value,
+                     const std::string& description) {
+  return app.add_flag("--" + flag, value, description)->envname(environment_name(flag));
+}
+
+void add_port_base(CLI::App& app, int& port_base) {
+  setting(app, "port-base", port_base,
+          "Port of operations; account, product, purchase and delivery take the next four")
+      ->check(CLI::Range(1, 65531));
+}
+
+struct ServeFlags {
+  ServeOptions options;
+  int wait_s = 60;
+  int drain_s = 15;
+  bool no_projector = false;
+};
+
+void add_serve(CLI::App& app, ServeFlags& flags) {
+  ServeOptions& options = flags.options;
+  app.set_config("--config", "", "Read settings from a TOML file; flags and environment win")
+      ->envname("JANGBU_CONFIG");
+  add_port_base(app, options.port_base);
+  setting(app, "listen", options.listen, "Address to listen on")
+      ->check(CLI::ValidIPV4 | CLI::IsMember({"::1", "::"}));
+  setting(app, "insecure", options.insecure, "Listen beyond loopback without access control");
+  setting(app, "services", options.services, "Which services to serve")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"account", "product", "purchase", "delivery"}));
+  setting(app, "workers", options.workers, "HTTP threads for each service")
+      ->check(CLI::Range(1, 64));
+  setting(app, "nats-url", options.nats_url, "NATS servers, separated by commas");
+  setting(app, "nats-monitor-url", options.nats_monitor_url,
+          "Where NATS answers monitoring requests: it tells whether it fsyncs");
+  setting(app, "stream", options.stream, "JetStream stream that holds the event log");
+  setting(app, "accept-weak-durability", options.accept_weak_durability,
+          "Serve although acknowledged events may be lost with the power");
+  setting(app, "database", options.database, "PostgreSQL for the read models, as libpq takes it");
+  setting(app, "no-projector", flags.no_projector, "Another process fills the read models");
+  setting(app, "data", options.data, "Folder for the quote secret");
+  setting(app, "quote-secret", options.quote_secret,
+          "Signs quotes; shared by all instances (default: a file in the data folder)");
+  setting(app, "queue", options.queue, "Commands that may wait for the writer")
+      ->check(CLI::Range(1, 1'000'000));
+  setting(app, "wait-s", flags.wait_s, "Seconds to wait for NATS and PostgreSQL at start")
+      ->check(CLI::Range(0, 3600));
+  setting(app, "drain-s", flags.drain_s, "Seconds to finish requests in flight at the end")
+      ->check(CLI::Range(0, 3600));
+}
+
+int run_serve(ServeFlags& flags) {
+  flags.options.wait = std::chrono::seconds(flags.wait_s);
+  flags.options.drain = std::chrono::seconds(flags.drain_s);
+  flags.options.projector = !flags.no_projector;
+  return serve(flags.options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Jangbu, an event-sourced shop backend", "jangbu"};
+  app.require_subcommand(1);
+  int status = 0;
+
+  ServeFlags serve_flags;
+  CLI::App* serve_command = app.add_subcommand("serve", "Run the services until SIGTERM or Ctrl-C");
+  add_serve(*serve_command, serve_flags);
+  serve_command->callback([&] { status = run_serve(serve_flags); });
+
+  int demo_port_base = 11000;
+  CLI::App* demo_command =
+      app.add_subcommand("demo", "Load demo data into a running shop; again adds nothing");
+  add_port_base(*demo_command, demo_port_base);
+  demo_command->callback([&] { status = load_demo(demo_port_base); });
+
+  app.add_subcommand("version", "Print the version")->callback([] {
+    std::cout << "jangbu " JANGBU_VERSION "\n";
+  });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return status;
+}

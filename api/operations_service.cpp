@@ -1,0 +1,112 @@
+#include "api/operations_service.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "projections/tables/registry.hpp"
+
+namespace jangbu {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+http::Response json_response(int status, const Json& json) {
+  return {status, "application/json", json.dump(), {{"Cache-Control", "no-store"}}};
+}
+
+Json writer_check(const Writer::Status& status) {
+  Json json{{"status", status.state == Writer::State::active ? "up" : "down"},
+            {"state", to_string(status.state)},
+            {"position", status.position.value},
+            {"queued", status.queued}};
+  if (!status.why.empty()) json["reason"] = status.why;
+  return json;
+}
+
+Json projector_check(const Projector::Status& status) {
+  Json json{{"status", status.state == Projector::State::following ? "up" : "down"},
+            {"state", to_string(status.state)},
+            {"position", status.position.value},
+            {"lag", status.log_end.value - std::min(status.log_end, status.position).value}};
+  if (!status.last_error.empty()) json["reason"] = status.last_error;
+  return json;
+}
+
+// Commands need the writer, and go on without the database; so the database away makes this
+// degraded, not unready.
+http::Response ready(const Parts& parts) {
+  const auto writer = parts.writer.status();
+  const bool reads = parts.read_models.ready();
+  const bool takes_work = writer.state == Writer::State::active;
+  bool all = takes_work && reads;
+  Json checks{{"writer", writer_check(writer)},
+              {"readModels", {{"status", reads ? "up" : "down"}}}};
+  if (parts.projector) {
+    const auto projector = parts.projector->status();
+    all = all && projector.state == Projector::State::following;
+    checks["projector"] = projector_check(projector);
+  }
+  auto response = json_response(takes_work ? 200 : 503, {{"status", all          ? "up"
+                                                                    : takes_work ? "degraded"
+                                                                                 : "down"},
+                                                         {"checks", std::move(checks)}});
+  if (!takes_work) response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+http::Response projections(const Parts& parts) {
+  Json items = Json::array();
+  if (parts.projector) {
+    const auto status = parts.projector->status();
+    for (const ReadModel* model : read_models()) {
+      Json item{{"name", model->name}};
+      item.update(projector_check(status));
+      items.push_back(std::move(item));
+    }
+  }
+  return json_response(200, {{"items", std::move(items)}, {"next", nullptr}});
+}
+
+}  // namespace
+
+std::string_view to_string(Writer::State state) {
+  switch (state) {
+    case Writer::State::replaying:
+      return "replaying";
+    case Writer::State::active:
+      return "active";
+    case Writer::State::log_away:
+      return "log-away";
+    case Writer::State::halted:
+      return "halted";
+    case Writer::State::stopped:
+      return "stopped";
+  }
+  return "";
+}
+
+http::Router operations_service(const Parts& parts) {
+  using http::Exchange;
+  using http::Method;
+  using http::Request;
+  http::Router router;
+  router.add(
+      Method::get, "/health/live",
+      [](Request&&, const Exchange& exchange) {
+        exchange.respond(json_response(200, {{"status", "up"}}));
+      },
+      "live");
+  router.add(
+      Method::get, "/health/ready",
+      [parts](Request&&, const Exchange& exchange) { exchange.respond(ready(parts)); }, "ready");
+  router.add(
+      Method::get, "/projections",
+      [parts](Request&&, const Exchange& exchange) { exchange.respond(projections(parts)); },
+      "listProjections");
+  return router;
+}
+
+}  // namespace jangbu

@@ -1,0 +1,23 @@
+// The operations service: is it up, can it take work, how far are the read models.
+//
+// Threads: handlers run on HTTP workers and do not wait. Ownership: the parts outlive the server.
+#pragma once
+
+#include "api/http/router.hpp"
+#include "commands/writer.hpp"
+#include "projections/projector.hpp"
+#include "projections/tables/read_models.hpp"
+
+namespace jangbu {
+
+struct Parts {
+  const Writer& writer;
+  const ReadModels& read_models;
+  const Projector* projector;  // null when another process projects
+};
+
+http::Router operations_service(const Parts& parts);
+
+std::string_view to_string(Writer::State state);
+
+}  // namespace jangbu

@@ -1,0 +1,115 @@
+#include "api/backend.hpp"
+#include "infra/ids.hpp"
+
+namespace jangbu {
+
+namespace {
+
+using http::Exchange;
+using http::Method;
+using http::Request;
+
+constexpr std::size_t max_reason = 500;
+
+// `{"buyer": "홍길동"}` or `{"buyerId": "…"}`, likewise for a product.
+template <class SomeId>
+std::variant<SomeId, std::string> reference(Body& body, const std::string& field) {
+  const std::string id_field = field + "Id";
+  const bool by_id = body.has(id_field);
+  if (by_id == body.has(field))
+    invalid(body.path() + field, by_id ? "is given by name and by id: give one"
+                                       : "is missing: give its name, or its id as " + id_field);
+  if (by_id) return body.id<SomeId>(id_field);
+  return body.name(field);
+}
+
+RequestedLine read_line(Body& body) {
+  return {reference<ProductId>(body, "product"), body.integer("quantity", 1, max_quantity)};
+}
+
+// Many lines under `lines`, or a single one right in the body.
+std::vector<RequestedLine> read_lines(Body& body) {
+  std::vector<RequestedLine> lines;
+  if (!body.has("lines")) {
+    lines.push_back(read_line(body));
+    return lines;
+  }
+  for (Body& line : body.objects("lines", 1, max_lines)) {
+    lines.push_back(read_line(line));
+    line.no_more();
+  }
+  return lines;
+}
+
+void request_quote(const Backend& backend, const Request& request, const Exchange& exchange) {
+  Body body = json_body(request);
+  RequestQuote command{reference<AccountId>(body, "buyer"), read_lines(body)};
+  body.no_more();
+  ask_for_quote(backend, exchange, std::move(command));
+}
+
+void confirm_quote(const Backend& backend, const Request& request, const Exchange& exchange,
+                   Body& body) {
+  const std::string token = body.token("quoteId");
+  body.no_more();
+  auto quote = backend.quotes.read(token, system_now());
+  if (!quote) throw Problem{quote_unknown()};
+  execute(backend, request, exchange, std::move(*quote), purchase_resource, true);
+}
+
+void purchase(const Backend& backend, const Request& request, const Exchange& exchange) {
+  Body body = json_body(request);
+  if (body.has("quoteId")) return confirm_quote(backend, request, exchange, body);
+  BuyNow command{.purchase = new_id<PurchaseId>(),
+                 .buyer = reference<AccountId>(body, "buyer"),
+                 .lines = read_lines(body),
+                 .expected_total = {},
+                 .at = system_now()};
+  if (body.has("expectedTotal")) command.expected_total = body.money("expectedTotal");
+  body.no_more();
+  execute(backend, request, exchange, std::move(command), purchase_resource, true);
+}
+
+void list(const Backend& backend, const Request& request, const Exchange& exchange) {
+  PurchaseFilter filter{.buyer = query_id<AccountId>(request, "buyer")};
+  if (const auto status = request.query_value("status")) {
+    filter.status = parse_purchase_status(*status);
+    if (!filter.status)
+      invalid("status", "must be one of completed, cancelled, returned, received");
+  }
+  answer_page(backend, request, exchange, list_purchases(filter, page_from<PurchaseId>(request)));
+}
+
+void get(const Backend& backend, const Request& request, const Exchange& exchange) {
+  const auto id = path_id<PurchaseId>(request, "purchase");
+  answer_one(backend, request, exchange, purchase_by_id(id), "purchase", to_string(id));
+}
+
+void cancel(const Backend& backend, const Request& request, const Exchange& exchange) {
+  CancelPurchase command{path_id<PurchaseId>(request, "purchase"), {}, system_now()};
+  if (!request.body.empty()) {
+    Body body = json_body(request);
+    command.reason = body.optional_text("reason", max_reason);
+    body.no_more();
+  }
+  execute(backend, request, exchange, std::move(command), purchase_resource);
+}
+
+void history(const Backend& backend, const Request& request, const Exchange& exchange) {
+  const auto id = path_id<EntityId>(request, "purchase");
+  answer_history(backend, request, exchange, {EntityKind::purchase, id});
+}
+
+}  // namespace
+
+http::Router purchase_service(const Backend& backend) {
+  return to_router(backend,
+                   {{Method::post, "/quotes", "requestQuote", request_quote},
+                    {Method::post, "/purchases", "purchase", purchase},
+                    {Method::get, "/purchases", "listPurchases", list},
+                    {Method::get, "/purchases/{id}", "getPurchase", get},
+                    {Method::post, "/purchases/{id}/cancellation", "cancelPurchase", cancel},
+                    {Method::get, "/purchases/{id}/history", "getPurchaseHistory", history}});
+}
+
+}  // namespace jangbu

@@ -1,0 +1,45 @@
+// Quotes as signed tokens: nothing is stored until one is confirmed. A token is
+// `base64url(content) "." base64url(HMAC-SHA256(content))`; the content is the quote in cereal's
+// portable bytes. Whoever holds the secret can read and check it, on any instance and after any
+// restart; nobody else can change it.
+//
+// Threads: any, after construction.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "commands/decision.hpp"
+#include "commands/purchase.hpp"
+#include "events/values.hpp"
+
+namespace jangbu {
+
+class Quotes {
+ public:
+  static constexpr std::int64_t lifetime_ms = 15 * 60 * 1000;
+  static constexpr std::size_t min_secret = 16;
+
+  // REQUIRES: a secret of at least min_secret bytes.
+  explicit Quotes(std::string secret);
+
+  // The token for an offer that was made at `now`, under the id of the purchase to be.
+  std::string issue(PurchaseId id, const Offer& offer, Timestamp now) const;
+
+  // What the token says, to be confirmed at `now`. Nothing if we did not issue it.
+  std::optional<ConfirmQuote> read(std::string_view token, Timestamp now) const;
+
+ private:
+  std::string sign(std::string_view content) const;
+
+  std::string secret_;
+};
+
+// The secret in the file; a new one, in a file of mode 0600, when there is none yet. Throws
+// std::runtime_error that says what is wrong with the file.
+std::string load_quote_secret(const std::filesystem::path& file);
+
+}  // namespace jangbu

@@ -1,0 +1,183 @@
+#include "api/serve.hpp"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <utility>
+
+#include "api/backend.hpp"
+#include "api/http/server.hpp"
+#include "api/operations_service.hpp"
+#include "events/errors.hpp"
+#include "infra/eventlog/jetstream_log.hpp"
+#include "infra/ids.hpp"
+#include "infra/postgres/connection.hpp"
+#include "projections/projector.hpp"
+#include "projections/tables/checkpoints.hpp"
+
+namespace jangbu {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// Why serving cannot begin. The text says what to do.
+class Refused : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+bool is_loopback(const std::string& address) {
+  in_addr v4{};
+  if (::inet_pton(AF_INET, address.c_str(), &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
+  return address == "::1";
+}
+
+void check_listen(const ServeOptions& options) {
+  if (is_loopback(options.listen) || options.insecure) return;
+  throw Refused("--listen " + options.listen +
+                " lets others in, and there is no access control. Put a proxy with access control "
+                "in front, or say --insecure");
+}
+
+// The log's side of the gate: may what this server acknowledges be called durable, and is the
+// stream ours? Nothing is changed before that is known.
+std::unique_ptr<JetStreamLog> open_log(const ServeOptions& options) {
+  auto log = JetStreamLog::connect(
+      {.url = options.nats_url, .monitor_url = options.nats_monitor_url, .stream = options.stream},
+      options.wait);
+  bool refused = false;
+  for (const GateFinding& finding : log->inspect()) {
+    if (finding.weak_durability && options.accept_weak_durability) {
+      spdlog::warn("accepted by --accept-weak-durability: {}", finding.text);
+    } else {
+      spdlog::error("{}: {}", to_string(finding.code), finding.text);
+      refused = true;
+    }
+  }
+  if (refused) throw Refused("the event log is not fit to be served from, see above");
+  log->create_stream();
+  return log;
+}
+
+// The database's side of the gate: what its read models saw must be in the log.
+void check_checkpoints(const ServeOptions& options, EventLog& log) {
+  const auto deadline = std::chrono::steady_clock::now() + options.wait;
+  for (;;) {
+    try {
+      pg::Connection connection({.conninfo = options.database});
+      const auto checkpoints = read_checkpoints(connection);
+      if (const auto wrong = contradiction(checkpoints, log)) throw Refused(*wrong);
+      return;
+    } catch (const Unavailable& away) {
+      if (std::chrono::steady_clock::now() > deadline)
+        throw Refused(std::string("PostgreSQL cannot be reached: ") + away.what() +
+                      ". Check --database (JANGBU_DATABASE)");
+      spdlog::warn("waiting for PostgreSQL: {}", away.what());
+      ::poll(nullptr, 0, 1'000);
+    }
+  }
+}
+
+std::string quote_secret(const ServeOptions& options) {
+  if (options.quote_secret.empty()) {
+    std::filesystem::create_directories(options.data);
+    return load_quote_secret(options.data / "quote-secret");
+  }
+  if (options.quote_secret.size() < Quotes::min_secret)
+    throw Refused("JANGBU_QUOTE_SECRET must have at least " + std::to_string(Quotes::min_secret) +
+                  " characters");
+  return options.quote_secret;
+}
+
+struct Service {
+  std::string_view name;
+  int offset;  // of its port
+  http::Router (*routes)(const Backend&);
+};
+
+constexpr Service services[] = {
+    {"account", 1, account_service},
+    {"product", 2, product_service},
+    {"purchase", 3, purchase_service},
+    {"delivery", 4, delivery_service},
+};
+
+// SIGTERM and SIGINT come to wait_for_stop() alone: every thread inherits the mask.
+sigset_t block_stop_signals() {
+  ::signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+void wait_for_stop(const sigset_t& signals) {
+  int number = 0;
+  sigwait(&signals, &number);
+  spdlog::info("stopping on {}", number == SIGINT ? "SIGINT" : "SIGTERM");
+}
+
+void run(const ServeOptions& options) {
+  check_listen(options);
+  const sigset_t signals = block_stop_signals();
+  const Quotes quotes(quote_secret(options));
+
+  const auto log = open_log(options);
+  check_checkpoints(options, *log);
+
+  Writer writer(*log, {.now = system_now, .new_commit_id = new_id<CommitId>},
+                {.queue = options.queue});
+  LogLookup log_lookup(*log);
+  ReadModels read_models({.conninfo = options.database});
+  std::unique_ptr<Projector> projector;
+  if (options.projector)
+    projector = std::make_unique<Projector>(*log, Projector::Options{.conninfo = options.database});
+
+  const Backend backend{writer, read_models, log_lookup, quotes};
+  std::vector<std::unique_ptr<http::Server>> servers;
+  const auto listen = [&](std::string_view name, int port, http::Router router) {
+    servers.push_back(std::make_unique<http::Server>(options.listen, port, std::move(router),
+                                                     http::Limits{}, options.workers));
+    spdlog::info("{} at http://{}:{}", name, options.listen, servers.back()->port());
+  };
+  listen("operations", options.port_base,
+         operations_service({writer, read_models, projector.get()}));
+  for (const Service& service : services)
+    if (std::ranges::find(options.services, service.name) != options.services.end())
+      listen(service.name, options.port_base + service.offset, service.routes(backend));
+
+  writer.start();
+  for (const auto& server : servers) server->start();
+  wait_for_stop(signals);
+
+  const auto deadline = std::chrono::steady_clock::now() + options.drain;
+  for (const auto& server : servers) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    if (!server->drain(std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left), 0ms)))
+      spdlog::warn("some requests were not answered in time");
+  }
+  writer.stop();
+  spdlog::info("stopped at position {}", writer.status().position.value);
+}
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+  try {
+    run(options);
+    return 0;
+  } catch (const std::exception& error) {
+    spdlog::critical("{}", error.what());
+    return 1;
+  }
+}
+
+}  // namespace jangbu

@@ -1,0 +1,40 @@
+// `jangbu serve`: everything in one process, by default: the HTTP services, the writer, the
+// projector and the queries.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace jangbu {
+
+struct ServeOptions {
+  int port_base = 11000;  // operations; account, product, purchase and delivery follow
+  std::string listen = "127.0.0.1";
+  bool insecure = false;  // listen beyond loopback although there is no access control
+  std::vector<std::string> services{"account", "product", "purchase", "delivery"};
+  int workers = 1;  // HTTP threads a service
+
+  std::string nats_url = "nats://127.0.0.1:4222";
+  std::string nats_monitor_url = "http://127.0.0.1:8222";
+  std::string stream = "SHOP";
+  bool accept_weak_durability = false;
+
+  std::string database = "postgresql://jangbu@127.0.0.1:5432/jangbu";
+  bool projector = true;
+
+  std::filesystem::path data = "jangbu-data";  // holds the quote secret, unless it is given
+  std::string quote_secret;
+
+  std::size_t queue = 10'000;      // commands waiting for the writer
+  std::chrono::seconds wait{60};   // for NATS and PostgreSQL, at start
+  std::chrono::seconds drain{15};  // for requests in flight, at the end
+};
+
+// Runs until SIGTERM or SIGINT; the exit status. What keeps it from starting is logged, with what
+// to do about it.
+int serve(const ServeOptions& options);
+
+}  // namespace jangbu
