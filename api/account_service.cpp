@@ -26,17 +26,17 @@ void open_account(const Backend& backend, const Request& request, const Exchange
 }
 
 void list(const Backend& backend, const Request& request, const Exchange& exchange) {
-  answer_page(backend, request, exchange, list_accounts(page_from<AccountId>(request)));
+  answer_page(backend, read_at(request), exchange, list_accounts(page_from<AccountId>(request)));
 }
 
 void find_by_name(const Backend& backend, const Request& request, const Exchange& exchange) {
   const std::string name = query_name(request);
-  answer_one(backend, request, exchange, account_by_name(name), "account", name);
+  answer_one(backend, read_at(request), exchange, account_by_name(name), "account", name);
 }
 
 void get(const Backend& backend, const Request& request, const Exchange& exchange) {
   const auto id = path_id<AccountId>(request, "account");
-  answer_one(backend, request, exchange, account_by_id(id), "account", to_string(id));
+  answer_one(backend, read_at(request), exchange, account_by_id(id), "account", to_string(id));
 }
 
 void change_address(const Backend& backend, const Request& request, const Exchange& exchange) {
@@ -71,7 +71,7 @@ void history(const Backend& backend, const Request& request, const Exchange& exc
 }  // namespace
 
 http::Router account_service(const Backend& backend) {
-  return to_router(backend,
+  return to_router("account", backend,
                    {{Method::post, "/accounts", "openAccount", open_account},
                     {Method::get, "/accounts", "listAccounts", list},
                     {Method::get, "/accounts/search/findByName", "findAccountByName", find_by_name},

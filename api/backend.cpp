@@ -304,11 +304,22 @@ const Resource product_resource{"/products/", product_document};
 const Resource purchase_resource{"/purchases/", purchase_document};
 const Resource delivery_resource{"/deliveries/", delivery_document};
 
-http::Router to_router(const Backend& backend, std::initializer_list<ServiceRoute> routes) {
+http::Router to_router(std::string_view service, const Backend& backend,
+                       std::initializer_list<ServiceRoute> routes) {
+  Json links = Json::array();
+  for (const ServiceRoute& route : routes)
+    links.push_back({{"operation", route.operation},
+                     {"method", http::to_string(route.method)},
+                     {"href", route.pattern}});
+  const Json index{{"service", service}, {"links", std::move(links)}};
   http::Router router;
+  router.add(http::Method::get, "/",
+             [text = index.dump()](http::Request&&, const http::Exchange& exchange) {
+               exchange.respond({200, "application/json", text, {}});
+             });
   for (const ServiceRoute& route : routes) {
     const auto handler = [backend, serve = route.serve](http::Request&& request,
-                                                          http::Exchange exchange) {
+                                                        http::Exchange exchange) {
       try {
         serve(backend, request, exchange);
       } catch (const Problem& problem) {
@@ -386,6 +397,25 @@ http::Response ok(const Json& json, Position position, EventId version) {
   return response;
 }
 
+void with_buyer(const Backend& backend, const http::Request& request,
+                const http::Exchange& exchange, ListOfBuyer list) {
+  const auto text = request.query_value("buyer");
+  if (!text) return list(std::nullopt);
+  if (const auto id = parse_id<AccountId>(*text)) return list(id);
+  const std::string name = clean_text(*text, "buyer", 1, max_name);
+  using Found = std::optional<AccountRow>;
+  backend.read_models.query<Found>(
+      account_by_name(name), read_at(request),
+      [exchange, name, list = std::move(list), at = read_at(request)](QueryResult<Found> result) {
+        if (const auto* behind = std::get_if<Behind>(&result))
+          return exchange.respond(read_model_behind(behind->position, at.min_position));
+        if (std::holds_alternative<Unavailable>(result)) return exchange.respond(read_model_away());
+        const auto& account = std::get<Answer<Found>>(result).value;
+        if (!account) return exchange.respond(not_found("account", name));
+        list(account->id);
+      });
+}
+
 void answer_history(const Backend& backend, const http::Request& request,
                     const http::Exchange& exchange, const Entity& entity) {
   From<EventId> from{.limit = page_limit(request)};
@@ -393,7 +423,7 @@ void answer_history(const Backend& backend, const http::Request& request,
     from.after = parse_event_id(*after);
     if (!from.after) invalid("after", "is not an event id, such as 42.0");
   }
-  answer_query(backend, request, exchange, history_of(entity, from),
+  answer_query(backend, read_at(request), exchange, history_of(entity, from),
                [entity](const Page<HistoryRow>& page, Position position) {
                  // Whatever exists has a first event.
                  if (page.items.empty() && !page.more)

@@ -5,6 +5,7 @@
 // Ownership: a Backend refers to parts that outlive the servers.
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -41,7 +42,9 @@ struct ServiceRoute {
   Serve serve;
 };
 
-http::Router to_router(const Backend& backend, std::initializer_list<ServiceRoute> routes);
+// The routes of a service, and an index of them at `/`.
+http::Router to_router(std::string_view service, const Backend& backend,
+                       std::initializer_list<ServiceRoute> routes);
 
 // The body of a command; Problem 415 or 400 when it is not JSON.
 Body json_body(const http::Request& request);
@@ -111,9 +114,8 @@ http::Response ok(const Json& json, Position position, EventId version);
 
 // Asks, and answers with what `respond` makes of a value and its position; or with 503.
 template <class T, class Respond>
-void answer_query(const Backend& backend, const http::Request& request,
-                  const http::Exchange& exchange, Query<T> query, Respond respond) {
-  const ReadAt at = read_at(request);
+void answer_query(const Backend& backend, ReadAt at, const http::Exchange& exchange, Query<T> query,
+                  Respond respond) {
   backend.read_models.query<T>(
       std::move(query), at, [exchange, at, respond](QueryResult<T> result) {
         exchange.respond_with([result = std::move(result), at, respond]() -> http::Response {
@@ -128,10 +130,9 @@ void answer_query(const Backend& backend, const http::Request& request,
 
 // A single row, or 404 naming what was looked for.
 template <class Row>
-void answer_one(const Backend& backend, const http::Request& request,
-                const http::Exchange& exchange, Query<std::optional<Row>> query, std::string what,
-                std::string which) {
-  answer_query(backend, request, exchange, std::move(query),
+void answer_one(const Backend& backend, ReadAt at, const http::Exchange& exchange,
+                Query<std::optional<Row>> query, std::string what, std::string which) {
+  answer_query(backend, at, exchange, std::move(query),
                [what = std::move(what), which = std::move(which)](const std::optional<Row>& row,
                                                                   Position position) {
                  if (row) return ok(to_json(*row), position, row->version);
@@ -142,9 +143,9 @@ void answer_one(const Backend& backend, const http::Request& request,
 }
 
 template <class Row>
-void answer_page(const Backend& backend, const http::Request& request,
-                 const http::Exchange& exchange, Query<Page<Row>> query) {
-  answer_query(backend, request, exchange, std::move(query),
+void answer_page(const Backend& backend, ReadAt at, const http::Exchange& exchange,
+                 Query<Page<Row>> query) {
+  answer_query(backend, at, exchange, std::move(query),
                [](const Page<Row>& page, Position position) {
                  Json items = Json::array();
                  for (const Row& row : page.items) items.push_back(to_json(row));
@@ -153,6 +154,11 @@ void answer_page(const Backend& backend, const http::Request& request,
                  return ok({{"items", std::move(items)}, {"next", std::move(next)}}, position);
                });
 }
+
+// What `list` answers for the buyer in the query, who is named by id or by name, or for none.
+using ListOfBuyer = std::function<void(std::optional<AccountId>)>;
+void with_buyer(const Backend& backend, const http::Request& request,
+                const http::Exchange& exchange, ListOfBuyer list);
 
 // The events of an entity, oldest first.
 void answer_history(const Backend& backend, const http::Request& request,

@@ -14,7 +14,7 @@ constexpr std::string_view carrier_statuses =
     "available-for-pickup, exception, delivered, returned-to-sender";
 
 void list(const Backend& backend, const Request& request, const Exchange& exchange) {
-  DeliveryFilter filter{.buyer = query_id<AccountId>(request, "buyer")};
+  DeliveryFilter filter;
   if (const auto status = request.query_value("status")) {
     filter.status = parse_delivery_status(*status);
     if (!filter.status) invalid("status", "is not a status of deliveries");
@@ -23,12 +23,17 @@ void list(const Backend& backend, const Request& request, const Exchange& exchan
     if (*include != "closed") invalid("include", "can only be closed");
     filter.include_closed = true;
   }
-  answer_page(backend, request, exchange, list_deliveries(filter, page_from<PurchaseId>(request)));
+  with_buyer(backend, request, exchange,
+             [backend, exchange, filter, at = read_at(request),
+              from = page_from<PurchaseId>(request)](std::optional<AccountId> buyer) mutable {
+               filter.buyer = buyer;
+               answer_page(backend, at, exchange, list_deliveries(filter, from));
+             });
 }
 
 void get(const Backend& backend, const Request& request, const Exchange& exchange) {
   const auto id = path_id<PurchaseId>(request, "delivery");
-  answer_one(backend, request, exchange, delivery_by_id(id), "delivery", to_string(id));
+  answer_one(backend, read_at(request), exchange, delivery_by_id(id), "delivery", to_string(id));
 }
 
 void scan(const Backend& backend, const Request& request, const Exchange& exchange) {
@@ -62,7 +67,7 @@ void history(const Backend& backend, const Request& request, const Exchange& exc
 }  // namespace
 
 http::Router delivery_service(const Backend& backend) {
-  return to_router(backend,
+  return to_router("delivery", backend,
                    {{Method::get, "/deliveries", "listDeliveries", list},
                     {Method::get, "/deliveries/{id}", "getDelivery", get},
                     {Method::post, "/deliveries/{id}/scans", "recordScan", scan},

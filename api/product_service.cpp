@@ -25,17 +25,17 @@ void list_product(const Backend& backend, const Request& request, const Exchange
 }
 
 void list(const Backend& backend, const Request& request, const Exchange& exchange) {
-  answer_page(backend, request, exchange, list_products(page_from<ProductId>(request)));
+  answer_page(backend, read_at(request), exchange, list_products(page_from<ProductId>(request)));
 }
 
 void find_by_name(const Backend& backend, const Request& request, const Exchange& exchange) {
   const std::string name = query_name(request);
-  answer_one(backend, request, exchange, product_by_name(name), "product", name);
+  answer_one(backend, read_at(request), exchange, product_by_name(name), "product", name);
 }
 
 void get(const Backend& backend, const Request& request, const Exchange& exchange) {
   const auto id = path_id<ProductId>(request, "product");
-  answer_one(backend, request, exchange, product_by_id(id), "product", to_string(id));
+  answer_one(backend, read_at(request), exchange, product_by_id(id), "product", to_string(id));
 }
 
 void change_price(const Backend& backend, const Request& request, const Exchange& exchange) {
@@ -69,7 +69,7 @@ void history(const Backend& backend, const Request& request, const Exchange& exc
 }  // namespace
 
 http::Router product_service(const Backend& backend) {
-  return to_router(backend,
+  return to_router("product", backend,
                    {{Method::post, "/products", "listProduct", list_product},
                     {Method::get, "/products", "listProducts", list},
                     {Method::get, "/products/search/findByName", "findProductByName", find_by_name},

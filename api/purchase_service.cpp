@@ -71,18 +71,23 @@ void purchase(const Backend& backend, const Request& request, const Exchange& ex
 }
 
 void list(const Backend& backend, const Request& request, const Exchange& exchange) {
-  PurchaseFilter filter{.buyer = query_id<AccountId>(request, "buyer")};
+  PurchaseFilter filter;
   if (const auto status = request.query_value("status")) {
     filter.status = parse_purchase_status(*status);
     if (!filter.status)
       invalid("status", "must be one of completed, cancelled, returned, received");
   }
-  answer_page(backend, request, exchange, list_purchases(filter, page_from<PurchaseId>(request)));
+  with_buyer(backend, request, exchange,
+             [backend, exchange, filter, at = read_at(request),
+              from = page_from<PurchaseId>(request)](std::optional<AccountId> buyer) mutable {
+               filter.buyer = buyer;
+               answer_page(backend, at, exchange, list_purchases(filter, from));
+             });
 }
 
 void get(const Backend& backend, const Request& request, const Exchange& exchange) {
   const auto id = path_id<PurchaseId>(request, "purchase");
-  answer_one(backend, request, exchange, purchase_by_id(id), "purchase", to_string(id));
+  answer_one(backend, read_at(request), exchange, purchase_by_id(id), "purchase", to_string(id));
 }
 
 void cancel(const Backend& backend, const Request& request, const Exchange& exchange) {
@@ -103,7 +108,7 @@ void history(const Backend& backend, const Request& request, const Exchange& exc
 }  // namespace
 
 http::Router purchase_service(const Backend& backend) {
-  return to_router(backend,
+  return to_router("purchase", backend,
                    {{Method::post, "/quotes", "requestQuote", request_quote},
                     {Method::post, "/purchases", "purchase", purchase},
                     {Method::get, "/purchases", "listPurchases", list},
