@@ -65,8 +65,7 @@ struct GateFinding {
 
 std::string_view to_string(GateFinding::Code code);  // "fsync-not-always"
 
-class NatsConnection;
-class StreamTail;
+class Stream;
 
 class JetStreamLog final : public EventLog {
  public:
@@ -100,12 +99,9 @@ class JetStreamLog final : public EventLog {
   bool connected() const;
 
  private:
-  JetStreamLog(JetStreamOptions options, std::unique_ptr<NatsConnection> connection);
+  explicit JetStreamLog(std::unique_ptr<Stream> stream);
 
-  const JetStreamOptions options_;
-  const std::string subject_;
-  const std::unique_ptr<NatsConnection> connection_;
-  const std::unique_ptr<StreamTail> tail_;
+  const std::unique_ptr<Stream> stream_;
 };
 
 }  // namespace jangbu

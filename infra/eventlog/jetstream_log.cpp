@@ -1,0 +1,116 @@
+#include "infra/eventlog/jetstream_log.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "events/errors.hpp"
+#include "infra/eventlog/jetstream_reader.hpp"
+#include "infra/eventlog/stream.hpp"
+
+namespace jangbu {
+
+using nlohmann::json;
+
+namespace {
+
+AppendResult append_result(const Stream& stream, Position expected, natsMsg& answer) {
+  if (natsMsg_IsNoResponders(&answer)) return NoAnswer{"no stream takes " + stream.subject};
+  const json ack = json::parse(payload(answer), nullptr, false);
+  if (!ack.is_object()) return NoAnswer{"the server's acknowledgement is not JSON"};
+  switch (error_code(ack)) {
+    case 0:
+      break;
+    case api_error::wrong_last_sequence:
+    case api_error::wrong_last_sequence_in_flight:
+      return WrongSequence{};
+    default:
+      return NoAnswer{error_text(ack)};
+  }
+  const Position position{ack.value("seq", std::uint64_t{0})};
+  if (position != expected.next())
+    return NoAnswer{"the server acknowledged position " + std::to_string(position.value) +
+                    " instead of " + std::to_string(expected.next().value)};
+  return Appended{position};
+}
+
+}  // namespace
+
+bool JetStreamLog::is_stream_name(std::string_view name) {
+  return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
+}
+
+std::unique_ptr<JetStreamLog> JetStreamLog::connect(JetStreamOptions options,
+                                                    std::chrono::milliseconds wait) {
+  invariant(is_stream_name(options.stream), "a stream has a name that JetStream takes");
+  return std::unique_ptr<JetStreamLog>(
+      new JetStreamLog(std::make_unique<Stream>(std::move(options), wait)));
+}
+
+JetStreamLog::JetStreamLog(std::unique_ptr<Stream> stream) : stream_(std::move(stream)) {}
+
+JetStreamLog::~JetStreamLog() = default;
+
+// The reply subject is made from the commit and its place, the same for every attempt: an
+// acknowledgement of an earlier attempt that comes late says of this one, too, that the commit is
+// stored at its place, and a refusal sends the caller to look what is there, as any does. What
+// comes for another commit finds no mailbox.
+AppendResult JetStreamLog::append(Position expected, const CommitId& id, std::string_view payload,
+                                  std::chrono::milliseconds timeout) {
+  using Event = NatsConnection::Mailbox::Event;
+  const auto deadline = NatsConnection::Clock::now() + timeout;
+  const std::string commit = to_string(id);
+  const std::string last = std::to_string(expected.value);
+  std::deque<NatsMessage> answers;
+  try {
+    NatsConnection::Mailbox mailbox(stream_->connection, "append-" + commit + "-" + last);
+    stream_->require_intact();
+    const NatsMessage message = make_message(stream_->subject, mailbox.subject(), payload);
+    set_header(*message, "Nats-Expected-Last-Sequence", last);
+    set_header(*message, commit_id_header, commit);
+    set_header(*message, commit_format_header, std::to_string(commit_format));
+    stream_->connection.publish(*message);
+    switch (mailbox.wait(deadline, answers)) {
+      case Event::lost:
+        return NoAnswer{"the connection to NATS was lost"};
+      case Event::timeout:
+        return NoAnswer{"no acknowledgement within " + std::to_string(timeout.count()) + " ms"};
+      case Event::messages:
+        break;
+    }
+  } catch (const Unavailable& away) {
+    return NoAnswer{away.what()};
+  } catch (const Corrupt&) {
+    return WrongSequence{};  // read() and last() tell why
+  }
+  const AppendResult result = append_result(*stream_, expected, *answers.front());
+  if (std::holds_alternative<Appended>(result)) stream_->saw(expected.next(), id);
+  return result;
+}
+
+std::optional<StoredCommit> JetStreamLog::read(Position position) {
+  stream_->require_intact();
+  if (position == Position{}) return std::nullopt;
+  auto commit = stream_->get(position);
+  if (commit) stream_->saw(position, commit->id);
+  return commit;
+}
+
+Position JetStreamLog::last() {
+  stream_->require_intact();
+  return stream_->last();
+}
+
+std::unique_ptr<LogReader> JetStreamLog::read_from(Position from) {
+  return std::make_unique<JetStreamReader>(*stream_, std::max(from, Position{1}));
+}
+
+bool JetStreamLog::connected() const {
+  return stream_->connection.connected();
+}
+
+}  // namespace jangbu

@@ -1,0 +1,194 @@
+#include "infra/eventlog/jetstream_reader.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+#include <utility>
+
+#include "events/errors.hpp"
+
+namespace jangbu {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+namespace {
+
+constexpr std::chrono::nanoseconds heartbeat = 1s;
+constexpr std::chrono::nanoseconds request_lifetime = 30s;
+constexpr std::chrono::nanoseconds inactive_threshold = 30s;
+// Two heartbeats that did not come, with some patience for a busy machine.
+constexpr auto longest_silence = 2 * heartbeat + 500ms;
+
+// What a batch should hold, whatever the commits' size, and its bounds.
+constexpr std::size_t batch_bytes = 4 * 1024 * 1024;
+constexpr std::size_t smallest_batch = 16;
+constexpr std::size_t largest_batch = 500;
+
+}  // namespace
+
+JetStreamReader::~JetStreamReader() {
+  give_up_consumer();
+}
+
+std::vector<StoredCommit> JetStreamReader::next(std::size_t max,
+                                                std::chrono::milliseconds timeout) {
+  const auto deadline = Clock::now() + timeout;
+  for (;;) {
+    if (!consumer_) open();
+    auto commits = take(max);
+    if (consumer_) request_more();
+    if (!commits.empty() || Clock::now() >= deadline) return commits;
+    if (consumer_) wait(deadline);
+  }
+}
+
+void JetStreamReader::open() {
+  stream_.require_intact();
+  const std::string name = stream_.connection.unique_name();
+  // The mailbox first: it is told when the connection is lost from here on.
+  consumer_.emplace(stream_.connection, name);
+  try {
+    const json answer = stream_.call("CONSUMER.CREATE." + stream_.name() + "." + name,
+                                     {{"stream_name", stream_.name()},
+                                      {"action", "create"},
+                                      {"config",
+                                       {{"name", name},
+                                        {"deliver_policy", "by_start_sequence"},
+                                        {"opt_start_seq", next_.value},
+                                        {"ack_policy", "none"},
+                                        {"replay_policy", "instant"},
+                                        {"mem_storage", true},
+                                        {"num_replicas", 1},
+                                        {"inactive_threshold", inactive_threshold.count()}}}});
+    if (error_code(answer) == api_error::stream_not_found) stream_.last();  // says what is lost
+    if (error_code(answer) != 0)
+      throw Unavailable("reading " + stream_.called() + ": " + error_text(answer));
+    request_more();
+  } catch (...) {
+    give_up_consumer();
+    throw;
+  }
+}
+
+// Keeps two batches under way.
+void JetStreamReader::request_more() {
+  if (consumer_->requested > batch_) return;
+  try {
+    stream_.connection.publish(
+        "$JS.API.CONSUMER.MSG.NEXT." + stream_.name() + "." + consumer_->name,
+        consumer_->mailbox.subject(),
+        json{{"batch", batch_},
+             {"expires", request_lifetime.count()},
+             {"idle_heartbeat", heartbeat.count()}}
+            .dump());
+  } catch (const Unavailable&) {
+    return;  // the mailbox is told, and a new consumer follows
+  }
+  // Without a request the server had nothing to say, so silence counts from now on.
+  if (consumer_->requested == 0) consumer_->heard = Clock::now();
+  consumer_->requested += batch_;
+}
+
+void JetStreamReader::wait(Clock::time_point until) {
+  const auto silent = consumer_->heard + longest_silence;
+  switch (consumer_->mailbox.wait(std::min<Clock::time_point>(until, silent), consumer_->arrived)) {
+    case NatsConnection::Mailbox::Event::messages:
+      consumer_->heard = Clock::now();
+      break;
+    case NatsConnection::Mailbox::Event::lost:
+      consumer_.reset();
+      break;
+    case NatsConnection::Mailbox::Event::timeout:
+      if (Clock::now() >= silent) retire("no heartbeat");
+      break;
+  }
+}
+
+// Up to `max` of the commits that have arrived.
+std::vector<StoredCommit> JetStreamReader::take(std::size_t max) {
+  std::vector<StoredCommit> commits;
+  std::size_t bytes = 0;
+  while (consumer_ && !consumer_->arrived.empty() && commits.size() < max) {
+    natsMsg& message = *consumer_->arrived.front();
+    const auto delivery = delivery_of(message);
+    if (!delivery) {
+      if (!commits.empty()) break;  // a status may throw: what was taken goes out first
+      const NatsMessage status = std::move(consumer_->arrived.front());
+      consumer_->arrived.pop_front();
+      take_status(*status);
+      continue;
+    }
+    const Position position{delivery->stream_sequence};
+    if (position > next_) {
+      if (!commits.empty()) break;
+      // A new consumer starts at the next position, if there is one.
+      if (!consumer_->delivered)
+        throw Corrupt("commit " + std::to_string(next_.value) + " is missing: " + stream_.called() +
+                      " goes on at " + std::to_string(position.value));
+      retire("a gap");
+      break;
+    }
+    if (position == next_) {
+      try {
+        commits.push_back(stored_commit(stream_, position, header(message, commit_id_header),
+                                        header(message, commit_format_header), payload(message),
+                                        nullptr));
+      } catch (const Corrupt&) {
+        if (commits.empty()) throw;
+        break;
+      }
+      commits.back().owner = std::shared_ptr<natsMsg>(std::move(consumer_->arrived.front()));
+      bytes += commits.back().payload.size();
+      next_ = next_.next();
+      consumer_->delivered = true;
+    }
+    // A lower position is one from before the reader's start, where that was beyond the end.
+    consumer_->arrived.pop_front();
+    if (consumer_->requested > 0) --consumer_->requested;
+  }
+  if (!commits.empty()) {
+    stream_.saw(commits.back().position, commits.back().id);
+    const std::size_t average = std::max<std::size_t>(1, bytes / commits.size());
+    batch_ = std::clamp(batch_bytes / average, smallest_batch, largest_batch);
+  }
+  return commits;
+}
+
+// ADR-37: 100 is a heartbeat, 408 a request whose time is up; everything else ends the consumer.
+void JetStreamReader::take_status(natsMsg& message) {
+  const std::string_view status = header(message, "Status");
+  if (status == "100") return;
+  if (status == "408") {
+    const std::string_view pending = header(message, "Nats-Pending-Messages");
+    std::size_t unused = 0;
+    std::from_chars(pending.data(), pending.data() + pending.size(), unused);
+    consumer_->requested -= std::min(unused, consumer_->requested);
+    return;
+  }
+  retire(std::string(status) + " " + std::string(header(message, "Description")));
+}
+
+// Ends this consumer. One that ended as soon as it began is a fault of the server's that the
+// caller should not meet in a tight loop.
+void JetStreamReader::retire(const std::string& why) {
+  const bool at_once = !consumer_->delivered && Clock::now() < consumer_->opened + heartbeat;
+  spdlog::warn("reading {} from {}: a new consumer, after: {}", stream_.called(), next_.value, why);
+  give_up_consumer();
+  if (at_once) throw Unavailable("reading " + stream_.called() + ": " + why);
+}
+
+void JetStreamReader::give_up_consumer() noexcept {
+  if (!consumer_) return;
+  try {
+    // Without it, the server keeps the consumer until it has been inactive for a while.
+    stream_.connection.publish("$JS.API.CONSUMER.DELETE." + stream_.name() + "." + consumer_->name,
+                               {});
+  } catch (const std::exception&) {
+  }
+  consumer_.reset();
+}
+
+}  // namespace jangbu

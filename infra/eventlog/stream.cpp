@@ -1,0 +1,162 @@
+#include "infra/eventlog/stream.hpp"
+
+#include <openssl/evp.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <memory>
+#include <utility>
+
+#include "events/errors.hpp"
+
+namespace jangbu {
+
+using nlohmann::json;
+
+namespace {
+
+std::string subject_of(std::string stream) {
+  std::ranges::transform(stream, stream.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return stream + ".commits";
+}
+
+std::string decode_base64(const std::string& text) {
+  std::string bytes(text.size() / 4 * 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()),
+                                   static_cast<int>(text.size()));
+  if (size < 0) throw Corrupt("the server sent a message that is not base64");
+  // EVP_DecodeBlock counts the padding as bytes.
+  const auto padding = std::min<std::ptrdiff_t>(2, std::ranges::count(text, '='));
+  bytes.resize(static_cast<std::size_t>(size - padding));
+  return bytes;
+}
+
+// The value of a header in the block of them as NATS stores it: "NATS/1.0\r\nName: value\r\n\r\n".
+std::string_view find_header(std::string_view block, std::string_view name) {
+  const auto start = block.find("\r\n" + std::string(name) + ": ");
+  if (start == std::string_view::npos) return {};
+  block.remove_prefix(start + 2 + name.size() + 2);
+  return block.substr(0, block.find("\r\n"));
+}
+
+}  // namespace
+
+int error_code(const json& answer) {
+  return answer.value(json::json_pointer("/error/err_code"), 0);
+}
+
+std::string error_text(const json& answer) {
+  return answer.value(json::json_pointer("/error/description"), std::string("no reason given")) +
+         " (" + std::to_string(error_code(answer)) + ")";
+}
+
+Stream::Stream(JetStreamOptions chosen, std::chrono::milliseconds wait)
+    : options(std::move(chosen)),
+      subject(subject_of(options.stream)),
+      connection(options.url, wait) {}
+
+std::optional<json> Stream::try_call(const std::string& what, const json& body) {
+  const auto answer = connection.request(
+      "$JS.API." + what, body.is_null() ? std::string() : body.dump(), options.request_timeout);
+  if (natsMsg_IsNoResponders(answer.get())) return std::nullopt;
+  json parsed = json::parse(payload(*answer), nullptr, false);
+  if (!parsed.is_object()) throw Unavailable("the server's answer to " + what + " is not JSON");
+  return parsed;
+}
+
+json Stream::call(const std::string& what, const json& body) {
+  auto answer = try_call(what, body);
+  if (!answer) throw Unavailable("JetStream does not answer " + what);
+  return std::move(*answer);
+}
+
+std::optional<StoredCommit> Stream::get(Position position) {
+  const json answer = call("STREAM.MSG.GET." + name(), {{"seq", position.value}});
+  switch (error_code(answer)) {
+    case 0:
+      break;
+    case api_error::message_not_found:
+      return std::nullopt;
+    case api_error::stream_not_found:
+      lose("it does not exist");
+    default:
+      throw Unavailable("reading " + called() + ": " + error_text(answer));
+  }
+  const json& message = answer.at("message");
+  const std::string headers = decode_base64(message.value("hdrs", std::string()));
+  const auto data =
+      std::make_shared<const std::string>(decode_base64(message.value("data", std::string())));
+  return stored_commit(*this, position, find_header(headers, commit_id_header),
+                       find_header(headers, commit_format_header), *data, data);
+}
+
+Position Stream::last() {
+  const json answer = call("STREAM.INFO." + name(), nullptr);
+  if (error_code(answer) == api_error::stream_not_found) lose("it does not exist");
+  if (error_code(answer) != 0) throw Unavailable(called() + ": " + error_text(answer));
+  const Position last{answer.at("state").at("last_seq").get<std::uint64_t>()};
+  Position seen;
+  {
+    std::lock_guard lock(mutex_);
+    seen = seen_.position;
+  }
+  // Others may have appended, and been seen, since the server answered; but nothing goes away.
+  if (last < seen && !get(seen)) lose("it ends at " + std::to_string(last.value));
+  return std::max(last, seen);
+}
+
+void Stream::saw(Position position, const CommitId& id) {
+  std::lock_guard lock(mutex_);
+  if (seen_.position < position) seen_ = {position, id};
+}
+
+void Stream::require_intact() {
+  Seen seen;
+  {
+    std::lock_guard lock(mutex_);
+    if (!lost_.empty()) throw Corrupt(lost_);
+    seen = seen_;
+  }
+  const std::uint64_t losses = connection.losses();
+  {
+    std::lock_guard lock(mutex_);
+    if (losses == checked_) return;
+  }
+  if (seen.position != Position{}) {
+    const auto there = get(seen.position);
+    if (!there) lose("it holds nothing there");
+    if (there->id != seen.id) lose("another commit is there");
+  }
+  std::lock_guard lock(mutex_);
+  checked_ = losses;
+}
+
+void Stream::lose(const std::string& how) {
+  std::lock_guard lock(mutex_);
+  if (seen_.position == Position{}) throw Corrupt(called() + ": " + how);
+  if (lost_.empty()) {
+    lost_ = called() + " lost commits: the one at " + std::to_string(seen_.position.value) +
+            " was there, now " + how + ". Stop, restore the stream from a backup, and start again";
+    spdlog::critical("{}", lost_);
+  }
+  throw Corrupt(lost_);
+}
+
+StoredCommit stored_commit(const Stream& stream, Position position, std::string_view id,
+                           std::string_view format, std::string_view payload,
+                           std::shared_ptr<const void> owner) {
+  const auto commit_id = parse_id<CommitId>(id);
+  unsigned number = 0;
+  const auto [end, error] = std::from_chars(format.data(), format.data() + format.size(), number);
+  if (!commit_id || error != std::errc() || end != format.data() + format.size())
+    throw Corrupt("message " + std::to_string(position.value) + " of " + stream.called() +
+                  " is not a commit of Jangbu: its headers " + commit_id_header + " and " +
+                  commit_format_header + " are missing or wrong");
+  return {position, *commit_id, number, payload, std::move(owner)};
+}
+
+}  // namespace jangbu

@@ -1,0 +1,88 @@
+// What the log and its readers share: the connection, the stream's names, its raw JSON API, and
+// the last commit that was seen in it. Internal to infra/eventlog.
+//
+// Threads: every member from any thread. Errors: Unavailable, Corrupt.
+#pragma once
+
+#include <chrono>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "events/event_log.hpp"
+#include "infra/eventlog/jetstream_log.hpp"
+#include "infra/eventlog/nats_connection.hpp"
+
+namespace jangbu {
+
+// Headers of a commit's message.
+inline constexpr const char* commit_id_header = "Jangbu-Commit-Id";
+inline constexpr const char* commit_format_header = "Jangbu-Format";
+
+// Numbers of the JetStream API's errors.
+namespace api_error {
+inline constexpr int not_enabled_for_account = 10039;
+inline constexpr int message_not_found = 10037;
+inline constexpr int stream_differs = 10058;
+inline constexpr int stream_not_found = 10059;
+inline constexpr int wrong_last_sequence = 10071;
+inline constexpr int not_enabled = 10076;
+inline constexpr int wrong_last_sequence_in_flight = 10164;  // on replicated streams
+}  // namespace api_error
+
+// The err_code of an answer's error, 0 without one.
+int error_code(const nlohmann::json& answer);
+std::string error_text(const nlohmann::json& answer);
+
+class Stream {
+ public:
+  Stream(JetStreamOptions chosen, std::chrono::milliseconds wait);
+
+  const JetStreamOptions options;
+  const std::string subject;
+  NatsConnection connection;
+
+  const std::string& name() const { return options.stream; }
+  // "stream SHOP", for people.
+  std::string called() const { return "stream " + options.stream; }
+
+  // Calls `$JS.API.<what>`. Nothing when nobody answers such calls: JetStream is off. An error of
+  // the API is for the caller to see to.
+  std::optional<nlohmann::json> try_call(const std::string& what, const nlohmann::json& body);
+  // The same where JetStream is known to be on.
+  nlohmann::json call(const std::string& what, const nlohmann::json& body);
+
+  // The message at a position as the stream's leader has it. Throws Corrupt when it is not a
+  // commit.
+  std::optional<StoredCommit> get(Position position);
+  // The stream's last sequence, asked of its leader.
+  Position last();
+
+  // A commit that is in the stream for certain.
+  void saw(Position position, const CommitId& id);
+  // Throws Corrupt when what was seen is no longer there. Asks the server after a lost connection
+  // only: as long as it lives, the server has not lost anything.
+  void require_intact();
+
+ private:
+  [[noreturn]] void lose(const std::string& how);
+
+  struct Seen {
+    Position position;
+    CommitId id;
+  };
+
+  std::mutex mutex_;
+  Seen seen_;
+  std::uint64_t checked_ = 0;  // the connection's losses when the tail was last found intact
+  std::string lost_;           // why the log cannot be trusted any more
+};
+
+// A commit from a message's headers and payload. Throws Corrupt when it is not one.
+StoredCommit stored_commit(const Stream& stream, Position position, std::string_view id,
+                           std::string_view format, std::string_view payload,
+                           std::shared_ptr<const void> owner);
+
+}  // namespace jangbu
