@@ -21,6 +21,8 @@ struct Unchanged {
 // The same command was carried out before: its event tells the answer again.
 struct Repeated {
   EventId event;
+
+  friend bool operator==(const Repeated&, const Repeated&) = default;
 };
 
 // What a purchase would be, for the buyer to check. Nothing is recorded.
@@ -29,6 +31,8 @@ struct Offer {
   Recipient recipient;
   std::vector<PurchaseLine> lines;
   Money total;
+
+  friend bool operator==(const Offer&, const Offer&) = default;
 };
 
 using Decision = std::variant<Event, Unchanged, Repeated, Offer, Refusal>;

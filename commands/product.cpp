@@ -54,10 +54,10 @@ Decision decide(const Shop& shop, const ChangeStock& command) {
   if (!product) return refusal::ProductNotFound{to_string(command.product)};
   if ((*product)->withdrawn_at) return refusal::ProductIsWithdrawn{command.product};
   StockChanged event{state_now(shop, **product), command.change, command.reason};
-  if (event.state.stock + command.change < 0)
+  if (command.change < -event.state.stock)
     return refusal::InsufficientStock{command.product, event.state.name, -command.change,
                                       event.state.stock};
-  if (event.state.stock + command.change > max_stock)
+  if (command.change > max_stock - event.state.stock)
     return refusal::StockTooLarge{command.product};
   event.state.stock += command.change;
   return event;

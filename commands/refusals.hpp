@@ -15,33 +15,49 @@ namespace jangbu::refusal {
 
 struct AccountNotFound {
   std::string account;  // the name or id that was asked for
+
+  friend bool operator==(const AccountNotFound&, const AccountNotFound&) = default;
 };
 struct AccountNameTaken {
   std::string name;
   AccountId holder;
+
+  friend bool operator==(const AccountNameTaken&, const AccountNameTaken&) = default;
 };
 struct AccountIsClosed {
   AccountId account;
+
+  friend bool operator==(const AccountIsClosed&, const AccountIsClosed&) = default;
 };
 
 struct ProductNotFound {
   std::string product;
+
+  friend bool operator==(const ProductNotFound&, const ProductNotFound&) = default;
 };
 struct ProductNameTaken {
   std::string name;
   ProductId holder;
+
+  friend bool operator==(const ProductNameTaken&, const ProductNameTaken&) = default;
 };
 struct ProductIsWithdrawn {
   ProductId product;
+
+  friend bool operator==(const ProductIsWithdrawn&, const ProductIsWithdrawn&) = default;
 };
 struct InsufficientStock {
   ProductId product;
   std::string name;
   std::int64_t requested = 0;
   std::int64_t available = 0;
+
+  friend bool operator==(const InsufficientStock&, const InsufficientStock&) = default;
 };
 struct StockTooLarge {
   ProductId product;
+
+  friend bool operator==(const StockTooLarge&, const StockTooLarge&) = default;
 };
 
 // The price of a product, or of the whole purchase when `product` is not given.
@@ -49,44 +65,66 @@ struct PriceDiffers {
   std::optional<ProductId> product;
   Money expected;
   Money actual;
+
+  friend bool operator==(const PriceDiffers&, const PriceDiffers&) = default;
 };
 struct AddressDiffers {
   Recipient expected;
   Recipient actual;
+
+  friend bool operator==(const AddressDiffers&, const AddressDiffers&) = default;
 };
 struct MixedCurrencies {
   Currency first;
   Currency other;
+
+  friend bool operator==(const MixedCurrencies&, const MixedCurrencies&) = default;
 };
-struct TotalTooLarge {};
+struct TotalTooLarge {
+  friend bool operator==(const TotalTooLarge&, const TotalTooLarge&) = default;
+};
 struct QuoteExpired {
   Timestamp expired_at;
+
+  friend bool operator==(const QuoteExpired&, const QuoteExpired&) = default;
 };
 
 // Not in memory: it was closed, or never was. The read model knows which.
 struct NoOpenPurchase {
   PurchaseId purchase;
+
+  friend bool operator==(const NoOpenPurchase&, const NoOpenPurchase&) = default;
 };
 struct AlreadyShipped {
   PurchaseId purchase;
   DeliveryStatus status = DeliveryStatus::preparing;
+
+  friend bool operator==(const AlreadyShipped&, const AlreadyShipped&) = default;
 };
 struct IllegalStatusChange {
   PurchaseId purchase;
   DeliveryStatus from = DeliveryStatus::preparing;
   DeliveryStatus to = DeliveryStatus::preparing;
+
+  friend bool operator==(const IllegalStatusChange&, const IllegalStatusChange&) = default;
 };
 struct NotDelivered {
   PurchaseId purchase;
   DeliveryStatus status = DeliveryStatus::preparing;
+
+  friend bool operator==(const NotDelivered&, const NotDelivered&) = default;
 };
 
 // The command was meant for another version of the entity.
 struct VersionDiffers {
   EventId expected;
   EventId actual;
+
+  friend bool operator==(const VersionDiffers&, const VersionDiffers&) = default;
 };
-struct KeyReused {};
+struct KeyReused {
+  friend bool operator==(const KeyReused&, const KeyReused&) = default;
+};
 
 }  // namespace jangbu::refusal
 

@@ -1,0 +1,76 @@
+// Tests of commands, as sentences: given what happened, when a command comes, then this is decided.
+//
+//   given(AccountOpened{hong}).when(CloseAccount{hong.account, at}).then(AccountClosed{hong, at});
+//
+// What happened is folded one commit at a time, at positions 1, 2, 3, ... A failing sentence shows
+// the line it ends on, and what was decided instead.
+#pragma once
+
+#include <source_location>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "commands/command.hpp"
+#include "projections/views/shop.hpp"
+#include "tests/support/samples.hpp"
+
+namespace jangbu::test {
+
+// Something that happened: an event, and where it matters when and by which request.
+struct Past {
+  template <class Fact>
+  requires std::is_constructible_v<Event, Fact> Past(Fact fact) : event(std::move(fact)) {}
+  Past(Event happened, Timestamp when, std::optional<CommandKey> by = std::nullopt)
+      : event(std::move(happened)), at(when), key(by) {}
+
+  Event event;
+  Timestamp at = opening;
+  std::optional<CommandKey> key;
+};
+
+// Says that nothing is to be recorded, since it is as asked already.
+struct AsItIs {};
+inline constexpr AsItIs as_it_is;
+
+class When {
+ public:
+  When(Shop shop, Command command, Conditions conditions);
+
+  // REQUIRES: exactly one of these ends the sentence.
+  void then(const Event& event, std::source_location where = std::source_location::current()) const;
+  void then(const Refusal& refusal,
+            std::source_location where = std::source_location::current()) const;
+  void then(const Offer& offer, std::source_location where = std::source_location::current()) const;
+  void then(Repeated repeated, std::source_location where = std::source_location::current()) const;
+  // The answer shows the entity as it is now.
+  void then(AsItIs, std::source_location where = std::source_location::current()) const;
+
+  const Decision& decision() const { return decision_; }
+
+ private:
+  template <class Expected>
+  void expect(const Expected& expected, const std::source_location& where) const;
+
+  Shop shop_;
+  Command command_;
+  Decision decision_;
+};
+
+class Given {
+ public:
+  explicit Given(const std::vector<Past>& past);
+
+  When when(Command command, Conditions conditions = {}) const;
+  const Shop& shop() const { return shop_; }
+
+ private:
+  Shop shop_;
+};
+
+template <class... Facts>
+Given given(Facts... past) {
+  return Given(std::vector<Past>{Past(std::move(past))...});
+}
+
+}  // namespace jangbu::test

@@ -1,0 +1,176 @@
+// The conditions that any command may come with: an idempotency key, and a version.
+#include "commands/command.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "tests/support/given.hpp"
+
+namespace jangbu::test {
+
+namespace {
+
+const Timestamp a_day_later{opening.ms + CommandKeys::window_ms};
+
+const BuyNow buy_tea{first_purchase, hong.account, {{tea.product, 1}}, {}, opening};
+const auto tea_bought = bought(first_purchase, hong, {line(tea, 1)});
+
+Conditions with_key(unsigned number, unsigned request = 1) {
+  return {.key = key(number, request), .if_match = {}};
+}
+
+Conditions if_match(std::uint64_t position) {
+  return {.key = {}, .if_match = EventId{{position}, 0}};
+}
+
+ProductState stocked(ProductState product, std::int64_t stock) {
+  product.stock = stock;
+  return product;
+}
+
+}  // namespace
+
+TEST_CASE("a command with a key is carried out once") {
+  const Past first{tea_bought, opening, key(7)};
+  given(AccountOpened{hong}, ProductListed{tea}).when(buy_tea, with_key(7)).then(tea_bought);
+  const auto shop = given(AccountOpened{hong}, ProductListed{tea}, first);
+  shop.when(buy_tea, with_key(7)).then(Repeated{{{3}, 0}});
+  SECTION("whatever the shop is like by then") {
+    given(AccountOpened{hong}, ProductListed{tea}, first,
+          ProductWithdrawn{stocked(tea, 4), opening}, AccountClosed{hong, opening})
+        .when(buy_tea, with_key(7))
+        .then(Repeated{{{3}, 0}});
+  }
+  SECTION("another key, or none, is another command") {
+    shop.when(buy_tea, with_key(8)).then(tea_bought);
+    shop.when(buy_tea).then(tea_bought);
+  }
+  SECTION("the same key with another request is refused") {
+    shop.when(buy_tea, with_key(7, 2)).then(refusal::KeyReused{});
+    shop.when(CloseAccount{hong.account, opening}, with_key(7, 2)).then(refusal::KeyReused{});
+  }
+  SECTION("the key goes before the version") {
+    Conditions both = with_key(7);
+    both.if_match = EventId{{99}, 0};
+    shop.when(CloseAccount{hong.account, opening}, both).then(Repeated{{{3}, 0}});
+  }
+}
+
+TEST_CASE("keys of refused and unchanged commands are not remembered") {
+  // What is remembered comes from the log, and neither left anything there.
+  given(AccountOpened{hong})
+      .when(buy_tea, with_key(7))
+      .then(refusal::ProductNotFound{to_string(tea.product)});
+  given(AccountOpened{hong}, ProductListed{tea}).when(buy_tea, with_key(7)).then(tea_bought);
+  given(AccountOpened{hong})
+      .when(ChangeAddress{hong.account, hong.person.address}, with_key(7))
+      .then(as_it_is);
+}
+
+TEST_CASE("a key is remembered for a day of the log's time") {
+  const auto commit_at = [](Timestamp time) { return Past(AccountOpened{alice}, time); };
+  const Past first{tea_bought, opening, key(7)};
+  SECTION("to its last moment") {
+    given(AccountOpened{hong}, ProductListed{tea}, first, commit_at(a_day_later))
+        .when(buy_tea, with_key(7))
+        .then(Repeated{{{3}, 0}});
+  }
+  SECTION("and then forgotten") {
+    given(AccountOpened{hong}, ProductListed{tea}, first, commit_at({a_day_later.ms + 1}))
+        .when(buy_tea, with_key(7))
+        .then(tea_bought);
+    given(AccountOpened{hong}, ProductListed{tea}, first, commit_at({a_day_later.ms + 1}))
+        .when(buy_tea, with_key(7, 2))
+        .then(tea_bought);
+  }
+  SECTION("also while nothing happens: the log's time stands still") {
+    BuyNow late = buy_tea;
+    late.at = {opening.ms + 10 * CommandKeys::window_ms};
+    given(AccountOpened{hong}, ProductListed{tea}, first)
+        .when(late, with_key(7))
+        .then(Repeated{{{3}, 0}});
+  }
+  SECTION("a forgotten key can be used again, and is remembered from then on") {
+    const Past again{
+        bought(second_purchase, hong, {line(tea, 1)}), {a_day_later.ms + 2}, key(7, 2)};
+    given(AccountOpened{hong}, ProductListed{tea}, first, commit_at({a_day_later.ms + 1}), again)
+        .when(buy_tea, with_key(7, 2))
+        .then(Repeated{{{5}, 0}});
+  }
+}
+
+TEST_CASE("a command is only carried out on the version it was meant for") {
+  SECTION("an account's last event is its version") {
+    const CloseAccount close{hong.account, opening};
+    const auto shop = given(AccountOpened{alice}, AccountOpened{hong}, ProductListed{tea});
+    shop.when(close, if_match(2)).then(AccountClosed{hong, opening});
+    shop.when(close, if_match(1)).then(refusal::VersionDiffers{{{1}, 0}, {{2}, 0}});
+    shop.when(close, if_match(3)).then(refusal::VersionDiffers{{{3}, 0}, {{2}, 0}});
+    shop.when(ChangeAddress{hong.account, {}}, if_match(1))
+        .then(refusal::VersionDiffers{{{1}, 0}, {{2}, 0}});
+    shop.when(ChangeAccountDetails{hong.account, {}, {}, {}}, if_match(1))
+        .then(refusal::VersionDiffers{{{1}, 0}, {{2}, 0}});
+  }
+  SECTION("a product's is not moved by purchases") {
+    const WithdrawProduct withdraw{tea.product, opening};
+    const auto shop = given(AccountOpened{hong}, ProductListed{tea}, tea_bought);
+    shop.when(withdraw, if_match(2)).then(ProductWithdrawn{stocked(tea, 4), opening});
+    shop.when(withdraw, if_match(3)).then(refusal::VersionDiffers{{{3}, 0}, {{2}, 0}});
+    shop.when(ChangePrice{tea.product, won(1)}, if_match(1))
+        .then(refusal::VersionDiffers{{{1}, 0}, {{2}, 0}});
+    shop.when(ChangeStock{tea.product, 1, ""}, if_match(1))
+        .then(refusal::VersionDiffers{{{1}, 0}, {{2}, 0}});
+  }
+  SECTION("a delivery's is its last scan, a purchase's is not") {
+    const auto shop = given(AccountOpened{hong}, ProductListed{tea}, tea_bought,
+                            scanned(tea_bought, scan(DeliveryStatus::label_created)));
+    const CancelPurchase cancel{first_purchase, "", opening};
+    const RecordScan record{first_purchase, scan(DeliveryStatus::delivered, after_minutes(1))};
+    const ConfirmReceipt confirm{first_purchase, opening};
+    shop.when(cancel, if_match(3)).then(cancelled(tea_bought, ""));
+    shop.when(cancel, if_match(4)).then(refusal::VersionDiffers{{{4}, 0}, {{3}, 0}});
+    shop.when(record, if_match(4)).then(scanned(tea_bought, record.scan));
+    shop.when(record, if_match(3)).then(refusal::VersionDiffers{{{3}, 0}, {{4}, 0}});
+    shop.when(confirm, if_match(3)).then(refusal::VersionDiffers{{{3}, 0}, {{4}, 0}});
+    shop.when(confirm, if_match(4))
+        .then(refusal::NotDelivered{first_purchase, DeliveryStatus::label_created});
+  }
+  SECTION("the place in the commit counts too") {
+    const Conditions second_event{.key = {}, .if_match = EventId{{1}, 1}};
+    given(AccountOpened{hong})
+        .when(CloseAccount{hong.account, opening}, second_event)
+        .then(refusal::VersionDiffers{{{1}, 1}, {{1}, 0}});
+  }
+  SECTION("what is not there is refused as such") {
+    given()
+        .when(CloseAccount{hong.account, opening}, if_match(1))
+        .then(refusal::AccountNotFound{to_string(hong.account)});
+    given()
+        .when(CancelPurchase{first_purchase, "", opening}, if_match(1))
+        .then(refusal::NoOpenPurchase{first_purchase});
+  }
+}
+
+TEST_CASE("commands that make something new have no version to match") {
+  const auto shop = given(AccountOpened{hong}, ProductListed{tea});
+  shop.when(OpenAccount{alice.account, alice.person, alice.member_type, alice.membership_level,
+                        opening},
+            if_match(9))
+      .then(AccountOpened{alice});
+  shop.when(ListProduct{keyboard.product, keyboard.name, keyboard.unit_price, keyboard.stock,
+                        keyboard.description, opening},
+            if_match(9))
+      .then(ProductListed{keyboard});
+  shop.when(buy_tea, if_match(9)).then(tea_bought);
+  const Offer offer{hong.account, recipient(hong), {line(tea, 1)}, tea.unit_price};
+  shop.when(RequestQuote{hong.account, {{tea.product, 1}}}, if_match(9)).then(offer);
+  shop.when(ConfirmQuote{first_purchase,
+                         hong.account,
+                         recipient(hong),
+                         {{tea.product, tea.unit_price, 1}},
+                         after_minutes(15),
+                         opening},
+            if_match(9))
+      .then(bought(first_purchase, hong, {line(tea, 1)}, true));
+}
+
+}  // namespace jangbu::test
