@@ -6,12 +6,14 @@
 
 namespace jangbu::http {
 
+inline constexpr std::size_t kib = 1024;
+
 struct Limits {
-  std::size_t head_bytes = 8 * 1024;              // request line and header fields: 431 beyond
-  std::size_t target_bytes = 2048;                // 414
-  std::size_t header_count = 64;                  // 431
-  std::size_t body_bytes = 64 * 1024;             // 413
-  std::size_t stream_backlog_bytes = 256 * 1024;  // a streaming client that leaves more is cut off
+  std::size_t head_bytes = 8 * kib;              // request line and header fields: 431 beyond
+  std::size_t target_bytes = 2048;               // 414
+  std::size_t header_count = 64;                 // 431
+  std::size_t body_bytes = 64 * kib;             // 413
+  std::size_t stream_backlog_bytes = 256 * kib;  // a streaming client that leaves more is cut off
 
   std::chrono::milliseconds header_timeout{5000};  // from the first byte of a head to its last: 408
   std::chrono::milliseconds body_timeout{10000};   // from there to the last byte of the body: 408

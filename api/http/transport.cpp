@@ -22,7 +22,7 @@ using Interest = Pistache::Flags<NotifyOn>;
 
 constexpr std::chrono::milliseconds tick_interval{250};
 constexpr std::chrono::seconds warning_interval{60};
-constexpr std::size_t receive_bytes = 64 * 1024;
+constexpr std::size_t receive_bytes = 64 * kib;
 constexpr int accepts_per_round = 64;
 constexpr int mail_rounds = 16;  // before the sockets get a turn again
 

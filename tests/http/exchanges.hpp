@@ -1,6 +1,7 @@
 // Exchanges that a handler put aside, for the test to answer when it likes.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>

@@ -74,15 +74,15 @@ class FewDescriptors {
 TEST_CASE("no answer ever reaches another client, whoever aborts when") {
   // Answers come late and out of order, from another thread: many clients are gone by then, and
   // their descriptors belong to others.
-  AnsweringThread later;
-  std::mutex mutex;
   std::mt19937 random(42);
   std::vector<std::function<void()>> held;
+  std::atomic<bool> finishing = false;
+  AnsweringThread later;  // the only one that touches these
   Router router;
   router.add(Method::get, "/tag/{tag}", [&](Request&& request, Exchange exchange) {
     later.run([&, tag = std::string(request.param("tag")), exchange] {
       held.push_back([tag, exchange] { exchange.respond(text(tag)); });
-      if (held.size() < 8) return;
+      if (held.size() < 8 && !finishing) return;
       std::shuffle(held.begin(), held.end(), random);
       for (const auto& answer : held) answer();
       held.clear();
@@ -124,6 +124,7 @@ TEST_CASE("no answer ever reaches another client, whoever aborts when") {
   for (std::future<void>& client : clients) client.get();
   CHECK(answered > 0);
   CHECK(leaks == 0);
+  finishing = true;  // a request of a client that left may still come
   CHECK(Client(server.port()).get("/flush").body == "flushed");
   CHECK(server.drain(10s));
 }
