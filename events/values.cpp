@@ -163,7 +163,7 @@ std::optional<Timestamp> parse_timestamp(std::string_view text) {
   const year_month_day date{year{*y}, month{static_cast<unsigned>(*mo)},
                             day{static_cast<unsigned>(*d)}};
   // A leap second, :60, is taken as the second after it: there is no other place for it in UTC ms.
-  if (*y == 0 || !date.ok() || *h > 23 || *mi > 59 || *s > 60) return std::nullopt;
+  if (!date.ok() || *h > 23 || *mi > 59 || *s > 60) return std::nullopt;
 
   std::size_t at = 19;
   std::int64_t ms = 0;
@@ -188,7 +188,10 @@ std::optional<Timestamp> parse_timestamp(std::string_view text) {
   if (at != text.size()) return std::nullopt;
   const auto time =
       sys_days{date} + hours{*h} + minutes{*mi} + seconds{*s} + milliseconds{ms} - offset;
-  return Timestamp{duration_cast<milliseconds>(time.time_since_epoch()).count()};
+  // An offset or a leap second may lead out of the years that can be written again.
+  if (time < sys_days{year{1} / 1 / 1} || time >= sys_days{year{10000} / 1 / 1})
+    return std::nullopt;
+  return Timestamp{time.time_since_epoch().count()};
 }
 
 std::string_view to_string(const Currency& currency) {

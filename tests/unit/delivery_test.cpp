@@ -158,7 +158,9 @@ TEST_CASE("a receipt is not confirmed") {
   }
   SECTION("of a delivery that is closed or unknown") {
     given().when(confirm).then(refusal::NoOpenPurchase{first_purchase});
-    shop({test::cancelled(purchase, "")}).when(confirm).then(refusal::NoOpenPurchase{first_purchase});
+    shop({test::cancelled(purchase, "")})
+        .when(confirm)
+        .then(refusal::NoOpenPurchase{first_purchase});
     shop({scanned(purchase, scan(returned_to_sender))})
         .when(confirm)
         .then(refusal::NoOpenPurchase{first_purchase});
