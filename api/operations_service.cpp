@@ -1,6 +1,8 @@
 #include "api/operations_service.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <memory>
 
 #include <nlohmann/json.hpp>
 #include <string>
@@ -35,27 +37,37 @@ Json projector_check(const Projector::Status& status) {
   return json;
 }
 
-// Commands need the writer, and go on without the database; so the database away makes this
-// degraded, not unready.
-http::Response ready(const Parts& parts) {
-  const auto writer = parts.writer.status();
-  const bool reads = parts.read_models.ready();
-  const bool takes_work = writer.state == Writer::State::active;
-  bool all = takes_work && reads;
-  Json checks{{"writer", writer_check(writer)},
-              {"readModels", {{"status", reads ? "up" : "down"}}}};
-  if (parts.projector) {
-    const auto projector = parts.projector->status();
-    all = all && projector.state == Projector::State::following;
-    checks["projector"] = projector_check(projector);
+// Ready to take work. Commands need the writer, and go on without the database; so once everything
+// has been up, the database away makes this degraded, not unready.
+class Readiness {
+ public:
+  explicit Readiness(const Parts& parts) : parts_(parts) {}
+
+  http::Response operator()() {
+    const auto writer = parts_.writer.status();
+    const bool reads = parts_.read_models.ready();
+    if (reads) began_ = true;
+    const bool takes_work = began_ && writer.state == Writer::State::active;
+    bool all = takes_work && reads;
+    Json checks{{"writer", writer_check(writer)},
+                {"readModels", {{"status", reads ? "up" : "down"}}}};
+    if (parts_.projector) {
+      const auto projector = parts_.projector->status();
+      all = all && projector.state == Projector::State::following;
+      checks["projector"] = projector_check(projector);
+    }
+    auto response = json_response(takes_work ? 200 : 503, {{"status", all          ? "up"
+                                                                      : takes_work ? "degraded"
+                                                                                   : "down"},
+                                                           {"checks", std::move(checks)}});
+    if (!takes_work) response.headers.emplace_back("Retry-After", "1");
+    return response;
   }
-  auto response = json_response(takes_work ? 200 : 503, {{"status", all          ? "up"
-                                                                    : takes_work ? "degraded"
-                                                                                 : "down"},
-                                                         {"checks", std::move(checks)}});
-  if (!takes_work) response.headers.emplace_back("Retry-After", "1");
-  return response;
-}
+
+ private:
+  const Parts parts_;
+  std::atomic<bool> began_ = false;  // the read models were there, since this process began
+};
 
 http::Response projections(const Parts& parts) {
   Json items = Json::array();
@@ -101,7 +113,10 @@ http::Router operations_service(const Parts& parts) {
       "live");
   router.add(
       Method::get, "/health/ready",
-      [parts](Request&&, const Exchange& exchange) { exchange.respond(ready(parts)); }, "ready");
+      [readiness = std::make_shared<Readiness>(parts)](Request&&, const Exchange& exchange) {
+        exchange.respond((*readiness)());
+      },
+      "ready");
   router.add(
       Method::get, "/projections",
       [parts](Request&&, const Exchange& exchange) { exchange.respond(projections(parts)); },
