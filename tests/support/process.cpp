@@ -26,7 +26,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // Between two looks at a condition. poll(2) without descriptors is the pause.
-void pause_briefly() { ::poll(nullptr, 0, 5); }
+void pause_briefly() {
+  ::poll(nullptr, 0, 5);
+}
 
 sockaddr_in loopback(int port) {
   sockaddr_in address{};
@@ -55,9 +57,8 @@ Process::Process(Options options) : options_(std::move(options)) {
   std::vector<char*> argv;
   for (auto& word : options_.command) argv.push_back(word.data());
   argv.push_back(nullptr);
-  const passwd* user = options_.user.empty() || ::geteuid() != 0
-                           ? nullptr
-                           : ::getpwnam(options_.user.c_str());
+  const passwd* user =
+      options_.user.empty() || ::geteuid() != 0 ? nullptr : ::getpwnam(options_.user.c_str());
   if (!options_.user.empty() && ::geteuid() == 0 && !user)
     throw std::runtime_error("no such user: " + options_.user);
   const int log = ::open(options_.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -72,7 +73,8 @@ Process::Process(Options options) : options_(std::move(options)) {
     if (user && (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
                  ::setuid(user->pw_uid) != 0))
       ::_exit(126);
-    // A test that dies takes its servers with it. (A change of user forgets this, so it comes last.)
+    // A test that dies takes its servers with it. (A change of user forgets this, so it comes
+    // last.)
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::execvp(argv[0], argv.data());
     ::_exit(127);
@@ -104,8 +106,9 @@ int Process::stop(int number, std::chrono::milliseconds deadline) {
 }
 
 int Process::wait(std::chrono::milliseconds deadline) {
-  wait_until("the end of " + options_.command.front() + ", see " + options_.log.string(),
-             [this] { return !running(); }, deadline);
+  wait_until(
+      "the end of " + options_.command.front() + ", see " + options_.log.string(),
+      [this] { return !running(); }, deadline);
   return status_;
 }
 

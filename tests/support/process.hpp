@@ -35,7 +35,7 @@ class Process {
     std::vector<std::string> command;  // program and arguments; the program is looked up in PATH
     std::filesystem::path log;         // stdout and stderr are appended here
     std::vector<std::string> environment = {};  // additional "NAME=value"
-    std::string user = {};             // run as this user when the caller is root
+    std::string user = {};                      // run as this user when the caller is root
   };
 
   explicit Process(Options options);
