@@ -214,7 +214,7 @@ std::vector<GateFinding> JetStreamLog::inspect() {
   std::string list;
   for (const auto& difference :
        config_differences(stream_config(stream.options, stream.subject), answer->at("config")))
-    list += (list.empty() ? "" : "; ") + difference;
+    list.append(list.empty() ? "" : "; ").append(difference);
   if (!list.empty())
     findings.push_back(
         {Code::stream_differs, "The " + called + " was created differently: " + list +

@@ -39,7 +39,8 @@ std::string without_credentials(const std::string& url) {
   const auto at = url.rfind('@');
   if (at == std::string::npos) return url;
   const auto scheme = url.find("://");
-  return (scheme == std::string::npos ? "" : url.substr(0, scheme + 3)) + url.substr(at + 1);
+  return (scheme == std::string::npos ? std::string() : url.substr(0, scheme + 3)) +
+         url.substr(at + 1);
 }
 
 }  // namespace
@@ -75,8 +76,10 @@ NatsConnection::Mailbox::Event NatsConnection::Mailbox::wait(Clock::time_point u
 // --- Connecting ----------------------------------------------------------------------------------
 
 NatsConnection::NatsConnection(const std::string& urls, std::chrono::milliseconds wait) {
-  for (const auto& url : split(urls))
-    servers_ += (servers_.empty() ? "" : ",") + without_credentials(url);
+  for (const auto& url : split(urls)) {
+    if (!servers_.empty()) servers_ += ',';
+    servers_ += without_credentials(url);
+  }
   connect(urls, wait);
   try {
     subscribe();

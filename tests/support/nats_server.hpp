@@ -5,6 +5,7 @@
 // Not thread-safe. Errors: std::runtime_error with the server's log when it does not come up.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -29,6 +30,8 @@ class NatsServer {
   std::string url() const;
   std::string monitor_url() const;
   int port() const { return port_; }
+  // Where the streams are kept.
+  std::filesystem::path store() const { return folder_.path() / "jetstream"; }
 
   // Again on the same ports and folder, when it has ended. Returns when it is ready.
   void start();

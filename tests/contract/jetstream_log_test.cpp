@@ -1,0 +1,308 @@
+// What only a log on a real server can show: broken ways, killed servers, lost tails.
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <chrono>
+#include <filesystem>
+#include <future>
+#include <nlohmann/json.hpp>
+
+#include "infra/eventlog/nats_connection.hpp"
+#include "tests/contract/logs.hpp"
+
+namespace jangbu::test {
+namespace {
+
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
+using Clock = std::chrono::steady_clock;
+
+// Waits until the log answers again.
+void await(EventLog& log) {
+  wait_until("the log", [&] {
+    try {
+      log.last();
+      return true;
+    } catch (const Unavailable&) {
+      return false;
+    }
+  });
+}
+
+TEST_CASE("a late acknowledgement answers the attempt that waits for the same commit",
+          "[contract]") {
+  JetStreamUnderTest test;
+  test.proxy().set_mute(true);
+  CHECK(std::holds_alternative<NoAnswer>(test.log().append({0}, commit_id(1), "x", 100ms)));
+  wait_until("the acknowledgement", [&] { return test.proxy().held_back() > 0; });
+
+  auto again = std::async(std::launch::async,
+                          [&] { return test.log().append({0}, commit_id(1), "x", 30s); });
+  const auto first_ack = test.proxy().held_back();
+  wait_until("the second answer", [&] { return test.proxy().held_back() > first_ack; });
+  test.proxy().set_mute(false);
+  const auto result = again.get();
+  REQUIRE(std::holds_alternative<Appended>(result));
+  CHECK(std::get<Appended>(result).position == Position{1});
+}
+
+TEST_CASE("a late acknowledgement is not taken for that of another commit", "[contract]") {
+  JetStreamUnderTest test;
+  test.proxy().set_mute(true);
+  CHECK(std::holds_alternative<NoAnswer>(test.log().append({0}, commit_id(1), "x", 100ms)));
+  wait_until("the acknowledgement", [&] { return test.proxy().held_back() > 0; });
+
+  auto other = std::async(std::launch::async,
+                          [&] { return test.log().append({0}, commit_id(2), "y", 30s); });
+  const auto first_ack = test.proxy().held_back();
+  wait_until("the second answer", [&] { return test.proxy().held_back() > first_ack; });
+  test.proxy().set_mute(false);
+  CHECK(std::holds_alternative<WrongSequence>(other.get()));
+  CHECK(test.log().read({1})->id == commit_id(1));
+}
+
+TEST_CASE("a lost connection ends the wait for an acknowledgement at once", "[contract]") {
+  JetStreamUnderTest test;
+  test.proxy().set_mute(true);
+  auto waiting = std::async(std::launch::async,
+                            [&] { return test.log().append({0}, commit_id(1), "x", 60s); });
+  wait_until("the acknowledgement", [&] { return test.proxy().held_back() > 0; });
+  const auto cut_at = Clock::now();
+  test.proxy().cut();
+  CHECK(std::holds_alternative<NoAnswer>(waiting.get()));
+  CHECK(Clock::now() - cut_at < 10s);
+}
+
+TEST_CASE("an append to a server that stands still ends at its timeout, and may land later",
+          "[contract]") {
+  JetStreamUnderTest test;
+  test.server().pause();
+  const auto sent_at = Clock::now();
+  CHECK(std::holds_alternative<NoAnswer>(test.log().append({0}, commit_id(1), "x", 300ms)));
+  CHECK(Clock::now() - sent_at >= 300ms);
+  CHECK_THROWS_AS(test.log().last(), Unavailable);
+  test.server().resume();
+  const auto result = append_surely(test.log(), {0}, commit_id(1), "x");
+  const bool stored_before = std::holds_alternative<WrongSequence>(result);
+  CHECK((stored_before || std::get<Appended>(result).position == Position{1}));
+  CHECK(test.log().read({1})->id == commit_id(1));
+  CHECK(test.log().last() == Position{1});
+}
+
+TEST_CASE("after kill -9 of the server every acknowledged commit is there", "[contract]") {
+  JetStreamUnderTest test;
+  const auto reader = test.log().read_from({1});
+  Position last;
+  for (unsigned round = 0; round < 3; ++round) {
+    for (unsigned i = 0; i < 20; ++i) {
+      last =
+          std::get<Appended>(test.log().append(last, commit_id(unsigned(last.value) + 1), "x", 10s))
+              .position;
+    }
+    test.server().kill();
+    CHECK(std::holds_alternative<NoAnswer>(test.log().append(last, commit_id(999), "x", 1s)));
+    CHECK_THROWS_AS(test.log().last(), Unavailable);
+    test.server().start();
+    await(test.log());
+    CHECK(test.log().last() == last);
+  }
+  const auto commits = read_commits(*reader, last.value);
+  REQUIRE(commits.size() == last.value);
+  for (unsigned i = 0; i < commits.size(); ++i) CHECK(commits[i].id == commit_id(i + 1));
+}
+
+TEST_CASE("a reader goes on after a restart of the server", "[contract]") {
+  JetStreamUnderTest test;
+  const auto reader = test.log().read_from({1});
+  append_next(test.log(), commit_id(1), "x");
+  REQUIRE(read_commits(*reader, 1).size() == 1);
+
+  test.server().stop();
+  CHECK_THROWS_AS(reader->next(10, 5s), Unavailable);
+  test.server().start();
+  await(test.log());
+  append_next(test.log(), commit_id(2), "x");
+  const auto commits = read_commits(*reader, 1);
+  REQUIRE(commits.size() == 1);
+  CHECK(commits.front().id == commit_id(2));
+}
+
+TEST_CASE("a reader notices a server that stands still, and goes on with it", "[contract]") {
+  JetStreamUnderTest test;
+  const auto reader = test.log().read_from({1});
+  append_next(test.log(), commit_id(1), "x");
+  REQUIRE(read_commits(*reader, 1).size() == 1);
+
+  test.server().pause();
+  CHECK_THROWS_AS(reader->next(10, 30s), Unavailable);
+  test.server().resume();
+  await(test.log());
+  append_next(test.log(), commit_id(2), "x");
+  CHECK(read_commits(*reader, 1).front().id == commit_id(2));
+}
+
+TEST_CASE("a reader replaces a consumer that was taken away", "[contract]") {
+  JetStreamUnderTest test;
+  NatsConnection admin(test.server().url(), 10s);
+  const auto call = [&](const std::string& what) {
+    return nlohmann::json::parse(payload(*admin.request("$JS.API." + what, {}, 10s)));
+  };
+  const auto reader = test.log().read_from({1});
+  append_next(test.log(), commit_id(1), "x");
+  REQUIRE(read_commits(*reader, 1).size() == 1);
+
+  const auto names = call("CONSUMER.NAMES.SHOP").at("consumers");
+  REQUIRE(names.size() == 1);
+  CHECK(call("CONSUMER.DELETE.SHOP." + names.front().get<std::string>()).at("success") == true);
+  append_next(test.log(), commit_id(2), "x");
+  CHECK(read_commits(*reader, 1).front().id == commit_id(2));
+}
+
+TEST_CASE("a reader leaves no consumer behind", "[contract]") {
+  JetStreamUnderTest test;
+  NatsConnection admin(test.server().url(), 10s);
+  test.log().read_from({1})->next(1, 10ms);
+  wait_until("the consumer's end", [&] {
+    const auto answer = admin.request("$JS.API.CONSUMER.NAMES.SHOP", {}, 10s);
+    return nlohmann::json::parse(payload(*answer)).at("total") == 0;
+  });
+}
+
+TEST_CASE("a lost tail is told for ever", "[contract]") {
+  JetStreamUnderTest test;
+  for (unsigned i = 1; i <= 3; ++i) append_next(test.log(), commit_id(i), "x");
+  const auto reader = test.log().read_from({1});
+  REQUIRE(read_commits(*reader, 3).size() == 3);
+  test.server().stop();
+  std::filesystem::remove_all(test.server().store());
+  test.server().start();
+
+  SECTION("when the stream is gone") {}
+  SECTION("when it is empty") {
+    const auto fresh = test.connect(test.server().port());
+    fresh->create_stream();
+  }
+  SECTION("when it has grown again, as long as it was") {
+    const auto fresh = test.connect(test.server().port());
+    fresh->create_stream();
+    for (unsigned i = 11; i <= 13; ++i) append_next(*fresh, commit_id(i), "y");
+  }
+
+  AppendResult result;
+  wait_until("an answer", [&] {
+    result = test.log().append({3}, commit_id(4), "x", 1s);
+    return !std::holds_alternative<NoAnswer>(result);
+  });
+  CHECK(std::holds_alternative<WrongSequence>(result));
+  CHECK_THROWS_MATCHES(test.log().last(), Corrupt,
+                       MessageMatches(ContainsSubstring("lost commits") &&
+                                      ContainsSubstring("restore the stream from a backup")));
+  CHECK_THROWS_AS(test.log().read({4}), Corrupt);
+  CHECK_THROWS_AS(reader->next(1, 100ms), Corrupt);
+  CHECK(std::holds_alternative<WrongSequence>(test.log().append({0}, commit_id(4), "x", 1s)));
+}
+
+TEST_CASE("a missing commit stops a reader", "[contract]") {
+  NatsServer server;
+  NatsConnection admin(server.url(), 10s);
+  // As no stream of ours would be: it keeps two messages only.
+  admin.request("$JS.API.STREAM.CREATE.SHOP",
+                R"({"name":"SHOP","subjects":["shop.commits"],"max_msgs":2})", 10s);
+  const auto log = JetStreamLog::connect({.url = server.url()}, 10s);
+  for (unsigned i = 1; i <= 4; ++i) append_next(*log, commit_id(i), "x");
+  CHECK_THROWS_MATCHES(log->read_from({1})->next(10, 5s), Corrupt,
+                       MessageMatches(ContainsSubstring("commit 1 is missing")));
+  CHECK(log->read_from({3})->next(10, 5s).front().id == commit_id(3));
+}
+
+TEST_CASE("a foreign message stops a reader, after the commits before it", "[contract]") {
+  JetStreamUnderTest test;
+  NatsConnection admin(test.server().url(), 10s);
+  append_next(test.log(), commit_id(1), "x");
+  admin.request("shop.commits", "not a commit", 10s);
+  const auto reader = test.log().read_from({1});
+  CHECK(read_commits(*reader, 1).size() == 1);
+  CHECK_THROWS_MATCHES(reader->next(10, 5s), Corrupt,
+                       MessageMatches(ContainsSubstring("message 2 of stream SHOP")));
+  CHECK_THROWS_AS(test.log().read({2}), Corrupt);
+}
+
+TEST_CASE("a commit beyond the server's largest message is not stored, and says so", "[contract]") {
+  JetStreamUnderTest test;
+  const auto result = test.log().append({0}, commit_id(1), std::string(2 << 20, 'x'), 10s);
+  CHECK(std::holds_alternative<NoAnswer>(result));
+  CHECK(test.log().last() == Position{0});
+}
+
+TEST_CASE("a log without a stream answers nothing rather than something wrong", "[contract]") {
+  NatsServer server;
+  const auto log = JetStreamLog::connect({.url = server.url()}, 10s);
+  const auto result = log->append({0}, commit_id(1), "x", 10s);
+  REQUIRE(std::holds_alternative<NoAnswer>(result));
+  CHECK_THAT(std::get<NoAnswer>(result).why, ContainsSubstring("no stream takes shop.commits"));
+  CHECK_THROWS_AS(log->last(), Corrupt);
+  CHECK_THROWS_AS(log->read({1}), Corrupt);
+  CHECK_THROWS_AS(log->read_from({1})->next(1, 1s), Corrupt);
+  log->create_stream();
+  CHECK(log->last() == Position{0});
+}
+
+TEST_CASE("two streams on one server do not meet", "[contract]") {
+  NatsServer server;
+  const auto shop = JetStreamLog::connect({.url = server.url()}, 10s);
+  const auto lab = JetStreamLog::connect({.url = server.url(), .stream = "LAB-2"}, 10s);
+  shop->create_stream();
+  lab->create_stream();
+  append_next(*lab, commit_id(1), "x");
+  CHECK(shop->last() == Position{0});
+  CHECK(lab->last() == Position{1});
+}
+
+TEST_CASE("a log ends while its server is away", "[contract]") {
+  JetStreamUnderTest test;
+  auto reader = test.log().read_from({1});
+  CHECK(reader->next(1, 10ms).empty());
+  test.server().kill();
+  const auto began_at = Clock::now();
+  reader.reset();
+  test.drop_log();
+  CHECK(Clock::now() - began_at < 5s);
+}
+
+TEST_CASE("a server that is not there is waited for, and then named", "[contract]") {
+  const int port = free_port();
+  const std::string url = "nats://shop:secret@127.0.0.1:" + std::to_string(port);
+  try {
+    JetStreamLog::connect({.url = url}, 500ms);
+    FAIL("connected to nothing");
+  } catch (const Unavailable& away) {
+    CHECK_THAT(away.what(), ContainsSubstring("127.0.0.1:" + std::to_string(port)));
+    CHECK_THAT(away.what(), !ContainsSubstring("secret"));
+  }
+  CHECK_THROWS_AS(JetStreamLog::connect({.url = "no url at all"}, 0ms), Unavailable);
+}
+
+TEST_CASE("a server that comes late is found", "[contract]") {
+  NatsServer server;
+  server.stop();
+  auto connecting = std::async(std::launch::async,
+                               [&] { return JetStreamLog::connect({.url = server.url()}, 30s); });
+  server.start();
+  CHECK(connecting.get()->connected());
+}
+
+TEST_CASE("wrong credentials are refused at once", "[contract]") {
+  NatsServer server({.extra = "authorization { user: shop, password: right }"});
+  const std::string address = "127.0.0.1:" + std::to_string(server.port());
+  const auto began_at = Clock::now();
+  CHECK_THROWS_MATCHES(JetStreamLog::connect({.url = "nats://shop:wrong@" + address}, 60s),
+                       Unavailable,
+                       MessageMatches(ContainsSubstring("refuses the user or password") &&
+                                      !ContainsSubstring("wrong")));
+  CHECK(Clock::now() - began_at < 10s);
+  JetStreamLog::connect({.url = "nats://shop:right@" + address}, 10s)->create_stream();
+}
+
+}  // namespace
+}  // namespace jangbu::test
