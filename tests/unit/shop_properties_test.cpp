@@ -1,0 +1,220 @@
+// What holds for the shop whatever commands come to it, in whatever order and turns.
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <map>
+#include <numeric>
+
+#include "tests/support/property.hpp"
+#include "tests/support/same_shop.hpp"
+#include "tests/support/samples.hpp"
+#include "tests/support/simulation.hpp"
+
+namespace jangbu::test {
+
+namespace {
+
+// Counts pieces from the events alone, without the shop's fold.
+class StockBook {
+ public:
+  void operator()(const ProductListed& event) { pieces_[event.state.product] = event.state.stock; }
+  void operator()(const StockChanged& event) {
+    pieces_[event.state.product] += event.change;
+    RC_ASSERT(event.state.stock == pieces_[event.state.product]);
+  }
+  void operator()(const PriceChanged& event) {
+    RC_ASSERT(event.state.stock == pieces_[event.state.product]);
+  }
+  void operator()(const ProductWithdrawn& event) {
+    RC_ASSERT(event.state.stock == pieces_[event.state.product]);
+  }
+  void operator()(const PurchaseCompleted& event) {
+    for (const PurchaseLine& one : event.lines) pieces_[one.product] -= one.quantity;
+  }
+  void operator()(const PurchaseCancelled& event) {
+    for (const PurchaseLine& one : event.lines) pieces_[one.product] += one.quantity;
+  }
+  void operator()(const AccountOpened&) {}
+  void operator()(const AddressChanged&) {}
+  void operator()(const AccountDetailsChanged&) {}
+  void operator()(const AccountClosed&) {}
+  void operator()(const DeliveryScanned&) {}
+  void operator()(const ReceiptConfirmed&) {}
+
+  const std::map<ProductId, std::int64_t>& pieces() const { return pieces_; }
+
+ private:
+  std::map<ProductId, std::int64_t> pieces_;
+};
+
+std::int64_t sum_of(const std::vector<PurchaseLine>& lines) {
+  return std::accumulate(lines.begin(), lines.end(), std::int64_t{0},
+                         [](std::int64_t sum, const PurchaseLine& one) {
+                           return sum + one.unit_price.amount * one.quantity;
+                         });
+}
+
+template <class Fact>
+void check_money(const Fact& purchase) {
+  RC_ASSERT(purchase.total.amount == sum_of(purchase.lines));
+  for (const PurchaseLine& one : purchase.lines) {
+    RC_ASSERT(one.total.amount == one.unit_price.amount * one.quantity);
+    RC_ASSERT(one.total.currency == purchase.total.currency);
+    RC_ASSERT(one.unit_price.currency == purchase.total.currency);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("random commands get somewhere") {
+  // Were the simulation to refuse nearly everything, the properties below would say little.
+  std::map<std::size_t, int> decided;
+  std::map<std::string_view, int> recorded;
+  property("every kind of event and of decision comes up", [&] {
+    Simulation simulation;
+    for (const Step& step : *any_steps()) ++decided[simulation.take(step).index()];
+    for (const RecordedEvent& event : simulation.events()) ++recorded[wire_type(event.event).name];
+  });
+  CHECK(decided.size() == std::variant_size_v<Decision>);
+  CHECK(recorded.size() == std::variant_size_v<Event>);
+}
+
+TEST_CASE("stock is what was received, less what was sold, and what was cancelled again") {
+  property("never below zero, after every command", [] {
+    Simulation simulation;
+    StockBook expected;
+    std::size_t counted = 0;
+    for (const Step& step : *any_steps()) {
+      simulation.take(step);
+      if (step.ends_turn) simulation.commit();
+      for (; counted < simulation.events().size(); ++counted)
+        std::visit(expected, simulation.events()[counted].event);
+      RC_ASSERT(simulation.shop().stock.size() == expected.pieces().size());
+      for (const auto& [product, pieces] : expected.pieces()) {
+        RC_ASSERT(pieces >= 0);
+        RC_ASSERT(*simulation.shop().stock.find(product) == pieces);
+      }
+    }
+  });
+}
+
+TEST_CASE("money is conserved") {
+  property("totals are the sums of their lines, and what is cancelled is what was paid", [] {
+    Simulation simulation;
+    simulation.run(*any_steps());
+    std::map<PurchaseId, Money> paid;
+    for (const RecordedEvent& recorded : simulation.events()) {
+      if (const auto* completed = std::get_if<PurchaseCompleted>(&recorded.event)) {
+        check_money(*completed);
+        RC_ASSERT(paid.emplace(completed->purchase, completed->total).second);
+      } else if (const auto* taken_back = std::get_if<PurchaseCancelled>(&recorded.event)) {
+        check_money(*taken_back);
+        RC_ASSERT(paid.at(taken_back->purchase) == taken_back->total);
+        paid.erase(taken_back->purchase);  // so that it cannot be taken back twice
+      }
+    }
+    for (const auto& [id, purchase] : simulation.shop().purchases)
+      RC_ASSERT(paid.at(id) == purchase->purchase.total);
+  });
+}
+
+TEST_CASE("a command with a key is carried out once, however often it comes") {
+  property("each accepted command again is a repeat of its event", [] {
+    Simulation simulation;
+    simulation.run(*any_steps());
+    const Shop before = simulation.shop();
+    for (const auto& accepted : simulation.accepted()) {
+      if (!accepted.conditions.key) continue;
+      const Decision again = decide(simulation.shop(), accepted.command, accepted.conditions);
+      RC_ASSERT(std::holds_alternative<Repeated>(again));
+      RC_ASSERT(std::get<Repeated>(again).event == accepted.event);
+      Conditions other_request = accepted.conditions;
+      other_request.key->request = id<RequestHash>(999);
+      const Decision reused = decide(simulation.shop(), accepted.command, other_request);
+      RC_ASSERT(std::holds_alternative<Refusal>(reused));
+      RC_ASSERT(std::holds_alternative<refusal::KeyReused>(std::get<Refusal>(reused)));
+    }
+    RC_ASSERT(same(simulation.shop(), before));
+  });
+}
+
+TEST_CASE("a quote is used once, with and without a key") {
+  property("no purchase id comes twice", [] {
+    Simulation simulation;
+    simulation.run(*any_steps());
+    std::map<PurchaseId, int> purchases;
+    for (const RecordedEvent& recorded : simulation.events())
+      if (const auto* completed = std::get_if<PurchaseCompleted>(&recorded.event))
+        RC_ASSERT(++purchases[completed->purchase] == 1);
+  });
+}
+
+TEST_CASE("a name belongs to one") {
+  property("names and the rows they lead to agree", [] {
+    Simulation simulation;
+    simulation.run(*any_steps());
+    const Shop& shop = simulation.shop();
+    std::size_t open = 0;
+    for (const auto& [id, account] : shop.accounts) {
+      if (account->closed_at) continue;
+      ++open;
+      const AccountId* holder = shop.account_names.find(account->state.person.name);
+      RC_ASSERT(holder && *holder == id);
+    }
+    RC_ASSERT(shop.account_names.size() == open);
+    std::size_t on_sale = 0;
+    for (const auto& [id, product] : shop.products) {
+      if (product->withdrawn_at) continue;
+      ++on_sale;
+      const ProductId* holder = shop.product_names.find(product->state.name);
+      RC_ASSERT(holder && *holder == id);
+    }
+    RC_ASSERT(shop.product_names.size() == on_sale);
+  });
+}
+
+TEST_CASE("a replay of the log gives the shop that wrote it") {
+  // Hours between the commands, so that keys are forgotten on the way.
+  const auto step_ms = GENERATE(std::int64_t{1'000}, std::int64_t{5 * 60 * 60 * 1000});
+  property("from its bytes, turn by turn", [step_ms] {
+    Simulation simulation({step_ms});
+    simulation.run(*any_steps());
+    RC_ASSERT(same(replay(simulation.log()), simulation.shop()));
+  });
+}
+
+TEST_CASE("where commits begin and end changes nothing") {
+  property("events folded with and without stops in between", [] {
+    Simulation simulation({5 * 60 * 60 * 1000});
+    simulation.run(*any_steps());
+    Shop at_once;
+    Shop with_stops;
+    std::uint32_t index = 0;
+    Timestamp last;
+    for (const RecordedEvent& recorded : simulation.events()) {
+      last = recorded.envelope.occurred_at;
+      const EventId id{{1}, index++};
+      fold(at_once, recorded, id, last);
+      fold(with_stops, recorded, id, last);
+      if (*rc::gen::arbitrary<bool>()) with_stops.keep(last);
+    }
+    at_once.keep(last);
+    with_stops.keep(last);
+    RC_ASSERT(same(at_once, with_stops));
+  });
+}
+
+TEST_CASE("a turn that is dropped leaves the shop as it was") {
+  property("whatever was staged", [] {
+    Simulation simulation;
+    simulation.run(*any_steps());
+    const Shop before = simulation.shop();
+    for (const Step& step : *any_steps()) simulation.take(step);
+    simulation.drop();
+    RC_ASSERT(same(simulation.shop(), before));
+    // Nor is it there later: the next turns go as if nothing had been.
+    simulation.run(*any_steps());
+    RC_ASSERT(same(replay(simulation.log()), simulation.shop()));
+  });
+}
+
+}  // namespace jangbu::test
