@@ -100,8 +100,6 @@ class Tracks {
     for (Track& track : tracks_)
       if (track.checkpoint.position == from) moving.push_back(&track);
 
-    // The checkpoints first: their row locks make a second projector wait here, and find them
-    // moved.
     pg::Array<std::string> names;
     pg::Array<std::int32_t> generations;
     for (const Track* track : moving) {
@@ -113,7 +111,12 @@ class Tracks {
     checkpoints.add(batch.last);
     checkpoints.add(batch.last_commit);
 
-    std::vector<pg::Call> calls{{&move_checkpoints, std::move(checkpoints)}};
+    // The checkpoints first: their row locks make a second projector wait here and find them moved.
+    pg::Transaction transaction(connection_);
+    const auto moved = connection_.execute({&move_checkpoints, std::move(checkpoints)});
+    if (rows_of(moved) != moving.size()) return false;
+
+    std::vector<pg::Call> calls;
     std::vector<std::size_t> expected_rows;
     for (Track* track : moving)
       for (Change& change : track->fold->take()) {
@@ -121,14 +124,11 @@ class Tracks {
         expected_rows.push_back(change.rows);
       }
     calls.push_back({&notify, pg::Params::of(checkpoints_channel)});
-
-    pg::Transaction transaction(connection_);
     const auto results = connection_.pipeline(calls);
-    if (rows_of(results[0]) != moving.size()) return false;
     for (std::size_t i = 0; i < expected_rows.size(); ++i) {
-      const std::size_t rows = rows_of(results[i + 1]);
+      const std::size_t rows = rows_of(results[i]);
       if (rows != expected_rows[i])
-        throw Corrupt(calls[i + 1].statement->name + " changed " + std::to_string(rows) +
+        throw Corrupt(calls[i].statement->name + " changed " + std::to_string(rows) +
                       " rows instead of " + std::to_string(expected_rows[i]) + " in the batch to " +
                       "position " + std::to_string(batch.last.value) +
                       ": events that do not follow from the ones before, or a table that was "

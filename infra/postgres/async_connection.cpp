@@ -181,10 +181,15 @@ void AsyncConnection::answer(Query& query, Reply reply) {
 }
 
 void AsyncConnection::lose(const std::string& why, Clock::time_point now) {
-  state_ = State::down;
-  connection_.reset();
   pause_ = std::clamp(pause_ * 2, first_pause, longest_pause);
   due_ = now + pause_;
+  close(Unavailable(why));
+  events_.on_lost(Unavailable(why));
+}
+
+void AsyncConnection::close(const Unavailable& why) {
+  state_ = State::down;
+  connection_.reset();
   unsent_ = open_turn_ = ends_statement_ = false;
   syncs_ = 0;
   prepared_.clear();
@@ -192,9 +197,7 @@ void AsyncConnection::lose(const std::string& why, Clock::time_point now) {
   std::vector<Query> unanswered = std::exchange(skipped_, {});
   for (Expected& expected : std::exchange(expected_, {}))
     if (auto* query = std::get_if<Query>(&expected)) unanswered.push_back(std::move(*query));
-  const Unavailable reason(why);
-  events_.on_lost(reason);
-  for (Query& query : unanswered) answer(query, reason);
+  for (Query& query : unanswered) answer(query, why);
 }
 
 }  // namespace jangbu::pg

@@ -2,6 +2,9 @@
 // together (libpq's pipeline mode) and answered through callbacks. It connects by itself, and again
 // after it was lost.
 //
+// A turn is one transaction to PostgreSQL. After an error its other statements are sent again, so
+// they must not mind being executed twice; effects of those before it are gone.
+//
 // The loop asks for fd(), events() and due(), polls, and calls on_ready(). A turn of the loop that
 // sent statements ends with flush().
 //
@@ -62,7 +65,7 @@ class AsyncConnection {
   void flush(Clock::time_point now);
 
   // Answers everything with Unavailable.
-  void close() { lose("closing", Clock::now()); }
+  void close(const Unavailable& why);
 
  private:
   enum class State { down, connecting, connected };
@@ -95,7 +98,7 @@ class AsyncConnection {
   State state_ = State::down;
   Connected connection_;
   PostgresPollingStatusType want_ = PGRES_POLLING_WRITING;
-  Clock::time_point due_ = Clock::time_point::min();
+  Clock::time_point due_{};             // long ago: connect at once
   std::chrono::milliseconds pause_{0};  // before connecting again; doubles from failure to failure
   bool unsent_ = false;                 // libpq holds bytes that the socket did not take
   bool open_turn_ = false;              // statements were sent since the last sync

@@ -110,6 +110,7 @@ class ReadModels::Loop {
   void expire(Clock::time_point now);
   void connected();
   void lost(const Unavailable& why);
+  void fail_waiting(const Unavailable& why);
   void finish(const Done& done, RawResult result);
   const pg::Statement& statement_for(const QueryText& text, const Checkpoint& checkpoint);
 
@@ -201,8 +202,10 @@ void ReadModels::Loop::run(const std::stop_token& stop) {
     closed_ = true;
   }
   take_in();
-  for (auto& connection : connections_) connection->close();
-  listener_.close();
+  const Unavailable closing("closing");
+  for (auto& connection : connections_) connection->close(closing);
+  listener_.close(closing);
+  fail_waiting(closing);
 }
 
 // Take in, send, wait, hear.
@@ -367,13 +370,17 @@ void ReadModels::Loop::expire(Clock::time_point now) {
 
 void ReadModels::Loop::connected() {
   last_trouble_.clear();
-  listener_.send(listen, {}, [](const pg::AsyncConnection::Reply&) {});
-  look();
+  // First this one, since a look that fails (no table yet) takes back what its turn did before it.
+  listener_.send(listen, {}, [this](const pg::AsyncConnection::Reply&) { look(); });
 }
 
 void ReadModels::Loop::lost(const Unavailable& why) {
   if (last_trouble_ != why.what()) spdlog::warn("queries cannot be answered: {}", why.what());
   last_trouble_ = why.what();
+  fail_waiting(why);
+}
+
+void ReadModels::Loop::fail_waiting(const Unavailable& why) {
   deadlines_.clear();
   for (auto& [place, query] : std::exchange(waiting_, {})) finish(query.done, why);
 }

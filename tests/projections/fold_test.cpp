@@ -1,0 +1,283 @@
+// What every event makes of the rows, read back through the queries.
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include "projections/tables/accounts.hpp"
+#include "projections/tables/deliveries.hpp"
+#include "projections/tables/history.hpp"
+#include "projections/tables/products.hpp"
+#include "projections/tables/purchases.hpp"
+#include "tests/projections/support.hpp"
+#include "tests/support/samples.hpp"
+
+namespace jangbu::test {
+
+namespace {
+
+// A shop whose log is projected commit by commit as it is told, and asked in between.
+class ToldShop {
+ public:
+  ToldShop()
+      : conninfo_(shared_postgres().create_database()),
+        projector_(log_, {.conninfo = conninfo_}),
+        asker_(conninfo_) {}
+
+  // The id of the first of these events.
+  EventId tell(const std::vector<Event>& events) {
+    position_ = append(log_, events);
+    return {position_, 0};
+  }
+
+  template <class T>
+  T ask(Query<T> query) {
+    return answer(asker_, std::move(query), {.min_position = position_, .wait = 10s});
+  }
+
+ private:
+  MemoryLog log_;
+  std::string conninfo_;
+  Position position_;
+  Projector projector_;
+  Asker asker_;
+};
+
+AccountRow row_of(const AccountState& state, EventId version) {
+  return {.id = state.account,
+          .name = state.person.name,
+          .email = state.person.email,
+          .address = state.person.address,
+          .member_type = state.member_type,
+          .membership_level = state.membership_level,
+          .opened_at = state.opened_at,
+          .closed_at = std::nullopt,
+          .version = version};
+}
+
+ProductRow row_of(const ProductState& state, EventId version) {
+  return {.id = state.product,
+          .name = state.name,
+          .unit_price = state.unit_price,
+          .stock = state.stock,
+          .description = state.description,
+          .listed_at = state.listed_at,
+          .withdrawn_at = std::nullopt,
+          .version = version};
+}
+
+PurchaseRow row_of(const PurchaseCompleted& fact, EventId version) {
+  return {.id = fact.purchase,
+          .buyer = fact.buyer,
+          .recipient = fact.recipient,
+          .lines = fact.lines,
+          .total = fact.total,
+          .status = PurchaseStatus::completed,
+          .purchased_at = fact.purchased_at,
+          .cancelled_at = std::nullopt,
+          .version = version};
+}
+
+DeliveryRow delivery_of(const PurchaseCompleted& fact, EventId version) {
+  DeliveryRow row{.id = fact.purchase,
+                  .buyer = fact.buyer,
+                  .recipient = fact.recipient,
+                  .items = {},
+                  .status = DeliveryStatus::preparing,
+                  .carrier = "",
+                  .tracking_number = "",
+                  .scans = {},
+                  .opened_at = fact.purchased_at,
+                  .closed_at = std::nullopt,
+                  .version = version};
+  for (const PurchaseLine& line : fact.lines)
+    row.items.push_back({line.product, line.name, line.quantity});
+  return row;
+}
+
+}  // namespace
+
+TEST_CASE("accounts", "[fold]") {
+  ToldShop shop;
+  AccountState state = hong;
+  auto version = shop.tell({AccountOpened{state}});
+  CHECK(shop.ask(account_by_id(hong.account)) == row_of(state, version));
+  CHECK(shop.ask(account_by_name("홍길동")) == row_of(state, version));
+  CHECK(shop.ask(account_by_name("홍길")) == std::nullopt);
+  CHECK(shop.ask(account_by_id(alice.account)) == std::nullopt);
+
+  state.person.address = {"부산광역시 해운대구", "48094"};
+  version = shop.tell({AddressChanged{state}});
+  CHECK(shop.ask(account_by_id(hong.account)) == row_of(state, version));
+
+  state.person.name = "홍길순";
+  state.membership_level = MembershipLevel::vip;
+  version = shop.tell({AccountDetailsChanged{state}});
+  CHECK(shop.ask(account_by_name("홍길순")) == row_of(state, version));
+  CHECK(shop.ask(account_by_name("홍길동")) == std::nullopt);
+
+  SECTION("a closed account stays, and its name is free at once") {
+    AccountState heir = alice;
+    heir.person.name = state.person.name;
+    version = shop.tell({AccountClosed{state, after_minutes(1)}, AccountOpened{heir}});
+    AccountRow closed = row_of(state, version);
+    closed.closed_at = after_minutes(1);
+    CHECK(shop.ask(account_by_id(hong.account)) == closed);
+    CHECK(shop.ask(account_by_name("홍길순")) == row_of(heir, {version.position, 1}));
+  }
+}
+
+TEST_CASE("products and their stock", "[fold]") {
+  ToldShop shop;
+  ProductState state = keyboard;
+  auto version = shop.tell({AccountOpened{hong}, ProductListed{state}, ProductListed{tea}});
+  version.index = 1;
+  CHECK(shop.ask(product_by_id(keyboard.product)) == row_of(state, version));
+  CHECK(shop.ask(product_by_name(keyboard.name)) == row_of(state, version));
+
+  SECTION("purchases move the stock but not the version") {
+    const auto purchase = bought(first_purchase, hong, {line(keyboard, 3), line(tea, 1)});
+    shop.tell({purchase});
+    state.stock -= 3;
+    CHECK(shop.ask(product_by_id(keyboard.product)) == row_of(state, version));
+    CHECK(shop.ask(product_by_id(tea.product))->stock == tea.stock - 1);
+    shop.tell({cancelled(purchase, "")});
+    CHECK(shop.ask(product_by_id(keyboard.product))->stock == keyboard.stock);
+  }
+  SECTION("own events set what purchases in the same batch move") {
+    const auto before = bought(first_purchase, hong, {line(keyboard, 2)});
+    const auto after = bought(second_purchase, hong, {line(keyboard, 5)});
+    state.stock = 98 + 50;
+    version = shop.tell({before, StockChanged{state, 50, "received"}, after});
+    version.index = 1;
+    state.stock -= 5;
+    CHECK(shop.ask(product_by_id(keyboard.product)) == row_of(state, version));
+  }
+  SECTION("a price changes") {
+    state.unit_price = dollars(4'500);
+    version = shop.tell({PriceChanged{state}});
+    CHECK(shop.ask(product_by_id(keyboard.product)) == row_of(state, version));
+  }
+  SECTION("a withdrawn product stays, and its name is free") {
+    version = shop.tell({ProductWithdrawn{state, after_minutes(2)}});
+    ProductRow withdrawn = row_of(state, version);
+    withdrawn.withdrawn_at = after_minutes(2);
+    CHECK(shop.ask(product_by_id(keyboard.product)) == withdrawn);
+    CHECK(shop.ask(product_by_name(keyboard.name)) == std::nullopt);
+  }
+}
+
+TEST_CASE("purchases and their deliveries", "[fold]") {
+  ToldShop shop;
+  const auto purchase = bought(first_purchase, hong, {line(keyboard, 2), line(tea, 1)});
+  const bool in_one_batch = GENERATE(false, true);
+  INFO("in one batch: " << in_one_batch);
+
+  // What follows the purchase, with it or after it; the id of the last event.
+  const auto then = [&](std::vector<Event> events) -> EventId {
+    std::vector<Event> all{AccountOpened{hong}, ProductListed{keyboard}, ProductListed{tea},
+                           purchase};
+    if (!in_one_batch) shop.tell(std::exchange(all, {}));
+    if (events.empty() && all.empty()) return {Position{1}, 3};
+    all.insert(all.end(), events.begin(), events.end());
+    EventId last = shop.tell(all);
+    last.index = static_cast<std::uint32_t>(all.size() - 1);
+    return last;
+  };
+  const auto the_purchase = [&] { return shop.ask(purchase_by_id(first_purchase)); };
+  const auto the_delivery = [&] { return shop.ask(delivery_by_id(first_purchase)); };
+  const EventId first{Position{1}, 3};
+  PurchaseRow row = row_of(purchase, first);
+  DeliveryRow delivery = delivery_of(purchase, first);
+
+  SECTION("a delivery begins with its purchase") {
+    then({});
+    CHECK(the_purchase() == row);
+    CHECK(the_delivery() == delivery);
+  }
+  SECTION("scans move the delivery and leave the purchase") {
+    Scan picked_up = scan(DeliveryStatus::picked_up, after_minutes(10));
+    Scan late = scan(DeliveryStatus::label_created, after_minutes(5));
+    late.location = "옥천HUB";
+    late.tracking_number = "6012-3456-7891";
+    const EventId last =
+        then({scanned(purchase, picked_up), scanned(purchase, late, DeliveryStatus::picked_up)});
+    delivery.status = DeliveryStatus::picked_up;
+    delivery.carrier = late.carrier;
+    delivery.tracking_number = late.tracking_number;
+    delivery.scans = {picked_up, late};
+    delivery.version = last;
+    CHECK(the_delivery() == delivery);
+    CHECK(the_purchase() == row);
+  }
+  SECTION("the receipt closes both") {
+    const Scan arrived = scan(DeliveryStatus::delivered);
+    const EventId last = then({scanned(purchase, arrived),
+                               ReceiptConfirmed{first_purchase, hong.account, after_minutes(60)}});
+    delivery.status = DeliveryStatus::receipt_confirmed;
+    delivery.carrier = arrived.carrier;
+    delivery.tracking_number = arrived.tracking_number;
+    delivery.scans = {arrived};
+    delivery.closed_at = after_minutes(60);
+    delivery.version = last;
+    row.status = PurchaseStatus::received;
+    row.version = last;
+    CHECK(the_delivery() == delivery);
+    CHECK(the_purchase() == row);
+  }
+  SECTION("a cancellation closes both") {
+    const EventId last = then({cancelled(purchase, "changed my mind", after_minutes(3))});
+    delivery.status = DeliveryStatus::cancelled;
+    delivery.closed_at = after_minutes(3);
+    delivery.version = last;
+    row.status = PurchaseStatus::cancelled;
+    row.cancelled_at = after_minutes(3);
+    row.version = last;
+    CHECK(the_delivery() == delivery);
+    CHECK(the_purchase() == row);
+  }
+  SECTION("a parcel that went back closes both") {
+    const Scan back = scan(DeliveryStatus::returned_to_sender, after_minutes(90));
+    const EventId last = then({scanned(purchase, back)});
+    delivery.status = DeliveryStatus::returned_to_sender;
+    delivery.carrier = back.carrier;
+    delivery.tracking_number = back.tracking_number;
+    delivery.scans = {back};
+    delivery.closed_at = opening;  // when it was recorded, not when the carrier says it was
+    delivery.version = last;
+    row.status = PurchaseStatus::returned;
+    row.version = last;
+    CHECK(the_delivery() == delivery);
+    CHECK(the_purchase() == row);
+  }
+}
+
+TEST_CASE("history has every event of an entity, oldest first", "[fold]") {
+  ToldShop shop;
+  const auto purchase = bought(first_purchase, hong, {line(keyboard, 2)});
+  const Scan arrived = scan(DeliveryStatus::delivered);
+  const std::vector<Event> first{AccountOpened{hong}, ProductListed{keyboard}, purchase};
+  const std::vector<Event> second{scanned(purchase, arrived), AddressChanged{hong},
+                                  ReceiptConfirmed{first_purchase, hong.account, opening}};
+  shop.tell(first);
+  shop.tell(second);
+  const auto recorded = [](const Event& event) {
+    return RecordedEvent{Envelope{.occurred_at = opening}, event};
+  };
+
+  const Entity entity{EntityKind::purchase, id_cast<EntityId>(first_purchase)};
+  auto page = shop.ask(history_of(entity, {.limit = 2}));
+  CHECK(page.items == std::vector<HistoryRow>{{{Position{1}, 2}, recorded(first[2])},
+                                              {{Position{2}, 0}, recorded(second[0])}});
+  CHECK(page.more);
+  page = shop.ask(history_of(entity, {.limit = 2, .after = page.items.back().id}));
+  CHECK(page.items == std::vector<HistoryRow>{{{Position{2}, 2}, recorded(second[2])}});
+  CHECK_FALSE(page.more);
+
+  CHECK(shop.ask(history_of({EntityKind::account, id_cast<EntityId>(hong.account)}, {}))
+            .items.size() == 2);
+  CHECK(shop.ask(history_of({EntityKind::product, id_cast<EntityId>(keyboard.product)}, {}))
+            .items.size() == 1);
+  // An id of another kind of thing has no history as this one.
+  CHECK(shop.ask(history_of({EntityKind::account, entity.id}, {})).items.empty());
+}
+
+}  // namespace jangbu::test

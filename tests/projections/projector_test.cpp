@@ -1,0 +1,283 @@
+// Projection under every fault: what is in the tables is what a replay of the log gives.
+#include <rapidcheck.h>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <thread>
+
+#include "projections/tables/accounts.hpp"
+#include "projections/tables/checkpoints.hpp"
+#include "projections/tables/products.hpp"
+#include "projections/tables/registry.hpp"
+#include "tests/projections/histories.hpp"
+#include "tests/projections/support.hpp"
+#include "tests/support/samples.hpp"
+
+namespace jangbu::test {
+
+namespace {
+
+using Catch::Matchers::ContainsSubstring;
+
+void append_history(EventLog& log, std::uint32_t seed, std::size_t commits) {
+  Histories histories(seed);
+  for (std::size_t i = 0; i < commits; ++i) append(log, histories.next(1 + i % 20));
+}
+
+std::map<std::string, std::string> replayed(EventLog& log, std::size_t batch_events) {
+  const std::string conninfo = shared_postgres().create_database();
+  project(log, conninfo, batch_events);
+  return dump(conninfo);
+}
+
+Projector::Status wait_for(const Projector& projector, Projector::State state) {
+  wait_until("the projector to be " + std::string(to_string(state)),
+             [&] { return projector.status().state == state; });
+  return projector.status();
+}
+
+std::vector<Checkpoint> checkpoints_in(const std::string& conninfo) {
+  pg::Connection connection({.conninfo = conninfo});
+  return read_checkpoints(connection);
+}
+
+}  // namespace
+
+TEST_CASE("what was projected as it came equals a replay in batches of any size", "[projector]") {
+  REQUIRE(rc::check("live == replay", [](std::uint32_t seed) {
+    MemoryLog log;
+    Histories histories(seed);
+    const std::string conninfo = shared_postgres().create_database();
+    {
+      const Projector live(log, {.conninfo = conninfo});
+      const int commits = *rc::gen::inRange(1, 40);
+      for (int i = 0; i < commits; ++i) {
+        append(log, histories.next(*rc::gen::inRange<std::size_t>(1, 30)));
+        if (*rc::gen::inRange(0, 4) == 0) wait_until_projected(live, log);
+      }
+      wait_until_projected(live, log);
+    }
+    const auto rows = dump(conninfo);
+    RC_ASSERT(rows == replayed(log, 1));
+    RC_ASSERT(rows == replayed(log, *rc::gen::inRange<std::size_t>(2, 400)));
+
+    Asker asker(conninfo);
+    for (const auto& [product, stock] : histories.stocks()) {
+      RC_ASSERT(stock >= 0);
+      RC_ASSERT(answer(asker, product_by_id(product))->stock == stock);
+    }
+  }));
+}
+
+TEST_CASE("two projectors on one database apply nothing twice", "[projector]") {
+  MemoryLog log;
+  const std::string conninfo = shared_postgres().create_database();
+  {
+    const Projector one(log, {.conninfo = conninfo, .batch_events = 10});
+    const Projector other(log, {.conninfo = conninfo, .batch_events = 15});
+    append_history(log, 1, 200);
+    wait_until_projected(one, log);
+    wait_until_projected(other, log);
+  }
+  CHECK(dump(conninfo) == replayed(log, 2'000));
+}
+
+TEST_CASE("PostgreSQL is killed in the middle, and the projector goes on", "[projector]") {
+  PostgresServer server;
+  const std::string conninfo = server.create_database();
+  MemoryLog log;
+  append_history(log, 2, 600);
+  const Projector projector(log, {.conninfo = conninfo, .batch_events = 20});
+  for (std::uint64_t reached = 50; reached <= 250; reached += 100) {
+    wait_until("some progress", [&] { return projector.status().position.value >= reached; });
+    server.kill();
+    const auto status = wait_for(projector, Projector::State::waiting);
+    CHECK_FALSE(status.last_error.empty());
+    server.start();
+    wait_for(projector, Projector::State::following);
+  }
+  wait_until_projected(projector, log);
+  CHECK(projector.status().last_error.empty());
+  CHECK(dump(conninfo) == replayed(log, 2'000));
+}
+
+TEST_CASE("a session that ends is replaced", "[projector]") {
+  const std::string conninfo = shared_postgres().create_database();
+  MemoryLog log;
+  const Projector projector(log, {.conninfo = conninfo, .batch_events = 20});
+  pg::Connection other({.conninfo = conninfo});
+  Histories histories(3);
+  for (int i = 0; i < 100; ++i) {
+    append(log, histories.next(10));
+    if (i % 20 == 10)
+      other.run(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+          "WHERE application_name = 'jangbu projector' AND datname = current_database()");
+  }
+  wait_until_projected(projector, log);
+  CHECK(dump(conninfo) == replayed(log, 2'000));
+}
+
+TEST_CASE("PostgreSQL and the log may come after the projector", "[projector]") {
+  PostgresServer server;
+  const std::string conninfo = server.create_database();
+  server.stop();
+  MemoryLog log;
+  append_history(log, 4, 20);
+  log.set_away(true);
+  const Projector projector(log, {.conninfo = conninfo});
+  wait_for(projector, Projector::State::waiting);
+  server.start();
+  log.set_away(false);
+  wait_until_projected(projector, log);
+
+  log.set_away(true);
+  wait_for(projector, Projector::State::waiting);
+  log.set_away(false);
+  append_history(log, 5, 1);
+  wait_until_projected(projector, log);
+  CHECK(dump(conninfo) == replayed(log, 2'000));
+}
+
+TEST_CASE("bytes that cannot be decoded stop projection and tell where", "[projector]") {
+  const std::string conninfo = shared_postgres().create_database();
+  MemoryLog log;
+  append(log, {AccountOpened{hong}});
+  log.append(Position{1}, id<CommitId>(2), "these are not the bytes of a commit", 1s);
+  append(log, {AccountOpened{alice}});
+  const Projector projector(log, {.conninfo = conninfo});
+  const auto status = wait_for(projector, Projector::State::failed);
+  CHECK_THAT(status.last_error, ContainsSubstring("event 2.0 cannot be read"));
+
+  // Nothing of the bytes' batch is written, and queries go on.
+  CHECK(projector.status().position == Position{});
+  Asker asker(conninfo);
+  CHECK(answer(asker, account_by_id(alice.account)) == std::nullopt);
+}
+
+TEST_CASE("a value that PostgreSQL refuses stops projection and writes nothing", "[projector]") {
+  const std::string conninfo = shared_postgres().create_database();
+  MemoryLog log;
+  AccountState state = hong;
+  state.person.name = std::string("a\0b", 3);
+  append(log, {ProductListed{keyboard}, AccountOpened{state}});
+  const Projector projector(log, {.conninfo = conninfo});
+  CHECK_THAT(wait_for(projector, Projector::State::failed).last_error,
+             ContainsSubstring("invalid byte sequence"));
+  CHECK(dump(conninfo).empty());
+}
+
+TEST_CASE("events that do not follow from the ones before stop projection", "[projector]") {
+  const std::string conninfo = shared_postgres().create_database();
+  MemoryLog log;
+  append(log, {AccountOpened{hong}});
+  append(log, {ReceiptConfirmed{first_purchase, hong.account, opening}});
+  const Projector projector(log, {.conninfo = conninfo, .batch_events = 1});
+  CHECK_THAT(wait_for(projector, Projector::State::failed).last_error,
+             ContainsSubstring("purchases_1.end changed 0 rows instead of 1"));
+  CHECK(projector.status().position == Position{1});
+}
+
+TEST_CASE("a log that is not the one that was projected is refused", "[projector]") {
+  const std::string conninfo = shared_postgres().create_database();
+  MemoryLog log;
+  append_history(log, 6, 10);
+  project(log, conninfo);
+  const auto checkpoints = checkpoints_in(conninfo);
+  REQUIRE(checkpoints.size() == read_models().size());
+  for (const Checkpoint& checkpoint : checkpoints) {
+    CHECK(checkpoint.position == Position{10});
+    CHECK(checkpoint.commit_id == id<CommitId>(10));
+  }
+  CHECK(contradiction(checkpoints, log) == std::nullopt);
+
+  SECTION("its end was lost") {
+    MemoryLog shorter;
+    append_history(shorter, 6, 9);
+    CHECK_THAT(contradiction(checkpoints, shorter).value(), ContainsSubstring("was lost"));
+    const Projector projector(shorter, {.conninfo = conninfo});
+    CHECK_THAT(wait_for(projector, Projector::State::failed).last_error,
+               ContainsSubstring("was lost"));
+  }
+  SECTION("and it grew again") {
+    MemoryLog other;
+    append_history(other, 6, 9);
+    other.append(Position{9}, id<CommitId>(0xbad), encode_commit({opening, {}}), 1s);
+    append_history(other, 7, 5);
+    CHECK_THAT(contradiction(checkpoints, other).value(), ContainsSubstring("another commit"));
+    const Projector projector(other, {.conninfo = conninfo});
+    CHECK_THAT(wait_for(projector, Projector::State::failed).last_error,
+               ContainsSubstring("another commit"));
+  }
+}
+
+TEST_CASE("read models that are behind catch up, and then all go on together", "[projector]") {
+  const std::string conninfo = shared_postgres().create_database();
+  MemoryLog log;
+  append_history(log, 8, 30);
+  const auto project_first = [&](std::size_t models) {
+    const Projector projector(
+        log, {.conninfo = conninfo, .batch_events = 25, .models = read_models().first(models)});
+    wait_until_projected(projector, log);
+  };
+  project_first(2);
+  append_history(log, 9, 30);
+  project_first(4);
+  append_history(log, 10, 30);
+  project(log, conninfo, 25);
+  CHECK(dump(conninfo) == replayed(log, 2'000));
+}
+
+TEST_CASE("another fold fills a generation of its own", "[projector]") {
+  const std::string conninfo = shared_postgres().create_database();
+  MemoryLog log;
+  append_history(log, 11, 10);
+  project(log, conninfo);
+  const auto before = dump(conninfo);
+
+  ReadModel newer = accounts_model;
+  newer.fold_version += 1;
+  const std::vector<const ReadModel*> models{&newer};
+  {
+    const Projector projector(log, {.conninfo = conninfo, .models = models});
+    wait_until_projected(projector, log);
+  }
+  const auto checkpoints = checkpoints_in(conninfo);
+  REQUIRE(checkpoints.size() == read_models().size() + 1);
+  CHECK(own_generation(checkpoints, accounts_model)->schema() == "accounts_1");
+  CHECK(own_generation(checkpoints, newer)->schema() == "accounts_2");
+  CHECK(dump(conninfo) == before);  // the view shows the new one, which is the same
+}
+
+TEST_CASE("processes that start together make each generation once", "[projector]") {
+  const std::string conninfo = shared_postgres().create_database();
+  std::vector<std::jthread> starters;
+  for (int i = 0; i < 4; ++i)
+    starters.emplace_back([&] {
+      pg::Connection connection({.conninfo = conninfo});
+      prepare_generations(connection, read_models());
+    });
+  starters.clear();
+  const auto checkpoints = checkpoints_in(conninfo);
+  CHECK(checkpoints.size() == read_models().size());
+  for (const Checkpoint& checkpoint : checkpoints) CHECK(checkpoint.generation == 1);
+}
+
+TEST_CASE("a database that Jangbu never used has no checkpoints", "[projector]") {
+  CHECK(checkpoints_in(shared_postgres().create_database()).empty());
+}
+
+TEST_CASE("the status tells position, end of the log and time", "[projector]") {
+  const std::string conninfo = shared_postgres().create_database();
+  MemoryLog log;
+  append(log, Commit{after_minutes(7), {{Envelope{.occurred_at = opening}, AccountOpened{hong}}}});
+  append(log, Commit{after_minutes(8), {}});
+  const Projector projector(log, {.conninfo = conninfo});
+  wait_until_projected(projector, log);
+  const auto status = projector.status();
+  CHECK(status.position == Position{2});
+  CHECK(status.log_end == Position{2});
+  CHECK(status.committed_at == after_minutes(8));
+  CHECK(status.last_error.empty());
+}
+
+}  // namespace jangbu::test

@@ -1,0 +1,63 @@
+#include "tests/projections/support.hpp"
+
+#include "infra/postgres/connection.hpp"
+#include "projections/tables/registry.hpp"
+#include "tests/support/samples.hpp"
+
+namespace jangbu::test {
+
+PostgresServer& shared_postgres() {
+  static PostgresServer server;
+  return server;
+}
+
+Position append(EventLog& log, const Commit& commit) {
+  const Position expected = log.last();
+  const auto id = jangbu::test::id<CommitId>(static_cast<unsigned>(expected.value) + 1);
+  const auto result = log.append(expected, id, encode_commit(commit), std::chrono::seconds(5));
+  REQUIRE(std::holds_alternative<Appended>(result));
+  return std::get<Appended>(result).position;
+}
+
+Position append(EventLog& log, const std::vector<Event>& events) {
+  Commit commit{opening, {}};
+  for (const Event& event : events)
+    commit.events.push_back({Envelope{.occurred_at = opening}, event});
+  return append(log, commit);
+}
+
+void wait_until_projected(const Projector& projector, EventLog& log) {
+  const Position end = log.last();
+  wait_until(
+      "the projector",
+      [&] {
+        const auto status = projector.status();
+        if (status.state == Projector::State::failed) throw std::runtime_error(status.last_error);
+        return status.state == Projector::State::following && status.position >= end;
+      },
+      std::chrono::seconds(60));
+}
+
+void project(EventLog& log, const std::string& conninfo, std::size_t batch_events) {
+  const Projector projector(log, {.conninfo = conninfo, .batch_events = batch_events});
+  wait_until_projected(projector, log);
+}
+
+std::map<std::string, std::string> dump(const std::string& conninfo) {
+  pg::Connection connection({.conninfo = conninfo});
+  std::map<std::string, std::string> tables;
+  for (const ReadModel* model : read_models()) {
+    const std::string name(model->name);
+    const auto rows =
+        connection.run("SELECT t::text FROM jangbu." + name + " t ORDER BY t::text COLLATE \"C\"");
+    for (int i = 0; i < PQntuples(rows.get()); ++i)
+      tables[name].append(PQgetvalue(rows.get(), i, 0)).push_back('\n');
+  }
+  return tables;
+}
+
+Asker::Asker(Options options) : ReadModels(std::move(options)) {
+  wait_until("the read models", [this] { return ready(); });
+}
+
+}  // namespace jangbu::test
