@@ -7,6 +7,7 @@
 namespace jangbu::http {
 
 inline constexpr std::size_t kib = 1024;
+inline constexpr std::size_t mib = 1024 * kib;
 
 struct Limits {
   std::size_t head_bytes = 8 * kib;              // request line and header fields: 431 beyond

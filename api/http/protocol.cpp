@@ -17,7 +17,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds linger_timeout{1000};
-constexpr std::size_t discard_bytes = 1024 * kib;  // while lingering
+constexpr std::size_t discard_bytes = mib;  // while lingering
 constexpr auto never = Clock::time_point::max();
 
 Response unavailable() {

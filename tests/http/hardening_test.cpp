@@ -79,7 +79,7 @@ TEST_CASE("no answer ever reaches another client, whoever aborts when") {
   std::atomic<bool> finishing = false;
   AnsweringThread later;  // the only one that touches these
   Router router;
-  router.add(Method::get, "/tag/{tag}", [&](Request&& request, Exchange exchange) {
+  router.add(Method::get, "/tag/{tag}", [&](Request&& request, const Exchange& exchange) {
     later.run([&, tag = std::string(request.param("tag")), exchange] {
       held.push_back([tag, exchange] { exchange.respond(text(tag)); });
       if (held.size() < 8 && !finishing) return;
@@ -88,7 +88,7 @@ TEST_CASE("no answer ever reaches another client, whoever aborts when") {
       held.clear();
     });
   });
-  router.add(Method::get, "/flush", [&](Request&&, Exchange exchange) {
+  router.add(Method::get, "/flush", [&](Request&&, const Exchange& exchange) {
     later.run([&, exchange] {
       for (const auto& answer : held) answer();
       held.clear();
@@ -120,6 +120,7 @@ TEST_CASE("no answer ever reaches another client, whoever aborts when") {
     }
   };
   std::vector<std::future<void>> clients;
+  clients.reserve(threads);
   for (int t = 0; t < threads; ++t) clients.push_back(std::async(std::launch::async, work, t));
   for (std::future<void>& client : clients) client.get();
   CHECK(answered > 0);
@@ -130,12 +131,12 @@ TEST_CASE("no answer ever reaches another client, whoever aborts when") {
 }
 
 TEST_CASE("a slow reader of a large answer keeps nobody waiting") {
-  const std::string large(8 * 1024 * 1024, 'x');
+  const std::string large(8 * mib, 'x');
   Router router;
   router.add(Method::get, "/large",
-             [&](Request&&, Exchange exchange) { exchange.respond(text(large)); });
+             [&](Request&&, const Exchange& exchange) { exchange.respond(text(large)); });
   router.add(Method::get, "/hello",
-             [](Request&&, Exchange exchange) { exchange.respond(text("hello")); });
+             [](Request&&, const Exchange& exchange) { exchange.respond(text("hello")); });
   Server server("127.0.0.1", 0, std::move(router));
   server.start();
   Client slow(server.port());
@@ -148,6 +149,28 @@ TEST_CASE("a slow reader of a large answer keeps nobody waiting") {
   CHECK(slow.get("/hello").body == "hello");
 }
 
+TEST_CASE("clients that wait for an answer cost nothing meanwhile") {
+  Exchanges exchanges;
+  Router router;
+  router.add(Method::get, "/wait",
+             [&](Request&&, const Exchange& exchange) { exchanges.put(exchange); });
+  Server server("127.0.0.1", 0, std::move(router));
+  server.start();
+  Client half_closed(server.port());
+  half_closed.send(get_request("/wait"));
+  half_closed.end_sending();
+  Client overfull(server.port());
+  overfull.send(get_request("/wait"));
+  const Exchange first = exchanges.take();
+  const Exchange second = exchanges.take();
+  overfull.send(std::string(256 * kib, 'x'), false);  // more than the server wants to read
+  CHECK(load_during(half_closed, 500ms) < 0.2);
+  first.respond(text("answer"));
+  second.respond(text("answer"));
+  CHECK(half_closed.read_answer().body == "answer");
+  CHECK(overfull.read_answer().body == "answer");
+}
+
 TEST_CASE("clients that take too long are cut") {
   Limits limits;
   limits.header_timeout = 300ms;
@@ -155,11 +178,11 @@ TEST_CASE("clients that take too long are cut") {
   limits.idle_timeout = 600ms;
   limits.write_timeout = 300ms;
   Router router;
-  router.add(Method::post, "/echo", [](Request&& request, Exchange exchange) {
+  router.add(Method::post, "/echo", [](Request&& request, const Exchange& exchange) {
     exchange.respond(text(std::move(request.body)));
   });
-  router.add(Method::get, "/large", [](Request&&, Exchange exchange) {
-    exchange.respond(text(std::string(32 * 1024 * 1024, 'x')));
+  router.add(Method::get, "/large", [](Request&&, const Exchange& exchange) {
+    exchange.respond(text(std::string(32 * mib, 'x')));
   });
   Server server("127.0.0.1", 0, std::move(router), limits);
   server.start();
@@ -210,7 +233,7 @@ TEST_CASE("clients beyond the limit wait their turn") {
   limits.max_connections = 2;
   Router router;
   router.add(Method::get, "/hello",
-             [](Request&&, Exchange exchange) { exchange.respond(text("hello")); });
+             [](Request&&, const Exchange& exchange) { exchange.respond(text("hello")); });
   Server server("127.0.0.1", 0, std::move(router), limits);
   server.start();
   std::deque<Client> clients;
@@ -227,7 +250,7 @@ TEST_CASE("running out of descriptors is survived") {
   LogLines log;
   Router router;
   router.add(Method::get, "/hello",
-             [](Request&&, Exchange exchange) { exchange.respond(text("hello")); });
+             [](Request&&, const Exchange& exchange) { exchange.respond(text("hello")); });
   Server server("127.0.0.1", 0, std::move(router));
   server.start();
   std::deque<Client> clients;
@@ -251,9 +274,10 @@ TEST_CASE("running out of descriptors is survived") {
 TEST_CASE("draining answers what is in flight and closes what is idle") {
   Exchanges exchanges;
   Router router;
-  router.add(Method::get, "/wait", [&](Request&&, Exchange exchange) { exchanges.put(exchange); });
+  router.add(Method::get, "/wait",
+             [&](Request&&, const Exchange& exchange) { exchanges.put(exchange); });
   router.add(Method::get, "/hello",
-             [](Request&&, Exchange exchange) { exchange.respond(text("hello")); });
+             [](Request&&, const Exchange& exchange) { exchange.respond(text("hello")); });
   Server server("127.0.0.1", 0, std::move(router), {}, 2);
   server.start();
   Client idle(server.port());
@@ -290,7 +314,7 @@ TEST_CASE("draining under load loses no answer") {
   AnsweringThread later;
   std::atomic<int> run = 0;
   Router router;
-  router.add(Method::get, "/count", [&](Request&&, Exchange exchange) {
+  router.add(Method::get, "/count", [&](Request&&, const Exchange& exchange) {
     ++run;
     later.run([exchange] { exchange.respond(text("counted")); });
   });
@@ -299,6 +323,7 @@ TEST_CASE("draining under load loses no answer") {
   std::atomic<int> answered = 0;
   std::atomic<int> odd = 0;
   std::vector<std::thread> clients;
+  clients.reserve(16);
   for (int t = 0; t < 16; ++t) {
     clients.emplace_back([&] {
       Client client(server.port());

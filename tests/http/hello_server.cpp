@@ -29,11 +29,11 @@ int main(int argc, char** argv) {
   jangbu::test::AnsweringThread later;
   Router router;
   router.add(Method::get, "/hello",
-             [&](Request&&, Exchange exchange) { exchange.respond(text("Hello, world!")); });
-  router.add(Method::get, "/later", [&](Request&&, Exchange exchange) {
+             [&](Request&&, const Exchange& exchange) { exchange.respond(text("Hello, world!")); });
+  router.add(Method::get, "/later", [&](Request&&, const Exchange& exchange) {
     later.run([=] { exchange.respond_with([=] { return text("Hello, world!"); }); });
   });
-  router.add(Method::post, "/echo", [&](Request&& request, Exchange exchange) {
+  router.add(Method::post, "/echo", [&](Request&& request, const Exchange& exchange) {
     exchange.respond(text(std::move(request.body)));
   });
   Server server("127.0.0.1", port, std::move(router), {}, workers);

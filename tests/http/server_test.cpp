@@ -23,7 +23,7 @@ Response text(std::string body) {
 
 void say(Router& router, const std::string& pattern, const std::string& what) {
   router.add(Method::get, pattern,
-             [what](Request&&, Exchange exchange) { exchange.respond(text(what)); });
+             [what](Request&&, const Exchange& exchange) { exchange.respond(text(what)); });
 }
 
 class Running {
@@ -48,7 +48,7 @@ std::string code_of(const Answer& answer) {
 
 Router echo_router() {
   Router router;
-  router.add(Method::post, "/echo", [](Request&& request, Exchange exchange) {
+  router.add(Method::post, "/echo", [](Request&& request, const Exchange& exchange) {
     exchange.respond(text(std::move(request.body)));
   });
   say(router, "/hello", "hello");
@@ -59,12 +59,14 @@ Router echo_router() {
 
 TEST_CASE("a request is handed over decoded") {
   Router router;
-  router.add(Method::put, "/accounts/{id}/notes/{note}", [](Request&& request, Exchange exchange) {
-    exchange.respond(text(
-        std::string(request.param("id")) + "|" + std::string(request.param("note")) + "|" +
-        std::string(request.query_value("name").value()) + "|" +
-        std::string(request.header("x-note").value()) + "|" + request.target + "|" + request.body));
-  });
+  router.add(Method::put, "/accounts/{id}/notes/{note}",
+             [](Request&& request, const Exchange& exchange) {
+               exchange.respond(text(std::string(request.param("id")) + "|" +
+                                     std::string(request.param("note")) + "|" +
+                                     std::string(request.query_value("name").value()) + "|" +
+                                     std::string(request.header("x-note").value()) + "|" +
+                                     request.target + "|" + request.body));
+             });
   const Running running(std::move(router));
   Client client = running.client();
   const std::string target = "/accounts/a%2Fb/notes/%ED%99%8D+?x=1&name=%EA%B8%B8+%EB%8F%99";
@@ -89,9 +91,9 @@ TEST_CASE("routes: literals beat parameters, and the rest is answered for them")
   say(router, "/", "index");
   say(router, "/swagger-ui/", "page");
   router.add(Method::post, "/accounts:import",
-             [](Request&&, Exchange exchange) { exchange.respond(text("import")); });
+             [](Request&&, const Exchange& exchange) { exchange.respond(text("import")); });
   router.add(Method::post, "/accounts/search",
-             [](Request&&, Exchange exchange) { exchange.respond(text("posted")); });
+             [](Request&&, const Exchange& exchange) { exchange.respond(text("posted")); });
   const Running running(std::move(router));
   Client client = running.client();
 
@@ -131,7 +133,7 @@ TEST_CASE("routes: literals beat parameters, and the rest is answered for them")
 }
 
 TEST_CASE("a route that could never be reached is a bug") {
-  const Handler handler = [](Request&&, Exchange) {};
+  const Handler handler = [](Request&&, const Exchange&) {};
   Router router;
   router.add(Method::get, "/a/{b}", handler, "getB");
   CHECK_THROWS_AS(router.add(Method::get, "/a/{c}", handler), std::logic_error);
@@ -146,19 +148,21 @@ TEST_CASE("a route that could never be reached is a bug") {
 TEST_CASE("what escapes a handler is answered, and not told") {
   LogLines log;
   Router router;
-  router.add(Method::get, "/bug", [](Request&&, Exchange) { throw std::runtime_error("secret"); });
-  router.add(Method::get, "/odd", [](Request&&, Exchange) { throw 42; });
+  router.add(Method::get, "/bug",
+             [](Request&&, const Exchange&) { throw std::runtime_error("secret"); });
+  router.add(Method::get, "/odd", [](Request&&, const Exchange&) { throw 42; });
   router.add(Method::get, "/away",
-             [](Request&&, Exchange) { throw jangbu::Unavailable("host db1 secret"); });
-  router.add(Method::get, "/late", [](Request&&, Exchange exchange) {
+             [](Request&&, const Exchange&) { throw jangbu::Unavailable("host db1 secret"); });
+  router.add(Method::get, "/late", [](Request&&, const Exchange& exchange) {
     exchange.respond_with([]() -> Response { throw std::runtime_error("secret"); });
   });
-  router.add(Method::get, "/forgotten", [](Request&&, Exchange) {});
-  router.add(Method::get, "/param", [](Request&& request, Exchange) { request.param("id"); });
-  router.add(Method::get, "/split", [](Request&&, Exchange exchange) {
+  router.add(Method::get, "/forgotten", [](Request&&, const Exchange&) {});
+  router.add(Method::get, "/param",
+             [](Request&& request, const Exchange&) { request.param("id"); });
+  router.add(Method::get, "/split", [](Request&&, const Exchange& exchange) {
     exchange.respond({.status = 200, .headers = {{"Location", "/a\r\nSet-Cookie: secret"}}});
   });
-  router.add(Method::get, "/twice", [](Request&&, Exchange exchange) {
+  router.add(Method::get, "/twice", [](Request&&, const Exchange& exchange) {
     exchange.respond(text("first"));
     exchange.respond(text("second"));
     throw std::runtime_error("third");
@@ -185,7 +189,7 @@ TEST_CASE("what escapes a handler is answered, and not told") {
 TEST_CASE("a framing error is answered, closed, and what follows is never run") {
   std::atomic<int> smuggled = 0;
   Router router = echo_router();
-  router.add(Method::get, "/admin", [&](Request&&, Exchange exchange) {
+  router.add(Method::get, "/admin", [&](Request&&, const Exchange& exchange) {
     ++smuggled;
     exchange.respond(text("smuggled"));
   });
@@ -236,7 +240,7 @@ TEST_CASE("a large answer to a refused upload is not lost in a reset") {
   const Running running(echo_router());
   Client client = running.client();
   client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 10000000\r\n\r\n");
-  const std::string piece(64 * 1024, 'x');
+  const std::string piece(64 * kib, 'x');
   for (int i = 0; i < 8; ++i) client.send(piece, false);
   CHECK(client.read_answer().status == 413);
   CHECK(client.read_to_end().empty());
@@ -281,10 +285,10 @@ TEST_CASE("HTTP/1.0, and clients that close their side early") {
 TEST_CASE("pipelined requests are answered in order, however late each answer is") {
   Router router = echo_router();
   AnsweringThread later;
-  router.add(Method::get, "/later/{n}", [&](Request&& request, Exchange exchange) {
+  router.add(Method::get, "/later/{n}", [&](Request&& request, const Exchange& exchange) {
     later.run([n = std::string(request.param("n")), exchange] { exchange.respond(text(n)); });
   });
-  router.add(Method::get, "/now/{n}", [](Request&& request, Exchange exchange) {
+  router.add(Method::get, "/now/{n}", [](Request&& request, const Exchange& exchange) {
     exchange.respond(text(std::string(request.param("n"))));
   });
   const Running running(std::move(router));
@@ -304,12 +308,13 @@ TEST_CASE("pipelined requests are answered in order, however late each answer is
 TEST_CASE("a client that only sends is not read from for ever") {
   Exchanges exchanges;
   Router router;
-  router.add(Method::get, "/wait", [&](Request&&, Exchange exchange) { exchanges.put(exchange); });
+  router.add(Method::get, "/wait",
+             [&](Request&&, const Exchange& exchange) { exchanges.put(exchange); });
   const Running running(std::move(router));
   Client client = running.client();
   const std::string piece = get_request("/wait");
   std::string burst;
-  while (burst.size() < 1024 * 1024) burst += piece;
+  while (burst.size() < mib) burst += piece;
   std::size_t sent = 0;
   // The kernel's buffers on both ways take some megabytes, the server about 72 KiB.
   while (const std::size_t taken = client.send(burst, false)) {
@@ -328,7 +333,8 @@ TEST_CASE("a client that only sends is not read from for ever") {
 TEST_CASE("an answer for a client that has gone is dropped") {
   Exchanges exchanges;
   Router router = echo_router();
-  router.add(Method::get, "/wait", [&](Request&&, Exchange exchange) { exchanges.put(exchange); });
+  router.add(Method::get, "/wait",
+             [&](Request&&, const Exchange& exchange) { exchanges.put(exchange); });
   const Running running(std::move(router));
   Client gone = running.client();
   gone.send(get_request("/wait"));
@@ -349,7 +355,8 @@ TEST_CASE("an answer for a client that has gone is dropped") {
 TEST_CASE("exchanges may outlive their server") {
   Exchanges exchanges;
   Router router;
-  router.add(Method::get, "/wait", [&](Request&&, Exchange exchange) { exchanges.put(exchange); });
+  router.add(Method::get, "/wait",
+             [&](Request&&, const Exchange& exchange) { exchanges.put(exchange); });
   auto running = std::make_unique<Running>(std::move(router));
   Client client = running->client();
   client.send(get_request("/wait"));

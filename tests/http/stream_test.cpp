@@ -17,9 +17,11 @@ struct Streaming {
       : server("127.0.0.1", 0,
                Router()
                    .add(Method::get, "/stream",
-                        [this](Request&&, Exchange exchange) { exchanges.put(exchange); })
+                        [this](Request&&, const Exchange& exchange) { exchanges.put(exchange); })
                    .add(Method::get, "/hello",
-                        [](Request&&, Exchange exchange) { exchange.respond({.body = "hello"}); }),
+                        [](Request&&, const Exchange& exchange) {
+                          exchange.respond({.body = "hello"});
+                        }),
                limits) {
     server.start();
   }
@@ -95,13 +97,13 @@ TEST_CASE("a consumer that does not read is cut off, others are not") {
   Client reader(streaming.server.port());
   const Exchange to_sleeper = streaming.start(sleeper);
   const Exchange to_reader = streaming.start(reader);
-  const std::string piece(16 * 1024, 'x');
+  const std::string piece(16 * kib, 'x');
   std::size_t written = 0;
   wait_until("the sleeper to be cut off", [&] {
     written += piece.size();
     return !to_sleeper.stream_write(piece);
   });
-  CHECK(written < 64 * 1024 * 1024);  // the kernel's buffers, and 256 KiB of ours
+  CHECK(written < 64 * mib);  // the kernel's buffers, and 256 KiB of ours
   CHECK(to_reader.stream_write("data: still here\n\n"));
   to_reader.stream_end();
   CHECK(reader.read_answer().body.ends_with("data: still here\n\n"));
@@ -119,11 +121,11 @@ TEST_CASE("a producer learns that its client has gone") {
 TEST_CASE("a stream whose client takes nothing runs into the write timeout") {
   Limits limits;
   limits.write_timeout = 300ms;
-  limits.stream_backlog_bytes = 64 * 1024 * 1024;
+  limits.stream_backlog_bytes = 64 * mib;
   Streaming streaming(limits);
   Client client(streaming.server.port());
   const Exchange stream = streaming.start(client);
-  const std::string piece(1024 * 1024, 'x');
+  const std::string piece(mib, 'x');
   for (int i = 0; i < 32; ++i) stream.stream_write(piece);
   wait_until("the time-out", [&] { return !stream.stream_write("x"); });
 }
