@@ -81,7 +81,7 @@ void Writer::answer(Waiting& waiting, Outcome outcome) {
 // --- The thread ----------------------------------------------------------------------------------
 
 void Writer::run() {
-  if (replay()) {
+  if (replay(State::replaying)) {
     set_state(State::active);
     for (;;) {
       const bool work = wait_for_work(options_.idle_check);
@@ -100,15 +100,16 @@ void Writer::run() {
   turn_away(NotDecided::not_ready);
 }
 
-// Folds what the log holds and the shop does not, waiting for the log to come. False when it cannot
-// be done, or is no longer wanted.
-bool Writer::replay() {
+// Folds what the log holds and the shop does not, waiting for the log to come: `meanwhile` is the
+// state while it is away. False when it cannot be done, or is no longer wanted.
+bool Writer::replay(State meanwhile) {
   for (;;) {
     try {
       catch_up();
       return true;
     } catch (const Unavailable& away) {
       spdlog::warn("the writer cannot read the log yet: {}", away.what());
+      set_state(meanwhile, away.what());
       gather();
       if (stopping() && waiting_.empty()) return false;
       pause(500ms);
@@ -153,6 +154,7 @@ void Writer::catch_up() {
       position_ = stored.position;
       committed_at_ = commit.committed_at;
     }
+    gather();  // so that deadlines are kept, however much there is to read
     if (stopping() && waiting_.empty()) return;
   }
   std::lock_guard lock(mutex_);
@@ -226,7 +228,7 @@ void Writer::finish(Turn turn) {
       shop_.drop();
       for (Decided& decided : std::views::reverse(turn.decided))
         waiting_.push_front(std::move(decided.waiting));
-      replay();
+      if (replay(State::log_away)) set_state(State::active);
       return;
     case Fate::abandoned:
       shop_.drop();

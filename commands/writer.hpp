@@ -125,7 +125,7 @@ class Writer {
   enum class Fate { appended, conflict, abandoned };
 
   void run();
-  bool replay();
+  bool replay(State meanwhile);
   void follow();
   void catch_up();
   void require_not_shorter(Position last) const;

@@ -1,0 +1,772 @@
+// The writer's turns, on a log in memory that fails on purpose.
+#include "commands/writer.hpp"
+
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <memory>
+#include <thread>
+
+#include "infra/eventlog/memory_log.hpp"
+#include "tests/support/answers.hpp"
+#include "tests/support/faulty_log.hpp"
+#include "tests/support/process.hpp"
+#include "tests/support/property.hpp"
+#include "tests/support/samples.hpp"
+
+namespace jangbu::test {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
+using State = Writer::State;
+
+// Ids that no two writers or rivals of one test share.
+CommitId new_commit_id() {
+  static std::atomic<unsigned> last{0};
+  return id<CommitId>(++last);
+}
+
+Writer::Sources sources() {
+  return {.now = [] { return after_minutes(1); }, .new_commit_id = new_commit_id};
+}
+
+RecordedEvent recorded(Event event) {
+  return {{opening, {}, {}, {}, {}}, std::move(event)};
+}
+
+// What another writer appends.
+void append(EventLog& log, std::vector<Event> events, Timestamp at = opening) {
+  Commit commit{at, {}};
+  for (Event& event : events) commit.events.push_back(recorded(std::move(event)));
+  const auto result = log.append(log.last(), new_commit_id(), encode_commit(commit), 1s);
+  REQUIRE(std::holds_alternative<Appended>(result));
+}
+
+std::vector<Commit> commits_in(EventLog& log) {
+  std::vector<Commit> commits;
+  for (Position at{1}; at <= log.last(); at = at.next()) commits.push_back(decode(*log.read(at)));
+  return commits;
+}
+
+std::size_t count_purchases(EventLog& log) {
+  std::size_t count = 0;
+  for (const Commit& commit : commits_in(log))
+    for (const RecordedEvent& event : commit.events)
+      count += std::holds_alternative<PurchaseCompleted>(event.event);
+  return count;
+}
+
+Command buy(const ProductState& product, unsigned number, std::int64_t quantity = 1) {
+  return BuyNow{
+      id<PurchaseId>(number), hong.account, {{product.product, quantity}}, {}, after_minutes(1)};
+}
+
+const Command unknown_account = CloseAccount{id<AccountId>(0xff), opening};
+
+template <class Result>
+const Result& result(const Outcome& outcome) {
+  INFO("the outcome is alternative " << outcome.result.index());
+  REQUIRE(std::holds_alternative<Result>(outcome.result));
+  return std::get<Result>(outcome.result);
+}
+
+template <class Broken>
+Broken refused(const Outcome& outcome) {
+  const Refusal refusal = result<Refusal>(outcome);
+  REQUIRE(std::holds_alternative<Broken>(refusal));
+  return std::get<Broken>(refusal);
+}
+
+NotDecided not_decided(const Outcome& outcome) {
+  return result<NotDecided>(outcome);
+}
+
+// A writer on a shop with an account and two products, at position 1.
+class Shopkeeper {
+ public:
+  explicit Shopkeeper(Writer::Options options = {}, ProductState other = tea)
+      : other_(std::move(other)), options_(options) {
+    append(real, {AccountOpened{hong}, ProductListed{keyboard}, ProductListed{other_}});
+  }
+  ~Shopkeeper() {
+    log.open();  // so that the writer can end, whatever the test was doing
+    writer_.reset();
+  }
+
+  Writer& start() {
+    writer_ = std::make_unique<Writer>(log, sources_, options_);
+    writer_->start();
+    wait_for([](const Writer::Status& status) { return status.state == State::active; });
+    return *writer_;
+  }
+
+  void submit(const std::string& name, Command command, std::optional<CommandKey> by = {}) {
+    writer_->submit({.command = std::move(command),
+                     .conditions = {.key = by, .if_match = {}},
+                     .at = after_minutes(1),
+                     .correlation = "correlation of " + name,
+                     .actor = "tester",
+                     .answer = answers.to(name)});
+  }
+
+  void wait_for(const std::function<bool(const Writer::Status&)>& condition) {
+    wait_until("the writer's status", [&] { return condition(writer_->status()); });
+  }
+
+  // Holds appends, and sends one so that the next commands gather behind it.
+  void hold_a_turn() {
+    log.hold();
+    submit("held", buy(keyboard, 1'000));
+    log.wait_for_held();
+  }
+
+  Writer& writer() { return *writer_; }
+
+  MemoryLog real;
+  FaultyLog log{real, [this] { append(real, {rival_event}); }};
+  Event rival_event = AccountOpened{alice};
+  Answers answers;
+  Writer::Sources sources_ = sources();
+
+ private:
+  ProductState other_;
+  Writer::Options options_;
+  std::unique_ptr<Writer> writer_;
+};
+
+}  // namespace
+
+// --- Turns ---------------------------------------------------------------------------------------
+
+TEST_CASE("a command's event is in the log when its answer comes") {
+  Shopkeeper shop;
+  shop.start();
+  shop.submit("buy", buy(keyboard, 1), key(1));
+  const Outcome outcome = shop.answers.of("buy");
+  CHECK(outcome.position == Position{2});
+  const auto& done = result<Recorded>(outcome);
+  CHECK(done.event == EventId{{2}, 0});
+  const auto expected =
+      bought(id<PurchaseId>(1), hong, {line(keyboard, 1)}, false, after_minutes(1));
+  CHECK(std::get<Purchase>(done.entity)->purchase == expected);
+
+  const Commit commit = decode(*shop.real.read({2}));
+  CHECK(commit.committed_at == after_minutes(1));
+  REQUIRE(commit.events.size() == 1);
+  CHECK(commit.events[0].event == Event{expected});
+  CHECK(commit.events[0].envelope ==
+        Envelope{after_minutes(1), key(1), "correlation of buy", "", "tester"});
+}
+
+TEST_CASE("no answer comes before its commit is acknowledged") {
+  Shopkeeper shop({}, [] {
+    ProductState last_piece = tea;
+    last_piece.stock = 1;
+    return last_piece;
+  }());
+  shop.start();
+  shop.hold_a_turn();
+  shop.submit("first", buy(tea, 1));
+  shop.submit("second", buy(tea, 2));
+  shop.submit("other", unknown_account);
+  CHECK_FALSE(shop.answers.has("held"));
+  shop.log.let_one_through();
+  CHECK(result<Recorded>(shop.answers.of("held")).event == EventId{{2}, 0});
+
+  // Sold out is only true once the first buyer's purchase is in the log.
+  shop.log.wait_for_held();
+  CHECK_FALSE(shop.answers.has("first"));
+  CHECK_FALSE(shop.answers.has("second"));
+  CHECK_FALSE(shop.answers.has("other"));
+  shop.log.open();
+  CHECK(result<Recorded>(shop.answers.of("first")).event == EventId{{3}, 0});
+  const Outcome second = shop.answers.of("second");
+  CHECK(refused<refusal::InsufficientStock>(second).available == 0);
+  CHECK(second.position == Position{3});
+  CHECK(shop.answers.of("other").position == Position{3});
+}
+
+TEST_CASE("what rests on a staged change is decided again when that is not to be") {
+  ProductState last_piece = tea;
+  last_piece.stock = 1;
+  Shopkeeper shop({}, last_piece);
+  // The rival brings more tea, so that the second buyer is not to be told that it is sold out.
+  last_piece.stock = 11;
+  shop.rival_event = StockChanged{last_piece, 10, "입고"};
+  shop.start();
+  shop.hold_a_turn();
+  shop.submit("first", buy(tea, 1));
+  shop.submit("second", buy(tea, 2));
+  shop.log.let_one_through();
+  shop.log.wait_for_held();
+  shop.log.script({Fault::rival});
+  shop.log.open();
+  CHECK(result<Recorded>(shop.answers.of("first")).event == EventId{{4}, 0});
+  CHECK(result<Recorded>(shop.answers.of("second")).event == EventId{{4}, 1});
+}
+
+TEST_CASE("a turn without events is answered without a commit") {
+  Shopkeeper shop;
+  shop.start();
+  shop.submit("refused", unknown_account);
+  shop.submit("unchanged", ChangeAddress{hong.account, hong.person.address});
+  shop.submit("offer", RequestQuote{hong.account, {{tea.product, 1}}});
+  CHECK(shop.answers.of("refused").position == Position{1});
+  refused<refusal::AccountNotFound>(shop.answers.of("refused"));
+  CHECK(std::get<Account>(result<Unchanged>(shop.answers.of("unchanged")).entity)->state == hong);
+  CHECK(result<Offer>(shop.answers.of("offer")).total == tea.unit_price);
+  CHECK(shop.log.appends() == 0);
+}
+
+TEST_CASE("what gathers during an append goes into one commit") {
+  Shopkeeper shop;
+  shop.start();
+  shop.hold_a_turn();
+  for (unsigned i = 0; i < 50; ++i) shop.submit(std::to_string(i), buy(keyboard, i));
+  shop.log.open();
+  shop.answers.wait_for_all();
+  CHECK(shop.real.last() == Position{3});
+  CHECK(decode(*shop.real.read({3})).events.size() == 50);
+  // In the order in which they came.
+  for (unsigned i = 0; i < 50; ++i)
+    CHECK(result<Recorded>(shop.answers.of(std::to_string(i))).event == EventId{{3}, i});
+  const auto status = shop.writer().status();
+  CHECK(status.commits == 2);
+  CHECK(status.events == 51);
+  CHECK(status.queued == 0);
+}
+
+TEST_CASE("a turn takes no more commands than it may, and the rest follows") {
+  Shopkeeper shop({.commit_events = 10});
+  shop.start();
+  shop.hold_a_turn();
+  for (unsigned i = 0; i < 25; ++i) shop.submit(std::to_string(i), buy(keyboard, i));
+  shop.log.open();
+  shop.answers.wait_for_all();
+  const auto commits = commits_in(shop.real);
+  REQUIRE(commits.size() == 5);
+  CHECK(commits[2].events.size() == 10);
+  CHECK(commits[3].events.size() == 10);
+  CHECK(commits[4].events.size() == 5);
+}
+
+TEST_CASE("a commit takes no more bytes than it may, and the rest follows") {
+  const std::size_t head = encode_commit(Commit{}).size();
+  constexpr std::size_t bound = 1'000;
+  Shopkeeper shop({.commit_bytes = bound});
+  shop.start();
+  shop.hold_a_turn();
+  for (unsigned i = 0; i < 25; ++i) shop.submit(std::to_string(i), buy(keyboard, i));
+  // An event that is larger than that goes alone.
+  BuyNow large{id<PurchaseId>(99), hong.account, {}, {}, opening};
+  large.lines.assign(max_lines / 2, {tea.product, 0});
+  shop.submit("large", large);
+  shop.submit("last", buy(keyboard, 98));
+  shop.log.open();
+  shop.answers.wait_for_all();
+  std::size_t events = 0;
+  std::size_t larger = 0;
+  for (Position at{3}; at <= shop.real.last(); at = at.next()) {
+    const auto stored = *shop.real.read(at);
+    const std::size_t in_commit = decode(stored).events.size();
+    events += in_commit;
+    if (stored.payload.size() > head + bound) {
+      ++larger;
+      CHECK(in_commit == 1);
+    }
+  }
+  CHECK(events == 27);
+  CHECK(larger == 1);
+  CHECK(shop.real.last() > Position{8});
+  for (const auto& [name, outcome] : shop.answers.all()) result<Recorded>(outcome);
+}
+
+TEST_CASE("the time of commits never goes back") {
+  Shopkeeper shop;
+  std::atomic<std::int64_t> clock{after_minutes(5).ms};
+  shop.sources_.now = [&clock] { return Timestamp{clock.load()}; };
+  shop.start();
+  shop.submit("first", buy(keyboard, 1));
+  shop.answers.of("first");
+  clock = opening.ms - 1;
+  shop.submit("second", buy(keyboard, 2));
+  shop.answers.of("second");
+  CHECK(decode(*shop.real.read({2})).committed_at == after_minutes(5));
+  CHECK(decode(*shop.real.read({3})).committed_at == after_minutes(5));
+}
+
+TEST_CASE("nor behind the commits of others") {
+  Shopkeeper shop;
+  append(shop.real, {AccountOpened{alice}}, after_minutes(60));
+  shop.start();
+  shop.submit("buy", buy(keyboard, 1));
+  shop.answers.of("buy");
+  CHECK(decode(*shop.real.read({3})).committed_at == after_minutes(60));
+}
+
+// --- The door ------------------------------------------------------------------------------------
+
+TEST_CASE("before it has read the log, the writer takes nothing") {
+  MemoryLog log;
+  Answers answers;
+  Writer writer(log, sources());
+  writer.submit({unknown_account, {}, opening, {}, {}, answers.to("early")});
+  REQUIRE(answers.has("early"));
+  CHECK(not_decided(answers.of("early")) == NotDecided::not_ready);
+}
+
+TEST_CASE("a queue that is full turns commands away at once") {
+  Shopkeeper shop({.queue = 3});
+  shop.start();
+  shop.hold_a_turn();
+  shop.submit("second", buy(keyboard, 2));
+  shop.submit("third", buy(keyboard, 3));
+  shop.submit("fourth", buy(keyboard, 4));
+  REQUIRE(shop.answers.has("fourth"));
+  CHECK(not_decided(shop.answers.of("fourth")) == NotDecided::overloaded);
+  CHECK(shop.writer().status().queued == 3);
+  shop.log.open();
+  shop.answers.wait_for_all();
+  shop.submit("fifth", buy(keyboard, 5));
+  result<Recorded>(shop.answers.of("fifth"));
+  CHECK(count_purchases(shop.real) == 4);
+}
+
+TEST_CASE("a command with the key of one on its way is turned away at once") {
+  Shopkeeper shop;
+  shop.start();
+  shop.hold_a_turn();
+  shop.submit("first", buy(keyboard, 1), key(1));
+  shop.submit("again", buy(keyboard, 1), key(1));
+  shop.submit("other request", buy(keyboard, 2), key(1, 2));
+  shop.submit("other key", buy(keyboard, 3), key(2));
+  REQUIRE(shop.answers.has("again"));
+  CHECK(not_decided(shop.answers.of("again")) == NotDecided::key_in_flight);
+  CHECK(not_decided(shop.answers.of("other request")) == NotDecided::key_in_flight);
+  shop.log.open();
+  const EventId first = result<Recorded>(shop.answers.of("first")).event;
+  shop.submit("later", buy(keyboard, 1), key(1));
+  CHECK(result<Repeated>(shop.answers.of("later")).event == first);
+  shop.submit("reused", buy(keyboard, 1), key(1, 2));
+  refused<refusal::KeyReused>(shop.answers.of("reused"));
+  result<Recorded>(shop.answers.of("other key"));
+  CHECK(count_purchases(shop.real) == 3);
+}
+
+TEST_CASE("the key of a refused command is free again") {
+  Shopkeeper shop;
+  shop.start();
+  shop.submit("refused", unknown_account, key(1));
+  refused<refusal::AccountNotFound>(shop.answers.of("refused"));
+  shop.submit("other", buy(keyboard, 1), key(1, 2));
+  result<Recorded>(shop.answers.of("other"));
+}
+
+TEST_CASE("a quote confirmed twice in one turn is one purchase") {
+  Shopkeeper shop;
+  shop.start();
+  const Command confirm = ConfirmQuote{first_purchase,    hong.account,
+                                       recipient(hong),   {{tea.product, tea.unit_price, 1}},
+                                       after_minutes(15), after_minutes(1)};
+  shop.hold_a_turn();
+  shop.submit("first", confirm);
+  shop.submit("second", confirm, key(1));
+  shop.log.open();
+  const EventId first = result<Recorded>(shop.answers.of("first")).event;
+  CHECK(result<Repeated>(shop.answers.of("second")).event == first);
+  shop.submit("third", confirm);
+  CHECK(result<Repeated>(shop.answers.of("third")).event == first);
+}
+
+TEST_CASE("keys are remembered across a restart") {
+  Shopkeeper shop;
+  shop.start();
+  shop.submit("first", buy(keyboard, 1), key(1));
+  const EventId first = result<Recorded>(shop.answers.of("first")).event;
+  shop.writer().stop();
+  shop.start();
+  shop.submit("again", buy(keyboard, 1), key(1));
+  CHECK(result<Repeated>(shop.answers.of("again")).event == first);
+}
+
+// --- Lost acknowledgements -----------------------------------------------------------------------
+
+TEST_CASE("an append without an answer is sent again until the log tells") {
+  Shopkeeper shop;
+  shop.start();
+  const auto faults = GENERATE(as<std::vector<Fault>>{}, std::vector{Fault::lost_append},
+                               std::vector{Fault::lost_ack}, std::vector{Fault::late},
+                               std::vector{Fault::lost_append, Fault::lost_append, Fault::lost_ack},
+                               std::vector{Fault::lost_append, Fault::late});
+  shop.log.script(faults);
+  shop.submit("buy", buy(keyboard, 1));
+  const Outcome outcome = shop.answers.of("buy");
+  CHECK(result<Recorded>(outcome).event == EventId{{2}, 0});
+  CHECK(shop.real.last() == Position{2});
+  CHECK(shop.log.appends() == faults.size() + 1);
+  const auto status = shop.writer().status();
+  CHECK(status.resends == faults.size());
+  CHECK(status.conflicts == 0);
+  CHECK(status.state == State::active);
+  // The shop has it once.
+  shop.submit("rest", buy(keyboard, 2, keyboard.stock));
+  CHECK(refused<refusal::InsufficientStock>(shop.answers.of("rest")).available ==
+        keyboard.stock - 1);
+}
+
+TEST_CASE("while nobody can tell who is at the next position, nobody is told anything") {
+  Shopkeeper shop;
+  shop.start();
+  shop.log.hold();
+  shop.submit("buy", buy(keyboard, 1));
+  shop.log.wait_for_held();
+  shop.log.script({Fault::lost_ack});
+  shop.log.fail_reads(true);
+  shop.log.let_one_through();
+  shop.log.wait_for_held();  // the same again, after the lost acknowledgement
+  shop.log.let_one_through();
+  shop.log.wait_for_held();  // and again: refused, but by whose commit could not be read
+  CHECK_FALSE(shop.answers.has("buy"));
+  CHECK(shop.writer().status().state == State::log_away);
+  shop.log.fail_reads(false);
+  shop.log.open();
+  CHECK(result<Recorded>(shop.answers.of("buy")).event == EventId{{2}, 0});
+  CHECK(shop.real.last() == Position{2});
+  CHECK(shop.writer().status().state == State::active);
+}
+
+TEST_CASE("what is sent again is the very same") {
+  Shopkeeper shop;
+  shop.start();
+  shop.hold_a_turn();
+  const std::string first = shop.log.wait_for_held();
+  shop.submit("next", buy(keyboard, 1));
+  shop.log.script({Fault::lost_append});
+  shop.log.let_one_through();
+  CHECK(shop.log.wait_for_held() == first);
+  shop.log.open();
+  CHECK(result<Recorded>(shop.answers.of("held")).event == EventId{{2}, 0});
+  CHECK(result<Recorded>(shop.answers.of("next")).event == EventId{{3}, 0});
+}
+
+// --- Conflicts -----------------------------------------------------------------------------------
+
+TEST_CASE("a turn is decided again when another writer was there first") {
+  Shopkeeper shop;
+  const auto fault = GENERATE(Fault::rival, Fault::lost_rival);
+  ProductState sold_out = tea;
+  sold_out.stock = 0;
+  shop.rival_event = StockChanged{sold_out, -tea.stock, "파손"};
+  shop.start();
+  shop.log.script({fault});
+  shop.submit("tea", buy(tea, 1));
+  const Outcome outcome = shop.answers.of("tea");
+  CHECK(refused<refusal::InsufficientStock>(outcome).available == 0);
+  CHECK(outcome.position == Position{2});
+  shop.submit("keyboard", buy(keyboard, 2));
+  CHECK(result<Recorded>(shop.answers.of("keyboard")).event == EventId{{3}, 0});
+  CHECK(shop.writer().status().conflicts == 1);
+  CHECK(count_purchases(shop.real) == 1);
+}
+
+TEST_CASE("a turn may lose more than once") {
+  Shopkeeper shop;
+  shop.rival_event = AccountDetailsChanged{hong};
+  shop.start();
+  shop.log.script({Fault::rival, Fault::rival, Fault::lost_rival, Fault::none, Fault::rival});
+  shop.submit("buy", buy(keyboard, 1), key(1));
+  CHECK(result<Recorded>(shop.answers.of("buy")).event == EventId{{6}, 0});
+  CHECK(shop.writer().status().conflicts == 4);
+  CHECK(count_purchases(shop.real) == 1);
+}
+
+TEST_CASE("what others append is followed while there is nothing to do") {
+  Shopkeeper shop({.idle_check = 1ms});
+  shop.start();
+  append(shop.real, {AccountOpened{alice}});
+  shop.wait_for([](const Writer::Status& status) { return status.position == Position{2}; });
+  shop.submit("close", CloseAccount{alice.account, opening});
+  CHECK(result<Recorded>(shop.answers.of("close")).event == EventId{{3}, 0});
+  CHECK(shop.writer().status().conflicts == 0);
+}
+
+TEST_CASE("two writers on one log sell what there is, and no more") {
+  constexpr unsigned buyers = 150;
+  MemoryLog log;
+  append(log, {AccountOpened{hong}, ProductListed{keyboard}});
+  Answers answers;
+  {
+    Writer one(log, sources());
+    Writer other(log, sources());
+    one.start();
+    other.start();
+    const auto buy_all = [&](Writer& writer, unsigned first) {
+      wait_until("the writer is active",
+                 [&] { return writer.status().state == Writer::State::active; });
+      for (unsigned i = first; i < first + buyers; ++i)
+        writer.submit({buy(keyboard, i),
+                       {.key = key(i), .if_match = {}},
+                       after_minutes(1),
+                       {},
+                       {},
+                       answers.to(std::to_string(i))});
+    };
+    std::thread at_other([&] { buy_all(other, 1'000); });
+    buy_all(one, 2'000);
+    at_other.join();
+    answers.wait_for_all();
+  }
+  CHECK(answers.each_once());
+  unsigned sold = 0;
+  for (const auto& [name, outcome] : answers.all()) {
+    if (std::holds_alternative<Recorded>(outcome.result)) {
+      ++sold;
+    } else {
+      refused<refusal::InsufficientStock>(outcome);
+    }
+  }
+  CHECK(sold == keyboard.stock);
+  CHECK(count_purchases(log) == sold);
+}
+
+// --- Deadlines -----------------------------------------------------------------------------------
+
+TEST_CASE("at its deadline a command that was sent is unknown, and one that was not is not done") {
+  Shopkeeper shop({.deadline = 30ms});
+  shop.start();
+  shop.log.always(Fault::lost_append);
+  shop.log.hold();
+  shop.submit("sent", buy(keyboard, 1), key(1));
+  shop.log.wait_for_held();
+  shop.submit("queued", buy(keyboard, 2), key(2));
+  shop.log.open();
+  CHECK(not_decided(shop.answers.of("sent")) == NotDecided::outcome_unknown);
+  CHECK(not_decided(shop.answers.of("queued")) == NotDecided::overloaded);
+
+  // Whoever asks again by the same key is not told anything wrong either.
+  shop.submit("sent again", buy(keyboard, 1), key(1));
+  CHECK(not_decided(shop.answers.of("sent again")) == NotDecided::key_in_flight);
+  shop.log.always(Fault::none);
+  shop.wait_for([](const Writer::Status& status) { return status.position == Position{2}; });
+  shop.submit("at last", buy(keyboard, 1), key(1));
+  CHECK(result<Repeated>(shop.answers.of("at last")).event == EventId{{2}, 0});
+  shop.submit("the queued one", buy(keyboard, 2), key(2));
+  result<Recorded>(shop.answers.of("the queued one"));
+  CHECK(count_purchases(shop.real) == 2);
+  CHECK(shop.answers.each_once());
+}
+
+TEST_CASE("what was unknown and then lost to another writer is not done behind the buyer's back") {
+  Shopkeeper shop({.deadline = 30ms});
+  shop.start();
+  shop.log.always(Fault::lost_append);
+  shop.submit("sent", buy(keyboard, 1), key(1));
+  CHECK(not_decided(shop.answers.of("sent")) == NotDecided::outcome_unknown);
+  shop.log.always(Fault::none);
+  shop.log.script({Fault::rival});
+  shop.wait_for([](const Writer::Status& status) { return status.conflicts == 1; });
+  shop.wait_for([](const Writer::Status& status) { return status.queued == 0; });
+  CHECK(count_purchases(shop.real) == 0);
+  shop.submit("again", buy(keyboard, 1), key(1));
+  result<Recorded>(shop.answers.of("again"));
+  CHECK(count_purchases(shop.real) == 1);
+  CHECK(shop.answers.each_once());
+}
+
+TEST_CASE("deadlines are kept while the writer waits for the commits of another") {
+  Shopkeeper shop({.deadline = 30ms});
+  shop.start();
+  shop.log.hold();
+  shop.submit("sent", buy(keyboard, 1));
+  shop.log.wait_for_held();
+  shop.submit("queued", buy(keyboard, 2));
+  shop.log.script({Fault::rival});
+  shop.log.silence_readers(true);
+  shop.log.open();
+  CHECK(not_decided(shop.answers.of("sent")) == NotDecided::overloaded);
+  CHECK(not_decided(shop.answers.of("queued")) == NotDecided::overloaded);
+  shop.log.silence_readers(false);
+  shop.wait_for([](const Writer::Status& status) { return status.position == Position{2}; });
+  CHECK(count_purchases(shop.real) == 0);
+}
+
+// --- A log that is away, or not what it was ------------------------------------------------------
+
+TEST_CASE("a log that is away at first is waited for") {
+  MemoryLog log;
+  append(log, {AccountOpened{hong}});
+  log.set_away(true);
+  Answers answers;
+  Writer writer(log, sources());
+  writer.start();
+  writer.submit({unknown_account, {}, opening, {}, {}, answers.to("early")});
+  CHECK(not_decided(answers.of("early")) == NotDecided::not_ready);
+  log.set_away(false);
+  wait_until("the writer is active", [&] { return writer.status().state == State::active; });
+  CHECK(writer.status().position == Position{1});
+}
+
+TEST_CASE("a log that goes away after a conflict is said to be away") {
+  Shopkeeper shop({.deadline = 30ms});
+  shop.start();
+  shop.log.hold();
+  shop.submit("buy", buy(keyboard, 1));
+  shop.log.wait_for_held();
+  shop.rival_event = AccountOpened{alice};
+  shop.log.script({Fault::rival});
+  shop.log.silence_readers(true);
+  shop.log.open();
+  shop.wait_for([](const Writer::Status& status) { return status.conflicts == 1; });
+  shop.log.fail_reads(true);
+  shop.wait_for([](const Writer::Status& status) { return status.state == State::log_away; });
+  CHECK(not_decided(shop.answers.of("buy")) == NotDecided::overloaded);
+  shop.log.silence_readers(false);
+  shop.log.fail_reads(false);
+  shop.wait_for([](const Writer::Status& status) { return status.state == State::active; });
+  CHECK(shop.writer().status().position == Position{2});
+}
+
+TEST_CASE("a log that goes away while there is nothing to do comes back by itself") {
+  Shopkeeper shop({.idle_check = 1ms});
+  shop.start();
+  shop.real.set_away(true);
+  shop.wait_for([](const Writer::Status& status) { return status.state == State::log_away; });
+  CHECK_THAT(shop.writer().status().why, ContainsSubstring("away"));
+  shop.real.set_away(false);
+  shop.wait_for([](const Writer::Status& status) { return status.state == State::active; });
+  CHECK(shop.writer().status().why.empty());
+  shop.submit("buy", buy(keyboard, 1));
+  result<Recorded>(shop.answers.of("buy"));
+}
+
+TEST_CASE("a log that lost its tail halts the writer") {
+  Shopkeeper shop({.idle_check = 1ms});
+  shop.start();
+  SECTION("while there is nothing to do") {
+    shop.log.truncate(Position{0});
+  }
+  SECTION("while a commit is on its way: nobody knows what became of that") {
+    shop.log.hold();
+    shop.submit("buy", buy(keyboard, 1));
+    shop.log.wait_for_held();
+    shop.log.truncate(Position{0});
+    shop.submit("queued", buy(keyboard, 2));
+    shop.log.open();
+    CHECK(not_decided(shop.answers.of("buy")) == NotDecided::outcome_unknown);
+    CHECK(not_decided(shop.answers.of("queued")) == NotDecided::not_ready);
+  }
+  shop.wait_for([](const Writer::Status& status) { return status.state == State::halted; });
+  CHECK_THAT(shop.writer().status().why, ContainsSubstring("tail was lost"));
+  shop.log.truncate(std::nullopt);
+  shop.submit("after", buy(keyboard, 3));
+  CHECK(not_decided(shop.answers.of("after")) == NotDecided::not_ready);
+  shop.writer().stop();
+  CHECK(shop.writer().status().state == State::halted);
+  CHECK(shop.answers.each_once());
+}
+
+TEST_CASE("bytes that cannot be read halt the writer") {
+  MemoryLog log;
+  append(log, {AccountOpened{hong}});
+  log.append({1}, new_commit_id(), "not a commit", 1s);
+  Writer writer(log, sources());
+  writer.start();
+  wait_until("the writer halts", [&] { return writer.status().state == State::halted; });
+  CHECK_THAT(writer.status().why, ContainsSubstring("2.0"));
+}
+
+// --- The end -------------------------------------------------------------------------------------
+
+TEST_CASE("stopping finishes what was taken") {
+  Shopkeeper shop;
+  shop.start();
+  shop.hold_a_turn();
+  for (unsigned i = 0; i < 20; ++i) shop.submit(std::to_string(i), buy(keyboard, i));
+  std::thread stopping([&] { shop.writer().stop(); });
+  // From the moment the door is closed: whoever comes is told so.
+  wait_until("the door is closed", [&, i = 0]() mutable {
+    const std::string name = "late " + std::to_string(i++);
+    shop.submit(name, unknown_account);
+    return shop.answers.has(name) && not_decided(shop.answers.of(name)) == NotDecided::not_ready;
+  });
+  shop.log.open();
+  stopping.join();
+  CHECK(shop.answers.each_once());
+  for (unsigned i = 0; i < 20; ++i) result<Recorded>(shop.answers.of(std::to_string(i)));
+  CHECK(count_purchases(shop.real) == 21);
+  CHECK(shop.writer().status().state == State::stopped);
+}
+
+TEST_CASE("stopping without a log ends at the deadlines") {
+  Shopkeeper shop({.deadline = 30ms});
+  shop.start();
+  shop.log.always(Fault::lost_append);
+  shop.log.hold();
+  shop.submit("sent", buy(keyboard, 1));
+  shop.log.wait_for_held();
+  shop.submit("queued", buy(keyboard, 2));
+  shop.log.open();
+  shop.writer().stop();
+  CHECK(shop.answers.each_once());
+  CHECK(not_decided(shop.answers.of("sent")) == NotDecided::outcome_unknown);
+  CHECK(count_purchases(shop.real) == 0);
+}
+
+TEST_CASE("stopping twice, or before the start, is fine") {
+  MemoryLog log;
+  Writer writer(log, sources());
+  writer.stop();
+  Writer started(log, sources());
+  started.start();
+  started.stop();
+  started.stop();
+  CHECK(started.status().state == State::stopped);
+}
+
+// --- All of it together --------------------------------------------------------------------------
+
+TEST_CASE("whatever the log does, what is acknowledged is in it exactly once") {
+  property("every answer once, and true", [] {
+    Shopkeeper shop;
+    shop.rival_event = AccountDetailsChanged{hong};
+    const auto faults = *rc::gen::resize(4, rc::gen::container<std::vector<Fault>>(rc::gen::element(
+                                                Fault::lost_append, Fault::lost_ack, Fault::late,
+                                                Fault::rival, Fault::lost_rival, Fault::none)));
+    const auto commands = *rc::gen::inRange(1u, 12u);
+    const auto gathers = *rc::gen::arbitrary<bool>();
+    shop.log.script(faults);
+    shop.start();
+    if (gathers) shop.log.hold();
+    for (unsigned i = 0; i < commands; ++i)
+      shop.submit(std::to_string(i), buy(*rc::gen::element(keyboard, tea), i), key(i));
+    shop.log.open();
+    shop.answers.wait_for_all();
+    shop.writer().stop();
+
+    RC_ASSERT(shop.answers.each_once());
+    std::map<PurchaseId, std::vector<EventId>> in_log;
+    const auto commits = commits_in(shop.real);
+    for (std::uint64_t i = 0; i < commits.size(); ++i)
+      for (std::uint32_t j = 0; j < commits[i].events.size(); ++j)
+        if (const auto* purchase = std::get_if<PurchaseCompleted>(&commits[i].events[j].event))
+          in_log[purchase->purchase].push_back({{i + 1}, j});
+    std::size_t acknowledged = 0;
+    for (const auto& [name, outcome] : shop.answers.all()) {
+      const auto& there = in_log[id<PurchaseId>(static_cast<unsigned>(std::stoul(name)))];
+      if (const auto* done = std::get_if<Recorded>(&outcome.result)) {
+        ++acknowledged;
+        RC_ASSERT(there == std::vector{done->event});
+        RC_ASSERT(done->event.position == outcome.position);
+      } else {
+        RC_ASSERT(std::holds_alternative<Refusal>(outcome.result));
+        RC_ASSERT(there.empty());
+      }
+    }
+    RC_ASSERT(acknowledged == count_purchases(shop.real));
+  });
+}
+
+}  // namespace jangbu::test
