@@ -89,6 +89,8 @@ class JetStreamLog final : public EventLog {
   // Makes the stream where there is none. Throws Corrupt when the server made something else of it.
   void create_stream();
 
+  // May take longer than `timeout` where the connection has just come back (a look at the tail, up
+  // to the request timeout) or the server stopped reading (2 s, then the connection is given up).
   AppendResult append(Position expected, const CommitId& id, std::string_view payload,
                       std::chrono::milliseconds timeout) override;
   std::optional<StoredCommit> read(Position position) override;

@@ -6,7 +6,6 @@
 #include <array>
 #include <charconv>
 #include <iterator>
-#include <ranges>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -28,10 +27,14 @@ void require(natsStatus status, const char* what) {
   if (status != NATS_OK) throw Unavailable(std::string(what) + ": " + natsStatus_GetText(status));
 }
 
-std::vector<std::string> split(const std::string& urls) {
+std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
-  for (const auto part : std::views::split(urls, ',')) parts.emplace_back(part.begin(), part.end());
-  return parts;
+  for (;;) {
+    const auto end = std::min(text.find(separator), text.size());
+    parts.emplace_back(text.substr(0, end));
+    if (end == text.size()) return parts;
+    text.remove_prefix(end + 1);
+  }
 }
 
 // nats://user:password@host:4222 without what is before the '@'.
@@ -76,7 +79,7 @@ NatsConnection::Mailbox::Event NatsConnection::Mailbox::wait(Clock::time_point u
 // --- Connecting ----------------------------------------------------------------------------------
 
 NatsConnection::NatsConnection(const std::string& urls, std::chrono::milliseconds wait) {
-  for (const auto& url : split(urls)) {
+  for (const auto& url : split(urls, ',')) {
     if (!servers_.empty()) servers_ += ',';
     servers_ += without_credentials(url);
   }
@@ -97,7 +100,7 @@ void NatsConnection::connect(const std::string& urls, std::chrono::milliseconds 
   natsOptions* made = nullptr;
   require(natsOptions_Create(&made), "cnats");
   const NatsOptions options(made);
-  const auto servers = split(urls);
+  const auto servers = split(urls, ',');
   std::vector<const char*> addresses;
   for (const auto& server : servers) addresses.push_back(server.c_str());
 
@@ -314,9 +317,10 @@ std::optional<Delivery> delivery_of(const natsMsg& message) {
   if (!reply || !std::string_view(reply).starts_with("$JS.ACK.")) return std::nullopt;
   std::array<std::string_view, 12> tokens;
   std::size_t count = 0;
-  for (const auto token : std::views::split(std::string_view(reply), '.')) {
-    if (count == tokens.size()) break;
-    tokens[count++] = std::string_view(token.begin(), token.end());
+  for (std::string_view rest = reply; !rest.empty() && count < tokens.size(); ++count) {
+    const auto end = std::min(rest.find('.'), rest.size());
+    tokens[count] = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   if (count < 9) return std::nullopt;
   const std::size_t stream = count < 11 ? 2 : 4;

@@ -139,8 +139,8 @@ void Stream::lose(const std::string& how) {
   std::lock_guard lock(mutex_);
   if (seen_.position == Position{}) throw Corrupt(called() + ": " + how);
   if (lost_.empty()) {
-    lost_ = called() + " lost commits: the one at " + std::to_string(seen_.position.value) +
-            " was there, now " + how + ". Stop, restore the stream from a backup, and start again";
+    lost_ = called() + " lost commits: it held one at " + std::to_string(seen_.position.value) +
+            ", and now " + how + ". Stop, restore the stream from a backup, and start again";
     spdlog::critical("{}", lost_);
   }
   throw Corrupt(lost_);

@@ -90,6 +90,40 @@ TEST_CASE("an append to a server that stands still ends at its timeout, and may 
   CHECK(test.log().last() == Position{1});
 }
 
+TEST_CASE("a publish that could be written in part only leaves no part behind", "[contract]") {
+  JetStreamUnderTest test;
+  // The server reads nothing until the way to it is full and the client gives up in the middle of a
+  // message. Of what was sent until then any number may be stored, but only as it was.
+  const std::string large(250 * 1024, 'a');
+  test.server().pause();
+  bool gave_up_writing = false;
+  for (unsigned i = 0; i < 200 && !gave_up_writing; ++i) {
+    const auto sent_at = Clock::now();
+    CHECK(std::holds_alternative<NoAnswer>(test.other().append({i}, commit_id(i + 1), large, 1ms)));
+    gave_up_writing = Clock::now() - sent_at > 1s;
+  }
+  CHECK(gave_up_writing);
+  for (unsigned i = 0; i < 5; ++i)
+    test.other().append({1'000}, commit_id(2'000), std::string(100, 'b'), 1ms);
+  test.server().resume();
+  await(test.log());
+  await(test.other());
+
+  append_next(test.other(), commit_id(3'000), std::string(100, 'b'));
+  const Position last = test.log().last();
+  const auto reader = test.log().read_from({1});
+  const auto commits = read_commits(*reader, last.value);
+  for (const auto& commit : commits) {
+    if (commit.position == last) {
+      CHECK(commit.id == commit_id(3'000));
+      CHECK(commit.payload == std::string(100, 'b'));
+    } else {
+      CHECK(commit.id == commit_id(unsigned(commit.position.value)));
+      CHECK(commit.payload == large);
+    }
+  }
+}
+
 TEST_CASE("after kill -9 of the server every acknowledged commit is there", "[contract]") {
   JetStreamUnderTest test;
   const auto reader = test.log().read_from({1});
