@@ -1,0 +1,177 @@
+#include "tests/bench/http_load.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <memory>
+#include <stdexcept>
+#include <system_error>
+
+namespace jangbu::bench {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto patience = std::chrono::seconds(30);
+
+[[noreturn]] void fail(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number, const char* what) : number_(number) {
+    if (number < 0) fail(what);
+  }
+  ~Descriptor() { ::close(number_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  int number() const { return number_; }
+
+ private:
+  int number_;
+};
+
+struct Answer {
+  int status = 0;
+  std::string_view body;
+};
+
+// True when the whole answer is there.
+bool read_answer(std::string_view bytes, Answer& answer) {
+  constexpr std::string_view version = "HTTP/1.1 ", length = "\r\nContent-Length: ";
+  const std::size_t head = bytes.find("\r\n\r\n");
+  if (head == bytes.npos) return false;
+  const std::size_t field = bytes.substr(0, head).find(length);
+  if (!bytes.starts_with(version) || field == bytes.npos)
+    throw std::runtime_error("not an answer with a length: " + std::string(bytes.substr(0, head)));
+  std::size_t size = 0;
+  std::from_chars(bytes.data() + field + length.size(), bytes.data() + head, size);
+  if (bytes.size() < head + 4 + size) return false;
+  std::from_chars(bytes.data() + version.size(), bytes.data() + version.size() + 3, answer.status);
+  answer.body = bytes.substr(head + 4, size);
+  return true;
+}
+
+class Connection {
+ public:
+  explicit Connection(int port)
+      : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket") {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::connect(descriptor(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+      fail("connect");
+    constexpr int on = 1;
+    ::setsockopt(descriptor(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+
+  int descriptor() const { return socket_.number(); }
+
+  // Sends the next request; false when there is none.
+  bool ask(const std::function<bool(std::string&)>& next, Clock::time_point now) {
+    if (!next(request_)) return false;
+    received_ = 0;
+    asked_at_ = now;
+    // The buffer of a connection without anything in flight takes a whole request.
+    const ssize_t sent = ::send(descriptor(), request_.data(), request_.size(), MSG_NOSIGNAL);
+    if (sent != static_cast<ssize_t>(request_.size())) fail("send");
+    return true;
+  }
+
+  bool receive(Answer& answer) {
+    if (received_ == input_.size()) throw std::runtime_error("an answer is too large");
+    const ssize_t size =
+        ::recv(descriptor(), input_.data() + received_, input_.size() - received_, 0);
+    if (size < 0) fail("recv");
+    if (size == 0) throw std::runtime_error("the server ended a connection");
+    received_ += static_cast<std::size_t>(size);
+    return read_answer({input_.data(), received_}, answer);
+  }
+
+  Clock::time_point asked_at() const { return asked_at_; }
+
+ private:
+  Descriptor socket_;
+  std::string request_;
+  std::array<char, 8192> input_;
+  std::size_t received_ = 0;
+  Clock::time_point asked_at_;
+};
+
+std::uint32_t microseconds(Clock::duration time) {
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+}
+
+}  // namespace
+
+double Measured::percentile_ms(double share) const {
+  if (latencies_us.empty()) return 0;
+  auto sorted = latencies_us;
+  const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size())));
+  const auto at = sorted.begin() + static_cast<std::ptrdiff_t>(rank) - 1;
+  std::nth_element(sorted.begin(), at, sorted.end());
+  return *at / 1000.0;
+}
+
+Measured run(const HttpLoad& load) {
+  const Descriptor epoll(::epoll_create1(EPOLL_CLOEXEC), "epoll");
+  std::vector<std::unique_ptr<Connection>> connections;
+  for (std::size_t i = 0; i < load.connections; ++i) {
+    connections.push_back(std::make_unique<Connection>(load.port));
+    epoll_event event{.events = EPOLLIN, .data = {.ptr = connections.back().get()}};
+    if (::epoll_ctl(epoll.number(), EPOLL_CTL_ADD, connections.back()->descriptor(), &event) != 0)
+      fail("epoll_ctl");
+  }
+
+  Measured measured;
+  const auto begin = Clock::now() + load.warm_up;
+  const auto end = begin + load.time;
+  std::size_t in_flight = 0;
+  for (const auto& connection : connections)
+    if (connection->ask(load.next, Clock::now())) ++in_flight;
+
+  std::array<epoll_event, 256> ready;
+  auto now = Clock::now();
+  while (in_flight > 0) {
+    const int count = ::epoll_wait(epoll.number(), ready.data(), static_cast<int>(ready.size()),
+                                   static_cast<int>(std::chrono::milliseconds(patience).count()));
+    if (count < 0 && errno != EINTR) fail("epoll_wait");
+    if (count == 0) throw std::runtime_error("no answer came for 30 s");
+    for (int i = 0; i < count; ++i) {
+      auto& connection = *static_cast<Connection*>(ready[static_cast<std::size_t>(i)].data.ptr);
+      Answer answer;
+      if (!connection.receive(answer)) continue;
+      now = Clock::now();
+      load.answered(answer.status, answer.body);
+      if (now >= begin && now < end)
+        measured.latencies_us.push_back(microseconds(now - connection.asked_at()));
+      if (now >= end || !connection.ask(load.next, now)) --in_flight;
+    }
+  }
+  measured.seconds = std::chrono::duration<double>(std::min(now, end) - begin).count();
+  return measured;
+}
+
+std::string post_request(std::string_view target, std::string_view body) {
+  std::string request = "POST ";
+  return request.append(target)
+      .append(" HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ")
+      .append(std::to_string(body.size()))
+      .append("\r\n\r\n")
+      .append(body);
+}
+
+}  // namespace jangbu::bench

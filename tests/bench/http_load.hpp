@@ -1,0 +1,48 @@
+// Load on an HTTP service: POST requests on kept-alive connections of loopback, each of which sends
+// its next request when it has read the answer to the last (a closed loop).
+//
+// It shares the machine with what it measures, so it is light: one thread, one recv, one send and
+// one look at the clock a request, and no parsing beyond status and length.
+//
+// Threads: the caller's alone. Errors: std::runtime_error when a connection fails or an answer does
+// not come; what was measured is void then.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace jangbu::bench {
+
+// Answers, or transactions, of one round.
+struct Measured {
+  double seconds = 0;
+  std::vector<std::uint32_t> latencies_us;  // one each
+
+  double per_second() const { return static_cast<double>(latencies_us.size()) / seconds; }
+  // The latency that this share of all does not exceed. REQUIRES: 0 < share <= 1.
+  double percentile_ms(double share) const;
+};
+
+struct HttpLoad {
+  int port;
+  std::size_t connections;
+  // Puts the next request in place of the connection's last one; false when there are no more.
+  std::function<bool(std::string& request)> next;
+  // Called with every answer, those before and after the measured time, too.
+  std::function<void(int status, std::string_view body)> answered;
+  std::chrono::nanoseconds warm_up{0};
+  std::chrono::nanoseconds time = std::chrono::hours(1);
+};
+
+// Returns when there are no more requests or the time is over, and every request was answered.
+Measured run(const HttpLoad& load);
+
+// A request with a JSON body.
+std::string post_request(std::string_view target, std::string_view body);
+
+}  // namespace jangbu::bench

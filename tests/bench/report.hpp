@@ -1,0 +1,68 @@
+// What the benchmark found out, for people and for machines.
+#pragma once
+
+#include <iosfwd>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/bench/bench_shop.hpp"
+#include "tests/bench/machine.hpp"
+
+namespace jangbu::bench {
+
+// The repetitions of one figure.
+class Series {
+ public:
+  void add(double value) { values_.push_back(value); }
+  bool empty() const { return values_.empty(); }
+  // REQUIRES: not empty.
+  double median() const;
+  double least() const;
+  double most() const;
+
+ private:
+  std::vector<double> values_;
+};
+
+struct Speed {
+  Series per_second;
+  Series p50_ms;
+  Series p99_ms;
+
+  void add(const Measured& measured);
+};
+
+// One line: so many connections, on one product or all.
+struct Cell {
+  bool projector;
+  bool hot;
+  std::size_t connections;
+  Speed jangbu;
+  Speed sql;  // empty without pgbench
+  Series purchases_per_commit;
+  // Processor time that a purchase took, by program; that of the load itself is among them.
+  std::map<std::string, Series> cpu_us;
+  Series others;  // the share of the processors that programs of others used
+
+  double times() const { return jangbu.per_second.median() / sql.per_second.median(); }
+};
+
+struct Report {
+  Machine machine;
+  std::map<std::string, std::string> versions;
+  int repetitions;
+  int seconds;
+  std::size_t accounts;
+  std::size_t products;
+  std::vector<Cell> cells;
+  std::map<std::string, BenchShop::Audit> audits;  // by projector: on, off
+
+  bool good() const;
+};
+
+void print(const Report& report, std::ostream& out);
+nlohmann::ordered_json to_json(const Report& report);
+
+}  // namespace jangbu::bench

@@ -1,0 +1,36 @@
+// The same job as one SQL transaction, by pgbench: what a shop that keeps its state in tables does
+// for a purchase.
+//
+// Errors: std::runtime_error with pgbench's words.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+
+#include "tests/bench/http_load.hpp"
+
+namespace jangbu::bench {
+
+class SqlShop {
+ public:
+  // Makes and fills its tables in this (empty) database. The folder is for pgbench's files.
+  SqlShop(std::string conninfo, std::filesystem::path folder, std::size_t accounts,
+          std::size_t products);
+
+  struct Round {
+    std::size_t clients;
+    int seconds;
+    bool hot;  // all buy the same product
+  };
+  Measured run(const Round& round);
+
+ private:
+  const std::string conninfo_;
+  const std::filesystem::path folder_;
+  const std::size_t accounts_;
+  const std::size_t products_;
+  int rounds_ = 0;
+};
+
+}  // namespace jangbu::bench
