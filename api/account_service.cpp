@@ -31,22 +31,24 @@ void list(const Backend& backend, const Request& request, const Exchange& exchan
 
 void find_by_name(const Backend& backend, const Request& request, const Exchange& exchange) {
   const std::string name = query_name(request);
-  answer_one(backend, read_at(request), exchange, account_by_name(name), "account", name);
+  answer_one(backend, read_at(request), exchange, account_by_name(name),
+             problems::account_not_found, name);
 }
 
 void get(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<AccountId>(request, "account");
-  answer_one(backend, read_at(request), exchange, account_by_id(id), "account", to_string(id));
+  const auto id = path_id<AccountId>(request, problems::account_not_found);
+  answer_one(backend, read_at(request), exchange, account_by_id(id), problems::account_not_found,
+             to_string(id));
 }
 
 void change_address(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<AccountId>(request, "account");
+  const auto id = path_id<AccountId>(request, problems::account_not_found);
   execute(backend, request, exchange, ChangeAddress{id, json_body(request).as_address()},
           account_resource);
 }
 
 void change_details(const Backend& backend, const Request& request, const Exchange& exchange) {
-  ChangeAccountDetails command{.account = path_id<AccountId>(request, "account"),
+  ChangeAccountDetails command{.account = path_id<AccountId>(request, problems::account_not_found),
                                .name = {},
                                .email = {},
                                .membership_level = {}};
@@ -59,13 +61,14 @@ void change_details(const Backend& backend, const Request& request, const Exchan
 }
 
 void close(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<AccountId>(request, "account");
+  const auto id = path_id<AccountId>(request, problems::account_not_found);
   execute(backend, request, exchange, CloseAccount{id, system_now()}, account_resource);
 }
 
 void history(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<EntityId>(request, "account");
-  answer_history(backend, request, exchange, {EntityKind::account, id});
+  const auto id = path_id<EntityId>(request, problems::account_not_found);
+  answer_history(backend, request, exchange, {EntityKind::account, id},
+                 problems::account_not_found);
 }
 
 }  // namespace

@@ -195,7 +195,7 @@ http::Response respond_closed(const Asked& asked, PurchaseId id,
     add_position(response, position);
     return response;
   };
-  if (!row) return about(to_response(refusal::NoOpenPurchase{id}));
+  if (!row) return about(not_found(asked.resource.not_found, to_string(id)));
   if (asked.confirms_receipt && row->status == DeliveryStatus::receipt_confirmed)
     return ok(to_json(*row), position, row->version);
   if (asked.scan) {
@@ -299,10 +299,10 @@ http::Response quote_response(const Outcome& outcome, const Quotes& quotes, Time
 
 }  // namespace
 
-const Resource account_resource{"/accounts/", account_document};
-const Resource product_resource{"/products/", product_document};
-const Resource purchase_resource{"/purchases/", purchase_document};
-const Resource delivery_resource{"/deliveries/", delivery_document};
+const Resource account_resource{"/accounts/", account_document, problems::account_not_found};
+const Resource product_resource{"/products/", product_document, problems::product_not_found};
+const Resource purchase_resource{"/purchases/", purchase_document, problems::purchase_not_found};
+const Resource delivery_resource{"/deliveries/", delivery_document, problems::delivery_not_found};
 
 http::Router to_router(std::string_view service, const Backend& backend,
                        std::initializer_list<ServiceRoute> routes) {
@@ -334,7 +334,7 @@ http::Router to_router(std::string_view service, const Backend& backend,
 Body json_body(const http::Request& request) {
   const auto type = request.header("Content-Type");
   if (!type || type->substr(0, type->find(';')) != "application/json")
-    throw Problem{http::problem(415, "unsupported-media-type", "Unsupported media type",
+    throw Problem{http::problem(problems::unsupported_media_type,
                                 "The body must be JSON: Content-Type: application/json")};
   return Body(request.body);
 }
@@ -411,23 +411,24 @@ void with_buyer(const Backend& backend, const http::Request& request,
           return exchange.respond(read_model_behind(behind->position, at.min_position));
         if (std::holds_alternative<Unavailable>(result)) return exchange.respond(read_model_away());
         const auto& account = std::get<Answer<Found>>(result).value;
-        if (!account) return exchange.respond(not_found("account", name));
+        if (!account) return exchange.respond(not_found(problems::account_not_found, name));
         list(account->id);
       });
 }
 
 void answer_history(const Backend& backend, const http::Request& request,
-                    const http::Exchange& exchange, const Entity& entity) {
+                    const http::Exchange& exchange, const Entity& entity,
+                    const http::ProblemType& not_found_type) {
   From<EventId> from{.limit = page_limit(request)};
   if (const auto after = request.query_value("after")) {
     from.after = parse_event_id(*after);
     if (!from.after) invalid("after", "is not an event id, such as 42.0");
   }
   answer_query(backend, read_at(request), exchange, history_of(entity, from),
-               [entity](const Page<HistoryRow>& page, Position position) {
+               [entity, not_found_type](const Page<HistoryRow>& page, Position position) {
                  // Whatever exists has a first event.
                  if (page.items.empty() && !page.more)
-                   return not_found(to_string(entity.kind), to_string(entity.id));
+                   return not_found(not_found_type, to_string(entity.id));
                  Json items = Json::array();
                  for (const HistoryRow& event : page.items) items.push_back(to_json(event));
                  Json next;

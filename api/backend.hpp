@@ -16,6 +16,7 @@
 #include "api/json/body.hpp"
 #include "api/json/represent.hpp"
 #include "api/log_lookup.hpp"
+#include "api/problem_types.hpp"
 #include "api/problems.hpp"
 #include "api/quotes.hpp"
 #include "commands/writer.hpp"
@@ -51,9 +52,9 @@ Body json_body(const http::Request& request);
 
 // The path's {id}; Problem 404 when it is no id, since then there is nothing of that id.
 template <class SomeId>
-SomeId path_id(const http::Request& request, std::string_view what) {
+SomeId path_id(const http::Request& request, const http::ProblemType& not_found_type) {
   const auto id = parse_id<SomeId>(request.param("id"));
-  if (!id) throw Problem{not_found(what, request.param("id"))};
+  if (!id) throw Problem{not_found(not_found_type, request.param("id"))};
   return *id;
 }
 
@@ -81,6 +82,7 @@ struct Document {
 struct Resource {
   std::string_view path;  // "/accounts/", its id follows
   Document (*of)(const EntityView&);
+  http::ProblemType not_found;
 };
 
 extern const Resource account_resource;
@@ -131,15 +133,16 @@ void answer_query(const Backend& backend, ReadAt at, const http::Exchange& excha
 // A single row, or 404 naming what was looked for.
 template <class Row>
 void answer_one(const Backend& backend, ReadAt at, const http::Exchange& exchange,
-                Query<std::optional<Row>> query, std::string what, std::string which) {
-  answer_query(backend, at, exchange, std::move(query),
-               [what = std::move(what), which = std::move(which)](const std::optional<Row>& row,
-                                                                  Position position) {
-                 if (row) return ok(to_json(*row), position, row->version);
-                 auto response = not_found(what, which);
-                 response.headers.emplace_back("Event-Position", std::to_string(position.value));
-                 return response;
-               });
+                Query<std::optional<Row>> query, const http::ProblemType& not_found_type,
+                std::string which) {
+  answer_query(
+      backend, at, exchange, std::move(query),
+      [not_found_type, which = std::move(which)](const std::optional<Row>& row, Position position) {
+        if (row) return ok(to_json(*row), position, row->version);
+        auto response = not_found(not_found_type, which);
+        response.headers.emplace_back("Event-Position", std::to_string(position.value));
+        return response;
+      });
 }
 
 template <class Row>
@@ -162,7 +165,8 @@ void with_buyer(const Backend& backend, const http::Request& request,
 
 // The events of an entity, oldest first.
 void answer_history(const Backend& backend, const http::Request& request,
-                    const http::Exchange& exchange, const Entity& entity);
+                    const http::Exchange& exchange, const Entity& entity,
+                    const http::ProblemType& not_found_type);
 
 // --- The services --------------------------------------------------------------------------------
 

@@ -32,12 +32,13 @@ void list(const Backend& backend, const Request& request, const Exchange& exchan
 }
 
 void get(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<PurchaseId>(request, "delivery");
-  answer_one(backend, read_at(request), exchange, delivery_by_id(id), "delivery", to_string(id));
+  const auto id = path_id<PurchaseId>(request, problems::delivery_not_found);
+  answer_one(backend, read_at(request), exchange, delivery_by_id(id), problems::delivery_not_found,
+             to_string(id));
 }
 
 void scan(const Backend& backend, const Request& request, const Exchange& exchange) {
-  RecordScan command{path_id<PurchaseId>(request, "delivery"), {}};
+  RecordScan command{path_id<PurchaseId>(request, problems::delivery_not_found), {}};
   Body body = json_body(request);
   command.scan.carrier = body.text("carrier", 1, 100);
   command.scan.tracking_number = body.text("trackingNumber", 1, 100);
@@ -54,14 +55,15 @@ void scan(const Backend& backend, const Request& request, const Exchange& exchan
 }
 
 void confirm_receipt(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<PurchaseId>(request, "delivery");
+  const auto id = path_id<PurchaseId>(request, problems::delivery_not_found);
   if (!request.body.empty()) json_body(request).no_more();
   execute(backend, request, exchange, ConfirmReceipt{id, system_now()}, delivery_resource);
 }
 
 void history(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<EntityId>(request, "delivery");
-  answer_history(backend, request, exchange, {EntityKind::purchase, id});
+  const auto id = path_id<EntityId>(request, problems::delivery_not_found);
+  answer_history(backend, request, exchange, {EntityKind::purchase, id},
+                 problems::delivery_not_found);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// How refusals look over HTTP. The only place that knows a status code for a broken rule.
+// How refusals look over HTTP.
 //
 // Threads: pure functions.
 #pragma once
@@ -16,7 +16,7 @@ http::Response to_response(NotDecided why);
 // Answers that rest on a read model.
 http::Response purchase_closed(PurchaseId purchase, DeliveryStatus status);
 http::Response illegal_status_change(PurchaseId purchase, DeliveryStatus from, DeliveryStatus to);
-http::Response not_found(std::string_view what, std::string_view which);
+http::Response not_found(const http::ProblemType& type, std::string_view which);
 http::Response read_model_behind(Position reached, Position asked);
 http::Response read_model_away();
 http::Response quote_unknown();

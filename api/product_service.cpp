@@ -30,16 +30,18 @@ void list(const Backend& backend, const Request& request, const Exchange& exchan
 
 void find_by_name(const Backend& backend, const Request& request, const Exchange& exchange) {
   const std::string name = query_name(request);
-  answer_one(backend, read_at(request), exchange, product_by_name(name), "product", name);
+  answer_one(backend, read_at(request), exchange, product_by_name(name),
+             problems::product_not_found, name);
 }
 
 void get(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<ProductId>(request, "product");
-  answer_one(backend, read_at(request), exchange, product_by_id(id), "product", to_string(id));
+  const auto id = path_id<ProductId>(request, problems::product_not_found);
+  answer_one(backend, read_at(request), exchange, product_by_id(id), problems::product_not_found,
+             to_string(id));
 }
 
 void change_price(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<ProductId>(request, "product");
+  const auto id = path_id<ProductId>(request, problems::product_not_found);
   Body body = json_body(request);
   const ChangePrice command{id, body.money("unitPrice")};
   body.no_more();
@@ -47,7 +49,7 @@ void change_price(const Backend& backend, const Request& request, const Exchange
 }
 
 void change_stock(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<ProductId>(request, "product");
+  const auto id = path_id<ProductId>(request, problems::product_not_found);
   Body body = json_body(request);
   ChangeStock command{id, body.integer("change", -max_stock, max_stock),
                       body.optional_text("reason", max_reason)};
@@ -57,13 +59,14 @@ void change_stock(const Backend& backend, const Request& request, const Exchange
 }
 
 void withdraw(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<ProductId>(request, "product");
+  const auto id = path_id<ProductId>(request, problems::product_not_found);
   execute(backend, request, exchange, WithdrawProduct{id, system_now()}, product_resource);
 }
 
 void history(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<EntityId>(request, "product");
-  answer_history(backend, request, exchange, {EntityKind::product, id});
+  const auto id = path_id<EntityId>(request, problems::product_not_found);
+  answer_history(backend, request, exchange, {EntityKind::product, id},
+                 problems::product_not_found);
 }
 
 }  // namespace

@@ -86,12 +86,14 @@ void list(const Backend& backend, const Request& request, const Exchange& exchan
 }
 
 void get(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<PurchaseId>(request, "purchase");
-  answer_one(backend, read_at(request), exchange, purchase_by_id(id), "purchase", to_string(id));
+  const auto id = path_id<PurchaseId>(request, problems::purchase_not_found);
+  answer_one(backend, read_at(request), exchange, purchase_by_id(id), problems::purchase_not_found,
+             to_string(id));
 }
 
 void cancel(const Backend& backend, const Request& request, const Exchange& exchange) {
-  CancelPurchase command{path_id<PurchaseId>(request, "purchase"), {}, system_now()};
+  CancelPurchase command{
+      path_id<PurchaseId>(request, problems::purchase_not_found), {}, system_now()};
   if (!request.body.empty()) {
     Body body = json_body(request);
     command.reason = body.optional_text("reason", max_reason);
@@ -101,8 +103,9 @@ void cancel(const Backend& backend, const Request& request, const Exchange& exch
 }
 
 void history(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<EntityId>(request, "purchase");
-  answer_history(backend, request, exchange, {EntityKind::purchase, id});
+  const auto id = path_id<EntityId>(request, problems::purchase_not_found);
+  answer_history(backend, request, exchange, {EntityKind::purchase, id},
+                 problems::purchase_not_found);
 }
 
 }  // namespace

@@ -4,28 +4,27 @@
 #include <optional>
 
 #include "api/http/ascii.hpp"
+#include "api/http/problem_types.hpp"
 
 namespace jangbu::http {
 namespace {
 
 constexpr Refusal malformed(std::string_view detail) {
-  return {400, "malformed-request", "Malformed request", detail};
+  return {problems::malformed_request, detail};
 }
 
-constexpr Refusal head_too_large = {431, "head-too-large", "Request head too large",
+constexpr Refusal head_too_large = {problems::head_too_large,
                                     "The request line and header fields are too large."};
-constexpr Refusal target_too_long = {414, "target-too-long", "Request target too long",
-                                     "The request target is too long."};
-constexpr Refusal body_too_large = {413, "body-too-large", "Request body too large",
+constexpr Refusal target_too_long = {problems::target_too_long, "The request target is too long."};
+constexpr Refusal body_too_large = {problems::body_too_large,
                                     "The request body is larger than this server takes."};
-constexpr Refusal length_required = {411, "length-required", "Length required",
+constexpr Refusal length_required = {problems::length_required,
                                      "Send the body with Content-Length, not in chunks."};
-constexpr Refusal expectation_failed = {417, "expectation-failed", "Expectation failed",
+constexpr Refusal expectation_failed = {problems::expectation_failed,
                                         "The only expectation this server meets is 100-continue."};
-constexpr Refusal method_unknown = {501, "method-not-implemented", "Method not implemented",
+constexpr Refusal method_unknown = {problems::method_not_implemented,
                                     "This server does not know the request's method."};
-constexpr Refusal version_unknown = {505, "http-version-not-supported",
-                                     "HTTP version not supported",
+constexpr Refusal version_unknown = {problems::http_version_not_supported,
                                      "This server speaks HTTP/1.1 and HTTP/1.0."};
 
 // A set of ASCII characters: letters, digits and those named.

@@ -30,9 +30,7 @@ struct Incomplete {};
 
 // Not a request we take. The bytes after it mean nothing: answer, and close.
 struct Refusal {
-  int status;
-  std::string_view code;  // of the problem, with its title and detail
-  std::string_view title;
+  ProblemType type;
   std::string_view detail;
 };
 

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "api/http/ascii.hpp"
+#include "api/http/problem_types.hpp"
 
 namespace jangbu::http {
 
@@ -67,22 +68,20 @@ std::string_view Request::param(std::string_view name) const {
   throw std::logic_error("the route has no parameter {" + std::string(name) + "}");
 }
 
-Response problem(int status, std::string_view code, std::string_view title,
-                 std::string_view detail) {
-  const nlohmann::ordered_json body = {{"type", "/problems/" + std::string(code)},
-                                       {"title", title},
-                                       {"status", status},
+Response problem(const ProblemType& type, std::string_view detail) {
+  const nlohmann::ordered_json body = {{"type", "/problems/" + std::string(type.code)},
+                                       {"title", type.title},
+                                       {"status", type.status},
                                        {"detail", detail},
-                                       {"code", code}};
+                                       {"code", type.code}};
   // The texts may quote what a client sent; bytes that are not UTF-8 become U+FFFD.
-  return {.status = status,
+  return {.status = type.status,
           .content_type = "application/problem+json",
           .body = body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)};
 }
 
 Response internal_error() {
-  return problem(500, "internal-error", "Internal error",
-                 "Something went wrong here; it has been logged.");
+  return problem(problems::internal_error, "Something went wrong here; it has been logged.");
 }
 
 }  // namespace jangbu::http

@@ -75,9 +75,15 @@ struct Response {
   std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
-// An RFC 9457 problem. `code` is kebab-case and stable, and part of the `type`: "/problems/<code>".
-Response problem(int status, std::string_view code, std::string_view title,
-                 std::string_view detail);
+// What is the same about all problems of a kind. `code` is kebab-case and stable.
+struct ProblemType {
+  int status;
+  std::string_view code;
+  std::string_view title;
+};
+
+// An RFC 9457 problem. Its `type` is "/problems/<code>".
+Response problem(const ProblemType& type, std::string_view detail);
 
 // The problem a client gets when we have a bug: nothing of what went wrong is in it.
 Response internal_error();

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "api/http/pending_answer.hpp"
+#include "api/http/problem_types.hpp"
 #include "api/http/transport.hpp"
 #include "api/http/uri.hpp"
 #include "events/errors.hpp"
@@ -21,20 +22,19 @@ constexpr std::size_t discard_bytes = mib;  // while lingering
 constexpr auto never = Clock::time_point::max();
 
 Response unavailable() {
-  Response response = problem(503, "unavailable", "Temporarily unavailable",
-                              "Something this service depends on is away; try again later.");
+  Response response =
+      problem(problems::unavailable, "Something this service depends on is away; try again later.");
   response.headers.emplace_back("Retry-After", "1");
   return response;
 }
 
 Response malformed_target() {
-  return problem(400, "malformed-target", "Malformed request target",
-                 "The path or query is not percent-encoded UTF-8.");
+  return problem(problems::malformed_target, "The path or query is not percent-encoded UTF-8.");
 }
 
-constexpr Refusal parsers_disagree = {400, "malformed-request", "Malformed request",
+constexpr Refusal parsers_disagree = {problems::malformed_request,
                                       "The request can be read in more than one way."};
-constexpr Refusal request_timeout = {408, "request-timeout", "Request timeout",
+constexpr Refusal request_timeout = {problems::request_timeout,
                                      "The request did not arrive in time."};
 
 // What a client gets of an exception; what it says is for the log.
@@ -195,9 +195,7 @@ bool Protocol::parse(Method method, std::string_view path, std::string_view body
 
 void Protocol::refuse(const std::shared_ptr<Connection>& connection, const Refusal& refusal) {
   connection->form = {.keep_alive = false};
-  send_last(connection,
-            to_wire(problem(refusal.status, refusal.code, refusal.title, refusal.detail),
-                    connection->form));
+  send_last(connection, to_wire(problem(refusal.type, refusal.detail), connection->form));
 }
 
 // The end of an answer, which may be all of it.

@@ -4,6 +4,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "api/http/problem_types.hpp"
 #include "api/http/uri.hpp"
 
 namespace jangbu::http {
@@ -79,15 +80,14 @@ void Router::dispatch(Request&& request, Exchange exchange) const {
   }
   const std::string allowed = allowed_methods(request);
   if (allowed.empty()) {
-    exchange.respond(problem(404, "not-found", "Not found", "There is nothing at this path."));
+    exchange.respond(problem(problems::not_found, "There is nothing at this path."));
     return;
   }
   Response response;
   if (request.method == Method::options)
     response.status = 204;
   else
-    response = problem(405, "method-not-allowed", "Method not allowed",
-                       "This path does not take that method.");
+    response = problem(problems::method_not_allowed, "This path does not take that method.");
   response.headers.emplace_back("Allow", allowed);
   exchange.respond(std::move(response));
 }

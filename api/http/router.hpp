@@ -4,8 +4,9 @@
 // "/accounts:import", "/swagger-ui/". Patterns are matched against decoded segments; where both
 // fit, a literal beats a parameter, the leftmost difference decides. A parameter is never empty.
 //
-// GET routes answer HEAD too (the request says Method::head, the body is left out); OPTIONS is answered for every path. The table is also what the
-// OpenAPI documents are made from: `operation` names the operation there.
+// GET routes answer HEAD too (the request says Method::head, the body is left out); OPTIONS is
+// answered for every path. The table is also what the OpenAPI documents are made from: `operation`
+// names the operation there.
 //
 // Threads: filled by one thread, then only read, by all workers.
 #pragma once

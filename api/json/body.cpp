@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "api/problem_types.hpp"
+
 namespace jangbu {
 
 namespace {
@@ -77,12 +79,12 @@ nlohmann::json parse(std::string_view text) {
 }  // namespace
 
 void malformed(std::string_view detail) {
-  throw Problem{http::problem(400, "malformed-request", "Malformed request", detail)};
+  throw Problem{http::problem(problems::malformed_request, detail)};
 }
 
 void invalid(std::string_view field, std::string_view detail) {
-  auto response = http::problem(422, "invalid-field", "Invalid field",
-                                std::string(field) + " " + std::string(detail));
+  auto response =
+      http::problem(problems::invalid_field, std::string(field) + " " + std::string(detail));
   auto body = nlohmann::ordered_json::parse(response.body);
   body["field"] = field;
   response.body = body.dump();

@@ -18,7 +18,7 @@ struct Verdict {
 
 Verdict read(std::string_view bytes) {
   auto read = read_head(bytes, limits);
-  if (const auto* refusal = std::get_if<Refusal>(&read)) return {refusal->status, {}};
+  if (const auto* refusal = std::get_if<Refusal>(&read)) return {refusal->type.status, {}};
   if (auto* head = std::get_if<Head>(&read)) return {0, std::move(*head)};
   return {};
 }

@@ -1,0 +1,56 @@
+// The problems that the services answer with: the only place that knows a status code for a broken
+// rule. The responses (problems.cpp) and the OpenAPI documents are both made from these; what more
+// the documents say of each is in openapi/problems.json.
+#pragma once
+
+#include "api/http/problem_types.hpp"
+
+namespace jangbu::problems {
+
+using namespace http::problems;
+using http::ProblemType;
+
+// Requests that cannot be carried out as they are.
+inline constexpr ProblemType unsupported_media_type{415, "unsupported-media-type",
+                                                    "Unsupported media type"};
+inline constexpr ProblemType invalid_field{422, "invalid-field", "Invalid field"};
+inline constexpr ProblemType quote_invalid{422, "quote-invalid", "Quote invalid"};
+inline constexpr ProblemType idempotency_key_reused{422, "idempotency-key-reused",
+                                                    "Idempotency key reused"};
+inline constexpr ProblemType idempotency_key_in_flight{409, "idempotency-key-in-flight",
+                                                       "Idempotency key in flight"};
+inline constexpr ProblemType version_differs{412, "version-differs", "Version differs"};
+
+// There is no such thing.
+inline constexpr ProblemType account_not_found{404, "account-not-found", "Not found"};
+inline constexpr ProblemType product_not_found{404, "product-not-found", "Not found"};
+inline constexpr ProblemType purchase_not_found{404, "purchase-not-found", "Not found"};
+inline constexpr ProblemType delivery_not_found{404, "delivery-not-found", "Not found"};
+
+// A rule of the shop refuses.
+inline constexpr ProblemType account_name_taken{409, "account-name-taken", "Account name taken"};
+inline constexpr ProblemType account_closed{409, "account-closed", "Account closed"};
+inline constexpr ProblemType product_name_taken{409, "product-name-taken", "Product name taken"};
+inline constexpr ProblemType product_withdrawn{409, "product-withdrawn", "Product withdrawn"};
+inline constexpr ProblemType insufficient_stock{409, "insufficient-stock", "Insufficient stock"};
+inline constexpr ProblemType stock_too_large{409, "stock-too-large", "Stock too large"};
+inline constexpr ProblemType price_changed{409, "price-changed", "Price changed"};
+inline constexpr ProblemType address_changed{409, "address-changed", "Address changed"};
+inline constexpr ProblemType mixed_currencies{409, "mixed-currencies", "Mixed currencies"};
+inline constexpr ProblemType total_too_large{409, "total-too-large", "Total too large"};
+inline constexpr ProblemType quote_expired{409, "quote-expired", "Quote expired"};
+inline constexpr ProblemType already_shipped{409, "already-shipped", "Already shipped"};
+inline constexpr ProblemType illegal_status_change{409, "illegal-status-change",
+                                                   "Illegal status change"};
+inline constexpr ProblemType not_delivered{409, "not-delivered", "Not delivered"};
+inline constexpr ProblemType purchase_closed{409, "purchase-closed", "Purchase closed"};
+
+// Not now.
+inline constexpr ProblemType not_ready{503, "not-ready", "Not ready"};
+inline constexpr ProblemType overloaded{503, "overloaded", "Overloaded"};
+inline constexpr ProblemType outcome_unknown{503, "outcome-unknown", "Outcome unknown"};
+inline constexpr ProblemType read_model_behind{503, "read-model-behind", "Read model behind"};
+inline constexpr ProblemType read_model_unavailable{503, "read-model-unavailable",
+                                                    "Read model unavailable"};
+
+}  // namespace jangbu::problems
