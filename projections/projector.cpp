@@ -56,8 +56,8 @@ struct Track {
 struct Batch {
   Position last;
   CommitId last_commit;
-  Timestamp committed_at;
   std::size_t events = 0;
+  std::vector<Commit> commits;  // what the folds hold on to
 };
 
 // The read models of this build on one connection, from what their checkpoints say on.
@@ -169,13 +169,12 @@ class Batches {
     while (!commits_.empty() && batch.events < most_events_ && batch.last != limit) {
       const StoredCommit stored = std::move(commits_.front());
       commits_.pop_front();
-      const Commit commit = decode(stored);
+      const Commit& commit = batch.commits.emplace_back(decode(stored));
       std::uint32_t index = 0;
       for (const RecordedEvent& event : commit.events)
         tracks.apply({stored.position, index++}, event);
       batch.last = stored.position;
       batch.last_commit = stored.id;
-      batch.committed_at = commit.committed_at;
       batch.events += commit.events.size();
     }
     return batch;
@@ -257,7 +256,7 @@ void Projector::follow(const std::stop_token& stop) {
         const std::scoped_lock lock(mutex_);
         status_.position = tracks.position();
         status_.log_end = std::max(status_.log_end, batch->last);
-        status_.committed_at = batch->committed_at;
+        status_.committed_at = batch->commits.back().committed_at;
       }
       if (Clock::now() - log_end_seen_ > log_end_age) look_at_log_end();
     }

@@ -27,8 +27,13 @@ namespace jangbu::pg {
 
 using Result = Handle<PGresult, PQclear>;
 
-// jsonb, as JSON text.
+// json: PostgreSQL keeps the text as it is.
 struct Json {
+  std::string text;
+};
+
+// jsonb, as JSON text: PostgreSQL takes it apart, and can change it.
+struct Jsonb {
   std::string text;
 };
 
@@ -126,13 +131,20 @@ struct Binary<Blob> {
 
 template <>
 struct Binary<Json> {
+  static constexpr Oid oid = 114;
+  static void append(std::string& out, const Json& value) { out.append(value.text); }
+  static Json read(std::string_view bytes) { return {std::string(bytes)}; }
+};
+
+template <>
+struct Binary<Jsonb> {
   static constexpr Oid oid = 3802;
   static constexpr char version = 1;
-  static void append(std::string& out, const Json& value) {
+  static void append(std::string& out, const Jsonb& value) {
     out.push_back(version);
     out.append(value.text);
   }
-  static Json read(std::string_view bytes) {
+  static Jsonb read(std::string_view bytes) {
     if (bytes.empty() || bytes[0] != version) detail::unexpected_column("jsonb of another version");
     return {std::string(bytes.substr(1))};
   }

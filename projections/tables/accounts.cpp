@@ -10,8 +10,10 @@ namespace {
 
 constexpr std::string_view put_sql = R"(
 INSERT INTO {schema}.accounts
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-                     $7::text[], $8::timestamptz[], $9::timestamptz[], $10::bigint[], $11::int[])
+SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]),
+       unnest($5::text[]), unnest($6::text[]), unnest($7::text[]),
+       unnest($8::timestamptz[]), unnest($9::timestamptz[]), unnest($10::bigint[]),
+       unnest($11::int[])
 ON CONFLICT (id) DO UPDATE SET
   name = excluded.name, email = excluded.email, address_line = excluded.address_line,
   zip_code = excluded.zip_code, member_type = excluded.member_type,
@@ -20,7 +22,7 @@ ON CONFLICT (id) DO UPDATE SET
   version_index = excluded.version_index)";
 
 struct Put {
-  AccountState state;
+  const AccountState* state = nullptr;
   std::optional<Timestamp> closed_at;
   EventId version;
 };
@@ -46,7 +48,7 @@ class AccountsFold final
     pg::Array<Position> positions;
     pg::Array<std::int32_t> indexes;
     for (const auto& [id, account] : accounts) {
-      const AccountState& state = account.state;
+      const AccountState& state = *account.state;
       ids.push(id);
       names.push(state.person.name);
       emails.push(state.person.email);
@@ -77,7 +79,7 @@ class AccountsFold final
   }
 
   void put(EventId id, const AccountState& state, std::optional<Timestamp> closed_at = {}) {
-    accounts_[state.account] = {state, closed_at, id};
+    accounts_[state.account] = {&state, closed_at, id};
   }
 
   pg::Statement put_;

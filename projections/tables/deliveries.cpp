@@ -3,6 +3,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "projections/tables/json_text.hpp"
 #include "tables_sql.hpp"
 
 namespace jangbu {
@@ -10,14 +11,15 @@ namespace jangbu {
 namespace {
 
 pg::Json to_json(const std::vector<PurchaseLine>& lines) {
-  auto array = nlohmann::json::array();
-  for (const PurchaseLine& line : lines)
-    array.push_back({
-        {"productId", to_string(line.product)},
-        {"name", line.name},
-        {"quantity", line.quantity},
-    });
-  return {array.dump()};
+  JsonObjects json;
+  for (const PurchaseLine& line : lines) {
+    json.begin_object();
+    json.field("productId", to_string(line.product));
+    json.field("name", line.name);
+    json.field("quantity", line.quantity);
+    json.end_object();
+  }
+  return {std::move(json).take()};
 }
 
 std::vector<DeliveryItem> read_items(const pg::Json& json) {
@@ -31,21 +33,22 @@ std::vector<DeliveryItem> read_items(const pg::Json& json) {
   return items;
 }
 
-pg::Json to_json(const std::vector<Scan>& scans) {
-  auto array = nlohmann::json::array();
-  for (const Scan& scan : scans)
-    array.push_back({
-        {"carrier", scan.carrier},
-        {"trackingNumber", scan.tracking_number},
-        {"status", to_string(scan.status)},
-        {"location", scan.location},
-        {"code", scan.code},
-        {"occurredAt", scan.occurred_at.ms},
-    });
-  return {array.dump()};
+pg::Jsonb to_json(const std::vector<const Scan*>& scans) {
+  JsonObjects json;
+  for (const Scan* scan : scans) {
+    json.begin_object();
+    json.field("carrier", scan->carrier);
+    json.field("trackingNumber", scan->tracking_number);
+    json.field("status", to_string(scan->status));
+    json.field("location", scan->location);
+    json.field("code", scan->code);
+    json.field("occurredAt", scan->occurred_at.ms);
+    json.end_object();
+  }
+  return {std::move(json).take()};
 }
 
-std::vector<Scan> read_scans(const pg::Json& json) {
+std::vector<Scan> read_scans(const pg::Jsonb& json) {
   std::vector<Scan> scans;
   for (const auto& scan : nlohmann::json::parse(json.text))
     scans.push_back({
@@ -63,9 +66,10 @@ std::vector<Scan> read_scans(const pg::Json& json) {
 
 constexpr std::string_view add_sql = R"(
 INSERT INTO {schema}.deliveries
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[],
-                     $7::text[], $8::text[], $9::text[], $10::jsonb[], $11::timestamptz[],
-                     $12::timestamptz[], $13::bigint[], $14::int[]))";
+SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::text[]), unnest($4::text[]),
+       unnest($5::text[]), unnest($6::json[]), unnest($7::text[]), unnest($8::text[]),
+       unnest($9::text[]), unnest($10::jsonb[]), unnest($11::timestamptz[]),
+       unnest($12::timestamptz[]), unnest($13::bigint[]), unnest($14::int[]))";
 
 constexpr std::string_view move_sql = R"(
 UPDATE {schema}.deliveries d SET
@@ -74,15 +78,16 @@ UPDATE {schema}.deliveries d SET
   tracking_number = coalesce(moved.tracking_number, d.tracking_number),
   scans = d.scans || moved.scans,
   version_position = moved.position, version_index = moved.index
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[],
-            $7::bigint[], $8::int[])
-  AS moved (id, status, carrier, tracking_number, scans, closed_at, position, index)
+FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS status, unnest($3::text[]) AS carrier,
+             unnest($4::text[]) AS tracking_number, unnest($5::jsonb[]) AS scans,
+             unnest($6::timestamptz[]) AS closed_at, unnest($7::bigint[]) AS position,
+             unnest($8::int[]) AS index) AS moved
 WHERE d.id = moved.id)";
 
 struct Touch {
-  std::optional<PurchaseCompleted> completed;  // in this batch: a new row
+  const PurchaseCompleted* completed = nullptr;  // in this batch: a new row
   DeliveryStatus status = DeliveryStatus::preparing;
-  std::vector<Scan> scans;  // of this batch
+  std::vector<const Scan*> scans;  // of this batch
   std::optional<Timestamp> closed_at;
   EventId version;
 };
@@ -116,7 +121,8 @@ class DeliveriesFold final
     pg::Array<PurchaseId> ids;
     pg::Array<AccountId> buyers;
     pg::Array<std::string> recipients, address_lines, zip_codes, stati, carriers, tracking_numbers;
-    pg::Array<pg::Json> items, scans;
+    pg::Array<pg::Json> items;
+    pg::Array<pg::Jsonb> scans;
     pg::Array<Timestamp> opened, closed;
     pg::Array<Position> positions;
     pg::Array<std::int32_t> indexes;
@@ -130,9 +136,8 @@ class DeliveriesFold final
       zip_codes.push(fact.recipient.address.zip_code);
       items.push(to_json(fact.lines));
       stati.push(to_string(delivery.status));
-      carriers.push(delivery.scans.empty() ? std::string() : delivery.scans.back().carrier);
-      tracking_numbers.push(delivery.scans.empty() ? std::string()
-                                                   : delivery.scans.back().tracking_number);
+      carriers.push(delivery.scans.empty() ? "" : delivery.scans.back()->carrier);
+      tracking_numbers.push(delivery.scans.empty() ? "" : delivery.scans.back()->tracking_number);
       scans.push(to_json(delivery.scans));
       opened.push(fact.purchased_at);
       closed.push(delivery.closed_at);
@@ -149,7 +154,7 @@ class DeliveriesFold final
   struct Moved {
     pg::Array<PurchaseId> ids;
     pg::Array<std::string> stati, carriers, tracking_numbers;
-    pg::Array<pg::Json> scans;
+    pg::Array<pg::Jsonb> scans;
     pg::Array<Timestamp> closed;
     pg::Array<Position> positions;
     pg::Array<std::int32_t> indexes;
@@ -157,8 +162,8 @@ class DeliveriesFold final
     void push(const PurchaseId& id, const Touch& delivery) {
       std::optional<std::string_view> carrier, tracking_number;
       if (!delivery.scans.empty()) {
-        carrier = delivery.scans.back().carrier;
-        tracking_number = delivery.scans.back().tracking_number;
+        carrier = delivery.scans.back()->carrier;
+        tracking_number = delivery.scans.back()->tracking_number;
       }
       ids.push(id);
       stati.push(to_string(delivery.status));
@@ -177,14 +182,14 @@ class DeliveriesFold final
 
   using Ignores::on;
   void on(EventId id, const RecordedEvent&, const PurchaseCompleted& fact) {
-    deliveries_[fact.purchase] = {fact, DeliveryStatus::preparing, {}, {}, id};
+    deliveries_[fact.purchase] = {&fact, DeliveryStatus::preparing, {}, {}, id};
   }
   void on(EventId id, const RecordedEvent&, const PurchaseCancelled& fact) {
     move(id, fact.purchase, DeliveryStatus::cancelled).closed_at = fact.cancelled_at;
   }
   void on(EventId id, const RecordedEvent& recorded, const DeliveryScanned& fact) {
     Touch& delivery = move(id, fact.purchase, fact.status);
-    delivery.scans.push_back(fact.scan);
+    delivery.scans.push_back(&fact.scan);
     if (fact.status == DeliveryStatus::returned_to_sender)
       delivery.closed_at = recorded.envelope.occurred_at;
   }
@@ -215,7 +220,7 @@ DeliveryRow read_delivery(pg::Row& row) {
       .status = parse_delivery_status(row.next<std::string>()).value(),
       .carrier = row.next<std::string>(),
       .tracking_number = row.next<std::string>(),
-      .scans = read_scans(row.next<pg::Json>()),
+      .scans = read_scans(row.next<pg::Jsonb>()),
       .opened_at = row.next<Timestamp>(),
       .closed_at = row.next_optional<Timestamp>(),
       .version = read_event_id(row),

@@ -8,7 +8,7 @@ CREATE TABLE deliveries (
   recipient text NOT NULL,
   address_line text NOT NULL,
   zip_code text NOT NULL,
-  items jsonb NOT NULL,
+  items json NOT NULL,
   status text NOT NULL,
   carrier text NOT NULL,
   tracking_number text NOT NULL,

@@ -10,8 +10,9 @@ namespace {
 
 constexpr std::string_view add_sql = R"(
 INSERT INTO {schema}.history
-SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::int[],
-                     $7::timestamptz[], $8::bytea[]))";
+SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::int[]), unnest($4::text[]),
+       unnest($5::text[]), unnest($6::int[]), unnest($7::timestamptz[]),
+       unnest($8::bytea[]))";
 
 class HistoryFold final : public Fold {
  public:

@@ -10,8 +10,9 @@ namespace {
 
 constexpr std::string_view put_sql = R"(
 INSERT INTO {schema}.products
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::text[],
-                     $7::timestamptz[], $8::timestamptz[], $9::bigint[], $10::int[])
+SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::bigint[]), unnest($4::text[]),
+       unnest($5::bigint[]), unnest($6::text[]), unnest($7::timestamptz[]),
+       unnest($8::timestamptz[]), unnest($9::bigint[]), unnest($10::int[])
 ON CONFLICT (id) DO UPDATE SET
   name = excluded.name, unit_price = excluded.unit_price, currency = excluded.currency,
   stock = excluded.stock, description = excluded.description, listed_at = excluded.listed_at,
@@ -20,20 +21,16 @@ ON CONFLICT (id) DO UPDATE SET
 
 constexpr std::string_view move_stock_sql = R"(
 UPDATE {schema}.products p SET stock = p.stock + moved.pieces
-FROM unnest($1::uuid[], $2::bigint[]) AS moved (id, pieces)
+FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS pieces) AS moved
 WHERE p.id = moved.id)";
 
-struct Put {
-  ProductState state;  // its stock is kept up to date within the batch
+// A product with an event of its own is written as a whole; one that was only bought or came back
+// moves by so many pieces.
+struct Touch {
+  const ProductState* state = nullptr;
   std::optional<Timestamp> withdrawn_at;
   EventId version;
-};
-
-// A product with an event of its own is written as a whole; one that was only bought moves by the
-// sum of the pieces.
-struct Touch {
-  std::optional<Put> put;
-  std::int64_t moved = 0;
+  std::int64_t moved = 0;  // pieces, since `state` where there is one
 };
 
 class ProductsFold final : public Fold,
@@ -56,22 +53,22 @@ class ProductsFold final : public Fold,
     pg::Array<Position> positions;
     pg::Array<std::int32_t> indexes;
     for (const auto& [id, product] : products_.take()) {
-      if (!product.put) {
+      if (!product.state) {
         moved_ids.push(id);
         pieces.push(product.moved);
         continue;
       }
-      const ProductState& state = product.put->state;
+      const ProductState& state = *product.state;
       ids.push(id);
       names.push(state.name);
       prices.push(state.unit_price.amount);
       currencies.push(to_string(state.unit_price.currency));
-      stocks.push(state.stock);
+      stocks.push(state.stock + product.moved);
       descriptions.push(state.description);
       listed.push(state.listed_at);
-      withdrawn.push(product.put->withdrawn_at);
-      positions.push(product.put->version.position);
-      indexes.push(static_cast<std::int32_t>(product.put->version.index));
+      withdrawn.push(product.withdrawn_at);
+      positions.push(product.version.position);
+      indexes.push(static_cast<std::int32_t>(product.version.index));
     }
     std::vector<Change> changes;
     if (const std::size_t rows = ids.size())
@@ -100,13 +97,9 @@ class ProductsFold final : public Fold,
   }
 
   void put(EventId id, const ProductState& state, std::optional<Timestamp> withdrawn_at = {}) {
-    products_[state.product].put = Put{state, withdrawn_at, id};
+    products_[state.product] = {&state, withdrawn_at, id};
   }
-
-  void move(const ProductId& id, std::int64_t pieces) {
-    Touch& product = products_[id];
-    (product.put ? product.put->state.stock : product.moved) += pieces;
-  }
+  void move(const ProductId& id, std::int64_t pieces) { products_[id].moved += pieces; }
 
   pg::Statement put_;
   pg::Statement move_stock_;

@@ -4,6 +4,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "projections/tables/json_text.hpp"
 #include "tables_sql.hpp"
 
 namespace jangbu {
@@ -18,17 +19,18 @@ constexpr std::array<std::pair<PurchaseStatus, std::string_view>, 4> statuses{{
 }};
 
 pg::Json to_json(const std::vector<PurchaseLine>& lines) {
-  auto array = nlohmann::json::array();
-  for (const PurchaseLine& line : lines)
-    array.push_back({
-        {"productId", to_string(line.product)},
-        {"name", line.name},
-        {"unitPrice", line.unit_price.amount},
-        {"currency", to_string(line.unit_price.currency)},
-        {"quantity", line.quantity},
-        {"total", line.total.amount},
-    });
-  return {array.dump()};
+  JsonObjects json;
+  for (const PurchaseLine& line : lines) {
+    json.begin_object();
+    json.field("productId", to_string(line.product));
+    json.field("name", line.name);
+    json.field("unitPrice", line.unit_price.amount);
+    json.field("currency", to_string(line.unit_price.currency));
+    json.field("quantity", line.quantity);
+    json.field("total", line.total.amount);
+    json.end_object();
+  }
+  return {std::move(json).take()};
 }
 
 std::vector<PurchaseLine> read_lines(const pg::Json& json) {
@@ -50,20 +52,22 @@ std::vector<PurchaseLine> read_lines(const pg::Json& json) {
 
 constexpr std::string_view add_sql = R"(
 INSERT INTO {schema}.purchases
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[],
-                     $7::bigint[], $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[],
-                     $12::bigint[], $13::int[]))";
+SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::text[]), unnest($4::text[]),
+       unnest($5::text[]), unnest($6::json[]), unnest($7::bigint[]), unnest($8::text[]),
+       unnest($9::text[]), unnest($10::timestamptz[]), unnest($11::timestamptz[]),
+       unnest($12::bigint[]), unnest($13::int[]))";
 
 constexpr std::string_view end_sql = R"(
 UPDATE {schema}.purchases p SET
   status = ended.status, cancelled_at = coalesce(ended.cancelled_at, p.cancelled_at),
   version_position = ended.position, version_index = ended.index
-FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::bigint[], $5::int[])
-  AS ended (id, status, cancelled_at, position, index)
+FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS status,
+             unnest($3::timestamptz[]) AS cancelled_at, unnest($4::bigint[]) AS position,
+             unnest($5::int[]) AS index) AS ended
 WHERE p.id = ended.id)";
 
 struct Touch {
-  std::optional<PurchaseCompleted> completed;  // in this batch: a new row
+  const PurchaseCompleted* completed = nullptr;  // in this batch: a new row
   PurchaseStatus status = PurchaseStatus::completed;
   std::optional<Timestamp> cancelled_at;
   EventId version;
@@ -135,7 +139,7 @@ class PurchasesFold final
  private:
   using Ignores::on;
   void on(EventId id, const RecordedEvent&, const PurchaseCompleted& fact) {
-    purchases_[fact.purchase] = {fact, PurchaseStatus::completed, {}, id};
+    purchases_[fact.purchase] = {&fact, PurchaseStatus::completed, {}, id};
   }
   void on(EventId id, const RecordedEvent&, const PurchaseCancelled& fact) {
     end(id, fact.purchase, PurchaseStatus::cancelled).cancelled_at = fact.cancelled_at;

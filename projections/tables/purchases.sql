@@ -6,7 +6,7 @@ CREATE TABLE purchases (
   buyer_name text NOT NULL,
   address_line text NOT NULL,
   zip_code text NOT NULL,
-  lines jsonb NOT NULL,
+  lines json NOT NULL,
   total bigint NOT NULL,
   currency text NOT NULL,
   status text NOT NULL,

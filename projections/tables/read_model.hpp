@@ -44,6 +44,7 @@ struct Change {
 class Fold {
  public:
   virtual ~Fold() = default;
+  // REQUIRES: the event stays where it is until take() has returned.
   virtual void apply(EventId id, const RecordedEvent& recorded) = 0;
   // The statements for all that was applied since the last take(), in the order in which they must
   // be executed. They point into the fold.

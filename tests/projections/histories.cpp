@@ -50,7 +50,7 @@ Commit Histories::open_shop(std::size_t accounts, std::size_t products) {
 }
 
 RecordedEvent Histories::purchase() {
-  RecordedEvent event = record(buy());
+  RecordedEvent event = record(buy(1));
   purchases_.clear();
   return event;
 }
@@ -91,7 +91,7 @@ RecordedEvent Histories::next_event() {
     default:
       break;
   }
-  return record(buy());
+  return record(buy(1 + below(3)));
 }
 
 Event Histories::open_account() {
@@ -150,10 +150,9 @@ Event Histories::change_product(Product& product) {
 }
 
 // Of what can be had; where nothing can, a new product is listed instead.
-Event Histories::buy() {
+Event Histories::buy(std::size_t lines) {
   std::vector<Product*> offered;
-  const std::size_t wanted = 1 + below(3);
-  for (std::size_t tries = 0; tries < 8 && offered.size() < wanted; ++tries) {
+  for (std::size_t tries = 0; tries < 8 && offered.size() < lines; ++tries) {
     Product& product = products_[below(products_.size())];
     if (product.listed && product.state.stock > 0 &&
         std::find(offered.begin(), offered.end(), &product) == offered.end())

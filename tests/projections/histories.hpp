@@ -22,7 +22,7 @@ class Histories {
   // again.
   Commit next(std::size_t events);
 
-  // A purchase of one piece and nothing else, as under load.
+  // A purchase of one product, as under load.
   RecordedEvent purchase();
   // Accounts and products that never run out, for purchase().
   Commit open_shop(std::size_t accounts, std::size_t products);
@@ -50,7 +50,7 @@ class Histories {
   Event list_product();
   Event change_account(Account& account);
   Event change_product(Product& product);
-  Event buy();
+  Event buy(std::size_t lines);
   Event go_on(std::size_t which);
   RecordedEvent record(Event event);
 
