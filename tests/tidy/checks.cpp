@@ -1,0 +1,189 @@
+#include "tests/tidy/checks.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <iterator>
+#include <regex>
+#include <string_view>
+#include <utility>
+
+namespace jangbu::tidy {
+
+namespace {
+
+bool is_within(std::string_view path, std::string_view folder) {
+  return path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/';
+}
+
+// The rooms, the longer names first, and what each may include beside itself.
+const std::vector<std::pair<std::string, std::vector<std::string>>>& rooms() {
+  static const std::vector<std::pair<std::string, std::vector<std::string>>> all{
+      {"projections/views", {"events"}},
+      {"projections", {"events", "infra"}},  // the tables in PostgreSQL, and what fills them
+      {"events", {}},
+      {"commands", {"events", "projections/views"}},
+      {"infra", {"events"}},
+      {"api", {"events", "projections/views", "projections", "commands", "infra"}},
+      {"tests", {"events", "projections/views", "projections", "commands", "infra", "api"}},
+  };
+  return all;
+}
+
+std::string room_of(std::string_view path) {
+  for (const auto& [room, others] : rooms())
+    if (is_within(path, room)) return room;
+  return {};
+}
+
+// The build makes these, of the files beside the sources that include them.
+constexpr std::array<std::string_view, 2> generated{"openapi_json.hpp", "tables_sql.hpp"};
+
+bool is_domain(const std::string& path) {
+  const std::string room = room_of(path);
+  return room == "events" || room == "projections/views" || room == "commands";
+}
+
+bool is_writer(const std::string& path) {
+  return path == "commands/writer.hpp" || path == "commands/writer.cpp";
+}
+
+std::size_t line_of(const std::string& text, std::ptrdiff_t at) {
+  return 1 + static_cast<std::size_t>(std::count(text.begin(), text.begin() + at, '\n'));
+}
+
+// What the pattern matches in the text, with the line of each.
+template <class Visit>
+void for_each_match(const std::string& text, const std::regex& pattern, Visit visit) {
+  for (std::sregex_iterator match(text.begin(), text.end(), pattern), end; match != end; ++match)
+    visit(*match, line_of(text, match->position()));
+}
+
+// A complaint for each match, which it quotes.
+std::vector<Complaint> complain(const Source& source, const std::string& text,
+                                const std::regex& pattern, const std::string& what) {
+  std::vector<Complaint> complaints;
+  for_each_match(text, pattern, [&](const std::smatch& match, std::size_t line) {
+    complaints.push_back({source.path, line, what + ": " + match.str()});
+  });
+  return complaints;
+}
+
+void append(std::vector<Complaint>& all, std::vector<Complaint> more) {
+  std::move(more.begin(), more.end(), std::back_inserter(all));
+}
+
+// The place behind the next `end`, from `at` on; the end of the text when there is none.
+std::size_t behind(const std::string& text, const std::string& end, std::size_t at) {
+  const std::size_t found = text.find(end, at);
+  return found == text.npos ? text.size() : found + end.size();
+}
+
+// The place behind the literal whose quote is at `at`.
+std::size_t behind_literal(const std::string& text, std::size_t at) {
+  const char quote = text[at++];
+  while (at < text.size() && text[at] != quote) at += text[at] == '\\' ? 2 : 1;
+  return std::min(at + 1, text.size());
+}
+
+}  // namespace
+
+std::string blank_comments(const std::string& text, Literals literals) {
+  std::string blanked = text;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t begin = at;
+    const bool in_word = at > 0 && (std::isalnum(static_cast<unsigned char>(text[at - 1])) != 0);
+    bool is_blanked = true;
+    if (text.compare(at, 2, "//") == 0) {
+      at = std::min(text.find('\n', at), text.size());
+    } else if (text.compare(at, 2, "/*") == 0) {
+      at = behind(text, "*/", at + 2);
+    } else if (text.compare(at, 2, "R\"") == 0 && !in_word) {
+      const std::size_t open = std::min(text.find('(', at), text.size());
+      at = behind(text, ')' + text.substr(at + 2, open - at - 2) + '"', open);
+      is_blanked = literals == Literals::blank;
+    } else if (text[at] == '"' || (text[at] == '\'' && !in_word)) {  // else a digit separator
+      at = behind_literal(text, at);
+      is_blanked = literals == Literals::blank;
+    } else {
+      ++at;
+      continue;
+    }
+    if (is_blanked)
+      for (std::size_t i = begin; i < at; ++i)
+        if (text[i] != '\n') blanked[i] = ' ';
+  }
+  return blanked;
+}
+
+std::vector<Complaint> check_includes(const Source& source) {
+  static const std::regex pattern(R"re(#\s*include\s*"([^"\n]*)")re");
+  const std::string room = room_of(source.path);
+  const auto entry = std::find_if(rooms().begin(), rooms().end(),
+                                  [&](auto& known) { return known.first == room; });
+  if (entry == rooms().end()) return {{source.path, 1, "is in none of the rooms"}};
+  const auto& others = entry->second;
+  std::vector<Complaint> complaints;
+  for_each_match(
+      blank_comments(source.text, Literals::keep), pattern,
+      [&](const std::smatch& match, std::size_t line) {
+        const std::string included = match[1].str();
+        const std::string from = room_of(included);
+        if (std::find(generated.begin(), generated.end(), included) != generated.end()) return;
+        if (from.empty()) {
+          complaints.push_back(
+              {source.path, line, "includes not by the path from the root: " + included});
+        } else if (from != room && std::find(others.begin(), others.end(), from) == others.end()) {
+          complaints.push_back({source.path, line, "includes against the arrows: " + included});
+        }
+      });
+  return complaints;
+}
+
+std::vector<Complaint> check_purity(const Source& source) {
+  static const std::regex headers(
+      R"re(#\s*include\s*<(random|fstream|iostream|filesystem|thread|mutex|condition_variable|)re"
+      R"re(future|ctime|time\.h|unistd\.h|sys/[\w/]+\.h|netinet/[\w/]+\.h|arpa/[\w/]+\.h|)re"
+      R"re(poll\.h|fcntl\.h|pqxx/.*|libpq-fe\.h|nats/.*|nats\.h|spdlog/.*)>)re");
+  static const std::regex names(
+      R"re(\b(system_clock|steady_clock|high_resolution_clock|utc_clock|file_clock|random_device|)re"
+      R"re(mt19937|mt19937_64|default_random_engine|clock_gettime|gettimeofday|getenv|fopen|)re"
+      R"re(ifstream|ofstream|fstream|cout|cerr|cin)\b|(::|\.)now\s*\(|)re"
+      R"re(\b(rand|srand|random|time|socket|clock)\s*\()re");
+  if (!is_domain(source.path) || is_writer(source.path)) return {};
+  auto complaints = complain(source, blank_comments(source.text, Literals::keep), headers,
+                             "the domain is pure, but here is");
+  append(complaints, complain(source, blank_comments(source.text, Literals::blank), names,
+                              "the domain is pure, but here is"));
+  return complaints;
+}
+
+std::vector<Complaint> check_header(const Source& source) {
+  static const std::regex pattern(R"re((^|\n)#pragma once\n)re");
+  if (!source.path.ends_with(".hpp")) return {};
+  if (std::regex_search(blank_comments(source.text, Literals::blank), pattern)) return {};
+  return {{source.path, 1, "a header without #pragma once"}};
+}
+
+std::vector<Complaint> check_sleep(const Source& source) {
+  static const std::regex pattern(
+      R"re(\b(sleep_for|sleep_until|usleep|nanosleep|clock_nanosleep|sleep)\s*\()re");
+  if (!is_within(source.path, "tests")) return {};
+  return complain(source, blank_comments(source.text, Literals::blank), pattern,
+                  "a test waits for a condition, but here is");
+}
+
+std::vector<Complaint> check_golden(const Source& source, const std::set<std::string>& files) {
+  static const std::regex pattern(R"re(\bWireType\s+wire\s*\{\s*"(\w+)"\s*,\s*(\d+)\s*\})re");
+  if (!is_domain(source.path)) return {};
+  std::vector<Complaint> complaints;
+  for_each_match(blank_comments(source.text, Literals::keep), pattern,
+                 [&](const std::smatch& match, std::size_t line) {
+                   const std::string file = match[1].str() + ".v" + match[2].str() + ".bin";
+                   if (!files.contains(file))
+                     complaints.push_back({source.path, line, "has no golden file: " + file});
+                 });
+  return complaints;
+}
+
+}  // namespace jangbu::tidy
