@@ -27,7 +27,10 @@ struct Complaint {
 
 // Includes go one way: events <- projections/views <- commands <- api; events <- infra;
 // events, infra <- projections (tables and the projector) <- api. Nothing includes tests.
-std::vector<Complaint> check_includes(const Source& source);
+// `file_names` are those of all sources, without their folders: a header of no such name is one
+// that the build generates.
+std::vector<Complaint> check_includes(const Source& source,
+                                      const std::set<std::string>& file_names);
 
 // Neither clock nor randomness, nor files, threads or sockets, in events, projections/views and
 // commands. The writer is the exception: it is a thread, and time and ids are handed to it.
