@@ -1,6 +1,6 @@
 // One client's connection, as a Pistache peer.
 //
-// Threads: belongs to one worker; the two atomics are what other threads may touch. It is held by
+// Threads: belongs to one worker; the atomics are what other threads may touch. It is held by
 // its transport while it is open, and by its pending answers, so that what arrives for it later
 // finds it gone instead of finding somebody else.
 #pragma once
@@ -9,15 +9,20 @@
 
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 
+#include "api/http/body_stream.hpp"
 #include "api/http/framing.hpp"
+#include "api/http/message.hpp"
 #include "api/http/wire.hpp"
 
 namespace jangbu::http {
 
 using Clock = std::chrono::steady_clock;
+
+inline constexpr auto never_expires = Clock::time_point::max();
 
 // receiving ─► answering ─┬─► sending ─┬─► receiving     the next request
 //     │                   └► streaming ┘   └► lingering   the last answer was sent
@@ -30,23 +35,50 @@ enum class Phase {
   lingering,  // our side is closed; what the client still sends is thrown away
 };
 
+struct Route;
+
+// A request whose head was read: what is known of it before its body.
+struct Announced {
+  Request request;
+  const Route* route = nullptr;  // null: there is none
+  bool target_is_valid = true;
+  std::size_t body_size = 0;
+  bool expects_100 = false;
+  WireForm form;  // of its answer
+};
+
+// A body that its handler takes in pieces. Belongs to the worker; handlers hold it as a name only.
+struct IncomingBody {
+  std::size_t left = 0;                        // bytes not handed over yet
+  bool expects_100 = false;                    // the client waits for "100 Continue"
+  BodyStream::Next next;                       // who waits for a piece, if anyone does
+  Clock::time_point deadline = never_expires;  // of that piece
+  std::weak_ptr<PendingAnswer> answer;
+};
+
 class Connection final : public Pistache::Tcp::Peer {
  public:
   Connection(int descriptor, const Pistache::Address& address)
       : Peer(descriptor, address, nullptr) {}
 
-  bool idle() const { return phase == Phase::receiving && input.empty() && !head; }
+  bool idle() const { return phase == Phase::receiving && input.empty() && !announced; }
+  bool is_late(Clock::time_point now) const {
+    return now > deadline || (body && now > body->deadline);
+  }
 
   Phase phase = Phase::receiving;
   Clock::time_point deadline;  // of the phase
 
-  std::string input;         // received and not yet taken
-  bool input_ended = false;  // the client has closed its side; it may still read
-  std::optional<Head> head;  // taken from the input, waiting for its body
-  WireForm form;             // of the answer that is due
+  std::string input;                   // received and not yet taken
+  bool input_ended = false;            // the client has closed its side; it may still read
+  std::optional<Announced> announced;  // taken from the input, waiting for its body
+  std::shared_ptr<IncomingBody> body;  // of the request that is being answered, if it is streamed
+  WireForm form;                       // of the answer that is due
 
   std::string output;  // not yet sent from `sent` on
   std::size_t sent = 0;
+  std::size_t unsent() const { return output.size() - sent; }
+  std::size_t stream_backlog_bytes = 0;  // of the answer under way: it is cut off beyond
 
   bool watches_input = true;  // what epoll was told last
   bool watches_output = false;
@@ -54,6 +86,7 @@ class Connection final : public Pistache::Tcp::Peer {
 
   std::atomic<bool> gone = false;
   std::atomic<std::size_t> posted_bytes = 0;  // of a stream, in the mailbox
+  std::atomic<std::size_t> unread_bytes = 0;  // of a stream, unsent() as of the last piece or write
 };
 
 }  // namespace jangbu::http

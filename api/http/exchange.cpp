@@ -17,16 +17,35 @@ void Exchange::respond_with(std::function<Response()> build) const {
   answer_->respond_with(std::move(build));
 }
 
-void Exchange::stream_start(Response head) const {
-  answer_->stream_start(std::move(head));
+void Exchange::stream_start(Response head, std::size_t backlog_bytes) const {
+  answer_->stream_start(std::move(head), backlog_bytes);
 }
 
 bool Exchange::stream_write(std::string bytes) const {
   return answer_->stream_write(std::move(bytes));
 }
 
+bool Exchange::stream_write(const StreamPiece& piece) const {
+  return answer_->stream_write(piece);
+}
+
+Exchange::Backlog Exchange::stream_backlog() const {
+  return answer_->stream_backlog();
+}
+
+bool Exchange::client_gone() const {
+  return answer_->client_gone();
+}
+
 void Exchange::stream_end() const {
   answer_->stream_end();
+}
+
+BodyStream::BodyStream(std::shared_ptr<PendingAnswer> answer, std::shared_ptr<IncomingBody> body)
+    : answer_(std::move(answer)), body_(std::move(body)) {}
+
+void BodyStream::read(Next next) const {
+  answer_->want_body(body_, std::move(next));
 }
 
 PendingAnswer::PendingAnswer(std::shared_ptr<Mailbox> mailbox,
@@ -39,7 +58,7 @@ PendingAnswer::PendingAnswer(std::shared_ptr<Mailbox> mailbox,
 
 PendingAnswer::~PendingAnswer() {
   if (state_ == State::open) {
-    spdlog::error("http: a request was dropped without an answer");
+    if (!connection_->gone) spdlog::error("http: a request was dropped without an answer");
     post(internal_error());
   } else if (state_ == State::streaming) {
     post(CutOff{});  // without the last chunk the client knows that something is missing
@@ -63,19 +82,51 @@ void PendingAnswer::respond_with(std::function<Response()> build) {
   if (advance(State::open, State::answered)) post(std::move(build));
 }
 
-void PendingAnswer::stream_start(Response head) {
-  if (advance(State::open, State::streaming)) post(StreamStart{std::move(head)});
+void PendingAnswer::stream_start(Response head, std::size_t backlog_bytes) {
+  if (state_ != State::open) return;
+  if (backlog_bytes > 0) stream_backlog_bytes_ = backlog_bytes;
+  if (advance(State::open, State::streaming))
+    post(StreamStart{std::move(head), stream_backlog_bytes_});
+}
+
+bool PendingAnswer::make_room(std::size_t bytes) {
+  if (connection_->posted_bytes.fetch_add(bytes) + bytes <= stream_backlog_bytes_) return true;
+  if (advance(State::streaming, State::answered)) post(CutOff{});
+  return false;
 }
 
 bool PendingAnswer::stream_write(std::string bytes) {
   if (state_ != State::streaming || form_.without_body || connection_->gone) return false;
   std::string wire = chunk_to_wire(std::move(bytes), form_);
-  if (connection_->posted_bytes.fetch_add(wire.size()) + wire.size() > stream_backlog_bytes_) {
-    if (advance(State::streaming, State::answered)) post(CutOff{});
-    return false;
-  }
+  if (!make_room(wire.size())) return false;
   post(StreamBytes{std::move(wire)});
   return true;
+}
+
+bool PendingAnswer::stream_write(const StreamPiece& piece) {
+  if (state_ != State::streaming || form_.without_body || connection_->gone) return false;
+  if (!make_room(piece.wire(form_.http_1_0).size())) return false;
+  post(SharedBytes{piece});
+  return true;
+}
+
+Exchange::Backlog PendingAnswer::stream_backlog() const {
+  return {connection_->posted_bytes, connection_->unread_bytes};
+}
+
+bool PendingAnswer::client_gone() const {
+  return connection_->gone;
+}
+
+void PendingAnswer::want_body(std::shared_ptr<IncomingBody> body, BodyStream::Next next) {
+  post(BodyWanted{std::move(body), std::move(next)});
+}
+
+void PendingAnswer::give_up(Response response) {
+  if (advance(State::open, State::answered))
+    post(std::move(response));
+  else if (advance(State::streaming, State::answered))
+    post(CutOff{});
 }
 
 void PendingAnswer::stream_end() {

@@ -8,11 +8,13 @@
 // answered, which is a bug, the client gets a 500 instead of waiting for ever.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "api/http/message.hpp"
+#include "api/http/stream_piece.hpp"
 
 namespace jangbu::http {
 
@@ -30,11 +32,24 @@ class Exchange {
 
   // An answer in pieces whose length is not known beforehand: server-sent events, NDJSON. The
   // head's body is the first piece. The pieces of one answer come from one thread at a time.
-  void stream_start(Response head) const;
+  // A client that leaves more than `backlog_bytes` unread is cut off; 0 stands for
+  // Limits::stream_backlog_bytes.
+  void stream_start(Response head, std::size_t backlog_bytes = 0) const;
 
-  // False when the bytes will not arrive: the client has gone, was cut off because it left more
-  // than Limits::stream_backlog_bytes unread, or asked with HEAD. The producer then stops.
+  // False when the bytes will not arrive: the client has gone, was cut off, or asked with HEAD. The
+  // producer then stops.
   bool stream_write(std::string bytes) const;
+  bool stream_write(const StreamPiece& piece) const;
+
+  // What was written and is still here, in bytes. `unread` is not exact while the client reads.
+  struct Backlog {
+    std::size_t posted;  // on its way to the worker: the server's own doing
+    std::size_t unread;  // the client's socket has no room for it
+  };
+  Backlog stream_backlog() const;
+
+  // Nothing that is written will arrive any more.
+  bool client_gone() const;
 
   void stream_end() const;
 

@@ -16,8 +16,6 @@ constexpr Refusal malformed(std::string_view detail) {
 constexpr Refusal head_too_large = {problems::head_too_large,
                                     "The request line and header fields are too large."};
 constexpr Refusal target_too_long = {problems::target_too_long, "The request target is too long."};
-constexpr Refusal body_too_large = {problems::body_too_large,
-                                    "The request body is larger than this server takes."};
 constexpr Refusal length_required = {problems::length_required,
                                      "Send the body with Content-Length, not in chunks."};
 constexpr Refusal expectation_failed = {problems::expectation_failed,
@@ -138,7 +136,8 @@ Problem read_content_length(std::string_view value, const Limits& limits, Head& 
     return malformed("Content-Length is not a number.");
   for (const char digit : value) {
     head.body_size = head.body_size * 10 + static_cast<std::size_t>(digit - '0');
-    if (head.body_size > limits.body_bytes) return body_too_large;
+    if (head.body_size > std::max(limits.body_bytes, limits.streamed_body_bytes))
+      return body_too_large;
   }
   return {};
 }

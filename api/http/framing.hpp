@@ -11,6 +11,7 @@
 
 #include "api/http/limits.hpp"
 #include "api/http/message.hpp"
+#include "api/http/problem_types.hpp"
 
 namespace jangbu::http {
 
@@ -34,7 +35,10 @@ struct Refusal {
   std::string_view detail;
 };
 
-// Reads the head at the beginning of `bytes`.
+inline constexpr Refusal body_too_large{problems::body_too_large,
+                                        "The request body is larger than this server takes."};
+
+// Reads the head at the beginning of `bytes`. The body may be as large as any route takes it.
 std::variant<Incomplete, Head, Refusal> read_head(std::string_view bytes, const Limits& limits);
 
 }  // namespace jangbu::http

@@ -14,10 +14,12 @@ struct Limits {
   std::size_t target_bytes = 2048;               // 414
   std::size_t header_count = 64;                 // 431
   std::size_t body_bytes = 64 * kib;             // 413
+  std::size_t streamed_body_bytes = 64 * mib;    // 413, where a route takes its body in pieces
   std::size_t stream_backlog_bytes = 256 * kib;  // a streaming client that leaves more is cut off
 
   std::chrono::milliseconds header_timeout{5000};  // from the first byte of a head to its last: 408
-  std::chrono::milliseconds body_timeout{10000};   // from there to the last byte of the body: 408
+  std::chrono::milliseconds body_timeout{10000};   // from there to the last byte of the body, or
+                                                   // to the next piece of it: 408
   std::chrono::milliseconds idle_timeout{60000};   // between requests
   std::chrono::milliseconds write_timeout{10000};  // without the client taking a byte
 

@@ -12,7 +12,9 @@
 #include <variant>
 #include <vector>
 
+#include "api/http/body_stream.hpp"
 #include "api/http/message.hpp"
+#include "api/http/stream_piece.hpp"
 
 namespace jangbu::http {
 
@@ -20,17 +22,26 @@ class Connection;
 
 struct StreamStart {
   Response head;
+  std::size_t backlog_bytes;
 };
 struct StreamBytes {
   std::string bytes;  // as they go onto the wire
 };
+struct SharedBytes {
+  StreamPiece piece;
+};
 struct StreamEnd {};
 struct CutOff {};  // the client is to be let go without another byte
+struct BodyWanted {
+  std::shared_ptr<IncomingBody> body;
+  BodyStream::Next next;
+};
 
 // Mail names its connection by identity, never by a descriptor, whose number the next client gets.
 struct Mail {
   std::shared_ptr<Connection> to;
-  std::variant<Response, std::function<Response()>, StreamStart, StreamBytes, StreamEnd, CutOff>
+  std::variant<Response, std::function<Response()>, StreamStart, StreamBytes, SharedBytes,
+               StreamEnd, CutOff, BodyWanted>
       what;
 };
 

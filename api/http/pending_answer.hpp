@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "api/http/exchange.hpp"
 #include "api/http/mailbox.hpp"
 #include "api/http/wire.hpp"
 
@@ -22,21 +23,31 @@ class PendingAnswer {
 
   void respond(Response response);
   void respond_with(std::function<Response()> build);
-  void stream_start(Response head);
+  void stream_start(Response head, std::size_t backlog_bytes);
   bool stream_write(std::string bytes);
+  bool stream_write(const StreamPiece& piece);
+  Exchange::Backlog stream_backlog() const;
+  bool client_gone() const;
   void stream_end();
+  void want_body(std::shared_ptr<IncomingBody> body, BodyStream::Next next);
+
+  // Ends the answer in the handler's place: with this response, or, when a stream was begun, by
+  // cutting it off.
+  void give_up(Response response);
 
  private:
   enum class State { open, streaming, answered };
 
   bool advance(State from, State to);  // true for the one caller that gets to do it
+  // Whether so many more bytes may be on their way; cuts the client off when not.
+  bool make_room(std::size_t bytes);
   template <class What>
   void post(What what);
 
   const std::shared_ptr<Mailbox> mailbox_;
   const std::shared_ptr<Connection> connection_;
   const WireForm form_;
-  const std::size_t stream_backlog_bytes_;
+  std::size_t stream_backlog_bytes_;  // set before the state becomes `streaming`
   std::atomic<State> state_ = State::open;
 };
 

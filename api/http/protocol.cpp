@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 #include <variant>
 
@@ -19,7 +20,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds linger_timeout{1000};
 constexpr std::size_t discard_bytes = mib;  // while lingering
-constexpr auto never = Clock::time_point::max();
+constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
 
 Response unavailable() {
   Response response =
@@ -67,6 +68,10 @@ std::shared_ptr<Connection> connection_of(const std::shared_ptr<Pistache::Tcp::P
   return std::static_pointer_cast<Connection>(peer);
 }
 
+std::string_view path_of(const Request& request) {
+  return std::string_view(request.target).substr(0, request.target.find('?'));
+}
+
 // Room for what the parser is fed: request line, Content-Length, body.
 std::size_t parser_bytes(const Limits& limits) {
   return limits.target_bytes + limits.body_bytes + 256;
@@ -99,13 +104,22 @@ void Protocol::onInput(const char* bytes, std::size_t size,
   }
   if (connection->idle()) connection->deadline = transport().now() + server_->limits.header_timeout;
   connection->input.append(bytes, size);
-  if (connection->phase == Phase::receiving) read_request(connection);
+  if (connection->phase == Phase::receiving) {
+    read_request(connection);
+  } else if (connection->body) {
+    // Who still sends may read afterwards: it is not idle.
+    if (!connection->output.empty())
+      connection->deadline = transport().now() + server_->limits.write_timeout;
+    hand_over(connection);
+  }
 }
 
 void Protocol::input_ended(const std::shared_ptr<Connection>& connection) {
   connection->input_ended = true;
-  const bool waits_for_input =
-      connection->phase == Phase::receiving || connection->phase == Phase::lingering;
+  const auto& body = connection->body;
+  const bool waits_for_input = connection->phase == Phase::receiving ||
+                               connection->phase == Phase::lingering ||
+                               (body && body->left > connection->input.size());
   if (waits_for_input) transport().drop(connection);
 }
 
@@ -120,56 +134,140 @@ void Protocol::await_request(const std::shared_ptr<Connection>& connection) {
 
 void Protocol::read_request(const std::shared_ptr<Connection>& connection) {
   Connection& c = *connection;
-  if (!c.head && !c.input.empty()) {
+  if (!c.announced && !c.input.empty()) {
     auto read = read_head(c.input, server_->limits);
     if (const auto* refusal = std::get_if<Refusal>(&read)) return refuse(connection, *refusal);
     if (auto* head = std::get_if<Head>(&read)) {
-      c.input.erase(0, head->size);
-      c.head = std::move(*head);
-      c.deadline = transport().now() + server_->limits.body_timeout;
+      announce(c, std::move(*head));
+      const Route* route = c.announced->route;
+      if (route && route->streams_body())
+        return dispatch_streaming(connection, std::get<StreamingHandler>(route->handler));
+      if (c.announced->body_size > server_->limits.body_bytes)
+        return refuse(connection, body_too_large);
     }
   }
-  if (c.head && c.input.size() >= c.head->body_size) return dispatch(connection);
+  if (c.announced && c.input.size() >= c.announced->body_size) return dispatch(connection);
 
   // Something is missing.
   if (c.input_ended) return transport().drop(connection);
   if (c.idle() && server_->draining) return close_gently(connection);
-  if (c.head && std::exchange(c.head->expects_100, false) && c.input.empty())
-    transport().send(connection, "HTTP/1.1 100 Continue\r\n\r\n");
+  if (c.announced && std::exchange(c.announced->expects_100, false) && c.input.empty())
+    transport().send(connection, std::string(go_on));
+}
+
+// Takes the head from the input, and makes of it what can be made without the body.
+void Protocol::announce(Connection& c, Head&& head) {
+  c.input.erase(0, head.size);
+  c.deadline = transport().now() + server_->limits.body_timeout;
+  Announced& announced = c.announced.emplace();
+  announced.body_size = head.body_size;
+  announced.expects_100 = head.expects_100;
+  announced.form = {.without_body = head.method == Method::head,
+                    .http_1_0 = head.http_1_0,
+                    .keep_alive = head.keep_alive,
+                    .cors_fields = server_->router.cors().fields_for(head.headers.find("Origin"))};
+  Request& request = announced.request;
+  request.method = head.method;
+  request.target = std::move(head.target);
+  request.headers = std::move(head.headers);
+
+  const std::string_view target = request.target;
+  const std::string_view path = path_of(request);
+  auto segments = target == "*" ? std::vector<std::string>() : path_segments(path);
+  auto query = query_pairs(target.substr(std::min(path.size() + 1, target.size())));
+  announced.target_is_valid = segments && query;
+  if (!announced.target_is_valid) return;
+  request.segments = std::move(*segments);
+  request.query = std::move(*query);
+  announced.route = server_->router.find(request);
 }
 
 void Protocol::dispatch(const std::shared_ptr<Connection>& connection) {
   Connection& c = *connection;
-  Head head = std::move(*c.head);
-  c.head.reset();
-  c.form = {.without_body = head.method == Method::head,
-            .http_1_0 = head.http_1_0,
-            .keep_alive = head.keep_alive};
-
-  const std::string_view target = head.target;
-  const std::size_t path_size = std::min(target.find('?'), target.size());
-  const std::string_view path = target.substr(0, path_size);
-  if (!parse(head.method, path, std::string_view(c.input).substr(0, head.body_size)))
+  Announced announced = std::move(*c.announced);
+  c.announced.reset();
+  c.form = announced.form;
+  Request& request = announced.request;
+  if (!parse(request.method, path_of(request),
+             std::string_view(c.input).substr(0, announced.body_size)))
     return refuse(connection, parsers_disagree);
-  c.input.erase(0, head.body_size);
+  c.input.erase(0, announced.body_size);
   c.phase = Phase::answering;
-  c.deadline = never;
+  c.deadline = never_expires;
 
   const Exchange exchange(std::make_shared<PendingAnswer>(transport().mailbox(), connection, c.form,
                                                           server_->limits.stream_backlog_bytes));
-  auto segments = target == "*" ? std::vector<std::string>() : path_segments(path);
-  auto query = query_pairs(target.substr(std::min(path_size + 1, target.size())));
-  if (!segments || !query) return exchange.respond(malformed_target());
-
-  Request request;
-  request.method = head.method;
-  request.segments = std::move(*segments);
-  request.query = std::move(*query);
-  request.target = std::move(head.target);
-  request.headers = std::move(head.headers);
+  if (!announced.target_is_valid) return exchange.respond(malformed_target());
+  if (!announced.route) return exchange.respond(server_->router.without_route(request));
   request.body = parser_.request.body();
-  or_problem([&] { server_->router.dispatch(std::move(request), exchange); },
+  or_problem(
+      [&] { std::get<http::Handler>(announced.route->handler)(std::move(request), exchange); },
+      [&](Response response) { exchange.respond(std::move(response)); });
+}
+
+// The handler has the request as soon as its head is here; the body stays on the connection until
+// it is asked for.
+void Protocol::dispatch_streaming(const std::shared_ptr<Connection>& connection,
+                                  const StreamingHandler& handler) {
+  Connection& c = *connection;
+  Announced announced = std::move(*c.announced);
+  c.announced.reset();
+  c.form = announced.form;
+  if (announced.body_size > server_->limits.streamed_body_bytes)
+    return refuse(connection, body_too_large);
+  if (!parse(announced.request.method, path_of(announced.request), {}))
+    return refuse(connection, parsers_disagree);
+  c.phase = Phase::answering;
+  c.deadline = never_expires;
+
+  const auto answer = std::make_shared<PendingAnswer>(transport().mailbox(), connection, c.form,
+                                                      server_->limits.stream_backlog_bytes);
+  c.body = std::make_shared<IncomingBody>();
+  c.body->left = announced.body_size;
+  c.body->expects_100 = announced.expects_100;
+  c.body->answer = answer;
+  const Exchange exchange(answer);
+  or_problem([&] { handler(std::move(announced.request), BodyStream(answer, c.body), exchange); },
              [&](Response response) { exchange.respond(std::move(response)); });
+}
+
+// Gives a piece of the body to whoever waits for one, if it is there.
+void Protocol::hand_over(const std::shared_ptr<Connection>& connection) {
+  Connection& c = *connection;
+  IncomingBody& body = *c.body;
+  if (!body.next) return;
+  BodyPiece piece{.kind = BodyPiece::Kind::end};
+  if (body.left > 0 && !c.input.empty()) {
+    const std::size_t size = std::min(body.left, c.input.size());
+    piece.kind = BodyPiece::Kind::bytes;
+    if (size == c.input.size()) {
+      piece.bytes = std::exchange(c.input, {});
+    } else {
+      piece.bytes = c.input.substr(0, size);
+      c.input.erase(0, size);
+    }
+    body.left -= size;
+  } else if (body.left > 0 && c.input_ended) {
+    return transport().drop(connection);
+  } else if (body.left > 0) {
+    body.deadline = transport().now() + server_->limits.body_timeout;
+    if (std::exchange(body.expects_100, false) && c.phase == Phase::answering)
+      transport().send(connection, std::string(go_on));
+    return;
+  }
+  body.deadline = never_expires;
+  or_problem([&] { std::exchange(body.next, nullptr)(std::move(piece)); },
+             [&](const Response&) { transport().drop(connection); });
+}
+
+// The answer is complete: nobody takes what is left of the body, and the next request would come
+// after it.
+void Protocol::end_body(const std::shared_ptr<Connection>& connection) {
+  const auto body = std::exchange(connection->body, nullptr);
+  if (!body) return;
+  if (body->left > 0) connection->form.keep_alive = false;
+  if (body->next)
+    transport().mailbox()->post({connection, BodyWanted{body, std::exchange(body->next, nullptr)}});
 }
 
 // The second opinion: Pistache's parser, fed what the framing took the request for, must take it
@@ -205,7 +303,8 @@ void Protocol::send_last(const std::shared_ptr<Connection>& connection, std::str
   transport().send(connection, std::move(bytes));
 }
 
-void Protocol::send_piece(const std::shared_ptr<Connection>& connection, std::string bytes) {
+template <class Bytes>
+void Protocol::send_piece(const std::shared_ptr<Connection>& connection, Bytes bytes) {
   // The clock runs from the first byte that must wait; more bytes do not turn it back.
   if (connection->output.empty())
     connection->deadline = transport().now() + server_->limits.write_timeout;
@@ -214,13 +313,14 @@ void Protocol::send_piece(const std::shared_ptr<Connection>& connection, std::st
 
 void Protocol::output_moved(const std::shared_ptr<Connection>& connection) {
   const bool done = connection->output.empty();
+  connection->unread_bytes = connection->unsent();
   if (connection->phase == Phase::sending && done) {
     if (connection->form.keep_alive)
       await_request(connection);
     else
       close_gently(connection);
   } else if (connection->phase == Phase::sending || connection->phase == Phase::streaming) {
-    connection->deadline = done ? never : transport().now() + server_->limits.write_timeout;
+    connection->deadline = done ? never_expires : transport().now() + server_->limits.write_timeout;
   }
 }
 
@@ -235,7 +335,11 @@ void Protocol::close_gently(const std::shared_ptr<Connection>& connection) {
 }
 
 void Protocol::expired(const std::shared_ptr<Connection>& connection) {
-  if (connection->phase == Phase::receiving && !connection->idle())
+  if (const auto& body = connection->body; body && transport().now() > body->deadline) {
+    body->deadline = never_expires;
+    if (const auto answer = body->answer.lock())
+      answer->give_up(problem(request_timeout.type, request_timeout.detail));
+  } else if (connection->phase == Phase::receiving && !connection->idle())
     refuse(connection, request_timeout);
   else
     transport().drop(connection);
@@ -251,7 +355,17 @@ void Protocol::deliver(Mail&& mail) {
   std::visit([&](auto& what) { carry_out(connection, what); }, mail.what);
 }
 
+void Protocol::dropped(const std::shared_ptr<Connection>& connection) {
+  end_body(connection);
+}
+
+void Protocol::undeliverable(Mail&& mail) {
+  if (auto* wanted = std::get_if<BodyWanted>(&mail.what))
+    or_problem([&] { wanted->next({}); }, [](const Response&) {});
+}
+
 void Protocol::carry_out(const std::shared_ptr<Connection>& connection, Response& response) {
+  end_body(connection);
   send_last(connection, serialize(response, connection->form));
 }
 
@@ -265,24 +379,45 @@ void Protocol::carry_out(const std::shared_ptr<Connection>& connection,
 void Protocol::carry_out(const std::shared_ptr<Connection>& connection, StreamStart& start) {
   if (connection->form.http_1_0) connection->form.keep_alive = false;
   connection->phase = Phase::streaming;
+  connection->stream_backlog_bytes = start.backlog_bytes;
   send_piece(connection, stream_head_to_wire(start.head, connection->form));
 }
 
-void Protocol::carry_out(const std::shared_ptr<Connection>& connection, StreamBytes& piece) {
-  connection->posted_bytes -= piece.bytes.size();
-  const std::size_t backlog = connection->output.size() - connection->sent + piece.bytes.size();
-  if (backlog > server_->limits.stream_backlog_bytes)
+template <class Bytes>
+void Protocol::carry_out_piece(const std::shared_ptr<Connection>& connection, Bytes bytes,
+                               std::size_t size) {
+  connection->posted_bytes -= size;
+  if (connection->unsent() + size > connection->stream_backlog_bytes)
     transport().drop(connection);
   else
-    send_piece(connection, std::move(piece.bytes));
+    send_piece(connection, std::move(bytes));
+}
+
+void Protocol::carry_out(const std::shared_ptr<Connection>& connection, StreamBytes& piece) {
+  const std::size_t size = piece.bytes.size();
+  carry_out_piece(connection, std::move(piece.bytes), size);
+}
+
+void Protocol::carry_out(const std::shared_ptr<Connection>& connection, SharedBytes& shared) {
+  const std::string_view bytes = shared.piece.wire(connection->form.http_1_0);
+  carry_out_piece(connection, bytes, bytes.size());
 }
 
 void Protocol::carry_out(const std::shared_ptr<Connection>& connection, StreamEnd&) {
+  end_body(connection);
   send_last(connection, std::string(last_chunk(connection->form)));
 }
 
 void Protocol::carry_out(const std::shared_ptr<Connection>& connection, CutOff&) {
   transport().drop(connection);
+}
+
+void Protocol::carry_out(const std::shared_ptr<Connection>& connection, BodyWanted& wanted) {
+  if (connection->body != wanted.body)
+    return or_problem([&] { wanted.next({}); }, [](const Response&) {});
+  if (wanted.body->next) throw std::logic_error("a body's piece is asked for before the last came");
+  wanted.body->next = std::move(wanted.next);
+  hand_over(connection);
 }
 
 }  // namespace jangbu::http

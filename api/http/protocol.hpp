@@ -37,8 +37,12 @@ class Protocol final : public Pistache::Http::Handler {
   // The server drains: whoever has nothing to wait for goes.
   void drain(const std::shared_ptr<Connection>& connection);
 
-  // An answer came for a connection. REQUIRES: it is not gone.
+  // Mail came for a connection. REQUIRES: it is not gone.
   void deliver(Mail&& mail);
+
+  // The connection was dropped; and mail came for one that was.
+  void dropped(const std::shared_ptr<Connection>& connection);
+  void undeliverable(Mail&& mail);
 
  private:
   // Pistache's own way to requests, which is not taken: see README.md.
@@ -47,11 +51,17 @@ class Protocol final : public Pistache::Http::Handler {
   Transport& transport();
   void await_request(const std::shared_ptr<Connection>& connection);
   void read_request(const std::shared_ptr<Connection>& connection);
+  void announce(Connection& connection, Head&& head);
   void dispatch(const std::shared_ptr<Connection>& connection);
+  void dispatch_streaming(const std::shared_ptr<Connection>& connection,
+                          const StreamingHandler& handler);
+  void hand_over(const std::shared_ptr<Connection>& connection);
+  void end_body(const std::shared_ptr<Connection>& connection);
   bool parse(Method method, std::string_view path, std::string_view body);
   void refuse(const std::shared_ptr<Connection>& connection, const Refusal& refusal);
   void send_last(const std::shared_ptr<Connection>& connection, std::string bytes);
-  void send_piece(const std::shared_ptr<Connection>& connection, std::string bytes);
+  template <class Bytes>
+  void send_piece(const std::shared_ptr<Connection>& connection, Bytes bytes);
   void close_gently(const std::shared_ptr<Connection>& connection);
 
   // One for each thing that mail can be.
@@ -59,8 +69,13 @@ class Protocol final : public Pistache::Http::Handler {
   void carry_out(const std::shared_ptr<Connection>& connection, std::function<Response()>& build);
   void carry_out(const std::shared_ptr<Connection>& connection, StreamStart& start);
   void carry_out(const std::shared_ptr<Connection>& connection, StreamBytes& piece);
+  void carry_out(const std::shared_ptr<Connection>& connection, SharedBytes& shared);
   void carry_out(const std::shared_ptr<Connection>& connection, StreamEnd& end);
   void carry_out(const std::shared_ptr<Connection>& connection, CutOff& cut);
+  void carry_out(const std::shared_ptr<Connection>& connection, BodyWanted& wanted);
+  template <class Bytes>
+  void carry_out_piece(const std::shared_ptr<Connection>& connection, Bytes bytes,
+                       std::size_t size);
 
   const std::shared_ptr<ServerState> server_;
   Pistache::Http::RequestParser parser_;

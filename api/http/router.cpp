@@ -17,6 +17,16 @@ bool Router::Pattern::matches(const std::vector<std::string>& path) const {
 }
 
 Router& Router::add(Method method, std::string pattern, Handler handler, std::string operation) {
+  return add({method, std::move(pattern), std::move(handler), std::move(operation)});
+}
+
+Router& Router::add_streaming(Method method, std::string pattern, StreamingHandler handler,
+                              std::string operation) {
+  return add({method, std::move(pattern), std::move(handler), std::move(operation)});
+}
+
+Router& Router::add(Route route) {
+  const auto& [method, pattern, handler, operation] = route;
   if (!pattern.starts_with('/')) throw std::logic_error("a route must begin with '/': " + pattern);
   if (method == Method::head) throw std::logic_error("GET answers HEAD: " + pattern);
   Pattern added;
@@ -35,7 +45,7 @@ Router& Router::add(Method method, std::string pattern, Handler handler, std::st
     return true;
   };
   for (const Pattern& other : patterns_)
-    if (routes_[other.route].method == method && same_paths(other))
+    if (routes_[other.route].method == route.method && same_paths(other))
       throw std::logic_error("two routes for " + std::string(to_string(method)) + " " + pattern);
 
   // In lexicographic order false, a literal, comes before true, a parameter.
@@ -43,15 +53,24 @@ Router& Router::add(Method method, std::string pattern, Handler handler, std::st
       patterns_.begin(), patterns_.end(), added,
       [](const Pattern& a, const Pattern& b) { return a.is_parameter < b.is_parameter; });
   patterns_.insert(place, std::move(added));
-  routes_.push_back({method, std::move(pattern), std::move(handler), std::move(operation)});
+  routes_.push_back(std::move(route));
   return *this;
 }
 
-const Router::Pattern* Router::find(const Request& request) const {
+Router& Router::allow(Cors cors) {
+  cors_ = std::move(cors);
+  return *this;
+}
+
+const Route* Router::find(Request& request) const {
   const Method method = request.method == Method::head ? Method::get : request.method;
-  for (const Pattern& pattern : patterns_)
-    if (routes_[pattern.route].method == method && pattern.matches(request.segments))
-      return &pattern;
+  for (const Pattern& pattern : patterns_) {
+    const Route& route = routes_[pattern.route];
+    if (route.method != method || !pattern.matches(request.segments)) continue;
+    for (std::size_t i = 0; i < pattern.segments.size(); ++i)
+      if (pattern.is_parameter[i]) request.parameters.emplace_back(pattern.segments[i], i);
+    return &route;
+  }
   return nullptr;
 }
 
@@ -71,25 +90,19 @@ std::string Router::allowed_methods(const Request& request) const {
   return list;
 }
 
-void Router::dispatch(Request&& request, Exchange exchange) const {
-  if (const Pattern* pattern = find(request)) {
-    for (std::size_t i = 0; i < pattern->segments.size(); ++i)
-      if (pattern->is_parameter[i]) request.parameters.emplace_back(pattern->segments[i], i);
-    routes_[pattern->route].handler(std::move(request), std::move(exchange));
-    return;
-  }
+Response Router::without_route(const Request& request) const {
   const std::string allowed = allowed_methods(request);
-  if (allowed.empty()) {
-    exchange.respond(problem(problems::not_found, "There is nothing at this path."));
-    return;
-  }
+  if (allowed.empty()) return problem(problems::not_found, "There is nothing at this path.");
   Response response;
-  if (request.method == Method::options)
+  if (request.method == Method::options) {
     response.status = 204;
-  else
+    if (const auto origin = request.header("Origin"); origin && cors_.allows(*origin))
+      response.headers = cors_.preflight(allowed);
+  } else {
     response = problem(problems::method_not_allowed, "This path does not take that method.");
+  }
   response.headers.emplace_back("Allow", allowed);
-  exchange.respond(std::move(response));
+  return response;
 }
 
 }  // namespace jangbu::http

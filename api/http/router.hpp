@@ -17,6 +17,8 @@
 #include <variant>
 #include <vector>
 
+#include "api/http/body_stream.hpp"
+#include "api/http/cors.hpp"
 #include "api/http/exchange.hpp"
 #include "api/http/message.hpp"
 
@@ -26,11 +28,18 @@ namespace jangbu::http {
 // What it throws becomes an answer: jangbu::Unavailable a 503, anything else a 500.
 using Handler = std::function<void(Request&&, Exchange)>;
 
+// Likewise, but takes the body itself, in pieces and up to Limits::streamed_body_bytes; the
+// request's own is empty. When it answers before the whole body was handed over, the connection
+// ends with the answer.
+using StreamingHandler = std::function<void(Request&&, BodyStream, Exchange)>;
+
 struct Route {
   Method method;
   std::string pattern;
-  Handler handler;
+  std::variant<Handler, StreamingHandler> handler;
   std::string operation;
+
+  bool streams_body() const { return std::holds_alternative<StreamingHandler>(handler); }
 };
 
 class Router {
@@ -38,12 +47,21 @@ class Router {
   // REQUIRES: the pattern begins with '/', the method is not HEAD, and no other route of that
   // method matches the same paths (std::logic_error otherwise).
   Router& add(Method method, std::string pattern, Handler handler, std::string operation = {});
+  Router& add_streaming(Method method, std::string pattern, StreamingHandler handler,
+                        std::string operation = {});
+
+  // Which pages of other origins may use all of it; none unless said.
+  Router& allow(Cors cors);
+  const Cors& cors() const { return cors_; }
 
   // In the order in which they were added.
   const std::vector<Route>& routes() const { return routes_; }
 
-  // Answers the request: by its route's handler, or with 204 for OPTIONS, 404, or 405 with Allow.
-  void dispatch(Request&& request, Exchange exchange) const;
+  // The route of the request, whose parameters are filled in; null when there is none.
+  const Route* find(Request& request) const;
+
+  // What a request without a route gets: 204 for OPTIONS, 404, or 405 with Allow.
+  Response without_route(const Request& request) const;
 
  private:
   struct Pattern {
@@ -54,9 +72,10 @@ class Router {
     bool matches(const std::vector<std::string>& path) const;
   };
 
-  const Pattern* find(const Request& request) const;
+  Router& add(Route route);
   std::string allowed_methods(const Request& request) const;  // empty: there is no such path
 
+  Cors cors_;
   std::vector<Route> routes_;
   std::vector<Pattern> patterns_;  // the more literal first
 };

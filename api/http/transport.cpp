@@ -52,7 +52,9 @@ Transport::Transport(std::shared_ptr<ServerState> server, std::shared_ptr<Protoc
 Transport::~Transport() {
   mailbox_->close();
   for (const auto& [descriptor, peer] : peers) {
-    std::static_pointer_cast<Connection>(peer)->gone = true;
+    const auto connection = std::static_pointer_cast<Connection>(peer);
+    connection->gone = true;
+    connection->body.reset();  // who waits for a piece of it holds the connection
     ::close(descriptor);
   }
   if (timer_ >= 0) ::close(timer_);
@@ -135,6 +137,19 @@ void Transport::send(const std::shared_ptr<Connection>& connection, std::string 
   flush(connection);
 }
 
+// For bytes that others need, too: only what the socket has no room for is copied.
+void Transport::send(const std::shared_ptr<Connection>& connection, std::string_view bytes) {
+  if (connection->gone) return;
+  if (connection->output.empty()) {
+    const ssize_t size =
+        ::send(connection->fd(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (size > 0) bytes.remove_prefix(static_cast<std::size_t>(size));
+    // What else may be the matter, flush() finds out.
+  }
+  connection->output += bytes;
+  flush(connection);
+}
+
 void Transport::flush(const std::shared_ptr<Connection>& connection) {
   Connection& c = *connection;
   if (c.gone) return;
@@ -166,6 +181,7 @@ void Transport::end_output(const std::shared_ptr<Connection>& connection) {
 void Transport::drop(const std::shared_ptr<Connection>& connection) {
   if (connection->gone.exchange(true)) return;
   removePeer(connection);  // closes the descriptor
+  protocol_->dropped(connection);
   const std::size_t left = --server_->connections;
   if (draining_ && left == 0) {
     const std::lock_guard lock(server_->mutex);
@@ -251,7 +267,7 @@ void Transport::tick() {
   if (::read(timer_, &ticks, sizeof ticks) < 0) return;
   if (!accepting_ && !draining_) resume_accepting();
   for (const auto& connection : connections())
-    if (now_ > connection->deadline) guarded(connection, [&] { protocol_->expired(connection); });
+    if (connection->is_late(now_)) guarded(connection, [&] { protocol_->expired(connection); });
 }
 
 void Transport::start_draining() {
@@ -279,7 +295,10 @@ void Transport::deliver_mail() {
     if (!mailbox_->collect(mail_)) return;
     for (Mail& mail : mail_) {
       const auto connection = mail.to;
-      if (!connection->gone) guarded(connection, [&] { protocol_->deliver(std::move(mail)); });
+      if (connection->gone)
+        protocol_->undeliverable(std::move(mail));
+      else
+        guarded(connection, [&] { protocol_->deliver(std::move(mail)); });
     }
     mail_.clear();
   }

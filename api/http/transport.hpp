@@ -13,6 +13,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/http/connection.hpp"
@@ -38,6 +39,7 @@ class Transport final : public Pistache::Tcp::Transport {
   // Connection::gone.
   Clock::time_point now() const { return now_; }  // of this round of the reactor
   void send(const std::shared_ptr<Connection>& connection, std::string bytes);
+  void send(const std::shared_ptr<Connection>& connection, std::string_view bytes);
   void end_output(const std::shared_ptr<Connection>& connection);
   void drop(const std::shared_ptr<Connection>& connection);
 

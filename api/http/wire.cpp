@@ -5,6 +5,8 @@
 #include <charconv>
 #include <stdexcept>
 
+#include "api/http/stream_piece.hpp"
+
 namespace jangbu::http {
 namespace {
 
@@ -32,6 +34,7 @@ std::string head_to_wire(const Response& response, WireForm form) {
   out += "\r\n";
   if (!response.content_type.empty()) append_field(out, "Content-Type", response.content_type);
   for (const auto& [name, value] : response.headers) append_field(out, name, value);
+  out += form.cors_fields;
   if (!form.keep_alive)
     out += "Connection: close\r\n";
   else if (form.http_1_0)
@@ -70,6 +73,17 @@ std::string chunk_to_wire(std::string bytes, WireForm form) {
   out.reserve(bytes.size() + 20);
   append_number(out, bytes.size(), 16);
   return out.append("\r\n").append(bytes).append("\r\n");
+}
+
+StreamPiece::StreamPiece(std::string_view bytes) : at_(0), size_(bytes.size()) {
+  std::string chunk = chunk_to_wire(std::string(bytes), {});
+  if (size_ > 0) at_ = chunk.find('\n') + 1;
+  chunk_ = std::make_shared<const std::string>(std::move(chunk));
+}
+
+std::string_view StreamPiece::wire(bool http_1_0) const {
+  const std::string_view chunk = *chunk_;
+  return http_1_0 ? chunk.substr(at_, size_) : chunk;
 }
 
 std::string_view last_chunk(WireForm form) {

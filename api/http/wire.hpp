@@ -13,6 +13,7 @@ struct WireForm {
   bool without_body = false;  // HEAD: the length is told, the body is not sent
   bool http_1_0 = false;
   bool keep_alive = true;
+  std::string_view cors_fields = {};  // of Cors::fields_for()
 };
 
 // Throws std::invalid_argument when a header field has a line break: that would be two fields.

@@ -165,8 +165,8 @@ TEST_CASE("limits are exact") {
   const auto body_of = [](std::size_t size) {
     return with("Content-Length: " + std::to_string(size) + "\r\n");
   };
-  CHECK(head_of(body_of(limits.body_bytes)).body_size == limits.body_bytes);
-  CHECK(refusal_of(body_of(limits.body_bytes + 1)) == 413);
+  CHECK(head_of(body_of(limits.streamed_body_bytes)).body_size == limits.streamed_body_bytes);
+  CHECK(refusal_of(body_of(limits.streamed_body_bytes + 1)) == 413);
   CHECK(refusal_of(with("Content-Length: 99999999999999999999999999\r\n")) == 413);
   CHECK(head_of(with("Content-Length: 0005\r\n")).body_size == 5);
 
