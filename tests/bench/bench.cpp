@@ -120,8 +120,13 @@ void measure(Report& report, const Flags& flags, bool projector) {
            std::to_string(flags.repetitions) + ", " + (cell.hot ? "one product" : "all products") +
            ", " + std::to_string(cell.connections) + " connections");
       measure_jangbu(shop, cell, flags);
+      if (projector) {
+        const auto end = std::chrono::steady_clock::now();
+        shop.catch_up();
+        const std::chrono::duration<double> behind = std::chrono::steady_clock::now() - end;
+        cell.behind_s.add(behind.count());
+      }
       if (!sql) continue;
-      if (projector) shop.catch_up();
       cell.sql.add(
           sql->run({.clients = cell.connections, .seconds = flags.seconds, .hot = cell.hot}));
     }

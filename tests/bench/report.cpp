@@ -66,6 +66,7 @@ Json to_json(const Cell& cell) {
             {"othersShareOfProcessors", to_json(cell.others)}};
   for (const auto& [program, series] : cell.cpu_us)
     json["cpuMicrosecondsPerPurchase"][program] = to_json(series);
+  if (!cell.behind_s.empty()) json["readModelsBehindSeconds"] = to_json(cell.behind_s);
   if (!cell.sql.per_second.empty()) {
     json["pgbench"] = to_json(cell.sql);
     json["timesPgbench"] = cell.times();
@@ -122,9 +123,8 @@ bool Report::good() const {
 
 void print(const Report& report, std::ostream& out) {
   const Machine& machine = report.machine;
-  out << "Purchases over HTTP, each fsync'd before its answer, beside pgbench doing the same job "
-         "as "
-         "one SQL transaction\n\n"
+  out << "Purchases over HTTP, each fsync'd before its answer, beside the same job as one SQL "
+         "transaction (pgbench)\n\n"
       << machine.processors << " processors (" << machine.model << "), " << machine.kernel << ", "
       << machine.file_system << '\n'
       << "write + fdatasync of 4 KiB: p50 " << with_decimals(machine.sync_p50_ms, 2) << " ms, p99 "
@@ -154,9 +154,9 @@ void print(const Report& report, std::ostream& out) {
     out << '\n';
   }
 
-  put_heading(out,
-              "  |  purchases  processor time a purchase, in microseconds; others: share of the "
-              "processors used by programs of others");
+  out << "\nProcessor time a purchase, in microseconds, by program; others: the share of the "
+         "processors that programs of others used\n";
+  put_heading(out, "");
   for (const Cell& cell : report.cells) {
     put_key(out, cell);
     out << "  | ";
@@ -164,6 +164,8 @@ void print(const Report& report, std::ostream& out) {
     out << " a commit";
     for (const auto& [program, series] : cell.cpu_us)
       out << "  " << program << ' ' << with_decimals(series.median(), 1);
+    if (!cell.behind_s.empty())
+      out << "  read models " << with_decimals(cell.behind_s.median(), 1) << " s behind";
     out << "  others " << with_decimals(100 * cell.others.median(), 0) << " %\n";
   }
 

@@ -44,7 +44,8 @@ struct Cell {
   Series purchases_per_commit;
   // Processor time that a purchase took, by program; that of the load itself is among them.
   std::map<std::string, Series> cpu_us;
-  Series others;  // the share of the processors that programs of others used
+  Series behind_s;  // how long the read models needed after a round; empty without projector
+  Series others;    // the share of the processors that programs of others used
 
   double times() const { return jangbu.per_second.median() / sql.per_second.median(); }
 };

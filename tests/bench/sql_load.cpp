@@ -38,8 +38,7 @@ CREATE TABLE purchase (
   purchased_at timestamptz NOT NULL DEFAULT now());
 )sql";
 
-// Few foreign keys, small keys, no round trip more than needed: kind to SQL where there is a
-// choice.
+// Small keys, no foreign keys, no index but the primary keys: kind to SQL where there is a choice.
 constexpr const char* transaction = R"sql(\set buyer random(1, :accounts)
 \set product random(1, :products)
 BEGIN;
