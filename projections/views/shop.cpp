@@ -52,30 +52,17 @@ class Fold {
     for (const PurchaseLine& line : event.lines) move_stock(line.product, -line.quantity);
     if (event.quoted)
       shop_.keys.remember(id_cast<KeyHash>(event.purchase), {RequestHash{}, id_}, committed_at_);
-    PurchaseView row;
-    row.purchase = event;
-    row.purchase_version = id_;
-    return put(std::move(row));
+    return put(evolve(event, id_));
   }
   EntityView operator()(const PurchaseCancelled& event) {
     for (const PurchaseLine& line : event.lines) move_stock(line.product, line.quantity);
-    PurchaseView row = copy_of(event.purchase);
-    row.status = DeliveryStatus::cancelled;
-    row.closed_at = event.cancelled_at;
-    return put(std::move(row));
+    return put(evolve(copy_of(event.purchase), event, id_));
   }
   EntityView operator()(const DeliveryScanned& event) {
-    PurchaseView row = copy_of(event.purchase);
-    row.status = event.status;
-    row.scans.push_back(event.scan);
-    if (is_closed(event.status)) row.closed_at = event.scan.occurred_at;
-    return put(std::move(row));
+    return put(evolve(copy_of(event.purchase), event, id_));
   }
   EntityView operator()(const ReceiptConfirmed& event) {
-    PurchaseView row = copy_of(event.purchase);
-    row.status = DeliveryStatus::receipt_confirmed;
-    row.closed_at = event.confirmed_at;
-    return put(std::move(row));
+    return put(evolve(copy_of(event.purchase), event, id_));
   }
 
  private:
@@ -91,8 +78,6 @@ class Fold {
     return product;
   }
   EntityView put(PurchaseView row) {
-    row.delivery_version = id_;
-    if (is_closed(row.status)) row.purchase_version = id_;
     auto purchase = std::make_shared<const PurchaseView>(std::move(row));
     if (is_closed(purchase->status)) {
       shop_.purchases.erase(purchase->purchase.purchase);
@@ -125,6 +110,35 @@ class Fold {
 bool is_closed(DeliveryStatus status) {
   return status == DeliveryStatus::returned_to_sender || status == DeliveryStatus::cancelled ||
          status == DeliveryStatus::receipt_confirmed;
+}
+
+PurchaseView evolve(const PurchaseCompleted& event, EventId id) {
+  return {.purchase = event, .purchase_version = id, .delivery_version = id};
+}
+
+PurchaseView evolve(PurchaseView before, const PurchaseCancelled& event, EventId id) {
+  before.status = DeliveryStatus::cancelled;
+  before.closed_at = event.cancelled_at;
+  before.purchase_version = before.delivery_version = id;
+  return before;
+}
+
+PurchaseView evolve(PurchaseView before, const DeliveryScanned& event, EventId id) {
+  before.status = event.status;
+  before.scans.push_back(event.scan);
+  before.delivery_version = id;
+  if (is_closed(event.status)) {
+    before.closed_at = event.scan.occurred_at;
+    before.purchase_version = id;
+  }
+  return before;
+}
+
+PurchaseView evolve(PurchaseView before, const ReceiptConfirmed& event, EventId id) {
+  before.status = DeliveryStatus::receipt_confirmed;
+  before.closed_at = event.confirmed_at;
+  before.purchase_version = before.delivery_version = id;
+  return before;
 }
 
 void CommandKeys::remember(const KeyHash& key, const Remembered& command, Timestamp committed_at) {

@@ -60,6 +60,12 @@ using EntityView = std::variant<Account, Product, Purchase>;
 
 bool is_closed(DeliveryStatus status);
 
+// A purchase as it is after an event of it.
+PurchaseView evolve(const PurchaseCompleted& event, EventId id);
+PurchaseView evolve(PurchaseView before, const PurchaseCancelled& event, EventId id);
+PurchaseView evolve(PurchaseView before, const DeliveryScanned& event, EventId id);
+PurchaseView evolve(PurchaseView before, const ReceiptConfirmed& event, EventId id);
+
 // Commands that were carried out, by their idempotency key or by the quote they used up, for 24
 // hours of the log's time.
 class CommandKeys {
