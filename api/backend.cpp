@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <charconv>
 #include <memory>
+#include <stdexcept>
 
+#include "api/http/ascii.hpp"
 #include "infra/ids.hpp"
 
 namespace jangbu {
@@ -19,6 +21,8 @@ constexpr auto default_wait = 2000ms;
 constexpr std::int64_t max_wait_ms = 10'000;
 constexpr std::int64_t max_page = 100;
 constexpr std::size_t max_correlation = 128;
+// Of one delivery, to fold it again. No carrier scans a parcel so often.
+constexpr std::size_t longest_history = 10'000;
 
 bool is_visible_ascii(std::string_view text) {
   for (const char c : text)
@@ -113,12 +117,7 @@ class ViewOf {
     return product({event.state, event.withdrawn_at, id_});
   }
   std::optional<EntityView> operator()(const PurchaseCompleted& event) const {
-    return purchase({.purchase = event,
-                     .status = DeliveryStatus::preparing,
-                     .scans = {},
-                     .closed_at = {},
-                     .purchase_version = id_,
-                     .delivery_version = id_});
+    return purchase(evolve(event, id_));
   }
   std::optional<EntityView> operator()(const PurchaseCancelled& event) const {
     return purchase({.purchase = {.purchase = event.purchase,
@@ -209,22 +208,35 @@ http::Response respond_closed(const Asked& asked, PurchaseId id,
   return about(purchase_closed(id, row->status));
 }
 
-template <class Respond>
-void ask_delivery(const std::shared_ptr<const Asked>& asked, PurchaseId id, Position position,
-                  Respond respond_with_row) {
-  using Found = std::optional<DeliveryRow>;
-  asked->backend.read_models.query<Found>(
-      delivery_by_id(id), {.min_position = position, .wait = default_wait},
-      [asked, position, respond_with_row](QueryResult<Found> result) {
-        asked->exchange.respond_with(
-            [asked, position, respond_with_row, result = std::move(result)]() -> http::Response {
-              if (const auto* behind = std::get_if<Behind>(&result))
-                return read_model_behind(behind->position, position);
-              if (std::holds_alternative<Unavailable>(result)) return read_model_away();
-              const auto& answer = std::get<Answer<Found>>(result);
-              return respond_with_row(answer.value, answer.position);
-            });
-      });
+// The delivery as it was after one of its events: its history, folded up to there.
+class DeliveryAsOf {
+ public:
+  EntityView operator()(const Page<HistoryRow>& history, EventId until) {
+    for (const HistoryRow& row : history.items) {
+      if (row.id > until) break;
+      id_ = row.id;
+      std::visit(*this, row.recorded.event);
+    }
+    if (id_ != until) throw std::runtime_error("a delivery's history does not reach its event");
+    return std::make_shared<const PurchaseView>(std::move(view_));
+  }
+
+  void operator()(const PurchaseCompleted& event) { view_ = evolve(event, id_); }
+  template <class Fact>
+  requires requires(PurchaseView view, const Fact& fact, EventId id) { evolve(view, fact, id); }
+  void operator()(const Fact& event) { view_ = evolve(std::move(view_), event, id_); }
+  template <class Fact>
+  requires requires(const Fact& fact) { fact.state; }
+  void operator()(const Fact&) { invariant(false, "a purchase's history is its own"); }
+
+ private:
+  PurchaseView view_;
+  EventId id_;
+};
+
+// What the read model knows at a position that was reached already, at least by the log.
+ReadAt at_position(Position position) {
+  return {.min_position = position, .wait = default_wait};
 }
 
 // One overload per result of the writer.
@@ -252,7 +264,8 @@ struct Respond {
   }
   void operator()(Refusal refusal) const {
     if (const auto* no = std::get_if<refusal::NoOpenPurchase>(&refusal)) {
-      return ask_delivery(asked, no->purchase, position,
+      return answer_query(asked->backend, at_position(position), asked->exchange,
+                          delivery_by_id(no->purchase),
                           [asked = asked, id = no->purchase](const std::optional<DeliveryRow>& row,
                                                              Position reached) {
                             return respond_closed(*asked, id, row, reached);
@@ -277,11 +290,11 @@ struct Respond {
         return replayed(respond(*asked, view, id.position, asked->creates));
       });
     }
-    const auto purchase = id_cast<PurchaseId>(entity_of(event->event).id);
-    ask_delivery(asked, purchase, id.position,
-                 [](const std::optional<DeliveryRow>& row, Position reached) {
-                   invariant(row.has_value(), "a delivery with events is in the read model");
-                   return replayed(ok(to_json(*row), reached, row->version));
+    answer_query(asked->backend, at_position(id.position), asked->exchange,
+                 history_of(entity_of(event->event), {.limit = longest_history}),
+                 [asked, id](const Page<HistoryRow>& history, Position) {
+                   const auto view = DeliveryAsOf()(history, id);
+                   return replayed(respond(*asked, view, id.position, asked->creates));
                  });
   }
 };
@@ -332,8 +345,10 @@ http::Router to_router(std::string_view service, const Backend& backend,
 }
 
 Body json_body(const http::Request& request) {
-  const auto type = request.header("Content-Type");
-  if (!type || type->substr(0, type->find(';')) != "application/json")
+  // RFC 9110, section 8.3.1: in any case, and parameters may follow.
+  std::string_view type = request.header("Content-Type").value_or("");
+  type = type.substr(0, std::min(type.find_first_of("; \t"), type.size()));
+  if (!http::equal_ignoring_case(type, "application/json"))
     throw Problem{http::problem(problems::unsupported_media_type,
                                 "The body must be JSON: Content-Type: application/json")};
   return Body(request.body);

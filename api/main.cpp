@@ -4,6 +4,7 @@
 
 #include "api/demo.hpp"
 #include "api/serve.hpp"
+#include "infra/eventlog/jetstream_log.hpp"
 
 namespace {
 
@@ -34,8 +35,15 @@ void add_port_base(CLI::App& app, int& port_base) {
       ->check(CLI::Range(1, 65531));
 }
 
+// What is wrong with the name; empty when it is right.
+std::string check_stream_name(const std::string& name) {
+  if (JetStreamLog::is_stream_name(name)) return {};
+  return "must have 1 to 64 letters, digits, '-' and '_', not '" + name + "'";
+}
+
 struct ServeFlags {
   ServeOptions options;
+  std::string config;
   int wait_s = 60;
   int drain_s = 15;
   bool no_projector = false;
@@ -43,8 +51,10 @@ struct ServeFlags {
 
 void add_serve(CLI::App& app, ServeFlags& flags) {
   ServeOptions& options = flags.options;
-  app.set_config("--config", "", "Read settings from a TOML file; flags and environment win")
-      ->envname("JANGBU_CONFIG");
+  app.add_option("--config", flags.config,
+                 "Read settings from a TOML file; flags and environment win")
+      ->envname("JANGBU_CONFIG")
+      ->configurable(false);
   add_port_base(app, options.port_base);
   setting(app, "listen", options.listen, "Address to listen on")
       ->check(CLI::ValidIPV4 | CLI::IsMember({"::1", "::"}));
@@ -57,7 +67,8 @@ void add_serve(CLI::App& app, ServeFlags& flags) {
   setting(app, "nats-url", options.nats_url, "NATS servers, separated by commas");
   setting(app, "nats-monitor-url", options.nats_monitor_url,
           "Where NATS answers monitoring requests: it tells whether it fsyncs");
-  setting(app, "stream", options.stream, "JetStream stream that holds the event log");
+  setting(app, "stream", options.stream, "JetStream stream that holds the event log")
+      ->check(check_stream_name);
   setting(app, "accept-weak-durability", options.accept_weak_durability,
           "Serve although acknowledged events may be lost with the power");
   setting(app, "database", options.database, "PostgreSQL for the read models, as libpq takes it");
@@ -73,7 +84,20 @@ void add_serve(CLI::App& app, ServeFlags& flags) {
       ->check(CLI::Range(0, 3600));
 }
 
-int run_serve(ServeFlags& flags) {
+// Takes from the file what neither a flag nor the environment has said. CLI11 by itself reads files
+// for the main command only, and puts them above the environment.
+void apply_file(CLI::App& app, const std::string& file) {
+  for (const CLI::ConfigItem& item : CLI::ConfigTOML().from_file(file)) {
+    CLI::Option* option = app.get_option_no_throw("--" + item.fullname());
+    if (!option || !option->get_configurable()) throw CLI::ConfigError::Extras(item.fullname());
+    if (option->count() > 0) continue;
+    option->add_result(item.inputs);
+    option->run_callback();
+  }
+}
+
+int run_serve(CLI::App& app, ServeFlags& flags) {
+  if (!flags.config.empty()) apply_file(app, flags.config);
   flags.options.wait = std::chrono::seconds(flags.wait_s);
   flags.options.drain = std::chrono::seconds(flags.drain_s);
   flags.options.projector = !flags.no_projector;
@@ -90,7 +114,7 @@ int main(int argc, char** argv) {
   ServeFlags serve_flags;
   CLI::App* serve_command = app.add_subcommand("serve", "Run the services until SIGTERM or Ctrl-C");
   add_serve(*serve_command, serve_flags);
-  serve_command->callback([&] { status = run_serve(serve_flags); });
+  serve_command->callback([&] { status = run_serve(*serve_command, serve_flags); });
 
   int demo_port_base = 11000;
   CLI::App* demo_command =

@@ -99,17 +99,19 @@ struct Responder {
     return not_found(problems::purchase_not_found, to_string(no.purchase));
   }
   http::Response operator()(const refusal::AlreadyShipped& no) const {
-    return problem(problems::already_shipped,
-                   "The carrier has picked it up, so it can no longer be cancelled.",
-                   {{"purchaseId", to_string(no.purchase)}, {"status", to_string(no.status)}});
+    return problem(
+        problems::already_shipped,
+        "The carrier has picked it up, so it can no longer be cancelled.",
+        {{"purchaseId", to_string(no.purchase)}, {"deliveryStatus", to_string(no.status)}});
   }
   http::Response operator()(const refusal::IllegalStatusChange& no) const {
     return illegal_status_change(no.purchase, no.from, no.to);
   }
   http::Response operator()(const refusal::NotDelivered& no) const {
-    return problem(problems::not_delivered,
-                   "Its receipt can be confirmed once a carrier has reported it delivered.",
-                   {{"purchaseId", to_string(no.purchase)}, {"status", to_string(no.status)}});
+    return problem(
+        problems::not_delivered,
+        "Its receipt can be confirmed once a carrier has reported it delivered.",
+        {{"purchaseId", to_string(no.purchase)}, {"deliveryStatus", to_string(no.status)}});
   }
   http::Response operator()(const refusal::VersionDiffers& no) const {
     return problem(problems::version_differs,
@@ -153,7 +155,7 @@ http::Response to_response(NotDecided why) {
 
 http::Response purchase_closed(PurchaseId purchase, DeliveryStatus status) {
   return problem(problems::purchase_closed, "This purchase is closed, and its delivery with it.",
-                 {{"purchaseId", to_string(purchase)}, {"status", to_string(status)}});
+                 {{"purchaseId", to_string(purchase)}, {"deliveryStatus", to_string(status)}});
 }
 
 http::Response illegal_status_change(PurchaseId purchase, DeliveryStatus from, DeliveryStatus to) {

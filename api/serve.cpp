@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <span>
 #include <stdexcept>
 #include <utility>
 
@@ -61,8 +63,17 @@ std::unique_ptr<JetStreamLog> open_log(const ServeOptions& options) {
     }
   }
   if (refused) throw Refused("the event log is not fit to be served from, see above");
-  log->create_stream();
   return log;
+}
+
+// What these read models saw that the log does not hold. Where they saw anything, a stream that is
+// not there is a log that was lost.
+std::optional<std::string> missing_from(EventLog& log, std::span<const Checkpoint> checkpoints) {
+  try {
+    return contradiction(checkpoints, log);
+  } catch (const Corrupt& corrupt) {
+    return std::string("the read models have seen a log that is not here: ") + corrupt.what();
+  }
 }
 
 // The database's side of the gate: what its read models saw must be in the log.
@@ -71,8 +82,11 @@ void check_checkpoints(const ServeOptions& options, EventLog& log) {
   for (;;) {
     try {
       pg::Connection connection({.conninfo = options.database});
-      const auto checkpoints = read_checkpoints(connection);
-      if (const auto wrong = contradiction(checkpoints, log)) throw Refused(*wrong);
+      if (const auto wrong = missing_from(log, read_checkpoints(connection)))
+        throw Refused(*wrong +
+                      ". Restore the log from a backup, or name the right one with --nats-url and "
+                      "--stream; or, if this log is the right one, an empty database with "
+                      "--database, which will be filled from it");
       return;
     } catch (const Unavailable& away) {
       if (std::chrono::steady_clock::now() > deadline)
@@ -132,6 +146,7 @@ void run(const ServeOptions& options) {
 
   const auto log = open_log(options);
   check_checkpoints(options, *log);
+  log->create_stream();
 
   Writer writer(*log, {.now = system_now, .new_commit_id = new_id<CommitId>},
                 {.queue = options.queue});
