@@ -1,0 +1,150 @@
+// 1,000 attempts by 64 buyers at once on a product of which there are 100: exactly 100 are sold,
+// everyone else is told so, and the log says the same.
+#include <signal.h>
+
+#include <algorithm>
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <future>
+
+#include "infra/eventlog/jetstream_log.hpp"
+#include "infra/ids.hpp"
+#include "tests/e2e/buyers.hpp"
+#include "tests/e2e/ledger.hpp"
+#include "tests/e2e/replay.hpp"
+#include "tests/e2e/requests.hpp"
+
+using namespace jangbu::test;
+
+namespace {
+
+constexpr std::size_t attempts = 1'000;
+constexpr std::int64_t in_stock = 100;
+
+void check_sold_out(const Shop& shop, const std::vector<Attempt>& made,
+                    const std::string& product) {
+  REQUIRE(made.size() == attempts);
+  CHECK(std::ranges::count_if(made, &Attempt::bought) == in_stock);
+  CHECK(std::ranges::count_if(made, &Attempt::sold_out) == attempts - in_stock);
+
+  const Ledger ledger = read_ledger(shop.nats);
+  for (const Attempt& attempt : made) {
+    if (!attempt.bought()) continue;
+    CAPTURE(attempt.purchase);
+    REQUIRE(ledger.sales.contains(attempt.purchase));
+    const auto& sales = ledger.sales.at(attempt.purchase);
+    REQUIRE(sales.size() == 1);
+    CHECK(sales.front().position.value == attempt.position);
+  }
+  CHECK(ledger.sold(product) == in_stock);
+  CHECK(ledger.stock_of(product) == 0);
+  const Reply reply = shop.products().get(at("/products/" + product, ledger.end.value));
+  CHECK(reply.status == 200);
+  CHECK(reply.json.at("stock") == 0);
+}
+
+// Appends commits to the shop's stream as another program would, each where the log ends at that
+// moment.
+class Rival {
+ public:
+  Rival(const NatsServer& nats, int commits)
+      : done_(std::async(std::launch::async,
+                         [this, url = nats.url(), commits] { append(url, commits); })) {}
+
+  void finish() { done_.get(); }
+  int refused() const { return refused_; }
+
+ private:
+  void append(const std::string& url, int commits) {
+    using namespace jangbu;
+    const auto log = JetStreamLog::connect({.url = url, .monitor_url = {}}, 10s);
+    for (int stored = 0; stored < commits;) {
+      const Position end = log->last();
+      const auto before = log->read(end);
+      const Timestamp now{std::max(system_now().ms, decode(before.value()).committed_at.ms)};
+      const Event event = AccountOpened{{.account = new_id<AccountId>(),
+                                         .person = {"rival " + std::to_string(stored), "", {}},
+                                         .opened_at = now}};
+      const std::string payload = encode_commit({now, {{{.occurred_at = now}, event}}});
+      const auto result = log->append(end, new_id<CommitId>(), payload, 5s);
+      if (std::holds_alternative<Appended>(result)) ++stored;
+      if (std::holds_alternative<WrongSequence>(result)) ++refused_;
+      if (std::holds_alternative<NoAnswer>(result)) throw std::runtime_error("no answer");
+    }
+  }
+
+  std::atomic<int> refused_{0};
+  std::future<void> done_;
+};
+
+std::size_t conflicts_in(const std::string& log) {
+  std::size_t count = 0;
+  for (auto at = log.find("another writer"); at != log.npos;
+       at = log.find("another writer", at + 1))
+    ++count;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("64 buyers, 1,000 attempts, 100 in stock") {
+  Shop shop;
+  const std::string buyer = id_of(open_account(shop, "홍길동"));
+  const std::string product = id_of(list_product(shop, "놋쇠 수저 세트", 39'900, in_stock));
+
+  Buyers buyers(
+      {.shops = {&shop.jangbu}, .products = {product}, .buyer = buyer, .attempts = attempts});
+  check_sold_out(shop, buyers.settle(), product);
+  CHECK(shop.jangbu.stop() == 0);
+  CHECK(shop.jangbu.sanitizer_report() == "");
+}
+
+TEST_CASE("64 buyers at two writers of one log, and a third that appends, too") {
+  Shop shop;
+  const std::string buyer = id_of(open_account(shop, "홍길동"));
+  const std::string product = id_of(list_product(shop, "놋쇠 수저 세트", 39'900, in_stock));
+  ServeProcess second(shop.options());
+
+  Rival rival(shop.nats, 50);
+  Buyers buyers({.shops = {&shop.jangbu, &second},
+                 .products = {product},
+                 .buyer = buyer,
+                 .attempts = attempts});
+  const auto made = buyers.settle();
+  rival.finish();
+  check_sold_out(shop, made, product);
+
+  // They did meet.
+  CHECK(conflicts_in(shop.jangbu.log_text()) + conflicts_in(second.log_text()) > 0);
+  CHECK(projected_rows(shop) == replayed_rows(shop));
+  CHECK(shop.jangbu.stop() == 0);
+  CHECK(second.stop() == 0);
+  CHECK(shop.jangbu.sanitizer_report() == "");
+  CHECK(second.sanitizer_report() == "");
+}
+
+TEST_CASE("64 buyers, and kill -9 in the middle") {
+  Shop shop;
+  const std::string buyer = id_of(open_account(shop, "홍길동"));
+  std::size_t lost = 0;
+  for (const std::size_t sales_before : {0u, 10u, 40u}) {
+    CAPTURE(sales_before);
+    const std::string product =
+        id_of(list_product(shop, "수저 " + std::to_string(sales_before), 39'900, in_stock));
+    Buyers buyers({.shops = {&shop.jangbu},
+                   .products = {product},
+                   .buyer = buyer,
+                   .attempts = attempts,
+                   .insist = true,
+                   .sales_before = sales_before,
+                   .then = [&] { shop.jangbu.signal(SIGKILL); }});
+    wait_until("the end of jangbu", [&] { return !shop.jangbu.running(); });
+    shop.jangbu.start();
+    check_sold_out(shop, buyers.settle(), product);
+    lost += buyers.lost();
+  }
+  CHECK(lost > 0);
+  CHECK(projected_rows(shop) == replayed_rows(shop));
+  CHECK(shop.jangbu.stop() == 0);
+  CHECK(shop.jangbu.sanitizer_report() == "");
+}

@@ -1,0 +1,133 @@
+#include <catch2/catch_test_macros.hpp>
+#include <thread>
+
+#include "tests/e2e/ledger.hpp"
+#include "tests/e2e/requests.hpp"
+
+using namespace jangbu::test;
+
+namespace {
+
+struct Command {
+  const char* what;
+  HttpClient& service;
+  std::string method;
+  std::string target;
+  std::string body;
+  int status;
+};
+
+Reply send(const Command& command, const std::string& key, const std::string& body) {
+  return command.service.send(command.method, command.target, body,
+                              {{"Content-Type", "application/json"}, {"Idempotency-Key", key}});
+}
+
+}  // namespace
+
+TEST_CASE("A command repeated with its idempotency key is answered again, not done again") {
+  Shop shop;
+  HttpClient accounts = shop.accounts(), products = shop.products(), purchases = shop.purchases(),
+             deliveries = shop.deliveries();
+  const Json buyer = open_account(shop, "김영희");
+  const Json tea = list_product(shop, "쑥차 50g", 9'500, 20);
+  const std::string account_path = "/accounts/" + id_of(buyer);
+  const std::string product_path = "/products/" + id_of(tea);
+  const std::string kept = id_of(buy(shop, "김영희", "쑥차 50g"));
+  const std::string cancelled = id_of(buy(shop, "김영희", "쑥차 50g"));
+  const Json quote = ask_for_quote(shop, "김영희", "쑥차 50g");
+  const std::string delivery_path = "/deliveries/" + kept;
+
+  const std::vector<Command> commands{
+      {"open", accounts, "POST", "/accounts", account("홍길동").dump(), 201},
+      {"move", accounts, "PUT", account_path + "/address", address("London", "N1").dump(), 200},
+      {"rename", accounts, "PATCH", account_path, Json{{"name", "김철수"}}.dump(), 200},
+      {"list", products, "POST", "/products", product("한지 노트", 1, 1).dump(), 201},
+      {"stock", products, "POST", product_path + "/stock", Json{{"change", 2}}.dump(), 200},
+      {"buy", purchases, "POST", "/purchases", one_line("김철수", "쑥차 50g").dump(), 201},
+      {"price", products, "PUT", product_path + "/price", Json{{"unitPrice", won(5)}}.dump(), 200},
+      {"cancel", purchases, "POST", "/purchases/" + cancelled + "/cancellation", "{}", 200},
+      {"scan", deliveries, "POST", delivery_path + "/scans",
+       scan("delivered", "2026-03-03T14:10:00Z").dump(), 200},
+      {"receive", deliveries, "POST", delivery_path + "/receipt", "", 200},
+      {"withdraw", products, "DELETE", product_path, "", 200},
+      {"close", accounts, "DELETE", account_path, "", 200},
+  };
+
+  std::vector<Reply> first;
+  for (const Command& command : commands) {
+    CAPTURE(command.what);
+    const Reply reply = send(command, command.what, command.body);
+    CAPTURE(reply.body);
+    REQUIRE(reply.status == command.status);
+    CHECK_FALSE(reply.has("idempotent-replayed"));
+    const Reply again = send(command, command.what, command.body);
+    CHECK(again.status == reply.status);
+    CHECK(again.json == reply.json);
+    CHECK(again.header("idempotent-replayed") == "true");
+    CHECK(again.position() == reply.position());
+    CHECK(again.header("location") == reply.header("location"));
+    CHECK(again.header("etag") == reply.header("etag"));
+    first.push_back(reply);
+  }
+  const auto end = jangbu::test::read_ledger(shop.nats).end;
+
+  // The same key with another request.
+  for (const Command& command : commands) {
+    CAPTURE(command.what);
+    const Reply reply =
+        send(command, command.what, command.body.empty() ? "{}" : " " + command.body);
+    CHECK(reply.status == 422);
+    CHECK(reply.code() == "idempotency-key-reused");
+  }
+  CHECK(send(commands[1], "open", commands[1].body).code() == "idempotency-key-reused");
+
+  // After a restart, when everything has changed since, and the process has forgotten it all.
+  REQUIRE(shop.jangbu.stop() == 0);
+  shop.jangbu.start();
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    CAPTURE(commands[i].what);
+    const Reply again = send(commands[i], commands[i].what, commands[i].body);
+    CHECK(again.status == first[i].status);
+    CHECK(again.header("idempotent-replayed") == "true");
+    CHECK(again.json == first[i].json);
+    CHECK(again.header("etag") == first[i].header("etag"));
+  }
+  CHECK(read_ledger(shop.nats).end == end);
+
+  // A refusal changed nothing, and is decided afresh.
+  const Command sold_out{
+      "more", purchases, "POST", "/purchases", one_line("홍길동", "한지 노트", 2).dump(), 201};
+  CHECK(send(sold_out, "more", sold_out.body).code() == "insufficient-stock");
+  const std::string notebook = id_of(first[3].json);
+  REQUIRE(products.post("/products/" + notebook + "/stock", {{"change", 1}}).status == 200);
+  CHECK(send(sold_out, "more", sold_out.body).status == 201);
+  CHECK(send(sold_out, "more", sold_out.body).header("idempotent-replayed") == "true");
+  CHECK(shop.jangbu.stop() == 0);
+}
+
+TEST_CASE("A key that is in flight is not taken again") {
+  Shop shop;
+  HttpClient purchases = shop.purchases(), operations = shop.operations();
+  open_account(shop, "김영희");
+  const Json tea = list_product(shop, "쑥차 50g", 9'500, 20);
+  const Json order = one_line("김영희", "쑥차 50g");
+  const HttpClient::Fields key{{"Idempotency-Key", "once"}};
+
+  shop.nats.pause();
+  Reply first;
+  std::thread buyer([&] { first = shop.purchases().post("/purchases", order, key); });
+  wait_until("the first to be in flight", [&] {
+    return operations.get("/health/ready").json.at("checks").at("writer").at("queued") == 1;
+  });
+  const Reply second = purchases.post("/purchases", order, key);
+  shop.nats.resume();
+  buyer.join();
+  CHECK(second.status == 409);
+  CHECK(second.code() == "idempotency-key-in-flight");
+  REQUIRE(first.status == 201);
+  const Reply third = purchases.post("/purchases", order, key);
+  CHECK(third.json == first.json);
+  CHECK(third.header("idempotent-replayed") == "true");
+  CHECK(read_ledger(shop.nats).sold(id_of(tea)) == 1);
+  CHECK(shop.jangbu.stop() == 0);
+}

@@ -1,0 +1,331 @@
+// What keeps `jangbu serve` from starting: it says what is wrong and what to do, and changes
+// nothing.
+#include <sys/wait.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <fstream>
+
+#include "infra/eventlog/nats_connection.hpp"
+#include "tests/e2e/ledger.hpp"
+#include "tests/e2e/replay.hpp"
+#include "tests/e2e/requests.hpp"
+
+using namespace jangbu::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+using Flags = std::vector<std::string>;
+
+struct Ended {
+  int status;
+  std::string output;
+};
+
+// Runs the program until it ends by itself.
+Ended run_to_its_end(const Flags& arguments, const std::vector<std::string>& environment = {}) {
+  const TemporaryFolder folder;
+  const auto process = run_jangbu(arguments, folder.path() / "log", environment);
+  const int status = process->wait(30s);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), process->log_text()};
+}
+
+// `jangbu serve` that is not to come up, in a folder of its own.
+struct Serve {
+  std::string nats_url = "nats://127.0.0.1:1";
+  std::string nats_monitor_url = "http://127.0.0.1:1";
+  std::string database = "host=127.0.0.1 port=1 user=nobody dbname=nothing";
+  int port_base = free_port_base();
+  TemporaryFolder folder = {};
+
+  Serve() = default;
+  Serve(const NatsServer& nats, std::string own_database)
+      : nats_url(nats.url()),
+        nats_monitor_url(nats.monitor_url()),
+        database(std::move(own_database)) {}
+
+  Ended run(const Flags& more = {}, const std::vector<std::string>& environment = {}) const {
+    Flags flags{
+        "serve",      "--port-base", std::to_string(port_base), "--wait-s",       "1",
+        "--nats-url", nats_url,      "--nats-monitor-url",      nats_monitor_url, "--database",
+        database,     "--data",      folder.path() / "data"};
+    flags.insert(flags.end(), more.begin(), more.end());
+    return run_to_its_end(flags, environment);
+  }
+};
+
+Json api(const NatsServer& nats, const std::string& call, const Json& body) {
+  jangbu::NatsConnection connection(nats.url(), 10s);
+  const auto answer = connection.request("$JS.API." + call, body.is_null() ? "" : body.dump(), 10s);
+  return Json::parse(jangbu::payload(*answer));
+}
+
+bool has_stream(const NatsServer& nats) {
+  return !api(nats, "STREAM.INFO.SHOP", nullptr).contains("error");
+}
+
+}  // namespace
+
+TEST_CASE("Wrong usage ends with status 2") {
+  for (const Flags& arguments :
+       std::vector<Flags>{{},
+                          {"sevre"},
+                          {"serve", "--prot-base", "12000"},
+                          {"serve", "--port-base", "65532"},
+                          {"serve", "--port-base", "many"},
+                          {"serve", "--listen", "localhost"},
+                          {"serve", "--services", "account,gardening"},
+                          {"serve", "--workers", "0"},
+                          {"serve", "--queue", "-1"},
+                          {"serve", "--stream", "two.words"},
+                          {"serve", "--config", "/nonexistent/jangbu.toml"},
+                          {"demo", "--port-base"}}) {
+    const Ended ended = run_to_its_end(arguments);
+    CAPTURE(arguments, ended.output);
+    CHECK(ended.status == 2);
+    CHECK_FALSE(ended.output.empty());
+  }
+  CHECK(run_to_its_end({"--help"}).status == 0);
+  CHECK_THAT(run_to_its_end({"serve", "--help"}).output,
+             ContainsSubstring("--accept-weak-durability"));
+  CHECK_THAT(run_to_its_end({"version"}).output, ContainsSubstring("jangbu "));
+}
+
+TEST_CASE("A server that is away is waited for, with a message, and then named") {
+  SECTION("NATS") {
+    const Ended ended = Serve().run();
+    CAPTURE(ended.output);
+    CHECK(ended.status == 1);
+    CHECK_THAT(ended.output, ContainsSubstring("waiting for NATS at nats://127.0.0.1:"));
+    CHECK_THAT(ended.output, ContainsSubstring("no NATS server at nats://127.0.0.1:"));
+  }
+  SECTION("PostgreSQL") {
+    NatsServer nats;
+    Serve serve(nats, Serve().database);
+    const Ended ended = serve.run();
+    CAPTURE(ended.output);
+    CHECK(ended.status == 1);
+    CHECK_THAT(ended.output, ContainsSubstring("waiting for PostgreSQL"));
+    CHECK_THAT(ended.output, ContainsSubstring("PostgreSQL cannot be reached"));
+    CHECK_THAT(ended.output, ContainsSubstring("--database"));
+    CHECK_FALSE(has_stream(nats));
+  }
+}
+
+TEST_CASE("Listening beyond loopback must be said by name") {
+  NatsServer nats;
+  PostgresServer postgres;
+  const std::string database = postgres.create_database();
+  for (const char* address : {"0.0.0.0", "::"}) {
+    const Ended ended = Serve(nats, database).run({"--listen", address});
+    CAPTURE(ended.output);
+    CHECK(ended.status == 1);
+    CHECK_THAT(ended.output, ContainsSubstring("--insecure"));
+  }
+  CHECK_FALSE(has_stream(nats));
+  ServeProcess insecure({.nats_url = nats.url(),
+                         .nats_monitor_url = nats.monitor_url(),
+                         .database = database,
+                         .flags = {"--listen", "0.0.0.0", "--insecure"}});
+  CHECK(insecure.stop() == 0);
+}
+
+TEST_CASE("A quote secret must be one") {
+  const Serve serve;
+  Ended ended = serve.run({}, {"JANGBU_QUOTE_SECRET=short"});
+  CAPTURE(ended.output);
+  CHECK(ended.status == 1);
+  CHECK_THAT(ended.output, ContainsSubstring("JANGBU_QUOTE_SECRET"));
+
+  // In its file, too, which nobody else may read.
+  std::filesystem::create_directories(serve.folder.path() / "data");
+  const auto file = serve.folder.path() / "data" / "quote-secret";
+  std::ofstream(file) << "a secret that is long enough";
+  std::filesystem::permissions(file, std::filesystem::perms{0644});
+  ended = serve.run();
+  CHECK(ended.status == 1);
+  CHECK_THAT(ended.output, ContainsSubstring("chmod 600"));
+}
+
+TEST_CASE("A port that is taken is named, and the other shop goes on") {
+  Shop shop;
+  open_account(shop, "홍길동");
+  Serve serve(shop.nats, shop.postgres.create_database());
+  serve.port_base = shop.jangbu.port_base() + 3;
+  const Ended ended = serve.run();
+  CAPTURE(ended.output);
+  CHECK(ended.status == 1);
+  CHECK_THAT(ended.output,
+             ContainsSubstring("port " + std::to_string(shop.jangbu.port_base() + 3)));
+  CHECK(shop.jangbu.ready());
+  CHECK(shop.jangbu.stop() == 0);
+}
+
+TEST_CASE("A NATS server that does not fsync is refused, unless it is accepted by name") {
+  NatsServer nats(NatsServer::Options{.sync_always = false});
+  PostgresServer postgres;
+  const std::string database = postgres.create_database();
+  for (int again = 0; again < 2; ++again) {
+    const Ended ended = Serve(nats, database).run();
+    CAPTURE(ended.output);
+    CHECK(ended.status == 1);
+    CHECK_THAT(ended.output, ContainsSubstring("fsync-not-always"));
+    CHECK_THAT(ended.output, ContainsSubstring("sync_interval: always"));
+  }
+  CHECK_FALSE(has_stream(nats));
+
+  const ServeProcess::Options options{.nats_url = nats.url(),
+                                      .nats_monitor_url = nats.monitor_url(),
+                                      .database = database,
+                                      .flags = {"--accept-weak-durability"}};
+  ServeProcess accepted(options);
+  CHECK_THAT(accepted.log_text(), ContainsSubstring("accepted by --accept-weak-durability"));
+  CHECK(accepted.client(Service::account).post("/accounts", account("홍길동")).status == 201);
+  CHECK(accepted.stop() == 0);
+
+  // Once accepted is not for ever.
+  CHECK(Serve(nats, database).run().status == 1);
+}
+
+TEST_CASE("A stream that someone else made is refused, and left as it is") {
+  NatsServer nats;
+  PostgresServer postgres;
+  const std::string database = postgres.create_database();
+  const auto check_refused = [&](const char* code) {
+    const Json before = api(nats, "STREAM.NAMES", nullptr).at("streams");
+    const Ended ended = Serve(nats, database).run();
+    CAPTURE(ended.output);
+    CHECK(ended.status == 1);
+    CHECK_THAT(ended.output, ContainsSubstring(code));
+    CHECK(api(nats, "STREAM.NAMES", nullptr).at("streams") == before);
+  };
+  SECTION("with another configuration") {
+    const Json made = api(nats, "STREAM.CREATE.SHOP",
+                          {{"name", "SHOP"},
+                           {"subjects", {"shop.commits"}},
+                           {"storage", "file"},
+                           {"max_age", 3'600'000'000'000}});
+    check_refused("stream-differs");
+    CHECK(api(nats, "STREAM.INFO.SHOP", nullptr).at("config") == made.at("config"));
+  }
+  SECTION("on our subject") {
+    api(nats, "STREAM.CREATE.OTHER",
+        {{"name", "OTHER"}, {"subjects", {"shop.>"}}, {"storage", "file"}});
+    check_refused("subject-taken");
+  }
+}
+
+TEST_CASE("A database that has seen more than the log holds is refused") {
+  Shop shop;
+  open_account(shop, "홍길동");
+  open_account(shop, "김영희");
+  projected_rows(shop);  // waits for them
+  CHECK(shop.jangbu.stop() == 0);
+
+  NatsServer other;
+  const auto check_refused = [&] {
+    const Ended ended = Serve(other, shop.database).run();
+    CAPTURE(ended.output);
+    CHECK(ended.status == 1);
+    CHECK_THAT(ended.output, ContainsSubstring("read model"));
+    CHECK_THAT(ended.output, ContainsSubstring("--database"));
+  };
+  // The log is gone. No new one is begun in its place.
+  check_refused();
+  CHECK_FALSE(has_stream(other));
+
+  // It is shorter, then another of the same length.
+  const std::string other_database = shop.postgres.create_database();
+  ServeProcess::Options options = shop.options();
+  options.nats_url = other.url();
+  options.nats_monitor_url = other.monitor_url();
+  options.database = other_database;
+  for (const char* name : {"이순신", "Ada Lovelace"}) {
+    ServeProcess second(options);
+    REQUIRE(second.client(Service::account).post("/accounts", account(name)).status == 201);
+    CHECK(second.stop() == 0);
+    check_refused();
+  }
+  CHECK(read_ledger(other).end.value == 2);
+
+  // Nothing was lost: with its own log the shop opens again.
+  shop.jangbu.start();
+  CHECK(
+      shop.accounts().get("/accounts/search/findByName?name=" + percent_encoded("김영희")).status ==
+      200);
+  CHECK(shop.jangbu.stop() == 0);
+}
+
+TEST_CASE("Settings come from flags, over the environment, over a file") {
+  NatsServer nats;
+  PostgresServer postgres;
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "jangbu.toml";
+  const auto serves = [&](const Flags& arguments, const std::vector<std::string>& environment,
+                          int port_base) {
+    const auto process = run_jangbu(arguments, folder.path() / "log", environment);
+    wait_until(
+        "jangbu serve", [&] { return !process->running() || accepts_connections(port_base + 4); },
+        30s);
+    INFO(process->log_text());
+    REQUIRE(process->running());
+    CHECK(accepts_connections(port_base));
+    CHECK_FALSE(accepts_connections(port_base + 2));
+    CHECK(process->stop(SIGTERM) == 0);
+  };
+  const std::string database = postgres.create_database();
+  int port_base = free_port_base();
+  std::vector<std::string> environment{
+      "JANGBU_NATS_URL=" + nats.url(),    "JANGBU_NATS_MONITOR_URL=" + nats.monitor_url(),
+      "JANGBU_DATABASE=" + database,      "JANGBU_DATA=" + (folder.path() / "data").string(),
+      "JANGBU_SERVICES=account,delivery", "JANGBU_PORT_BASE=" + std::to_string(port_base)};
+  serves({"serve"}, environment, port_base);
+  CHECK(std::filesystem::exists(folder.path() / "data" / "quote-secret"));
+
+  const int other_port_base = free_port_base();
+  serves({"serve", "--port-base", std::to_string(other_port_base)}, environment, other_port_base);
+
+  const auto write_file = [&](int port) {
+    std::ofstream(file) << "nats-url = \"" << nats.url() << "\"\n"
+                        << "nats-monitor-url = \"" << nats.monitor_url() << "\"\n"
+                        << "database = \"" << database << "\"\n"
+                        << "data = \"" << (folder.path() / "data").string() << "\"\n"
+                        << "services = [\"account\", \"delivery\"]\n"
+                        << "port-base = " << port << "\n";
+  };
+  port_base = free_port_base();
+  write_file(port_base);
+  serves({"serve", "--config", file}, {}, port_base);
+  serves({"serve"}, {"JANGBU_CONFIG=" + file.string()}, port_base);
+  write_file(1);
+  serves({"serve", "--config", file}, {"JANGBU_PORT_BASE=" + std::to_string(port_base)}, port_base);
+  serves({"serve", "--config", file, "--port-base", std::to_string(port_base)},
+         {"JANGBU_PORT_BASE=1"}, port_base);
+
+  std::ofstream(file) << "prot-base = 12000\n";
+  CHECK(run_to_its_end({"serve", "--config", file}).status == 2);
+}
+
+TEST_CASE("Demo data is loaded once") {
+  Shop shop;
+  const Flags demo{"demo", "--port-base", std::to_string(shop.jangbu.port_base())};
+  CHECK(run_to_its_end(demo).status == 0);
+  const auto first = read_ledger(shop.nats);
+  CHECK(first.sales.size() == 2);
+  CHECK(first.views.accounts.size() == 6);
+  CHECK(run_to_its_end(demo).status == 0);
+  CHECK(read_ledger(shop.nats).end == first.end);
+
+  // Nor when the shop has restarted, or has changed meanwhile.
+  CHECK(shop.jangbu.stop() == 0);
+  shop.jangbu.start();
+  buy(shop, "홍길동", "쑥차 50g");
+  CHECK(run_to_its_end(demo).status == 0);
+  CHECK(read_ledger(shop.nats).end == first.end.next());
+  CHECK(shop.jangbu.stop() == 0);
+
+  const Ended nobody_there = run_to_its_end(demo);
+  CHECK(nobody_there.status == 1);
+  CHECK_THAT(nobody_there.output, ContainsSubstring("Is the shop up?"));
+}

@@ -1,0 +1,90 @@
+#include <signal.h>
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <chrono>
+#include <thread>
+
+#include "tests/e2e/buyers.hpp"
+#include "tests/e2e/ledger.hpp"
+#include "tests/e2e/requests.hpp"
+
+using namespace jangbu::test;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+}  // namespace
+
+TEST_CASE("SIGTERM under load: whatever was begun is answered") {
+  Shop shop;
+  const std::string buyer = id_of(open_account(shop, "홍길동"));
+  const std::string product = id_of(list_product(shop, "쑥차 50g", 9'500, 1'000'000));
+  for (int round = 0; round < 3; ++round) {
+    Buyers buyers({.shops = {&shop.jangbu}, .products = {product}, .buyer = buyer});
+    wait_until(
+        "sales", [&] { return buyers.sales() >= 500; }, 60s);
+    const auto asked = Clock::now();
+    CHECK(shop.jangbu.stop() == 0);
+    CHECK(Clock::now() - asked < 5s);
+
+    const auto made = buyers.settle();
+    const Ledger ledger = read_ledger(shop.nats);
+    std::size_t bought = 0;
+    for (const Attempt& attempt : made) {
+      // Between two requests the server may close the connection, and then listen no more.
+      if (attempt.lost) {
+        CHECK(*attempt.lost != NoReply::How::broken);
+      } else {
+        REQUIRE(attempt.bought());
+        CHECK(ledger.sales.contains(attempt.purchase));
+        ++bought;
+      }
+    }
+    static std::size_t before = 0;
+    CHECK(ledger.sales.size() == before + bought);
+    before = ledger.sales.size();
+    CHECK(shop.jangbu.sanitizer_report() == "");
+    shop.jangbu.start();
+  }
+  CHECK(shop.jangbu.stop() == 0);
+}
+
+TEST_CASE("SIGTERM while the log is slow: requests in flight are waited for") {
+  Shop shop;
+  open_account(shop, "홍길동");
+  list_product(shop, "쑥차 50g", 9'500, 20);
+  HttpClient operations = shop.operations();
+
+  shop.nats.pause();
+  Reply reply;
+  std::thread buyer(
+      [&] { reply = shop.purchases().post("/purchases", one_line("홍길동", "쑥차 50g")); });
+  wait_until("the purchase to be in flight", [&] {
+    return operations.get("/health/ready").json.at("checks").at("writer").at("queued") == 1;
+  });
+  shop.jangbu.signal(SIGTERM);
+  wait_until("new clients to be refused",
+             [&] { return !accepts_connections(shop.jangbu.port(Service::purchase)); });
+  CHECK(shop.jangbu.running());
+  shop.nats.resume();
+  buyer.join();
+  CHECK(reply.status == 201);
+  CHECK(reply.header("connection") == "close");
+  CHECK(read_ledger(shop.nats).sales.contains(id_of(reply.json)));
+  CHECK(shop.jangbu.stop() == 0);
+}
+
+TEST_CASE("SIGTERM while clients keep idle connections open") {
+  Shop shop;
+  std::vector<HttpClient> clients;
+  for (const Service service : {Service::operations, Service::account, Service::product,
+                                Service::purchase, Service::delivery}) {
+    clients.push_back(shop.jangbu.client(service));
+    REQUIRE(clients.back().get("/").status != 0);
+  }
+  const auto asked = Clock::now();
+  CHECK(shop.jangbu.stop() == 0);
+  CHECK(Clock::now() - asked < 4s);
+}

@@ -1,0 +1,99 @@
+// A client of the shop: JSON over HTTP/1.1, on one connection that is kept, and opened anew when
+// the server has ended it.
+//
+// Threads: one at a time. Errors: NoReply when no whole answer came; std::runtime_error when
+// something that should come has not come within 30 s.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace jangbu::test {
+
+using Json = nlohmann::json;
+
+struct Reply {
+  int status = 0;
+  std::map<std::string, std::string> headers;  // names in lower case
+  std::string body;
+  Json json;  // null when the body is empty
+
+  bool has(const std::string& name) const { return headers.contains(name); }
+  std::string header(const std::string& name) const;  // REQUIRES a name in lower case
+  std::string code() const;                           // of a problem; empty when it is none
+  std::uint64_t position() const;                     // Event-Position
+};
+
+// The connection ended before a whole answer had come: what became of the request is not known.
+class NoReply : public std::runtime_error {
+ public:
+  enum class How {
+    refused,  // nobody listens; or no longer, when the new connection's turn came
+    closed,   // ended in order, between answers
+    broken,   // reset after an answer, or ended in the middle of one
+  };
+  NoReply(How ended, const std::string& what) : std::runtime_error(what), how(ended) {}
+
+  const How how;
+};
+
+class HttpClient {
+ public:
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+
+  explicit HttpClient(int port) : port_(port) {}
+  ~HttpClient() { disconnect(); }
+  HttpClient(HttpClient&& other) noexcept
+      : port_(other.port_),
+        descriptor_(std::exchange(other.descriptor_, -1)),
+        answered_(other.answered_) {}
+  HttpClient& operator=(HttpClient&&) = delete;
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  Reply get(std::string_view target, const Fields& fields = {}) {
+    return send("GET", target, {}, fields);
+  }
+  Reply post(std::string_view target, const Json& body, const Fields& fields = {}) {
+    return send_json("POST", target, body, fields);
+  }
+  Reply put(std::string_view target, const Json& body, const Fields& fields = {}) {
+    return send_json("PUT", target, body, fields);
+  }
+  Reply patch(std::string_view target, const Json& body, const Fields& fields = {}) {
+    return send_json("PATCH", target, body, fields);
+  }
+  Reply delete_(std::string_view target, const Fields& fields = {}) {
+    return send("DELETE", target, {}, fields);
+  }
+
+  // Any request; only Host and Content-Length are added.
+  Reply send(std::string_view method, std::string_view target, std::string_view body,
+             const Fields& fields);
+
+ private:
+  Reply send_json(std::string_view method, std::string_view target, const Json& body,
+                  Fields fields);
+  void connect();
+  void disconnect();
+  void write(std::string_view bytes);
+  Reply read(bool without_body);
+  void receive(std::string& input);
+  [[noreturn]] void fail() const;
+
+  int port_;
+  int descriptor_ = -1;
+  bool answered_ = false;  // something, on this connection
+};
+
+// As it is written in a path or a query.
+std::string percent_encoded(std::string_view text);
+
+}  // namespace jangbu::test

@@ -1,0 +1,129 @@
+#include "tests/support/shop.hpp"
+
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <stdexcept>
+
+namespace jangbu::test {
+
+namespace {
+
+constexpr int services = 5;
+
+bool is_free(int port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  constexpr int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  ::close(fd);
+  return bound;
+}
+
+}  // namespace
+
+// The system gives ports from 32768 on to connections. Tests that run at the same time begin to
+// look at places of their own, so that they seldom meet.
+int free_port_base() {
+  constexpr int first = 12'000, count = 4'000;
+  static std::atomic<int> next{::getpid() * 7 % count};
+  for (int tries = 0; tries < count; ++tries) {
+    const int base = first + next++ % count * services;
+    bool all_free = true;
+    for (int port = base; port < base + services; ++port) all_free = all_free && is_free(port);
+    if (all_free) return base;
+  }
+  throw std::runtime_error("no five free ports in a row");
+}
+
+std::unique_ptr<Process> run_jangbu(const std::vector<std::string>& arguments,
+                                    const std::filesystem::path& log,
+                                    const std::vector<std::string>& environment) {
+  std::vector<std::string> command{"env"};
+  for (char** variable = environ; *variable; ++variable) {
+    const std::string_view text = *variable;
+    if (text.starts_with("JANGBU_"))
+      command.insert(command.end(), {"-u", std::string(text.substr(0, text.find('=')))});
+  }
+  command.insert(command.end(), environment.begin(), environment.end());
+  command.emplace_back(JANGBU_PROGRAM);
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return std::make_unique<Process>(Process::Options{.command = command, .log = log});
+}
+
+ServeProcess::ServeProcess(Options options)
+    : options_(std::move(options)), port_base_(free_port_base()) {
+  start();
+}
+
+void ServeProcess::launch() {
+  std::vector<std::string> arguments{"serve",
+                                     "--port-base",
+                                     std::to_string(port_base_),
+                                     "--nats-url",
+                                     options_.nats_url,
+                                     "--nats-monitor-url",
+                                     options_.nats_monitor_url,
+                                     "--database",
+                                     options_.database,
+                                     "--data",
+                                     folder_.path() / "data"};
+  arguments.insert(arguments.end(), options_.flags.begin(), options_.flags.end());
+  process_ = run_jangbu(arguments, folder_.path() / "jangbu.log");
+}
+
+void ServeProcess::start() {
+  launch();
+  wait_until(
+      "jangbu serve",
+      [this] {
+        if (!process_->running()) throw std::runtime_error("jangbu serve ended:\n" + log_text());
+        return ready();
+      },
+      60s);
+}
+
+bool ServeProcess::ready() {
+  try {
+    const Reply reply = client(Service::operations).get("/health/ready");
+    return reply.status == 200 && reply.json.at("status") == "up";
+  } catch (const NoReply&) {
+    return false;
+  }
+}
+
+int ServeProcess::stop(std::chrono::milliseconds deadline) {
+  const int status = process_->stop(SIGTERM, deadline);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+void ServeProcess::kill() {
+  process_->stop(SIGKILL);
+}
+
+std::string ServeProcess::sanitizer_report() const {
+  const std::string text = log_text();
+  for (const std::string_view mark : {"Sanitizer", "runtime error"})
+    if (text.find(mark) != std::string::npos) return text;
+  return {};
+}
+
+Shop::Shop(std::vector<std::string> flags)
+    : database(postgres.create_database()), jangbu(options(std::move(flags))) {}
+
+ServeProcess::Options Shop::options(std::vector<std::string> flags) const {
+  return {.nats_url = nats.url(),
+          .nats_monitor_url = nats.monitor_url(),
+          .database = database,
+          .flags = std::move(flags)};
+}
+
+}  // namespace jangbu::test

@@ -1,0 +1,87 @@
+// A whole shop of a test: a private nats-server, a private PostgreSQL and the real `jangbu serve`
+// on private ports.
+//
+// Not thread-safe, except ServeProcess::port(), client() and signal(). Errors: std::runtime_error
+// with the log of what did not come up.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/http_client.hpp"
+#include "tests/support/nats_server.hpp"
+#include "tests/support/postgres_server.hpp"
+#include "tests/support/process.hpp"
+
+namespace jangbu::test {
+
+enum class Service { operations, account, product, purchase, delivery };
+
+// A free port whose next four are free, too, outside of the range that the system picks from.
+int free_port_base();
+
+// The program under test, with these arguments. Nothing of the caller's JANGBU_… environment
+// reaches it.
+std::unique_ptr<Process> run_jangbu(const std::vector<std::string>& arguments,
+                                    const std::filesystem::path& log,
+                                    const std::vector<std::string>& environment = {});
+
+// A running `jangbu serve`.
+class ServeProcess {
+ public:
+  struct Options {
+    std::string nats_url;
+    std::string nats_monitor_url;
+    std::string database;
+    std::vector<std::string> flags = {};
+  };
+
+  // Starts it, and returns when it takes commands and answers queries.
+  explicit ServeProcess(Options options);
+
+  // Again on the same ports, when it has ended; returns when it is ready, or at once.
+  void start();
+  void launch();
+  bool ready();
+
+  // SIGTERM, and waits for the end; its exit status, or minus the signal that it died of.
+  int stop(std::chrono::milliseconds deadline = 20s);
+  void kill();  // SIGKILL, and waits for the end
+  void signal(int number) const { process_->signal(number); }
+  bool running() { return process_ && process_->running(); }
+
+  int port(Service service) const { return port_base_ + static_cast<int>(service); }
+  int port_base() const { return port_base_; }
+  HttpClient client(Service service) const { return HttpClient(port(service)); }
+
+  std::string log_text() const { return process_->log_text(); }
+  // What a sanitizer found, if it was built with one; empty otherwise.
+  std::string sanitizer_report() const;
+
+ private:
+  Options options_;
+  TemporaryFolder folder_;
+  int port_base_;
+  std::unique_ptr<Process> process_;
+};
+
+struct Shop {
+  explicit Shop(std::vector<std::string> flags = {});
+
+  // One more process on the same log and read models.
+  ServeProcess::Options options(std::vector<std::string> flags = {}) const;
+
+  HttpClient operations() const { return jangbu.client(Service::operations); }
+  HttpClient accounts() const { return jangbu.client(Service::account); }
+  HttpClient products() const { return jangbu.client(Service::product); }
+  HttpClient purchases() const { return jangbu.client(Service::purchase); }
+  HttpClient deliveries() const { return jangbu.client(Service::delivery); }
+
+  NatsServer nats;
+  PostgresServer postgres;
+  std::string database;  // as libpq takes it
+  ServeProcess jangbu;
+};
+
+}  // namespace jangbu::test
