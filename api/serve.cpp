@@ -174,6 +174,8 @@ void run(const ServeOptions& options) {
   wait_for_stop(signals);
 
   const auto deadline = std::chrono::steady_clock::now() + options.drain;
+  // All begin at once: each waits for clients that keep their connections open.
+  for (const auto& server : servers) server->drain(0ms);
   for (const auto& server : servers) {
     const auto left = deadline - std::chrono::steady_clock::now();
     if (!server->drain(std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left), 0ms)))
