@@ -1,6 +1,7 @@
 #include "tests/support/nats_server.hpp"
 
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -86,6 +87,12 @@ void NatsServer::kill() {
 
 void NatsServer::pause() {
   process_->signal(SIGSTOP);
+  // The signal stops all threads once one of them has taken it.
+  wait_until("nats-server to be stopped", [this] {
+    siginfo_t stopped{};
+    return ::waitid(P_PID, static_cast<id_t>(process_->pid()), &stopped, WSTOPPED | WNOHANG) == 0 &&
+           stopped.si_pid != 0;
+  });
 }
 
 void NatsServer::resume() {
