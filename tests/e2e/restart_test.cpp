@@ -115,11 +115,11 @@ TEST_CASE("kill -9 of jangbu while people buy") {
   Market market;
   Buyers buyers(market.insistent(32));
   for (int i = 0; i < 3; ++i) {
-    wait_for_sales(buyers, 200);
+    wait_for_sales(buyers, 1'000);
     market.shop.jangbu.kill();
     market.shop.jangbu.start();
   }
-  wait_for_sales(buyers, 200);
+  wait_for_sales(buyers, 1'000);
   buyers.enough();
   const auto made = buyers.settle();
   CHECK(buyers.lost() > 0);
@@ -131,12 +131,12 @@ TEST_CASE("kill -9 of nats-server while people buy") {
   Market market;
   Shop& shop = market.shop;
   Buyers buyers(market.insistent(16));
-  wait_for_sales(buyers, 200);
+  wait_for_sales(buyers, 1'000);
 
   // A short absence: the same bytes are sent again, and nobody notices.
   shop.nats.kill();
   shop.nats.start();
-  wait_for_sales(buyers, 200);
+  wait_for_sales(buyers, 1'000);
 
   // A long one: people are told so. Queries go on.
   shop.nats.kill();
@@ -150,7 +150,7 @@ TEST_CASE("kill -9 of nats-server while people buy") {
   CHECK(shop.products().get("/products/" + market.products.front()).status == 200);
 
   shop.nats.start();
-  wait_for_sales(buyers, 200);
+  wait_for_sales(buyers, 1'000);
   buyers.enough();
   const auto made = buyers.settle();
   CHECK(buyers.lost() == 0);
@@ -206,11 +206,11 @@ TEST_CASE("kill -9 of PostgreSQL while people buy") {
   Market market;
   Shop& shop = market.shop;
   Buyers buyers(market.insistent(16));
-  wait_for_sales(buyers, 200);
+  wait_for_sales(buyers, 1'000);
   shop.postgres.kill();
 
   // Commands go on; queries say that they cannot.
-  wait_for_sales(buyers, 200);
+  wait_for_sales(buyers, 1'000);
   CHECK(buyers.unavailable() == 0);
   const std::string product = "/products/" + market.products.front();
   Reply reply;
@@ -223,7 +223,7 @@ TEST_CASE("kill -9 of PostgreSQL while people buy") {
   CHECK(reply.json.at("status") == "degraded");
 
   shop.postgres.start();
-  wait_for_sales(buyers, 200);
+  wait_for_sales(buyers, 1'000);
   buyers.enough();
   const auto made = buyers.settle();
   CHECK(buyers.unavailable() == 0);
@@ -240,9 +240,9 @@ TEST_CASE("PostgreSQL restarts in order, and is caught up with") {
   Shop& shop = market.shop;
   Buyers buyers(market.insistent(4));
   for (int i = 0; i < 2; ++i) {
-    wait_for_sales(buyers, 100);
+    wait_for_sales(buyers, 500);
     shop.postgres.stop();
-    wait_for_sales(buyers, 100);
+    wait_for_sales(buyers, 500);
     shop.postgres.start();
   }
   buyers.enough();
