@@ -5,9 +5,9 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
-#include <cstring>
 #include <functional>
 #include <optional>
 #include <string>
@@ -170,8 +170,6 @@ template <class Of>
 struct std::hash<jangbu::Id<Of>> {
   // Ids are UUIDv7: the last eight bytes are random.
   std::size_t operator()(const jangbu::Id<Of>& id) const noexcept {
-    std::size_t tail;
-    std::memcpy(&tail, id.bytes.data() + 8, sizeof tail);
-    return tail;
+    return std::bit_cast<std::array<std::uint64_t, 2>>(id.bytes)[1];
   }
 };
