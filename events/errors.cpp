@@ -5,9 +5,8 @@
 
 namespace jangbu {
 
-void invariant_failed(const char* what, const std::source_location& where) {
-  std::fprintf(stderr, "%s:%u: invariant failed: %s\n", where.file_name(),
-               static_cast<unsigned>(where.line()), what);
+void invariant_failed(const char* what, const char* file, int line) {
+  std::fprintf(stderr, "%s:%d: invariant failed: %s\n", file, line, what);
   std::abort();
 }
 

@@ -2,7 +2,6 @@
 // values): something we depend on is away, or we have a bug.
 #pragma once
 
-#include <source_location>
 #include <stdexcept>
 #include <string>
 
@@ -24,12 +23,13 @@ class Corrupt : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-[[noreturn]] void invariant_failed(const char* what, const std::source_location& where);
+[[noreturn]] void invariant_failed(const char* what, const char* file, int line);
 
 // Aborts, in release builds too, when `holds` is false: going on would write down something wrong.
-inline void invariant(bool holds, const char* what,
-                      const std::source_location& where = std::source_location::current()) {
-  if (!holds) invariant_failed(what, where);
+// (The builtins are std::source_location's, which clang 14 does not have.)
+inline void invariant(bool holds, const char* what, const char* file = __builtin_FILE(),
+                      int line = __builtin_LINE()) {
+  if (!holds) invariant_failed(what, file, line);
 }
 
 }  // namespace jangbu
