@@ -327,7 +327,7 @@ http::Router to_router(std::string_view service, const Backend& backend,
   const Json index{{"service", service}, {"links", std::move(links)}};
   http::Router router;
   router.add(http::Method::get, "/",
-             [text = index.dump()](http::Request&&, const http::Exchange& exchange) {
+             [text = index.text()](http::Request&&, const http::Exchange& exchange) {
                exchange.respond({200, "application/json", text, {}});
              });
   for (const ServiceRoute& route : routes) {
@@ -401,7 +401,7 @@ std::size_t page_limit(const http::Request& request) {
 }
 
 http::Response ok(const Json& json, Position position) {
-  http::Response response{200, "application/json", json.dump(), {}};
+  http::Response response{200, "application/json", json.text(), {}};
   add_position(response, position);
   return response;
 }

@@ -1,6 +1,6 @@
 #include "api/problems.hpp"
 
-#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "api/json/represent.hpp"
 #include "api/problem_types.hpp"
@@ -9,15 +9,13 @@ namespace jangbu {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 // A problem with fields of its own beside those of RFC 9457.
 http::Response problem(const http::ProblemType& type, const std::string& detail,
                        const Json& fields) {
   auto response = http::problem(type, detail);
-  Json body = Json::parse(response.body);
-  body.update(fields);
-  response.body = body.dump();
+  Json body = Json::raw(std::move(response.body));
+  body.add_all(fields);
+  response.body = std::move(body).text();
   return response;
 }
 
@@ -67,7 +65,7 @@ struct Responder {
   }
   http::Response operator()(const refusal::PriceDiffers& no) const {
     Json fields{{"expected", to_json(no.expected)}, {"actual", to_json(no.actual)}};
-    if (no.product) fields["productId"] = to_string(*no.product);
+    if (no.product) fields.add("productId", to_string(*no.product));
     return problem(problems::price_changed,
                    "The price is " + to_string(no.actual) + " now, and " + to_string(no.expected) +
                        " was expected. Ask for a new quote.",

@@ -6,11 +6,11 @@ namespace {
 
 // Fields that were not given are left out.
 void put_text(Json& json, const char* name, std::string_view text) {
-  if (!text.empty()) json[name] = text;
+  if (!text.empty()) json.add(name, text);
 }
 
 void put_time(Json& json, const char* name, const std::optional<Timestamp>& time) {
-  if (time) json[name] = to_string(*time);
+  if (time) json.add(name, to_string(*time));
 }
 
 Json to_json(const PurchaseLine& line) {
@@ -27,7 +27,7 @@ Json to_json(const Scan& scan) {
             {"status", to_string(scan.status)}};
   put_text(json, "location", scan.location);
   put_text(json, "code", scan.code);
-  json["occurredAt"] = to_string(scan.occurred_at);
+  json.add("occurredAt", to_string(scan.occurred_at));
   return json;
 }
 
@@ -56,7 +56,7 @@ struct Fact {
   Json operator()(const PriceChanged& event) const { return product(event.state); }
   Json operator()(const StockChanged& event) const {
     Json json = product(event.state);
-    json["change"] = event.change;
+    json.add("change", event.change);
     put_text(json, "reason", event.reason);
     return json;
   }
@@ -80,7 +80,7 @@ struct Fact {
               {"lines", to_json(event.lines)},
               {"total", jangbu::to_json(event.total)}};
     put_text(json, "reason", event.reason);
-    json["cancelledAt"] = to_string(event.cancelled_at);
+    json.add("cancelledAt", to_string(event.cancelled_at));
     return json;
   }
   Json operator()(const DeliveryScanned& event) const {
@@ -99,8 +99,8 @@ struct Fact {
   static Json account(const AccountState& state) {
     Json json{{"id", to_string(state.account)}, {"name", state.person.name}};
     put_text(json, "email", state.person.email);
-    json["address"] = jangbu::to_json(state.person.address);
-    json["memberType"] = to_string(state.member_type);
+    json.add("address", jangbu::to_json(state.person.address));
+    json.add("memberType", to_string(state.member_type));
     put_text(json, "membershipLevel", to_string(state.membership_level));
     return json;
   }
@@ -201,12 +201,12 @@ Json to_json(const Address& address) {
 Json to_json(const AccountRow& account) {
   Json json{{"id", to_string(account.id)}, {"name", account.name}};
   put_text(json, "email", account.email);
-  json["address"] = to_json(account.address);
-  json["memberType"] = to_string(account.member_type);
+  json.add("address", to_json(account.address));
+  json.add("memberType", to_string(account.member_type));
   put_text(json, "membershipLevel", to_string(account.membership_level));
-  json["openedAt"] = to_string(account.opened_at);
+  json.add("openedAt", to_string(account.opened_at));
   put_time(json, "closedAt", account.closed_at);
-  json["version"] = to_string(account.version);
+  json.add("version", to_string(account.version));
   return json;
 }
 
@@ -216,9 +216,9 @@ Json to_json(const ProductRow& product) {
             {"unitPrice", to_json(product.unit_price)},
             {"stock", product.stock}};
   put_text(json, "description", product.description);
-  json["listedAt"] = to_string(product.listed_at);
+  json.add("listedAt", to_string(product.listed_at));
   put_time(json, "withdrawnAt", product.withdrawn_at);
-  json["version"] = to_string(product.version);
+  json.add("version", to_string(product.version));
   return json;
 }
 
@@ -231,7 +231,7 @@ Json to_json(const PurchaseRow& purchase) {
             {"status", to_string(purchase.status)},
             {"purchasedAt", to_string(purchase.purchased_at)}};
   put_time(json, "cancelledAt", purchase.cancelled_at);
-  json["version"] = to_string(purchase.version);
+  json.add("version", to_string(purchase.version));
   return json;
 }
 
@@ -248,19 +248,19 @@ Json to_json(const DeliveryRow& delivery) {
             {"items", std::move(items)},
             {"status", to_string(delivery.status)}};
   if (!delivery.scans.empty()) {
-    json["carrier"] = delivery.carrier;
-    json["trackingNumber"] = delivery.tracking_number;
+    json.add("carrier", delivery.carrier);
+    json.add("trackingNumber", delivery.tracking_number);
   }
-  json["scans"] = to_json(delivery.scans);
-  json["openedAt"] = to_string(delivery.opened_at);
+  json.add("scans", to_json(delivery.scans));
+  json.add("openedAt", to_string(delivery.opened_at));
   put_time(json, "closedAt", delivery.closed_at);
-  json["version"] = to_string(delivery.version);
+  json.add("version", to_string(delivery.version));
   return json;
 }
 
 Json to_json(const Offer& offer, const std::string& quote_id, Timestamp expires_at) {
   Json buyer = buyer_to_json(offer.buyer, offer.recipient);
-  buyer["address"] = to_json(offer.recipient.address);
+  buyer.add("address", to_json(offer.recipient.address));
   return {{"quoteId", quote_id},
           {"buyer", std::move(buyer)},
           {"lines", to_json(offer.lines)},
@@ -276,7 +276,7 @@ Json to_json(const HistoryRow& event) {
             {"occurredAt", to_string(event.recorded.envelope.occurred_at)}};
   put_text(json, "correlation", event.recorded.envelope.correlation);
   put_text(json, "actor", event.recorded.envelope.actor);
-  json["data"] = std::visit(Fact{}, event.recorded.event);
+  json.add("data", std::visit(Fact{}, event.recorded.event));
   return json;
 }
 

@@ -4,9 +4,9 @@
 // Threads: pure functions.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 
+#include "api/json/text.hpp"
 #include "commands/decision.hpp"
 #include "events/commit.hpp"
 #include "events/events.hpp"
@@ -18,8 +18,6 @@
 #include "projections/views/shop.hpp"
 
 namespace jangbu {
-
-using Json = nlohmann::ordered_json;
 
 AccountRow to_row(const AccountView& view);
 ProductRow to_row(const ProductView& view);

@@ -1,0 +1,54 @@
+#include <rapidcheck.h>
+#include <catch2/catch_test_macros.hpp>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "api/json/text.hpp"
+
+using jangbu::Json;
+using Any = nlohmann::json;
+
+namespace {
+
+Any read(const Json& json) {
+  return Any::parse(json.text());
+}
+
+}  // namespace
+
+TEST_CASE("JSON text says what it was made of") {
+  CHECK(Json().text() == "null");
+  CHECK(Json(true).text() == "true");
+  CHECK(Json(std::numeric_limits<std::int64_t>::min()).text() == "-9223372036854775808");
+  CHECK(Json::object().text() == "{}");
+  CHECK(Json::array().text() == "[]");
+  CHECK(Json("홍길동").text() == "\"홍길동\"");
+
+  Json lines = Json::array();
+  lines.push_back(Json{{"product", "한지 \"노트\"\\\n"}, {"quantity", 2}});
+  lines.push_back(nullptr);
+  Json purchase{{"id", 7}, {"lines", lines}};
+  purchase.add("total", Json{{"amount", 12'900}, {"currency", std::string("KRW")}});
+  purchase.add_all(Json::object());
+  purchase.add_all(Json{{"quoted", false}});
+  CHECK(read(purchase) ==
+        Any{{"id", 7},
+            {"lines", {{{"product", "한지 \"노트\"\\\n"}, {"quantity", 2}}, nullptr}},
+            {"total", {{"amount", 12'900}, {"currency", "KRW"}}},
+            {"quoted", false}});
+}
+
+TEST_CASE("any ASCII string is read as it was written") {
+  const bool ok = rc::check([](const std::string& bytes) {
+    std::string text;
+    for (const char c : bytes) text += static_cast<char>(c & 0x7f);
+    RC_ASSERT(read(Json(text)) == Any(text));
+    RC_ASSERT(read(Json{{"name", text}}) == Any({{"name", text}}));
+  });
+  CHECK(ok);
+}
+
+TEST_CASE("what is not UTF-8 is written as a replacement") {
+  CHECK(read(Json("caf\xe9")) == Any("caf\xef\xbf\xbd"));
+}
