@@ -8,6 +8,7 @@ namespace {
 using http::Exchange;
 using http::Method;
 using http::Request;
+using openapi::Kind;
 
 constexpr std::string_view levels = "VIP, GOLD, SILVER";
 
@@ -71,18 +72,90 @@ void history(const Backend& backend, const Request& request, const Exchange& exc
                  problems::account_not_found);
 }
 
+const ServiceRoute routes[] = {
+    {Method::post,
+     "/accounts",
+     open_account,
+     {.id = "openAccount",
+      .summary = "Open an account",
+      .kind = Kind::create,
+      .takes = "NewAccount",
+      .gives = "Account",
+      .problems = {problems::account_name_taken}}},
+    {Method::get,
+     "/accounts",
+     list,
+     {.id = "listAccounts",
+      .summary = "List accounts",
+      .kind = Kind::page,
+      .gives = "Account",
+      .parameters = {"after"}}},
+    {Method::get,
+     "/accounts/search/findByName",
+     find_by_name,
+     {.id = "findAccountByName",
+      .summary = "Find the open account of a name",
+      .kind = Kind::one,
+      .gives = "Account",
+      .parameters = {"name"},
+      .problems = {problems::account_not_found}}},
+    {Method::get,
+     "/accounts/{id}",
+     get,
+     {.id = "getAccount",
+      .summary = "Get an account",
+      .description = "A closed account shows `closedAt`.",
+      .kind = Kind::one,
+      .gives = "Account",
+      .problems = {problems::account_not_found}}},
+    {Method::patch,
+     "/accounts/{id}",
+     change_details,
+     {.id = "changeAccountDetails",
+      .summary = "Change name, e-mail address or level",
+      .kind = Kind::command,
+      .takes = "AccountChanges",
+      .gives = "Account",
+      .problems = {problems::account_not_found, problems::account_name_taken,
+                   problems::account_closed}}},
+    {Method::delete_,
+     "/accounts/{id}",
+     close,
+     {.id = "closeAccount",
+      .summary = "Close an account",
+      .description = "It buys nothing more, and its name becomes free; open deliveries "
+                     "finish. Closing a closed account changes nothing.",
+      .kind = Kind::command,
+      .gives = "Account",
+      .example = "closed",
+      .problems = {problems::account_not_found}}},
+    {Method::put,
+     "/accounts/{id}/address",
+     change_address,
+     {.id = "changeAddress",
+      .summary = "Change the address",
+      .description = "Later purchases are sent there; earlier ones keep theirs.",
+      .kind = Kind::command,
+      .takes = "Address",
+      .gives = "Account",
+      .problems = {problems::account_not_found, problems::account_closed}}},
+    {Method::get,
+     "/accounts/{id}/history",
+     history,
+     {.id = "getAccountHistory",
+      .summary = "List its events, oldest first",
+      .kind = Kind::page,
+      .gives = "AccountEvent",
+      .parameters = {"afterEvent"},
+      .problems = {problems::account_not_found}}}};
+
 }  // namespace
 
-http::Router account_service(const Backend& backend) {
-  return to_router("account", backend,
-                   {{Method::post, "/accounts", "openAccount", open_account},
-                    {Method::get, "/accounts", "listAccounts", list},
-                    {Method::get, "/accounts/search/findByName", "findAccountByName", find_by_name},
-                    {Method::get, "/accounts/{id}", "getAccount", get},
-                    {Method::patch, "/accounts/{id}", "changeAccountDetails", change_details},
-                    {Method::delete_, "/accounts/{id}", "closeAccount", close},
-                    {Method::put, "/accounts/{id}/address", "changeAddress", change_address},
-                    {Method::get, "/accounts/{id}/history", "getAccountHistory", history}});
+Service account_service(const Backend& backend) {
+  return {.name = "account",
+          .title = "Jangbu accounts",
+          .description = "Who buys and sells. Names are unique among open accounts.",
+          .routes = on_backend(backend, routes)};
 }
 
 }  // namespace jangbu

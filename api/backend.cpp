@@ -317,31 +317,20 @@ const Resource product_resource{"/products/", product_document, problems::produc
 const Resource purchase_resource{"/purchases/", purchase_document, problems::purchase_not_found};
 const Resource delivery_resource{"/deliveries/", delivery_document, problems::delivery_not_found};
 
-http::Router to_router(std::string_view service, const Backend& backend,
-                       std::initializer_list<ServiceRoute> routes) {
-  Json links = Json::array();
-  for (const ServiceRoute& route : routes)
-    links.push_back({{"operation", route.operation},
-                     {"method", http::to_string(route.method)},
-                     {"href", route.pattern}});
-  const Json index{{"service", service}, {"links", std::move(links)}};
-  http::Router router;
-  router.add(http::Method::get, "/",
-             [text = index.text()](http::Request&&, const http::Exchange& exchange) {
-               exchange.respond({200, "application/json", text, {}});
-             });
+std::vector<Route> on_backend(const Backend& backend, std::span<const ServiceRoute> routes) {
+  std::vector<Route> bound;
   for (const ServiceRoute& route : routes) {
-    const auto handler = [backend, serve = route.serve](http::Request&& request,
-                                                        http::Exchange exchange) {
+    auto handler = [backend, serve = route.serve](http::Request&& request,
+                                                  const http::Exchange& exchange) {
       try {
         serve(backend, request, exchange);
       } catch (const Problem& problem) {
         exchange.respond(problem.response);
       }
     };
-    router.add(route.method, std::string(route.pattern), handler, std::string(route.operation));
+    bound.push_back({route.method, route.pattern, std::move(handler), route.operation});
   }
-  return router;
+  return bound;
 }
 
 Body json_body(const http::Request& request) {

@@ -6,11 +6,12 @@
 #pragma once
 
 #include <functional>
-#include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "api/http/router.hpp"
 #include "api/json/body.hpp"
@@ -19,6 +20,7 @@
 #include "api/problem_types.hpp"
 #include "api/problems.hpp"
 #include "api/quotes.hpp"
+#include "api/service.hpp"
 #include "commands/writer.hpp"
 #include "projections/tables/read_models.hpp"
 
@@ -39,13 +41,12 @@ using Serve = void (*)(const Backend&, const http::Request&, const http::Exchang
 struct ServiceRoute {
   http::Method method;
   std::string_view pattern;
-  std::string_view operation;
   Serve serve;
+  openapi::Operation operation;
 };
 
-// The routes of a service, and an index of them at `/`.
-http::Router to_router(std::string_view service, const Backend& backend,
-                       std::initializer_list<ServiceRoute> routes);
+// The routes, to be served by this backend.
+std::vector<Route> on_backend(const Backend& backend, std::span<const ServiceRoute> routes);
 
 // The body of a command; Problem 415 or 400 when it is not JSON.
 Body json_body(const http::Request& request);
@@ -170,9 +171,9 @@ void answer_history(const Backend& backend, const http::Request& request,
 
 // --- The services --------------------------------------------------------------------------------
 
-http::Router account_service(const Backend& backend);
-http::Router product_service(const Backend& backend);
-http::Router purchase_service(const Backend& backend);
-http::Router delivery_service(const Backend& backend);
+Service account_service(const Backend& backend);
+Service product_service(const Backend& backend);
+Service purchase_service(const Backend& backend);
+Service delivery_service(const Backend& backend);
 
 }  // namespace jangbu

@@ -8,6 +8,7 @@ namespace {
 using http::Exchange;
 using http::Method;
 using http::Request;
+using openapi::Kind;
 
 constexpr std::string_view carrier_statuses =
     "label-created, picked-up, in-transit, out-for-delivery, attempt-failed, "
@@ -66,15 +67,74 @@ void history(const Backend& backend, const Request& request, const Exchange& exc
                  problems::delivery_not_found);
 }
 
+const ServiceRoute routes[] = {
+    {Method::get,
+     "/deliveries",
+     list,
+     {.id = "listDeliveries",
+      .summary = "List the open deliveries",
+      .kind = Kind::page,
+      .gives = "Delivery",
+      .parameters = {"buyer", "deliveryStatus", "include", "after"},
+      .problems = {problems::account_not_found}}},
+    {Method::get,
+     "/deliveries/{id}",
+     get,
+     {.id = "getDelivery",
+      .summary = "Get a delivery",
+      .kind = Kind::one,
+      .gives = "Delivery",
+      .problems = {problems::delivery_not_found}}},
+    {Method::post,
+     "/deliveries/{id}/scans",
+     scan,
+     {.id = "recordScan",
+      .summary = "Record what a carrier reports",
+      .description =
+          "The same scan again changes nothing. Order: preparing < label-created < "
+          "picked-up "
+          "< in-transit, out-for-delivery, attempt-failed, available-for-pickup, exception "
+          "< delivered, returned-to-sender. Stages may be skipped. A scan of lower rank, or "
+          "one that occurred before the last, enters the history and leaves the status.",
+      .kind = Kind::command,
+      .takes = "NewScan",
+      .gives = "Delivery",
+      .problems = {problems::delivery_not_found, problems::illegal_status_change,
+                   problems::purchase_closed, problems::read_model_behind,
+                   problems::read_model_unavailable}}},
+    {Method::post,
+     "/deliveries/{id}/receipt",
+     confirm_receipt,
+     {.id = "confirmReceipt",
+      .summary = "Confirm that it has been received",
+      .description = "It leaves the list of open deliveries; its history stays.",
+      .kind = Kind::command,
+      .takes = "NoFields",
+      .body_is_optional = true,
+      .gives = "Delivery",
+      .example = "received",
+      .problems = {problems::delivery_not_found, problems::not_delivered, problems::purchase_closed,
+                   problems::read_model_behind, problems::read_model_unavailable}}},
+    {Method::get,
+     "/deliveries/{id}/history",
+     history,
+     {.id = "getDeliveryHistory",
+      .summary = "List its events, oldest first",
+      .description = "With those of its purchase.",
+      .kind = Kind::page,
+      .gives = "PurchaseEvent",
+      .parameters = {"afterEvent"},
+      .problems = {problems::delivery_not_found}}}};
+
 }  // namespace
 
-http::Router delivery_service(const Backend& backend) {
-  return to_router("delivery", backend,
-                   {{Method::get, "/deliveries", "listDeliveries", list},
-                    {Method::get, "/deliveries/{id}", "getDelivery", get},
-                    {Method::post, "/deliveries/{id}/scans", "recordScan", scan},
-                    {Method::post, "/deliveries/{id}/receipt", "confirmReceipt", confirm_receipt},
-                    {Method::get, "/deliveries/{id}/history", "getDeliveryHistory", history}});
+Service delivery_service(const Backend& backend) {
+  return {.name = "delivery",
+          .title = "Jangbu deliveries",
+          .description =
+              "Every purchase has a delivery of the same id. Carriers report on it, and the "
+              "buyer confirms its receipt.",
+          .routes = on_backend(backend, routes)};
 }
 
 }  // namespace jangbu

@@ -1,6 +1,9 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
 #include <iostream>
 #include <string>
+#include <string_view>
 
 #include "api/demo.hpp"
 #include "api/serve.hpp"
@@ -41,6 +44,19 @@ std::string check_stream_name(const std::string& name) {
   return "must have 1 to 64 letters, digits, '-' and '_', not '" + name + "'";
 }
 
+// What is wrong with the origin; empty when it is as browsers send it (RFC 6454, section 6.2).
+std::string check_origin(const std::string& origin) {
+  constexpr std::string_view marks = "-._:[]";
+  const auto scheme = origin.find("://");
+  const std::string host = scheme == origin.npos ? "" : origin.substr(scheme + 3);
+  const bool is_http = origin.starts_with("http://") || origin.starts_with("https://");
+  const bool is_host = !host.empty() && std::ranges::all_of(host, [&](unsigned char c) {
+    return std::islower(c) || std::isdigit(c) || marks.find(static_cast<char>(c)) != marks.npos;
+  });
+  if (is_http && is_host) return {};
+  return "must be an origin, such as http://127.0.0.1:3000, not '" + origin + "'";
+}
+
 struct ServeFlags {
   ServeOptions options;
   std::string config;
@@ -73,6 +89,11 @@ void add_serve(CLI::App& app, ServeFlags& flags) {
           "Serve although acknowledged events may be lost with the power");
   setting(app, "database", options.database, "PostgreSQL for the read models, as libpq takes it");
   setting(app, "no-projector", flags.no_projector, "Another process fills the read models");
+  setting(app, "swagger-ui", options.swagger_ui, "Folder of the npm package swagger-ui-dist");
+  setting(app, "cors-origin", options.cors_origins,
+          "Origins whose pages may use the services, separated by commas")
+      ->delimiter(',')
+      ->check(check_origin);
   setting(app, "data", options.data, "Folder for the quote secret");
   setting(app, "quote-secret", options.quote_secret,
           "Signs quotes; shared by all instances (default: a file in the data folder)");

@@ -100,28 +100,36 @@ std::string_view to_string(Writer::State state) {
   return "";
 }
 
-http::Router operations_service(const Parts& parts) {
+Service operations_service(const Parts& parts) {
   using http::Exchange;
   using http::Method;
   using http::Request;
-  http::Router router;
-  router.add(
-      Method::get, "/health/live",
-      [](Request&&, const Exchange& exchange) {
-        exchange.respond(json_response(200, {{"status", "up"}}));
-      },
-      "live");
-  router.add(
-      Method::get, "/health/ready",
-      [readiness = std::make_shared<Readiness>(parts)](Request&&, const Exchange& exchange) {
-        exchange.respond((*readiness)());
-      },
-      "ready");
-  router.add(
-      Method::get, "/projections",
-      [parts](Request&&, const Exchange& exchange) { exchange.respond(projections(parts)); },
-      "listProjections");
-  return router;
+  return {
+      .name = "operations",
+      .title = "Jangbu operations",
+      .description = "Is it up, can it take work, how far are the read models.",
+      .routes = {
+          {Method::get,
+           "/health/live",
+           [](Request&&, const Exchange& exchange) {
+             exchange.respond(json_response(200, {{"status", "up"}}));
+           },
+           {.id = "getLiveness", .summary = "Whether the process is up", .gives = "Liveness"}},
+          {Method::get,
+           "/health/ready",
+           [readiness = std::make_shared<Readiness>(parts)](Request&&, const Exchange& exchange) {
+             exchange.respond((*readiness)());
+           },
+           {.id = "getReadiness",
+            .summary = "Whether it can take work, and what about each part",
+            .gives = "Readiness",
+            .gives_when_unavailable = "Readiness"}},
+          {Method::get,
+           "/projections",
+           [parts](Request&&, const Exchange& exchange) { exchange.respond(projections(parts)); },
+           {.id = "listProjections",
+            .summary = "How far the read models are",
+            .gives = "Projections"}}}};
 }
 
 }  // namespace jangbu

@@ -3,7 +3,7 @@
 // Threads: handlers run on HTTP workers and do not wait. Ownership: the parts outlive the server.
 #pragma once
 
-#include "api/http/router.hpp"
+#include "api/service.hpp"
 #include "commands/writer.hpp"
 #include "projections/projector.hpp"
 #include "projections/tables/read_models.hpp"
@@ -16,7 +16,7 @@ struct Parts {
   const Projector* projector;  // null when another process projects
 };
 
-http::Router operations_service(const Parts& parts);
+Service operations_service(const Parts& parts);
 
 std::string_view to_string(Writer::State state);
 

@@ -8,6 +8,7 @@ namespace {
 using http::Exchange;
 using http::Method;
 using http::Request;
+using openapi::Kind;
 
 constexpr std::size_t max_description = 5'000;
 constexpr std::size_t max_reason = 500;
@@ -69,18 +70,92 @@ void history(const Backend& backend, const Request& request, const Exchange& exc
                  problems::product_not_found);
 }
 
+const ServiceRoute routes[] = {
+    {Method::post,
+     "/products",
+     list_product,
+     {.id = "listProduct",
+      .summary = "List a product for sale",
+      .kind = Kind::create,
+      .takes = "NewProduct",
+      .gives = "Product",
+      .problems = {problems::product_name_taken}}},
+    {Method::get,
+     "/products",
+     list,
+     {.id = "listProducts",
+      .summary = "List products",
+      .kind = Kind::page,
+      .gives = "Product",
+      .parameters = {"after"}}},
+    {Method::get,
+     "/products/search/findByName",
+     find_by_name,
+     {.id = "findProductByName",
+      .summary = "Find the listed product of a name",
+      .kind = Kind::one,
+      .gives = "Product",
+      .parameters = {"name"},
+      .problems = {problems::product_not_found}}},
+    {Method::get,
+     "/products/{id}",
+     get,
+     {.id = "getProduct",
+      .summary = "Get a product",
+      .description = "A withdrawn product shows `withdrawnAt`.",
+      .kind = Kind::one,
+      .gives = "Product",
+      .problems = {problems::product_not_found}}},
+    {Method::delete_,
+     "/products/{id}",
+     withdraw,
+     {.id = "withdrawProduct",
+      .summary = "Withdraw a product from sale",
+      .description = "No new quotes or purchases; those made stay good, and its name becomes "
+                     "free. Withdrawing a withdrawn product changes nothing.",
+      .kind = Kind::command,
+      .gives = "Product",
+      .example = "withdrawn",
+      .problems = {problems::product_not_found}}},
+    {Method::put,
+     "/products/{id}/price",
+     change_price,
+     {.id = "changePrice",
+      .summary = "Change the price",
+      .description = "Quotes that were made before are refused with `price-changed`.",
+      .kind = Kind::command,
+      .takes = "NewPrice",
+      .gives = "Product",
+      .problems = {problems::product_not_found, problems::product_withdrawn}}},
+    {Method::post,
+     "/products/{id}/stock",
+     change_stock,
+     {.id = "changeStock",
+      .summary = "Receive (+) or correct (-) stock",
+      .kind = Kind::command,
+      .takes = "StockChange",
+      .gives = "Product",
+      .problems = {problems::product_not_found, problems::product_withdrawn,
+                   problems::insufficient_stock, problems::stock_too_large}}},
+    {Method::get,
+     "/products/{id}/history",
+     history,
+     {.id = "getProductHistory",
+      .summary = "List its events, oldest first",
+      .kind = Kind::page,
+      .gives = "ProductEvent",
+      .parameters = {"afterEvent"},
+      .problems = {problems::product_not_found}}}};
+
 }  // namespace
 
-http::Router product_service(const Backend& backend) {
-  return to_router("product", backend,
-                   {{Method::post, "/products", "listProduct", list_product},
-                    {Method::get, "/products", "listProducts", list},
-                    {Method::get, "/products/search/findByName", "findProductByName", find_by_name},
-                    {Method::get, "/products/{id}", "getProduct", get},
-                    {Method::delete_, "/products/{id}", "withdrawProduct", withdraw},
-                    {Method::put, "/products/{id}/price", "changePrice", change_price},
-                    {Method::post, "/products/{id}/stock", "changeStock", change_stock},
-                    {Method::get, "/products/{id}/history", "getProductHistory", history}});
+Service product_service(const Backend& backend) {
+  return {.name = "product",
+          .title = "Jangbu products",
+          .description =
+              "What is sold, for how much, and how many are left. Names are unique among "
+              "listed products.",
+          .routes = on_backend(backend, routes)};
 }
 
 }  // namespace jangbu

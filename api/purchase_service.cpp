@@ -8,6 +8,7 @@ namespace {
 using http::Exchange;
 using http::Method;
 using http::Request;
+using openapi::Kind;
 
 constexpr std::size_t max_reason = 500;
 
@@ -108,16 +109,87 @@ void history(const Backend& backend, const Request& request, const Exchange& exc
                  problems::purchase_not_found);
 }
 
+const ServiceRoute routes[] = {
+    {Method::post,
+     "/quotes",
+     request_quote,
+     {.id = "requestQuote",
+      .summary = "Ask what a purchase would cost",
+      .description = "The address comes from the account, the prices from the products. "
+                     "Nothing is stored: the quote is a signed token, good for 15 minutes "
+                     "and for one purchase.",
+      .kind = Kind::quote,
+      .takes = "QuoteRequest",
+      .gives = "Quote",
+      .problems = {problems::account_not_found, problems::product_not_found,
+                   problems::account_closed, problems::product_withdrawn,
+                   problems::insufficient_stock, problems::mixed_currencies,
+                   problems::total_too_large}}},
+    {Method::post,
+     "/purchases",
+     purchase,
+     {.id = "purchase",
+      .summary = "Confirm a quote, or buy at once",
+      .description = "Confirming a confirmed quote gives the same purchase again.",
+      .kind = Kind::create,
+      .takes = "PurchaseRequest",
+      .gives = "Purchase",
+      .problems = {problems::account_not_found, problems::product_not_found,
+                   problems::account_closed, problems::product_withdrawn,
+                   problems::insufficient_stock, problems::price_changed, problems::address_changed,
+                   problems::quote_expired, problems::mixed_currencies, problems::total_too_large,
+                   problems::quote_invalid}}},
+    {Method::get,
+     "/purchases",
+     list,
+     {.id = "listPurchases",
+      .summary = "List purchases",
+      .kind = Kind::page,
+      .gives = "Purchase",
+      .parameters = {"buyer", "purchaseStatus", "after"},
+      .problems = {problems::account_not_found}}},
+    {Method::get,
+     "/purchases/{id}",
+     get,
+     {.id = "getPurchase",
+      .summary = "Get a purchase",
+      .kind = Kind::one,
+      .gives = "Purchase",
+      .problems = {problems::purchase_not_found}}},
+    {Method::post,
+     "/purchases/{id}/cancellation",
+     cancel,
+     {.id = "cancelPurchase",
+      .summary = "Cancel before it is picked up",
+      .description = "The stock comes back.",
+      .kind = Kind::command,
+      .takes = "Cancellation",
+      .body_is_optional = true,
+      .gives = "Purchase",
+      .example = "cancelled",
+      .problems = {problems::purchase_not_found, problems::already_shipped,
+                   problems::purchase_closed, problems::read_model_behind,
+                   problems::read_model_unavailable}}},
+    {Method::get,
+     "/purchases/{id}/history",
+     history,
+     {.id = "getPurchaseHistory",
+      .summary = "List its events, oldest first",
+      .description = "With those of its delivery.",
+      .kind = Kind::page,
+      .gives = "PurchaseEvent",
+      .parameters = {"afterEvent"},
+      .problems = {problems::purchase_not_found}}}};
+
 }  // namespace
 
-http::Router purchase_service(const Backend& backend) {
-  return to_router("purchase", backend,
-                   {{Method::post, "/quotes", "requestQuote", request_quote},
-                    {Method::post, "/purchases", "purchase", purchase},
-                    {Method::get, "/purchases", "listPurchases", list},
-                    {Method::get, "/purchases/{id}", "getPurchase", get},
-                    {Method::post, "/purchases/{id}/cancellation", "cancelPurchase", cancel},
-                    {Method::get, "/purchases/{id}/history", "getPurchaseHistory", history}});
+Service purchase_service(const Backend& backend) {
+  return {.name = "purchase",
+          .title = "Jangbu purchases",
+          .description =
+              "Ask for a quote and confirm it, or buy at once. Buyers and products are named "
+              "by name or by id.",
+          .routes = on_backend(backend, routes)};
 }
 
 }  // namespace jangbu

@@ -15,6 +15,8 @@
 #include "api/backend.hpp"
 #include "api/http/server.hpp"
 #include "api/operations_service.hpp"
+#include "api/service.hpp"
+#include "api/swagger_ui/swagger_ui.hpp"
 #include "events/errors.hpp"
 #include "infra/eventlog/jetstream_log.hpp"
 #include "infra/ids.hpp"
@@ -109,18 +111,40 @@ std::string quote_secret(const ServeOptions& options) {
   return options.quote_secret;
 }
 
-struct Service {
+struct ServicePort {
   std::string_view name;
   int offset;  // of its port
-  http::Router (*routes)(const Backend&);
+  Service (*make)(const Backend&);
 };
 
-constexpr Service services[] = {
+constexpr ServicePort services[] = {
     {"account", 1, account_service},
     {"product", 2, product_service},
     {"purchase", 3, purchase_service},
     {"delivery", 4, delivery_service},
 };
+
+// What pages of other origins may send, and what of the answers they may read.
+http::Cors cors(const ServeOptions& options) {
+  return http::Cors({.origins = options.cors_origins,
+                     .request_headers = "Content-Type, Idempotency-Key, If-Match, If-None-Match, "
+                                        "Last-Event-ID, X-Request-Id, traceparent",
+                     .response_headers = "ETag, Event-Position, Idempotent-Replayed, Location, "
+                                         "Retry-After"});
+}
+
+// The services whose pages may use the others, so that each Swagger UI can offer them all.
+std::vector<SwaggerUi::Neighbour> neighbours(const ServeOptions& options) {
+  std::vector<SwaggerUi::Neighbour> found;
+  const auto add = [&](std::string_view name, int port) {
+    for (const std::string& origin : options.cors_origins)
+      if (origin.ends_with(":" + std::to_string(port)))
+        found.push_back({std::string(name), origin});
+  };
+  add("operations", options.port_base);
+  for (const ServicePort& service : services) add(service.name, options.port_base + service.offset);
+  return found;
+}
 
 // SIGTERM and SIGINT come to wait_for_stop() alone: every thread inherits the mask.
 sigset_t block_stop_signals() {
@@ -158,16 +182,19 @@ void run(const ServeOptions& options) {
 
   const Backend backend{writer, read_models, log_lookup, quotes};
   std::vector<std::unique_ptr<http::Server>> servers;
-  const auto listen = [&](std::string_view name, int port, http::Router router) {
+  const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options));
+  const auto listen = [&](int port, const Service& service) {
+    http::Router router = to_router(service);
+    swagger_ui.add_to(router);
+    router.allow(cors(options));
     servers.push_back(std::make_unique<http::Server>(options.listen, port, std::move(router),
                                                      http::Limits{}, options.workers));
-    spdlog::info("{} at http://{}:{}", name, options.listen, servers.back()->port());
+    spdlog::info("{} at http://{}:{}", service.name, options.listen, servers.back()->port());
   };
-  listen("operations", options.port_base,
-         operations_service({writer, read_models, projector.get()}));
-  for (const Service& service : services)
+  listen(options.port_base, operations_service({writer, read_models, projector.get()}));
+  for (const ServicePort& service : services)
     if (std::ranges::find(options.services, service.name) != options.services.end())
-      listen(service.name, options.port_base + service.offset, service.routes(backend));
+      listen(options.port_base + service.offset, service.make(backend));
 
   writer.start();
   for (const auto& server : servers) server->start();

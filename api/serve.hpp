@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "api/swagger_ui/swagger_ui.hpp"
+
 namespace jangbu {
 
 struct ServeOptions {
@@ -24,6 +26,9 @@ struct ServeOptions {
 
   std::string database = "postgresql://jangbu@127.0.0.1:5432/jangbu";
   bool projector = true;
+
+  std::filesystem::path swagger_ui = SwaggerUi::default_folder();
+  std::vector<std::string> cors_origins;  // whose pages may use the services
 
   std::filesystem::path data = "jangbu-data";  // holds the quote secret, unless it is given
   std::string quote_secret;

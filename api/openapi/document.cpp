@@ -1,0 +1,312 @@
+#include "api/openapi/document.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <string>
+
+#include "api/problem_types.hpp"
+#include "openapi_json.hpp"
+
+namespace jangbu::openapi {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// What the .json files say.
+struct Material {
+  Json schemas = Json::parse(text::schemas);
+  Json examples = Json::parse(text::examples);
+  Json parameters = Json::parse(text::parameters);
+  Json problems = Json::parse(text::problems);
+};
+
+const Material& material() {
+  static const Material material;
+  return material;
+}
+
+Json ref(std::string_view section, std::string_view name) {
+  return {{"$ref", "#/components/" + std::string(section) + "/" + std::string(name)}};
+}
+
+void append(std::vector<http::ProblemType>& to, std::initializer_list<http::ProblemType> more) {
+  to.insert(to.end(), more);
+}
+
+bool is_command(Kind kind) {
+  return kind == Kind::command || kind == Kind::create;
+}
+
+bool is_query(Kind kind) {
+  return kind == Kind::one || kind == Kind::page;
+}
+
+// What can go wrong, in the order of the status codes.
+std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& operation) {
+  auto all = operation.problems;
+  append(all, {problems::malformed_request, problems::malformed_target, problems::internal_error});
+  if (!operation.takes.empty()) append(all, {problems::unsupported_media_type});
+  if (!operation.takes.empty() || is_query(operation.kind)) append(all, {problems::invalid_field});
+  if (is_query(operation.kind))
+    append(all, {problems::read_model_behind, problems::read_model_unavailable});
+  if (is_command(operation.kind))
+    append(all, {problems::version_differs, problems::idempotency_key_reused,
+                 problems::idempotency_key_in_flight, problems::outcome_unknown});
+  if (is_command(operation.kind) || operation.kind == Kind::quote)
+    append(all, {problems::not_ready, problems::overloaded});
+  if (operation.kind != Kind::plain) append(all, {problems::unavailable});
+
+  std::map<int, std::vector<http::ProblemType>> by_status;
+  for (const auto& type : all) by_status[type.status].push_back(type);
+  return by_status;
+}
+
+Json problem_example(const http::ProblemType& type) {
+  const Json& told = material().problems.at(std::string(type.code));
+  Json value{{"type", "/problems/" + std::string(type.code)},
+             {"title", type.title},
+             {"status", type.status},
+             {"detail", told.at("detail")},
+             {"code", type.code}};
+  if (told.contains("fields")) value.update(told.at("fields"));
+  return {{"summary", told.at("summary")}, {"value", std::move(value)}};
+}
+
+// One answer for all problems of a status. Its schema names the codes, so that a document tells
+// exactly what can come.
+Json problem_response(int status, const std::vector<http::ProblemType>& types, Kind kind) {
+  std::string description;
+  Json codes = Json::array();
+  Json examples = Json::object();
+  for (const auto& type : types) {
+    const std::string code(type.code);
+    description +=
+        "- `" + code + "`: " + material().problems.at(code).at("summary").get<std::string>() + "\n";
+    codes.push_back(code);
+    examples[code] = ref("examples", code);
+  }
+  Json headers = Json::object();
+  const bool from_the_log = status == 404 || status == 409 || status == 412 || status == 422;
+  if (kind != Kind::plain && from_the_log)
+    headers["Event-Position"] = ref("headers", "eventPosition");
+  if (status == 503) headers["Retry-After"] = ref("headers", "retryAfter");
+  Json response{{"description", std::move(description)}};
+  if (!headers.empty()) response["headers"] = std::move(headers);
+  response["content"]["application/problem+json"] = {
+      {"schema",
+       {{"allOf",
+         {ref("schemas", "Problem"),
+          {{"properties",
+            {{"status", {{"const", status}}}, {"code", {{"enum", std::move(codes)}}}}}}}}}},
+      {"examples", std::move(examples)}};
+  return response;
+}
+
+Json examples_of(std::string_view schema) {
+  return material().examples.at(std::string(schema));
+}
+
+Json first_or_named(const Json& examples, std::string_view name) {
+  return name.empty() ? examples.begin().value() : examples.at(std::string(name));
+}
+
+Json request_body(const Operation& operation) {
+  Json examples = Json::object();
+  for (const auto& [name, value] : examples_of(operation.takes).items())
+    examples[name] = {{"value", value}};
+  return {{"required", !operation.body_is_optional},
+          {"content",
+           {{"application/json",
+             {{"schema", ref("schemas", operation.takes)}, {"examples", std::move(examples)}}}}}};
+}
+
+Json page_of(std::string_view item) {
+  return {{"type", "object"},
+          {"required", {"items", "next"}},
+          {"properties",
+           {{"items", {{"type", "array"}, {"items", ref("schemas", item)}}},
+            {"next",
+             {{"description", "What `after` takes for the next page; null on the last."},
+              {"type", {"string", "null"}}}}}}};
+}
+
+Json answer_content(const Operation& operation) {
+  const Json example = first_or_named(examples_of(operation.gives), operation.example);
+  if (operation.kind == Kind::page)
+    return {{"application/json",
+             {{"schema", page_of(operation.gives)},
+              {"example", {{"items", Json::array({example})}, {"next", nullptr}}}}}};
+  return {
+      {"application/json", {{"schema", ref("schemas", operation.gives)}, {"example", example}}}};
+}
+
+Json answer(const Operation& operation) {
+  Json headers = Json::object();
+  if (operation.kind != Kind::plain) headers["Event-Position"] = ref("headers", "eventPosition");
+  if (operation.kind == Kind::one || is_command(operation.kind))
+    headers["ETag"] = ref("headers", "eTag");
+  if (operation.kind == Kind::create) headers["Location"] = ref("headers", "location");
+  if (is_command(operation.kind))
+    headers["Idempotent-Replayed"] = ref("headers", "idempotentReplayed");
+  Json response{{"description", operation.kind == Kind::create ? "Done, and on disk: the new one."
+                                : is_command(operation.kind)   ? "Done, and on disk: how it is now."
+                                                               : "As asked for."}};
+  if (!headers.empty()) response["headers"] = std::move(headers);
+  response["content"] = answer_content(operation);
+  return response;
+}
+
+Json responses(const Operation& operation) {
+  Json responses = Json::object();
+  responses[operation.kind == Kind::create ? "201" : "200"] = answer(operation);
+  for (const auto& [status, types] : problems_of(operation))
+    responses[std::to_string(status)] = problem_response(status, types, operation.kind);
+  if (!operation.gives_when_unavailable.empty())
+    responses["503"] = {
+        {"description", "Not now, and why."},
+        {"headers", {{"Retry-After", ref("headers", "retryAfter")}}},
+        {"content",
+         {{"application/json",
+           {{"schema", ref("schemas", operation.gives_when_unavailable)},
+            {"example", examples_of(operation.gives_when_unavailable).at("down")}}}}}};
+  responses["default"] = ref("responses", "notTaken");
+  return responses;
+}
+
+std::vector<std::string> path_parameters(std::string_view pattern) {
+  std::vector<std::string> names;
+  for (std::size_t open; (open = pattern.find('{')) != pattern.npos;) {
+    const std::size_t close = pattern.find('}');
+    names.emplace_back(pattern.substr(open + 1, close - open - 1));
+    pattern.remove_prefix(close + 1);
+  }
+  return names;
+}
+
+Json parameters(const Path& path) {
+  Json parameters = Json::array();
+  const auto add = [&](std::string_view name) { parameters.push_back(ref("parameters", name)); };
+  for (const std::string& name : path_parameters(path.pattern)) add(name);
+  for (const std::string_view name : path.operation.parameters) add(name);
+  if (path.operation.kind == Kind::page) add("limit");
+  if (is_query(path.operation.kind)) {
+    add("minPosition");
+    add("waitMs");
+  }
+  if (is_command(path.operation.kind)) add("idempotencyKey");
+  if (path.operation.kind == Kind::command) add("ifMatch");
+  return parameters;
+}
+
+// What the operation is about: the first segment of its path.
+std::string tag_of(std::string_view pattern) {
+  const std::string_view path = pattern.substr(1);
+  const std::string_view segment = path.substr(0, path.find_first_of("/:"));
+  return segment.empty() || segment.ends_with(".json") ? "about" : std::string(segment);
+}
+
+Json operation_object(const Path& path) {
+  const Operation& operation = path.operation;
+  Json object{
+      {"operationId", operation.id},
+      {"tags", Json::array({tag_of(path.pattern)})},
+      {"summary", operation.summary},
+      {"description", operation.description.empty() ? operation.summary : operation.description}};
+  Json parameters = openapi::parameters(path);
+  if (!parameters.empty()) object["parameters"] = std::move(parameters);
+  if (!operation.takes.empty()) object["requestBody"] = request_body(operation);
+  object["responses"] = responses(operation);
+  return object;
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::ranges::transform(result, result.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return result;
+}
+
+// Puts every component that `json` refers to into `components`, and what those refer to.
+class Components {
+ public:
+  explicit Components(const std::vector<Path>& paths) {
+    for (const Path& path : paths)
+      for (const auto& [status, types] : problems_of(path.operation))
+        for (const auto& type : types) examples_[std::string(type.code)] = problem_example(type);
+  }
+
+  void collect(const Json& json) {
+    if (json.is_object() && json.contains("$ref")) add(json.at("$ref").get<std::string>());
+    if (json.is_structured())
+      for (const Json& part : json) collect(part);
+  }
+
+  Json sections() const {
+    Json sections = Json::object();
+    for (const auto& [section, entries] : sections_)
+      for (const auto& [name, entry] : entries) sections[section][name] = entry;
+    return sections;
+  }
+
+ private:
+  void add(const std::string& reference) {
+    constexpr std::string_view prefix = "#/components/";
+    const std::size_t slash = reference.rfind('/');
+    const std::string section = reference.substr(prefix.size(), slash - prefix.size());
+    const std::string name = reference.substr(slash + 1);
+    auto& entries = sections_[section];
+    if (entries.contains(name)) return;
+    const Json& entry = entries[name] = find(section, name);
+    collect(entry);
+  }
+
+  Json find(const std::string& section, const std::string& name) const {
+    if (section == "schemas") return material().schemas.at(name);
+    if (section == "examples") return examples_.at(name);
+    if (section == "responses") return not_taken();
+    return material().parameters.at(section).at(name);
+  }
+
+  // What the server answers instead of an operation.
+  static Json not_taken() {
+    return {
+        {"description",
+         "The request was not taken: too slow (408), a body without a length (411) or too large "
+         "(413), too long a target (414), an expectation that is not met (417), too large a head "
+         "(431), or another version of HTTP (505)."},
+        {"content", {{"application/problem+json", {{"schema", ref("schemas", "Problem")}}}}}};
+  }
+
+  std::map<std::string, Json> examples_;
+  std::map<std::string, std::map<std::string, Json>> sections_;
+};
+
+}  // namespace
+
+Json document(const About& about, const std::vector<Path>& paths) {
+  Json path_items = Json::object();
+  Json tags = Json::array();
+  for (const Path& path : paths) {
+    path_items[std::string(path.pattern)][lower(http::to_string(path.method))] =
+        operation_object(path);
+    const Json tag{{"name", tag_of(path.pattern)}};
+    if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
+  }
+  const Json server{{"url", "/"}, {"description", "This service"}};
+  Components components(paths);
+  components.collect(path_items);
+  return {{"openapi", "3.1.0"},
+          {"info",
+           {{"title", about.title},
+            {"version", JANGBU_VERSION},
+            {"description", about.description},
+            {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
+          {"servers", Json::array({server})},
+          {"tags", std::move(tags)},
+          {"paths", std::move(path_items)},
+          {"components", components.sections()}};
+}
+
+}  // namespace jangbu::openapi

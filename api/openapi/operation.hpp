@@ -1,0 +1,37 @@
+// What a route's OpenAPI document says of it, written beside the handler in the service's table of
+// routes. Schemas, parameters, examples and problems are named here and spelled out in the .json
+// files of this folder.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "api/http/message.hpp"
+
+namespace jangbu::openapi {
+
+// What operations of a kind have in common: parameters, headers and problems.
+enum class Kind {
+  plain,    // nothing
+  one,      // a query for one thing: minPosition, ETag
+  page,     // a query for many: minPosition, limit, next
+  quote,    // decided like a command, but nothing happens
+  command,  // Idempotency-Key, If-Match, ETag
+  create,   // a command that makes something: 201, Location
+};
+
+struct Operation {
+  std::string_view id;
+  std::string_view summary;
+  std::string_view description = {};
+  Kind kind = Kind::plain;
+  std::string_view takes = {};  // schema of the body; empty when there is none
+  bool body_is_optional = false;
+  std::string_view gives;         // schema of the answer; of a page: of its items
+  std::string_view example = {};  // which of the answer's examples; the first unless named
+  std::vector<std::string_view> parameters = {};  // beside the kind's and the path's
+  std::vector<http::ProblemType> problems = {};   // beside the kind's
+  std::string_view gives_when_unavailable = {};   // schema of a 503 that is no problem
+};
+
+}  // namespace jangbu::openapi

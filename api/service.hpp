@@ -1,0 +1,36 @@
+// A service: a name, and a table of routes that its requests are served from and its OpenAPI
+// document is made from.
+//
+// Threads: made by one thread; handlers run on HTTP workers.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <vector>
+
+#include "api/http/router.hpp"
+#include "api/openapi/operation.hpp"
+
+namespace jangbu {
+
+struct Route {
+  http::Method method;
+  std::string_view pattern;
+  http::Handler handler;
+  openapi::Operation operation;
+};
+
+struct Service {
+  std::string_view name;  // "account"
+  std::string_view title;
+  std::string_view description;
+  std::vector<Route> routes;
+};
+
+// The service's routes, and two about itself: links at `/`, its document at `/openapi.json`.
+http::Router to_router(const Service& service);
+
+// What `/openapi.json` answers with.
+nlohmann::ordered_json openapi_document(const Service& service);
+
+}  // namespace jangbu

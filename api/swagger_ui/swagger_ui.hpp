@@ -1,0 +1,40 @@
+// Swagger UI at `/swagger-ui/`: a page on which people read a service's OpenAPI document and try
+// its operations out. Its files come from the npm package swagger-ui-dist, are read once, and
+// served from memory; nothing is fetched from anywhere else.
+//
+// Threads: made by one thread; then only read.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "api/http/router.hpp"
+#include "api/static_content.hpp"
+
+namespace jangbu {
+
+class SwaggerUi {
+ public:
+  // Another service whose document the page offers, too; it has to allow that (CORS).
+  struct Neighbour {
+    std::string name;
+    std::string origin;  // "http://127.0.0.1:11003"
+  };
+
+  // Where infra/install puts the package.
+  static std::filesystem::path default_folder();
+
+  // Reads the package's files. Where there are none the page says so, and the log.
+  SwaggerUi(const std::filesystem::path& folder, const std::vector<Neighbour>& neighbours);
+
+  // Adds `/swagger-ui/`, which shows `/openapi.json`, and what it needs.
+  void add_to(http::Router& router) const;
+
+ private:
+  std::vector<std::pair<std::string_view, StaticContent>> files_;  // "" is the page; empty: none
+};
+
+}  // namespace jangbu
