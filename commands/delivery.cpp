@@ -56,7 +56,8 @@ Decision decide(const Shop& shop, const RecordScan& command) {
   return DeliveryScanned{.purchase = command.purchase,
                          .buyer = delivery.purchase.buyer,
                          .scan = scan,
-                         .status = is_news(delivery, scan) ? scan.status : delivery.status};
+                         .status = is_news(delivery, scan) ? scan.status : delivery.status,
+                         .previous = delivery.status};
 }
 
 Decision decide(const Shop& shop, const ConfirmReceipt& command) {

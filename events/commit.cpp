@@ -29,6 +29,7 @@ struct IsKnown {
   bool operator()(const ProductState&) const { return true; }
   bool operator()(const DeliveryScanned& scanned) const {
     return scanned.status <= DeliveryStatus::receipt_confirmed &&
+           scanned.previous.value_or(scanned.status) <= DeliveryStatus::receipt_confirmed &&
            scanned.scan.status <= DeliveryStatus::receipt_confirmed;
   }
   bool operator()(const PurchaseCompleted&) const { return true; }

@@ -1,7 +1,7 @@
 // Which stored versions of events this build can read: the current ones, and retired ones that are
 // upcast, step by step, to today's.
 //
-// A retired version is the old struct with its old `wire`, and an `upcast()` that gives the next
+// A retired version (retired.hpp) is the old struct with its old `wire`, and an `upcast()` that gives the next
 // version's struct. It stays here for ever; so do its golden files.
 #pragma once
 
@@ -12,6 +12,7 @@
 #include "events/archive.hpp"
 #include "events/commit.hpp"
 #include "events/events.hpp"
+#include "events/retired.hpp"
 
 namespace jangbu {
 
@@ -48,6 +49,7 @@ struct CurrentDecoders;
 template <class... Events>
 struct CurrentDecoders<std::variant<Events...>> {
   static constexpr std::array all{decoder_of<Events>()...};
+  static constexpr std::array with_retired{decoder_of<Events>()..., decoder_of<DeliveryScanned1>()};
 };
 
 }  // namespace detail
@@ -57,9 +59,9 @@ constexpr std::span<const Decoder> current_decoders() {
   return detail::CurrentDecoders<Event>::all;
 }
 
-// Everything this build can read. No event has a retired version yet.
+// Everything this build can read.
 constexpr std::span<const Decoder> decoders() {
-  return current_decoders();
+  return detail::CurrentDecoders<Event>::with_retired;
 }
 
 Commit decode(const StoredCommit& stored, std::span<const Decoder> decoders);

@@ -258,16 +258,17 @@ struct Scan {
 };
 
 struct DeliveryScanned {
-  static constexpr WireType wire{"DeliveryScanned", 1};
+  static constexpr WireType wire{"DeliveryScanned", 2};
   PurchaseId purchase;
   AccountId buyer;
   Scan scan;
   DeliveryStatus status = DeliveryStatus::preparing;  // of the delivery, after this scan
+  std::optional<DeliveryStatus> previous;             // before it; version 1 did not tell
 
   friend bool operator==(const DeliveryScanned&, const DeliveryScanned&) = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(purchase, buyer, scan, status);
+    archive(purchase, buyer, scan, status, previous);
   }
 };
 

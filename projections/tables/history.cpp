@@ -73,7 +73,7 @@ constexpr QueryText list{"history_of", "history",
 const ReadModel history_model{
     .name = "history",
     .ddl = sql::history,
-    .fold_version = 1,
+    .fold_version = 2,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<HistoryFold>(schema);
     },

@@ -115,7 +115,8 @@ inline void fill(PurchaseCancelled& event) {
            any_money(),          any_time(),          any_text(),      any_time()};
 }
 inline void fill(DeliveryScanned& event) {
-  event = {any_id<PurchaseId>(), any_id<AccountId>(), any_scan(), any_status()};
+  event = {any_id<PurchaseId>(), any_id<AccountId>(), any_scan(), any_status(), {}};
+  if (*rc::gen::arbitrary<bool>()) event.previous = any_status();
 }
 inline void fill(ReceiptConfirmed& event) {
   event = {any_id<PurchaseId>(), any_id<AccountId>(), any_time()};

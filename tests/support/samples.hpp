@@ -106,6 +106,11 @@ inline DeliveryScanned scanned(const PurchaseCompleted& purchase, const Scan& sc
                                DeliveryStatus status_after) {
   return {purchase.purchase, purchase.buyer, scan, status_after};
 }
+// With the status that it had before, as commands record it.
+inline DeliveryScanned after(DeliveryStatus previous, DeliveryScanned scanned) {
+  scanned.previous = previous;
+  return scanned;
+}
 inline DeliveryScanned scanned(const PurchaseCompleted& purchase, const Scan& news) {
   return scanned(purchase, news, news.status);
 }
