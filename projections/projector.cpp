@@ -227,6 +227,7 @@ void Projector::run(const std::stop_token& stop) {
       pause = was_following ? first_pause : std::min(pause * 2, options_.longest_pause);
       if (status().last_error != error.what()) spdlog::warn("projector waits: {}", error.what());
       set(State::waiting, error.what());
+      try_look_at_log_end();
       std::unique_lock lock(mutex);
       stopped.wait_for(lock, stop, pause, [] { return false; });
     } catch (const std::exception& error) {
@@ -250,6 +251,7 @@ void Projector::follow(const std::stop_token& stop) {
       status_.position = tracks.position();
     }
     set(State::following);
+    spdlog::info("projector follows the log from position {}", tracks.position().value);
     for (bool ours = true; ours && !stop.stop_requested();) {
       if (const auto batch = batches.next(tracks)) {
         ours = tracks.write(*batch);
@@ -268,6 +270,15 @@ void Projector::look_at_log_end() {
   log_end_seen_ = Clock::now();
   const std::scoped_lock lock(mutex_);
   status_.log_end = std::max(end, status_.position);
+}
+
+// The lag is worth knowing while PostgreSQL is away, too.
+void Projector::try_look_at_log_end() {
+  try {
+    look_at_log_end();
+  } catch (const Unavailable&) {
+    // The log is away as well.
+  }
 }
 
 void Projector::set(State state, std::string error) {

@@ -59,6 +59,7 @@ class Projector {
   // Projects until something is away (throws Unavailable), wrong (anything else) or stop is asked.
   void follow(const std::stop_token& stop);
   void look_at_log_end();
+  void try_look_at_log_end();
   void set(State state, std::string error = {});
 
   EventLog& log_;

@@ -45,14 +45,15 @@ Connected start_connecting(const ConnectOptions& options) {
                                           nullptr};
   Connected connection(PQconnectStartParams(keywords.data(), values.data(), 1));
   if (!connection) throw Unavailable("PostgreSQL: out of memory");
+  // What matters comes as a result or as the connection's trouble, not as text on stderr.
+  PQsetNoticeProcessor(
+      connection.get(), [](void*, const char*) {}, nullptr);
   if (PQstatus(connection.get()) == CONNECTION_BAD) throw Unavailable(trouble_of(connection.get()));
   return connection;
 }
 
 std::string trouble_of(const PGconn* connection) {
-  std::string text = PQerrorMessage(connection);
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  std::replace(text.begin(), text.end(), '\n', ' ');
+  const std::string text = one_line(PQerrorMessage(connection));
   return "PostgreSQL: " + (text.empty() ? "the connection is lost" : text);
 }
 

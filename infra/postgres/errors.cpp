@@ -5,15 +5,11 @@
 
 namespace jangbu::pg {
 
-namespace {
-
-std::string text_of(const PGresult* result) {
-  std::string text = PQresultErrorMessage(result);
+std::string one_line(std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
+  std::replace(text.begin(), text.end(), '\n', ' ');
   return text;
 }
-
-}  // namespace
 
 bool may_pass(std::string_view sqlstate) {
   // Classes: connection, transaction rollback (serialization, deadlock), out of resources,
@@ -32,7 +28,7 @@ std::string sqlstate_of(const PGresult* result) {
 
 Failure failure_of(const PGresult* result) {
   const std::string state = sqlstate_of(result);
-  const std::string text = "PostgreSQL: " + text_of(result);
+  const std::string text = "PostgreSQL: " + one_line(PQresultErrorMessage(result));
   if (state.empty() || may_pass(state)) return Unavailable(text);
   return SqlError(state, text);
 }

@@ -31,6 +31,9 @@ inline constexpr std::string_view undefined_table = "42P01";
 inline constexpr std::string_view unknown_statement = "26000";
 }  // namespace sqlstate
 
+// libpq's messages end with a line feed, and some have several lines.
+std::string one_line(std::string text);
+
 // True for the SQLSTATEs that may be gone when the same is tried later.
 bool may_pass(std::string_view sqlstate);
 

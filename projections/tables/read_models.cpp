@@ -181,17 +181,15 @@ void ReadModels::Loop::submit(const QueryText& text, pg::Params params, ReadAt a
     --unfinished_;
     return done(Unavailable("too many queries are waiting"));
   }
-  bool closed = false;
-  bool was_empty = false;
-  {
-    const std::scoped_lock lock(mutex_);
-    closed = closed_;
-    was_empty = inbox_.empty();
-    if (!closed)
-      inbox_.push_back(
-          {&text, std::move(params), at.min_position, Clock::now() + at.wait, std::move(done)});
+  std::unique_lock lock(mutex_);
+  if (closed_) {
+    lock.unlock();
+    return finish(done, Unavailable("closing"));
   }
-  if (closed) return finish(done, Unavailable("closing"));
+  const bool was_empty = inbox_.empty();
+  inbox_.push_back(
+      {&text, std::move(params), at.min_position, Clock::now() + at.wait, std::move(done)});
+  lock.unlock();
   if (was_empty) wake_.wake();
 }
 
@@ -371,7 +369,11 @@ void ReadModels::Loop::expire(Clock::time_point now) {
 void ReadModels::Loop::connected() {
   last_trouble_.clear();
   // First this one, since a look that fails (no table yet) takes back what its turn did before it.
-  listener_.send(listen, {}, [this](const pg::AsyncConnection::Reply&) { look(); });
+  listener_.send(listen, {}, [this](const pg::AsyncConnection::Reply& reply) {
+    if (const auto* error = std::get_if<pg::SqlError>(&reply))
+      spdlog::error("queries wait to their deadlines: {}", error->what());
+    look();
+  });
 }
 
 void ReadModels::Loop::lost(const Unavailable& why) {

@@ -58,7 +58,7 @@ TEST_CASE("lists are complete, in order and without doubles, whatever the page",
   project(log, conninfo);
   Asker asker(conninfo);
 
-  for (const std::size_t limit : {1, 7, 100}) {
+  for (const std::size_t limit : {1u, 7u, 100u}) {
     const auto rows = all_of<AccountRow, AccountId>(
         asker, limit, [](const From<AccountId>& from) { return list_accounts(from); });
     CHECK(rows.size() == accounts.size());
