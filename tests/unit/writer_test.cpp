@@ -392,6 +392,26 @@ TEST_CASE("keys are remembered across a restart") {
   CHECK(result<Repeated>(shop.answers.of("again")).event == first);
 }
 
+TEST_CASE("keys are forgotten by the time of commits, as a replay will forget them") {
+  Shopkeeper shop;
+  std::atomic<std::int64_t> clock{opening.ms};
+  shop.sources_.now = [&clock] { return Timestamp{clock.load()}; };
+  shop.start();
+  shop.submit("first", buy(keyboard, 1), key(1));
+  const EventId first = result<Recorded>(shop.answers.of("first")).event;
+  clock = opening.ms + CommandKeys::window_ms;
+  shop.hold_a_turn();
+  clock = opening.ms + CommandKeys::window_ms + 1;  // while the commit is on its way
+  shop.log.open();
+  shop.answers.of("held");
+  shop.submit("again", buy(keyboard, 1), key(1));
+  CHECK(result<Repeated>(shop.answers.of("again")).event == first);
+  shop.submit("forgotten by this one", buy(keyboard, 2));
+  shop.answers.of("forgotten by this one");
+  shop.submit("new", buy(keyboard, 3), key(1));
+  result<Recorded>(shop.answers.of("new"));
+}
+
 // --- Lost acknowledgements -----------------------------------------------------------------------
 
 TEST_CASE("an append without an answer is sent again until the log tells") {
