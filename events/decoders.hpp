@@ -1,8 +1,8 @@
 // Which stored versions of events this build can read: the current ones, and retired ones that are
 // upcast, step by step, to today's.
 //
-// A retired version (retired.hpp) is the old struct with its old `wire`, and an `upcast()` that gives the next
-// version's struct. It stays here for ever; so do its golden files.
+// A retired version (retired.hpp) is the old struct with its old `wire`, and an `upcast()` that
+// gives the next version's struct. It stays here for ever; so do its golden files.
 #pragma once
 
 #include <array>
