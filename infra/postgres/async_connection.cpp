@@ -28,7 +28,8 @@ short AsyncConnection::events() const {
 }
 
 AsyncConnection::Clock::time_point AsyncConnection::due() const {
-  if (state_ == State::connected && expected_.empty()) return Clock::time_point::max();
+  // What is not sent yet, since the turn is not over, cannot be late.
+  if (state_ == State::connected && syncs_ == 0) return Clock::time_point::max();
   return due_;
 }
 

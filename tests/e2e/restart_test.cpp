@@ -53,6 +53,7 @@ struct Market {
     CHECK(projected == replayed_rows(shop));
     for (const std::string& product : products) {
       const Reply reply = shop.products().get(at("/products/" + product, ledger.end.value));
+      CAPTURE(reply.body);
       REQUIRE(reply.status == 200);
       CHECK(reply.json.at("stock") == ledger.stock_of(product));
     }

@@ -157,6 +157,27 @@ TEST_CASE("a query waits for its position", "[queries]") {
   CHECK(std::get<Answer<std::optional<AccountRow>>>(result).position == last);
 }
 
+TEST_CASE("a query may wait longer than PostgreSQL may take to answer", "[queries]") {
+  const std::string conninfo = shared_postgres().create_database();
+  MemoryLog log;
+  append(log, {AccountOpened{hong}});
+  const Projector projector(log, {.conninfo = conninfo});
+  constexpr auto answer_timeout = 300ms;
+  Asker asker({.conninfo = conninfo, .connections = 1, .answer_timeout = answer_timeout});
+  REQUIRE(answer(asker, account_by_id(hong.account), {Position{1}, 10s}));
+
+  std::promise<bool> reached;
+  asker.query<std::optional<AccountRow>>(
+      account_by_id(hong.account), {Position{2}, 10s}, [&](const auto& result) {
+        reached.set_value(std::holds_alternative<Answer<std::optional<AccountRow>>>(result));
+      });
+  const auto silent_until = std::chrono::steady_clock::now() + 2 * answer_timeout;
+  wait_until("silence on the connection",
+             [&] { return std::chrono::steady_clock::now() > silent_until; });
+  append(log, {AccountOpened{alice}});
+  CHECK(reached.get_future().get());
+}
+
 TEST_CASE("a thousand queries wait together", "[queries]") {
   const std::string conninfo = shared_postgres().create_database();
   MemoryLog log;
