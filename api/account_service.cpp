@@ -12,8 +12,7 @@ using openapi::Kind;
 
 constexpr std::string_view levels = "VIP, GOLD, SILVER";
 
-void open_account(const Backend& backend, const Request& request, const Exchange& exchange) {
-  Body body = json_body(request);
+Command to_open_account(Body body) {
   OpenAccount command{.account = new_id<AccountId>(), .person = {}, .at = system_now()};
   command.person.name = body.name("name");
   command.person.email = body.email("email").value_or("");
@@ -23,7 +22,16 @@ void open_account(const Backend& backend, const Request& request, const Exchange
   command.membership_level = body.choice("membershipLevel", parse_membership_level, levels)
                                  .value_or(MembershipLevel::none);
   body.no_more();
-  execute(backend, request, exchange, command, account_resource, true);
+  return command;
+}
+
+void open_account(const Backend& backend, const Request& request, const Exchange& exchange) {
+  execute(backend, request, exchange, to_open_account(json_body(request)), account_resource, true);
+}
+
+void import_accounts(const Backend& backend, const Request& request, const http::BodyStream& body,
+                     const Exchange& exchange) {
+  import_rows(backend, request, body, exchange, to_open_account);
 }
 
 void list(const Backend& backend, const Request& request, const Exchange& exchange) {
@@ -82,6 +90,15 @@ const ServiceRoute routes[] = {
       .takes = "NewAccount",
       .gives = "Account",
       .problems = {problems::account_name_taken}}},
+    {Method::post,
+     "/accounts:import",
+     import_accounts,
+     {.id = "importAccounts",
+      .summary = "Open many accounts",
+      .description = rows_description,
+      .kind = Kind::rows,
+      .takes = "NewAccount",
+      .gives = "ImportedRow"}},
     {Method::get,
      "/accounts",
      list,

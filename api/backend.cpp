@@ -1,12 +1,11 @@
 #include "api/backend.hpp"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <charconv>
 #include <memory>
 #include <stdexcept>
 
+#include "api/command_key.hpp"
 #include "api/http/ascii.hpp"
 #include "infra/ids.hpp"
 
@@ -20,34 +19,8 @@ namespace {
 constexpr auto default_wait = 2000ms;
 constexpr std::int64_t max_wait_ms = 10'000;
 constexpr std::int64_t max_page = 100;
-constexpr std::size_t max_correlation = 128;
 // Of one delivery, to fold it again. No carrier scans a parcel so often.
 constexpr std::size_t longest_history = 10'000;
-
-bool is_visible_ascii(std::string_view text) {
-  for (const char c : text)
-    if (c < '!' || c > '~') return false;
-  return true;
-}
-
-template <class Hash>
-Hash sha256_of(std::string_view text) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
-  Hash hash;
-  std::copy_n(digest, hash.bytes.size(), hash.bytes.begin());
-  return hash;
-}
-
-std::optional<CommandKey> command_key(const http::Request& request) {
-  const auto key = request.header("Idempotency-Key");
-  if (!key) return std::nullopt;
-  if (key->empty() || key->size() > 255 || !is_visible_ascii(*key))
-    malformed("Idempotency-Key must have 1 to 255 visible ASCII characters");
-  std::string text(http::to_string(request.method));
-  text.append(" ").append(request.target).append("\n").append(request.body);
-  return CommandKey{sha256_of<KeyHash>(*key), sha256_of<RequestHash>(text)};
-}
 
 // RFC 9110, section 13.1.1. Our entity tags are strong and hold an event id.
 std::optional<EventId> if_match(const http::Request& request) {
@@ -56,16 +29,6 @@ std::optional<EventId> if_match(const http::Request& request) {
   if (tag->size() > 2 && tag->front() == '"' && tag->back() == '"')
     if (const auto version = parse_event_id(tag->substr(1, tag->size() - 2))) return version;
   malformed("If-Match must be one ETag as it was given, such as \"42.0\", or *");
-}
-
-// What the request calls itself, for whoever follows its trace through the log.
-std::string correlation_of(const http::Request& request) {
-  for (const auto name : {"traceparent", "X-Request-Id"}) {
-    const auto value = request.header(name);
-    if (value && value->size() <= max_correlation && is_visible_ascii(*value))
-      return std::string(*value);
-  }
-  return {};
 }
 
 std::optional<std::int64_t> query_number(const http::Request& request, std::string_view name,
@@ -317,30 +280,67 @@ const Resource product_resource{"/products/", product_document, problems::produc
 const Resource purchase_resource{"/purchases/", purchase_document, problems::purchase_not_found};
 const Resource delivery_resource{"/deliveries/", delivery_document, problems::delivery_not_found};
 
+namespace {
+
+template <class Action>
+void or_problem(const http::Exchange& exchange, Action action) {
+  try {
+    action();
+  } catch (const Problem& problem) {
+    exchange.respond(problem.response);
+  }
+}
+
+http::AnyHandler bind(const Backend& backend, Serve serve) {
+  return http::Handler([backend, serve](http::Request&& request, const http::Exchange& exchange) {
+    or_problem(exchange, [&] { serve(backend, request, exchange); });
+  });
+}
+
+http::AnyHandler bind(const Backend& backend, ServeStreaming serve) {
+  return http::StreamingHandler([backend, serve](http::Request&& request,
+                                                 const http::BodyStream& body,
+                                                 const http::Exchange& exchange) {
+    or_problem(exchange, [&] { serve(backend, request, body, exchange); });
+  });
+}
+
+// RFC 9110, section 8.3.1: in any case, and parameters may follow.
+bool has_media_type(const http::Request& request, std::string_view expected) {
+  std::string_view type = request.header("Content-Type").value_or("");
+  type = type.substr(0, std::min(type.find_first_of("; \t"), type.size()));
+  return http::equal_ignoring_case(type, expected);
+}
+
+}  // namespace
+
 std::vector<Route> on_backend(const Backend& backend, std::span<const ServiceRoute> routes) {
   std::vector<Route> bound;
-  for (const ServiceRoute& route : routes) {
-    auto handler = [backend, serve = route.serve](http::Request&& request,
-                                                  const http::Exchange& exchange) {
-      try {
-        serve(backend, request, exchange);
-      } catch (const Problem& problem) {
-        exchange.respond(problem.response);
-      }
-    };
-    bound.push_back({route.method, route.pattern, std::move(handler), route.operation});
-  }
+  for (const ServiceRoute& route : routes)
+    bound.push_back({route.method, route.pattern,
+                     std::visit([&](auto serve) { return bind(backend, serve); }, route.serve),
+                     route.operation});
   return bound;
 }
 
 Body json_body(const http::Request& request) {
-  // RFC 9110, section 8.3.1: in any case, and parameters may follow.
-  std::string_view type = request.header("Content-Type").value_or("");
-  type = type.substr(0, std::min(type.find_first_of("; \t"), type.size()));
-  if (!http::equal_ignoring_case(type, "application/json"))
+  if (!has_media_type(request, "application/json"))
     throw Problem{http::problem(problems::unsupported_media_type,
                                 "The body must be JSON: Content-Type: application/json")};
   return Body(request.body);
+}
+
+void import_rows(const Backend& backend, const http::Request& request, const http::BodyStream& body,
+                 const http::Exchange& exchange, Command (*to_command)(Body row)) {
+  if (!has_media_type(request, "application/x-ndjson"))
+    throw Problem{http::problem(problems::unsupported_media_type,
+                                "The body must be NDJSON: Content-Type: application/x-ndjson")};
+  Importer::Order order{.to_command = to_command,
+                        .target = request.target,
+                        .key_prefix = {},
+                        .correlation = correlation_of(request)};
+  if (const auto key = idempotency_key(request)) order.key_prefix = *key;
+  backend.importer.begin(std::move(order), body, exchange);
 }
 
 std::string query_name(const http::Request& request) {

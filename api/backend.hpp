@@ -11,9 +11,12 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include "api/delivery_feed.hpp"
 #include "api/http/router.hpp"
+#include "api/import.hpp"
 #include "api/json/body.hpp"
 #include "api/json/represent.hpp"
 #include "api/log_lookup.hpp"
@@ -31,6 +34,8 @@ struct Backend {
   ReadModels& read_models;
   LogLookup& log_lookup;
   const Quotes& quotes;
+  Importer& importer;
+  DeliveryFeed& delivery_feed;
 };
 
 // --- Requests ------------------------------------------------------------------------------------
@@ -38,10 +43,14 @@ struct Backend {
 // What a service does with one kind of request. It may throw a Problem, which is then the answer.
 using Serve = void (*)(const Backend&, const http::Request&, const http::Exchange&);
 
+// Likewise, where the body comes in pieces.
+using ServeStreaming = void (*)(const Backend&, const http::Request&, const http::BodyStream&,
+                                const http::Exchange&);
+
 struct ServiceRoute {
   http::Method method;
   std::string_view pattern;
-  Serve serve;
+  std::variant<Serve, ServeStreaming> serve;
   openapi::Operation operation;
 };
 
@@ -50,6 +59,19 @@ std::vector<Route> on_backend(const Backend& backend, std::span<const ServiceRou
 
 // The body of a command; Problem 415 or 400 when it is not JSON.
 Body json_body(const http::Request& request);
+
+inline constexpr std::string_view rows_description =
+    "Takes one row a line, each the body of a single such request, up to 64 MiB of them and 64 KiB "
+    "each, and answers with one result a row, in order, while it goes on: `201` with the new id, "
+    "or "
+    "a problem, which does not stop the rest. Blank lines are skipped. With an Idempotency-Key "
+    "each "
+    "row has a key of its own, made of it and the row's line number: sent again, rows that were "
+    "taken give their first answer, `replayed`. Read the results while you send.";
+
+// Carries out one command for each row of the body; Problem 415 when it is not NDJSON.
+void import_rows(const Backend& backend, const http::Request& request, const http::BodyStream& body,
+                 const http::Exchange& exchange, Command (*to_command)(Body row));
 
 // The path's {id}; Problem 404 when it is no id, since then there is nothing of that id.
 template <class SomeId>

@@ -14,6 +14,12 @@ constexpr std::string_view carrier_statuses =
     "label-created, picked-up, in-transit, out-for-delivery, attempt-failed, "
     "available-for-pickup, exception, delivered, returned-to-sender";
 
+constexpr std::string_view stream_description =
+    "Server-sent events, one of type `delivery-status` for every change, with the event's id. It "
+    "begins now, or after Last-Event-ID, which browsers send by themselves when they come back: "
+    "nothing is missed or told twice. A comment comes where there is nothing to say for 15 s. Who "
+    "does not read is cut off.";
+
 void list(const Backend& backend, const Request& request, const Exchange& exchange) {
   DeliveryFilter filter;
   if (const auto status = request.query_value("status")) {
@@ -59,6 +65,29 @@ void confirm_receipt(const Backend& backend, const Request& request, const Excha
   const auto id = path_id<PurchaseId>(request, problems::delivery_not_found);
   if (!request.body.empty()) json_body(request).no_more();
   execute(backend, request, exchange, ConfirmReceipt{id, system_now()}, delivery_resource);
+}
+
+// What the client has seen last, if it says so.
+std::optional<EventId> last_event_id(const Request& request) {
+  auto text = request.header("Last-Event-ID");
+  if (!text) text = request.query_value("lastEventId");
+  if (!text || text->empty()) return std::nullopt;
+  const auto id = parse_event_id(*text);
+  if (!id) malformed("Last-Event-ID is not an event id, such as 42.0");
+  return id;
+}
+
+void stream(const Backend& backend, const Request& request, const Exchange& exchange,
+            std::optional<PurchaseId> delivery) {
+  backend.delivery_feed.subscribe(exchange, delivery, last_event_id(request));
+}
+
+void stream_all(const Backend& backend, const Request& request, const Exchange& exchange) {
+  stream(backend, request, exchange, std::nullopt);
+}
+
+void stream_one(const Backend& backend, const Request& request, const Exchange& exchange) {
+  stream(backend, request, exchange, path_id<PurchaseId>(request, problems::delivery_not_found));
 }
 
 void history(const Backend& backend, const Request& request, const Exchange& exchange) {
@@ -115,6 +144,24 @@ const ServiceRoute routes[] = {
       .example = "received",
       .problems = {problems::delivery_not_found, problems::not_delivered, problems::purchase_closed,
                    problems::read_model_behind, problems::read_model_unavailable}}},
+    {Method::get,
+     "/deliveries/events",
+     stream_all,
+     {.id = "streamDeliveries",
+      .summary = "Follow the status of all deliveries",
+      .description = stream_description,
+      .kind = Kind::stream,
+      .gives = "DeliveryChange"}},
+    {Method::get,
+     "/deliveries/{id}/events",
+     stream_one,
+     {.id = "streamDelivery",
+      .summary = "Follow the status of a delivery",
+      .description = stream_description,
+      .kind = Kind::stream,
+      .gives = "DeliveryChange",
+      .problems = {problems::delivery_not_found, problems::read_model_behind,
+                   problems::read_model_unavailable}}},
     {Method::get,
      "/deliveries/{id}/history",
      history,

@@ -41,13 +41,20 @@ void LogLookup::run() {
   }
 }
 
+const Commit& LogLookup::commit_at(Position position) {
+  if (read_position_ == position) return read_commit_;
+  const auto stored = log_.read(position);
+  if (!stored) throw Corrupt("the log has no commit there");
+  read_commit_ = decode(*stored);
+  read_position_ = position;
+  return read_commit_;
+}
+
 std::optional<RecordedEvent> LogLookup::read(EventId id) {
   try {
-    const auto stored = log_.read(id.position);
-    if (!stored) throw Corrupt("the log has no commit there");
-    Commit commit = decode(*stored);
+    const Commit& commit = commit_at(id.position);
     if (id.index >= commit.events.size()) throw Corrupt("its commit has fewer events");
-    return std::move(commit.events[id.index]);
+    return commit.events[id.index];
   } catch (const Unavailable& away) {
     spdlog::warn("event {} could not be read back: {}", to_string(id), away.what());
   } catch (const Corrupt& corrupt) {

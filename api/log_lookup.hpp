@@ -30,7 +30,7 @@ class LogLookup {
   void find(EventId id, Callback callback);
 
  private:
-  static constexpr std::size_t max_waiting = 1'000;
+  static constexpr std::size_t max_waiting = 10'000;
 
   struct Wanted {
     EventId id;
@@ -39,8 +39,14 @@ class LogLookup {
 
   void run();
   std::optional<RecordedEvent> read(EventId id);
+  const Commit& commit_at(Position position);
 
   EventLog& log_;
+  // The lookup thread's own: the last commit that was read. Who asks for many events, as a repeated
+  // import does, asks for those of one commit after the other.
+  Position read_position_;
+  Commit read_commit_;
+
   std::mutex mutex_;
   std::condition_variable work_;
   std::deque<Wanted> wanted_;

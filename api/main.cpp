@@ -62,6 +62,7 @@ struct ServeFlags {
   std::string config;
   int wait_s = 60;
   int drain_s = 15;
+  int heartbeat_ms = 15'000;
   bool no_projector = false;
 };
 
@@ -99,6 +100,11 @@ void add_serve(CLI::App& app, ServeFlags& flags) {
           "Signs quotes; shared by all instances (default: a file in the data folder)");
   setting(app, "queue", options.queue, "Commands that may wait for the writer")
       ->check(CLI::Range(1, 1'000'000));
+  setting(app, "subscribers", options.subscribers, "Streams of deliveries at the same time")
+      ->check(CLI::Range(1, 100'000));
+  setting(app, "heartbeat-ms", flags.heartbeat_ms,
+          "Milliseconds between heartbeats on such a stream that is silent")
+      ->check(CLI::Range(100, 600'000));
   setting(app, "wait-s", flags.wait_s, "Seconds to wait for NATS and PostgreSQL at start")
       ->check(CLI::Range(0, 3600));
   setting(app, "drain-s", flags.drain_s, "Seconds to finish requests in flight at the end")
@@ -121,6 +127,7 @@ int run_serve(CLI::App& app, ServeFlags& flags) {
   if (!flags.config.empty()) apply_file(app, flags.config);
   flags.options.wait = std::chrono::seconds(flags.wait_s);
   flags.options.drain = std::chrono::seconds(flags.drain_s);
+  flags.options.heartbeat = std::chrono::milliseconds(flags.heartbeat_ms);
   flags.options.projector = !flags.no_projector;
   return serve(flags.options);
 }

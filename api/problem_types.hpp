@@ -19,6 +19,7 @@ inline constexpr ProblemType idempotency_key_reused{422, "idempotency-key-reused
                                                     "Idempotency key reused"};
 inline constexpr ProblemType idempotency_key_in_flight{409, "idempotency-key-in-flight",
                                                        "Idempotency key in flight"};
+inline constexpr ProblemType row_too_long{422, "row-too-long", "Row too long"};
 inline constexpr ProblemType version_differs{412, "version-differs", "Version differs"};
 
 // There is no such thing.
@@ -49,6 +50,8 @@ inline constexpr ProblemType purchase_closed{409, "purchase-closed", "Purchase c
 inline constexpr ProblemType not_ready{503, "not-ready", "Not ready"};
 inline constexpr ProblemType overloaded{503, "overloaded", "Overloaded"};
 inline constexpr ProblemType outcome_unknown{503, "outcome-unknown", "Outcome unknown"};
+inline constexpr ProblemType too_many_subscribers{503, "too-many-subscribers",
+                                                  "Too many subscribers"};
 inline constexpr ProblemType read_model_behind{503, "read-model-behind", "Read model behind"};
 inline constexpr ProblemType read_model_unavailable{503, "read-model-unavailable",
                                                     "Read model unavailable"};

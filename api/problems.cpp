@@ -187,4 +187,11 @@ http::Response quote_unknown() {
                  {{"field", "quoteId"}});
 }
 
+http::Response not_happened_yet(EventId asked, Position last) {
+  return problem(problems::invalid_field,
+                 "The event " + to_string(asked) + " has not happened yet: the log ends at " +
+                     std::to_string(last.value) + ".",
+                 {{"field", "Last-Event-ID"}});
+}
+
 }  // namespace jangbu

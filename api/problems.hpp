@@ -20,5 +20,6 @@ http::Response not_found(const http::ProblemType& type, std::string_view which);
 http::Response read_model_behind(Position reached, Position asked);
 http::Response read_model_away();
 http::Response quote_unknown();
+http::Response not_happened_yet(EventId asked, Position last);
 
 }  // namespace jangbu

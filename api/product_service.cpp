@@ -13,8 +13,7 @@ using openapi::Kind;
 constexpr std::size_t max_description = 5'000;
 constexpr std::size_t max_reason = 500;
 
-void list_product(const Backend& backend, const Request& request, const Exchange& exchange) {
-  Body body = json_body(request);
+Command to_list_product(Body body) {
   ListProduct command{.product = new_id<ProductId>(),
                       .name = body.name("name"),
                       .unit_price = body.money("unitPrice"),
@@ -22,7 +21,16 @@ void list_product(const Backend& backend, const Request& request, const Exchange
                       .description = body.optional_text("description", max_description),
                       .at = system_now()};
   body.no_more();
-  execute(backend, request, exchange, std::move(command), product_resource, true);
+  return command;
+}
+
+void list_product(const Backend& backend, const Request& request, const Exchange& exchange) {
+  execute(backend, request, exchange, to_list_product(json_body(request)), product_resource, true);
+}
+
+void import_products(const Backend& backend, const Request& request, const http::BodyStream& body,
+                     const Exchange& exchange) {
+  import_rows(backend, request, body, exchange, to_list_product);
 }
 
 void list(const Backend& backend, const Request& request, const Exchange& exchange) {
@@ -80,6 +88,15 @@ const ServiceRoute routes[] = {
       .takes = "NewProduct",
       .gives = "Product",
       .problems = {problems::product_name_taken}}},
+    {Method::post,
+     "/products:import",
+     import_products,
+     {.id = "importProducts",
+      .summary = "List many products for sale",
+      .description = rows_description,
+      .kind = Kind::rows,
+      .takes = "NewProduct",
+      .gives = "ImportedRow"}},
     {Method::get,
      "/products",
      list,

@@ -163,6 +163,16 @@ void wait_for_stop(const sigset_t& signals) {
   spdlog::info("stopping on {}", number == SIGINT ? "SIGINT" : "SIGTERM");
 }
 
+DeliveryFeed::History history_from(ReadModels& read_models) {
+  return [&read_models](PurchaseId delivery, From<EventId> from, Position at_least,
+                        std::function<void(DeliveryFeed::HistoryPage)> done) {
+    constexpr auto wait = 2000ms;
+    read_models.query<Page<HistoryRow>>(
+        history_of({EntityKind::purchase, id_cast<EntityId>(delivery)}, from),
+        {.min_position = at_least, .wait = wait}, std::move(done));
+  };
+}
+
 void run(const ServeOptions& options) {
   check_listen(options);
   const sigset_t signals = block_stop_signals();
@@ -180,7 +190,12 @@ void run(const ServeOptions& options) {
   if (options.projector)
     projector = std::make_unique<Projector>(*log, Projector::Options{.conninfo = options.database});
 
-  const Backend backend{writer, read_models, log_lookup, quotes};
+  Importer importer(writer, log_lookup);
+  DeliveryFeed delivery_feed(
+      *log, history_from(read_models),
+      {.most_subscribers = options.subscribers, .heartbeat = options.heartbeat});
+
+  const Backend backend{writer, read_models, log_lookup, quotes, importer, delivery_feed};
   std::vector<std::unique_ptr<http::Server>> servers;
   const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options));
   const auto listen = [&](int port, const Service& service) {
@@ -200,6 +215,7 @@ void run(const ServeOptions& options) {
   for (const auto& server : servers) server->start();
   wait_for_stop(signals);
 
+  delivery_feed.stop();  // streams never end by themselves
   const auto deadline = std::chrono::steady_clock::now() + options.drain;
   // All begin at once: each waits for clients that keep their connections open.
   for (const auto& server : servers) server->drain(0ms);
@@ -208,6 +224,7 @@ void run(const ServeOptions& options) {
     if (!server->drain(std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left), 0ms)))
       spdlog::warn("some requests were not answered in time");
   }
+  importer.stop();
   writer.stop();
   spdlog::info("stopped at position {}", writer.status().position.value);
 }

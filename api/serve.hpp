@@ -33,9 +33,11 @@ struct ServeOptions {
   std::filesystem::path data = "jangbu-data";  // holds the quote secret, unless it is given
   std::string quote_secret;
 
-  std::size_t queue = 10'000;      // commands waiting for the writer
-  std::chrono::seconds wait{60};   // for NATS and PostgreSQL, at start
-  std::chrono::seconds drain{15};  // for requests in flight, at the end
+  std::size_t queue = 10'000;                   // commands waiting for the writer
+  std::size_t subscribers = 2'000;              // of server-sent events
+  std::chrono::milliseconds heartbeat{15'000};  // on their streams, when there is nothing to say
+  std::chrono::seconds wait{60};                // for NATS and PostgreSQL, at start
+  std::chrono::seconds drain{15};               // for requests in flight, at the end
 };
 
 // Runs until SIGTERM or SIGINT; the exit status. What keeps it from starting is logged, with what

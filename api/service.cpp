@@ -33,9 +33,9 @@ Json index_of(const Service& service) {
   return {{"service", service.name}, {"links", std::move(links)}};
 }
 
-void add(http::Router& router, const openapi::Path& path, http::Handler handler) {
-  router.add(path.method, std::string(path.pattern), std::move(handler),
-             std::string(path.operation.id));
+void add(http::Router& router, const openapi::Path& path, http::AnyHandler handler) {
+  router.add(
+      {path.method, std::string(path.pattern), std::move(handler), std::string(path.operation.id)});
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace jangbu {
 struct Route {
   http::Method method;
   std::string_view pattern;
-  http::Handler handler;
+  http::AnyHandler handler;
   openapi::Operation operation;
 };
 

@@ -33,6 +33,10 @@ Exchange::Backlog Exchange::stream_backlog() const {
   return answer_->stream_backlog();
 }
 
+bool Exchange::head_only() const {
+  return answer_->head_only();
+}
+
 bool Exchange::client_gone() const {
   return answer_->client_gone();
 }
@@ -112,6 +116,10 @@ bool PendingAnswer::stream_write(const StreamPiece& piece) {
 
 Exchange::Backlog PendingAnswer::stream_backlog() const {
   return {connection_->posted_bytes, connection_->unread_bytes};
+}
+
+bool PendingAnswer::head_only() const {
+  return form_.without_body;
 }
 
 bool PendingAnswer::client_gone() const {

@@ -48,6 +48,9 @@ class Exchange {
   };
   Backlog stream_backlog() const;
 
+  // The client asked with HEAD: of what is answered it gets the head alone.
+  bool head_only() const;
+
   // Nothing that is written will arrive any more.
   bool client_gone() const;
 

@@ -27,6 +27,7 @@ class PendingAnswer {
   bool stream_write(std::string bytes);
   bool stream_write(const StreamPiece& piece);
   Exchange::Backlog stream_backlog() const;
+  bool head_only() const;
   bool client_gone() const;
   void stream_end();
   void want_body(std::shared_ptr<IncomingBody> body, BodyStream::Next next);

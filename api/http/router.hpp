@@ -33,10 +33,12 @@ using Handler = std::function<void(Request&&, Exchange)>;
 // ends with the answer.
 using StreamingHandler = std::function<void(Request&&, BodyStream, Exchange)>;
 
+using AnyHandler = std::variant<Handler, StreamingHandler>;
+
 struct Route {
   Method method;
   std::string pattern;
-  std::variant<Handler, StreamingHandler> handler;
+  AnyHandler handler;
   std::string operation;
 
   bool streams_body() const { return std::holds_alternative<StreamingHandler>(handler); }
@@ -47,6 +49,7 @@ class Router {
   // REQUIRES: the pattern begins with '/', the method is not HEAD, and no other route of that
   // method matches the same paths (std::logic_error otherwise).
   Router& add(Method method, std::string pattern, Handler handler, std::string operation = {});
+  Router& add(Route route);
   Router& add_streaming(Method method, std::string pattern, StreamingHandler handler,
                         std::string operation = {});
 
@@ -72,7 +75,6 @@ class Router {
     bool matches(const std::vector<std::string>& path) const;
   };
 
-  Router& add(Route route);
   std::string allowed_methods(const Request& request) const;  // empty: there is no such path
 
   Cors cors_;

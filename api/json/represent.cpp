@@ -21,16 +21,6 @@ Json to_json(const PurchaseLine& line) {
           {"total", jangbu::to_json(line.total)}};
 }
 
-Json to_json(const Scan& scan) {
-  Json json{{"carrier", scan.carrier},
-            {"trackingNumber", scan.tracking_number},
-            {"status", to_string(scan.status)}};
-  put_text(json, "location", scan.location);
-  put_text(json, "code", scan.code);
-  json.add("occurredAt", to_string(scan.occurred_at));
-  return json;
-}
-
 template <class Value>
 Json to_json(const std::vector<Value>& values) {
   Json json = Json::array();
@@ -196,6 +186,16 @@ Json to_json(const Money& money) {
 
 Json to_json(const Address& address) {
   return {{"line", address.line}, {"zipCode", address.zip_code}};
+}
+
+Json to_json(const Scan& scan) {
+  Json json{{"carrier", scan.carrier},
+            {"trackingNumber", scan.tracking_number},
+            {"status", to_string(scan.status)}};
+  put_text(json, "location", scan.location);
+  put_text(json, "code", scan.code);
+  json.add("occurredAt", to_string(scan.occurred_at));
+  return json;
 }
 
 Json to_json(const AccountRow& account) {

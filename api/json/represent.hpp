@@ -26,6 +26,7 @@ DeliveryRow to_delivery_row(const PurchaseView& view);
 
 Json to_json(const Money& money);
 Json to_json(const Address& address);
+Json to_json(const Scan& scan);
 Json to_json(const AccountRow& account);
 Json to_json(const ProductRow& product);
 Json to_json(const PurchaseRow& purchase);

@@ -48,7 +48,11 @@ std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& opera
   auto all = operation.problems;
   append(all, {problems::malformed_request, problems::malformed_target, problems::internal_error});
   if (!operation.takes.empty()) append(all, {problems::unsupported_media_type});
-  if (!operation.takes.empty() || is_query(operation.kind)) append(all, {problems::invalid_field});
+  const bool has_fields = !operation.takes.empty() && operation.kind != Kind::rows;
+  if (has_fields || is_query(operation.kind) || operation.kind == Kind::stream)
+    append(all, {problems::invalid_field});
+  if (operation.kind == Kind::rows) append(all, {problems::overloaded});
+  if (operation.kind == Kind::stream) append(all, {problems::too_many_subscribers});
   if (is_query(operation.kind))
     append(all, {problems::read_model_behind, problems::read_model_unavailable});
   if (is_command(operation.kind))
@@ -104,7 +108,7 @@ Json problem_response(int status, const std::vector<http::ProblemType>& types, K
   return response;
 }
 
-Json examples_of(std::string_view schema) {
+const Json& examples_of(std::string_view schema) {
   return material().examples.at(std::string(schema));
 }
 
@@ -112,7 +116,27 @@ Json first_or_named(const Json& examples, std::string_view name) {
   return name.empty() ? examples.begin().value() : examples.at(std::string(name));
 }
 
+// What is no JSON document but has them in it.
+Json text_of(std::string_view media_type, std::string_view item, std::string text) {
+  return {{std::string(media_type),
+           {{"schema",
+             {{"type", "string"},
+              {"contentMediaType", media_type},
+              {"contentSchema", ref("schemas", item)}}},
+            {"example", std::move(text)}}}};
+}
+
+std::string lines_of(const Json& examples) {
+  std::string lines;
+  for (const Json& example : examples) lines += example.dump() + "\n";
+  return lines;
+}
+
 Json request_body(const Operation& operation) {
+  if (operation.kind == Kind::rows)
+    return {{"required", true},
+            {"content", text_of("application/x-ndjson", operation.takes,
+                                lines_of(examples_of(operation.takes)))}};
   Json examples = Json::object();
   for (const auto& [name, value] : examples_of(operation.takes).items())
     examples[name] = {{"value", value}};
@@ -133,7 +157,12 @@ Json page_of(std::string_view item) {
 }
 
 Json answer_content(const Operation& operation) {
+  if (operation.kind == Kind::rows)
+    return text_of("application/x-ndjson", operation.gives, lines_of(examples_of(operation.gives)));
   const Json example = first_or_named(examples_of(operation.gives), operation.example);
+  if (operation.kind == Kind::stream)
+    return text_of("text/event-stream", operation.gives,
+                   "id: 42.0\nevent: delivery-status\ndata: " + example.dump() + "\n\n");
   if (operation.kind == Kind::page)
     return {{"application/json",
              {{"schema", page_of(operation.gives)},
@@ -144,7 +173,8 @@ Json answer_content(const Operation& operation) {
 
 Json answer(const Operation& operation) {
   Json headers = Json::object();
-  if (operation.kind != Kind::plain) headers["Event-Position"] = ref("headers", "eventPosition");
+  if (operation.kind != Kind::plain && operation.kind != Kind::rows)
+    headers["Event-Position"] = ref("headers", "eventPosition");
   if (operation.kind == Kind::one || is_command(operation.kind))
     headers["ETag"] = ref("headers", "eTag");
   if (operation.kind == Kind::create) headers["Location"] = ref("headers", "location");
@@ -195,7 +225,11 @@ Json parameters(const Path& path) {
     add("minPosition");
     add("waitMs");
   }
-  if (is_command(path.operation.kind)) add("idempotencyKey");
+  if (is_command(path.operation.kind) || path.operation.kind == Kind::rows) add("idempotencyKey");
+  if (path.operation.kind == Kind::stream) {
+    add("lastEventIdHeader");
+    add("lastEventId");
+  }
   if (path.operation.kind == Kind::command) add("ifMatch");
   return parameters;
 }

@@ -18,6 +18,8 @@ enum class Kind {
   quote,    // decided like a command, but nothing happens
   command,  // Idempotency-Key, If-Match, ETag
   create,   // a command that makes something: 201, Location
+  rows,     // bulk import: NDJSON in, a result a row out
+  stream,   // server-sent events
 };
 
 struct Operation {
@@ -25,9 +27,9 @@ struct Operation {
   std::string_view summary;
   std::string_view description = {};
   Kind kind = Kind::plain;
-  std::string_view takes = {};  // schema of the body; empty when there is none
+  std::string_view takes = {};  // schema of the body, or of its rows; empty when there is none
   bool body_is_optional = false;
-  std::string_view gives;         // schema of the answer; of a page: of its items
+  std::string_view gives;         // schema of the answer; of a page, rows or a stream: of its items
   std::string_view example = {};  // which of the answer's examples; the first unless named
   std::vector<std::string_view> parameters = {};  // beside the kind's and the path's
   std::vector<http::ProblemType> problems = {};   // beside the kind's

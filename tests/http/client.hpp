@@ -46,6 +46,8 @@ class Client {
 
   Answer get(std::string_view target);
 
+  int descriptor() const { return descriptor_; }  // for poll
+
  private:
   Client() = default;
   std::string read_until(std::string_view mark);

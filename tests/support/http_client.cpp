@@ -68,6 +68,7 @@ Reply HttpClient::send(std::string_view method, std::string_view target, std::st
     write(request);
     Reply reply = read(method == "HEAD");
     if (lower(reply.header("connection")) == "close") disconnect();
+    if (document_) document_->check(method, target, {reply.status, reply.headers, reply.body});
     return reply;
   } catch (...) {
     disconnect();
@@ -148,7 +149,8 @@ Reply HttpClient::read(bool without_body) {
   if (input.size() > body_at + body_size)
     throw std::runtime_error("more than one answer to one request: " + input);
   reply.body = input.substr(body_at);
-  if (!reply.body.empty()) reply.json = Json::parse(reply.body);
+  if (reply.header("content-type").find("json") != std::string::npos && !reply.body.empty())
+    reply.json = Json::parse(reply.body);
   return reply;
 }
 

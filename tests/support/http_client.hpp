@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
@@ -14,6 +15,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "tests/support/openapi_check.hpp"
 
 namespace jangbu::test {
 
@@ -23,7 +26,7 @@ struct Reply {
   int status = 0;
   std::map<std::string, std::string> headers;  // names in lower case
   std::string body;
-  Json json;  // null when the body is empty
+  Json json;  // null when the body is empty or not JSON
 
   bool has(const std::string& name) const { return headers.contains(name); }
   std::string header(const std::string& name) const;  // REQUIRES a name in lower case
@@ -48,10 +51,13 @@ class HttpClient {
  public:
   using Fields = std::vector<std::pair<std::string, std::string>>;
 
-  explicit HttpClient(int port) : port_(port) {}
+  // Every answer is held against the document, if there is one.
+  explicit HttpClient(int port, std::shared_ptr<OpenApiCheck> document = {})
+      : port_(port), document_(std::move(document)) {}
   ~HttpClient() { disconnect(); }
   HttpClient(HttpClient&& other) noexcept
       : port_(other.port_),
+        document_(std::move(other.document_)),
         descriptor_(std::exchange(other.descriptor_, -1)),
         answered_(other.answered_) {}
   HttpClient& operator=(HttpClient&&) = delete;
@@ -89,6 +95,7 @@ class HttpClient {
   [[noreturn]] void fail() const;
 
   int port_;
+  std::shared_ptr<OpenApiCheck> document_;
   int descriptor_ = -1;
   bool answered_ = false;  // something, on this connection
 };

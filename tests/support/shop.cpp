@@ -76,6 +76,13 @@ void ServeProcess::launch() {
                                      options_.database,
                                      "--data",
                                      folder_.path() / "data"};
+  if (options_.pages == Pages::use_each_other) {
+    std::string origins;
+    for (int port = port_base_; port < port_base_ + services; ++port)
+      origins +=
+          (origins.empty() ? "http://127.0.0.1:" : ",http://127.0.0.1:") + std::to_string(port);
+    arguments.insert(arguments.end(), {"--cors-origin", origins});
+  }
   arguments.insert(arguments.end(), options_.flags.begin(), options_.flags.end());
   process_ = run_jangbu(arguments, folder_.path() / "jangbu.log");
 }
@@ -89,6 +96,20 @@ void ServeProcess::start() {
         return ready();
       },
       60s);
+  read_documents();
+}
+
+void ServeProcess::read_documents() {
+  for (int service = 0; service < services; ++service) {
+    auto& document = documents_[static_cast<std::size_t>(service)];
+    if (document) continue;  // from an earlier start: clients may have it
+    try {
+      document = std::make_shared<OpenApiCheck>(
+          HttpClient(port_base_ + service).get("/openapi.json").json);
+    } catch (const NoReply&) {
+      // Not every process serves all of them.
+    }
+  }
 }
 
 bool ServeProcess::ready() {
@@ -116,14 +137,15 @@ std::string ServeProcess::sanitizer_report() const {
   return {};
 }
 
-Shop::Shop(std::vector<std::string> flags)
-    : database(postgres.create_database()), jangbu(options(std::move(flags))) {}
+Shop::Shop(std::vector<std::string> flags, Pages pages)
+    : database(postgres.create_database()), jangbu(options(std::move(flags), pages)) {}
 
-ServeProcess::Options Shop::options(std::vector<std::string> flags) const {
+ServeProcess::Options Shop::options(std::vector<std::string> flags, Pages pages) const {
   return {.nats_url = nats.url(),
           .nats_monitor_url = nats.monitor_url(),
           .database = database,
-          .flags = std::move(flags)};
+          .flags = std::move(flags),
+          .pages = pages};
 }
 
 }  // namespace jangbu::test

@@ -5,6 +5,7 @@
 // with the log of what did not come up.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,9 @@
 namespace jangbu::test {
 
 enum class Service { operations, account, product, purchase, delivery };
+
+// Whether the pages of one service may use the others (--cors-origin).
+enum class Pages { keep_apart, use_each_other };
 
 // A free port whose next four are free, too, outside of the range that the system picks from.
 int free_port_base();
@@ -35,6 +39,7 @@ class ServeProcess {
     std::string nats_monitor_url;
     std::string database;
     std::vector<std::string> flags = {};
+    Pages pages = Pages::keep_apart;
   };
 
   // Starts it, and returns when it takes commands and answers queries.
@@ -53,24 +58,31 @@ class ServeProcess {
 
   int port(Service service) const { return port_base_ + static_cast<int>(service); }
   int port_base() const { return port_base_; }
-  HttpClient client(Service service) const { return HttpClient(port(service)); }
+  // Holds every answer against the service's OpenAPI document.
+  HttpClient client(Service service) const {
+    return HttpClient(port(service), documents_[static_cast<std::size_t>(service)]);
+  }
 
   std::string log_text() const { return process_->log_text(); }
   // What a sanitizer found, if it was built with one; empty otherwise.
   std::string sanitizer_report() const;
 
  private:
+  void read_documents();
+
   Options options_;
   TemporaryFolder folder_;
   int port_base_;
   std::unique_ptr<Process> process_;
+  std::array<std::shared_ptr<OpenApiCheck>, 5> documents_;  // null: not served, or not read yet
 };
 
 struct Shop {
-  explicit Shop(std::vector<std::string> flags = {});
+  explicit Shop(std::vector<std::string> flags = {}, Pages pages = Pages::keep_apart);
 
   // One more process on the same log and read models.
-  ServeProcess::Options options(std::vector<std::string> flags = {}) const;
+  ServeProcess::Options options(std::vector<std::string> flags = {},
+                                Pages pages = Pages::keep_apart) const;
 
   HttpClient operations() const { return jangbu.client(Service::operations); }
   HttpClient accounts() const { return jangbu.client(Service::account); }

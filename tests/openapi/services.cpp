@@ -1,0 +1,24 @@
+#include "tests/openapi/services.hpp"
+
+#include "api/backend.hpp"
+#include "api/operations_service.hpp"
+#include "infra/eventlog/memory_log.hpp"
+#include "infra/ids.hpp"
+
+namespace jangbu::test {
+
+void for_each_service(const std::function<void(const Service&)>& look) {
+  MemoryLog log;
+  Writer writer(log, {.now = system_now, .new_commit_id = new_id<CommitId>}, {});
+  LogLookup log_lookup(log);
+  ReadModels read_models({.conninfo = "host=/nowhere"});
+  const Quotes quotes("a secret of a test");
+  Importer importer(writer, log_lookup);
+  DeliveryFeed delivery_feed(log, {}, {});
+  const Backend backend{writer, read_models, log_lookup, quotes, importer, delivery_feed};
+  for (const auto make : {account_service, product_service, purchase_service, delivery_service})
+    look(make(backend));
+  look(operations_service({writer, read_models, nullptr}));
+}
+
+}  // namespace jangbu::test

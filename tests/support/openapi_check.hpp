@@ -1,0 +1,49 @@
+// Holds answers against the OpenAPI document of the service that gave them. It is stricter than the
+// document: an answer must not have a field that the document does not tell of, though clients are
+// to expect such.
+//
+// Threads: check() from any thread. Errors: std::runtime_error that says what differs.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace jangbu::test {
+
+class OpenApiCheck {
+ public:
+  using Json = nlohmann::json;
+
+  explicit OpenApiCheck(Json document);
+  ~OpenApiCheck();
+
+  struct Answer {
+    int status = 0;
+    std::map<std::string, std::string> headers;  // names in lower case
+    std::string body;
+  };
+
+  // The answer must be one that the document tells of for this operation: its status, the type of
+  // its body, every field and every header. `target` is path and query as they were sent.
+  void check(std::string_view method, std::string_view target, const Answer& answer);
+
+  // Throws unless the value is as the schema says, which may refer to the document's components.
+  void check_value(const Json& schema, const Json& value);
+
+ private:
+  class Schemas;
+
+  const Json* operation(std::string_view method, std::string_view target) const;
+  const Json& resolved(const Json& maybe_reference) const;
+  void check_headers(const Json& response, const Answer& answer);
+
+  const Json document_;
+  std::mutex mutex_;
+  std::unique_ptr<Schemas> schemas_;
+};
+
+}  // namespace jangbu::test
