@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <set>
+#include <span>
 #include <string>
 
 #include "api/problem_types.hpp"
@@ -43,6 +45,12 @@ bool is_query(Kind kind) {
   return kind == Kind::one || kind == Kind::page;
 }
 
+// What the server answers instead of an operation.
+constexpr http::ProblemType not_taken[] = {
+    problems::request_timeout,           problems::length_required,    problems::body_too_large,
+    problems::target_too_long,           problems::expectation_failed, problems::head_too_large,
+    problems::http_version_not_supported};
+
 // What can go wrong, in the order of the status codes.
 std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& operation) {
   auto all = operation.problems;
@@ -78,33 +86,41 @@ Json problem_example(const http::ProblemType& type) {
   return {{"summary", told.at("summary")}, {"value", std::move(value)}};
 }
 
-// One answer for all problems of a status. Its schema names the codes, so that a document tells
-// exactly what can come.
-Json problem_response(int status, const std::vector<http::ProblemType>& types, Kind kind) {
+// One answer for these problems. Its schema names the codes, so that a document tells exactly what
+// can come.
+Json response_of(std::span<const http::ProblemType> types) {
   std::string description;
+  std::set<int> statuses;
   Json codes = Json::array();
   Json examples = Json::object();
   for (const auto& type : types) {
     const std::string code(type.code);
     description +=
         "- `" + code + "`: " + material().problems.at(code).at("summary").get<std::string>() + "\n";
+    statuses.insert(type.status);
     codes.push_back(code);
     examples[code] = ref("examples", code);
   }
+  return {
+      {"description", std::move(description)},
+      {"content",
+       {{"application/problem+json",
+         {{"schema",
+           {{"allOf",
+             {ref("schemas", "Problem"),
+              {{"properties",
+                {{"status", {{"enum", statuses}}}, {"code", {{"enum", std::move(codes)}}}}}}}}}},
+          {"examples", std::move(examples)}}}}}};
+}
+
+Json problem_response(int status, std::span<const http::ProblemType> types, Kind kind) {
   Json headers = Json::object();
   const bool from_the_log = status == 404 || status == 409 || status == 412 || status == 422;
   if (kind != Kind::plain && from_the_log)
     headers["Event-Position"] = ref("headers", "eventPosition");
   if (status == 503) headers["Retry-After"] = ref("headers", "retryAfter");
-  Json response{{"description", std::move(description)}};
+  Json response = response_of(types);
   if (!headers.empty()) response["headers"] = std::move(headers);
-  response["content"]["application/problem+json"] = {
-      {"schema",
-       {{"allOf",
-         {ref("schemas", "Problem"),
-          {{"properties",
-            {{"status", {{"const", status}}}, {"code", {{"enum", std::move(codes)}}}}}}}}}},
-      {"examples", std::move(examples)}};
   return response;
 }
 
@@ -269,6 +285,7 @@ class Components {
     for (const Path& path : paths)
       for (const auto& [status, types] : problems_of(path.operation))
         for (const auto& type : types) examples_[std::string(type.code)] = problem_example(type);
+    for (const auto& type : not_taken) examples_[std::string(type.code)] = problem_example(type);
   }
 
   void collect(const Json& json) {
@@ -299,18 +316,8 @@ class Components {
   Json find(const std::string& section, const std::string& name) const {
     if (section == "schemas") return material().schemas.at(name);
     if (section == "examples") return examples_.at(name);
-    if (section == "responses") return not_taken();
+    if (section == "responses") return response_of(not_taken);
     return material().parameters.at(section).at(name);
-  }
-
-  // What the server answers instead of an operation.
-  static Json not_taken() {
-    return {
-        {"description",
-         "The request was not taken: too slow (408), a body without a length (411) or too large "
-         "(413), too long a target (414), an expectation that is not met (417), too large a head "
-         "(431), or another version of HTTP (505)."},
-        {"content", {{"application/problem+json", {{"schema", ref("schemas", "Problem")}}}}}};
   }
 
   std::map<std::string, Json> examples_;

@@ -1,0 +1,53 @@
+// Starts a shop and sends a script with a browser to its pages:
+//
+//   jangbu_browser_test CHROMIUM NODE_MODULES SCRIPT FOLDER
+//
+// Exit status: that of the script, or 77 when browser or packages are not there.
+#include <sys/wait.h>
+
+#include <filesystem>
+#include <iostream>
+
+#include "tests/support/shop.hpp"
+
+using namespace jangbu::test;
+
+namespace {
+
+constexpr int skipped = 77;
+
+int run(const std::string& chromium, const std::string& node_modules, const std::string& script,
+        const std::filesystem::path& folder) {
+  for (const std::filesystem::path needed : {chromium, node_modules + "/playwright-core"})
+    if (!std::filesystem::exists(needed)) {
+      std::cout << "Not run: " << needed.string() << " is not there. infra/install gets it.\n";
+      return skipped;
+    }
+  std::filesystem::create_directories(folder);
+  const std::filesystem::path log = folder / "browser.log";
+  std::filesystem::remove(log);
+
+  Shop shop({}, Pages::use_each_other);
+  Process node(
+      {.command = {"node", script, chromium, std::to_string(shop.jangbu.port_base()), folder},
+       .log = log,
+       .environment = {"JANGBU_NODE_MODULES=" + node_modules}});
+  const int status = node.wait(180s);
+  std::cout << node.log_text();
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 5) {
+    std::cerr << "usage: jangbu_browser_test CHROMIUM NODE_MODULES SCRIPT FOLDER\n";
+    return 2;
+  }
+  try {
+    return run(argv[1], argv[2], argv[3], argv[4]);
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << '\n';
+    return 1;
+  }
+}
