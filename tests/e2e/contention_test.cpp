@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <barrier>
 #include <catch2/catch_test_macros.hpp>
 #include <future>
 
@@ -121,6 +122,60 @@ TEST_CASE("64 buyers at two writers of one log, and a third that appends, too") 
   CHECK(second.stop() == 0);
   CHECK(shop.jangbu.sanitizer_report() == "");
   CHECK(second.sanitizer_report() == "");
+}
+
+TEST_CASE("Cancelling and the first scan race, and exactly one of them wins") {
+  constexpr std::size_t rounds = 200;
+  Shop shop;
+  ServeProcess second(shop.options());
+  open_account(shop, "홍길동");
+  const std::string product = id_of(list_product(shop, "놋쇠 수저 세트", 39'900, rounds));
+  std::vector<std::string> purchases;
+  for (std::size_t i = 0; i < rounds; ++i)
+    purchases.push_back(id_of(buy(shop, "홍길동", "놋쇠 수저 세트")));
+
+  // They begin at the same moment, each at a writer of its own, and take turns with these.
+  std::barrier both(2);
+  const auto race = [&](Service service, const std::string& before_id, const std::string& after_id,
+                        const Json& body, std::size_t turn) {
+    return std::async(std::launch::async, [=, &shop, &second, &purchases, &both] {
+      HttpClient clients[] = {shop.jangbu.client(service), second.client(service)};
+      std::vector<Reply> replies;
+      for (const std::string& id : purchases) {
+        std::string path = before_id;
+        path.append(id).append(after_id);
+        both.arrive_and_wait();
+        replies.push_back(clients[(replies.size() + turn) % 2].post(path, body));
+      }
+      return replies;
+    });
+  };
+  auto cancelling = race(Service::purchase, "/purchases/", "/cancellation", Json::object(), 0);
+  auto scanning = race(Service::delivery, "/deliveries/", "/scans",
+                       scan("picked-up", "2026-03-02T09:00:00Z"), 1);
+  const auto cancelled = cancelling.get();
+  const auto scanned = scanning.get();
+
+  const Ledger ledger = read_ledger(shop.nats);
+  std::size_t shipped = 0;
+  for (std::size_t i = 0; i < rounds; ++i) {
+    CAPTURE(i, cancelled[i].body, scanned[i].body);
+    const bool is_shipped = scanned[i].status == 200;
+    CHECK(cancelled[i].status == (is_shipped ? 409 : 200));
+    CHECK(scanned[i].status == (is_shipped ? 200 : 409));
+    CHECK((is_shipped ? cancelled[i] : scanned[i]).code() ==
+          (is_shipped ? "already-shipped" : "illegal-status-change"));
+    if (is_shipped) ++shipped;
+    const Json history = shop.purchases()
+                             .get(at("/purchases/" + purchases[i] + "/history", ledger.end.value))
+                             .json.at("items");
+    REQUIRE(history.size() == 2);
+    CHECK(history[1].at("type") == (is_shipped ? "DeliveryScanned" : "PurchaseCancelled"));
+  }
+  CHECK(shipped > 0);
+  CHECK(shipped < rounds);
+  CHECK(shop.products().get(at("/products/" + product, ledger.end.value)).json.at("stock") ==
+        rounds - shipped);
 }
 
 TEST_CASE("64 buyers, and kill -9 in the middle") {

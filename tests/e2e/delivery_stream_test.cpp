@@ -167,6 +167,8 @@ TEST_CASE("A delivery is followed from the purchase to the receipt") {
     REQUIRE(from_all);
     REQUIRE(from_one);
     CHECK(from_all->type == "delivery-status");
+    shop.jangbu.document(Service::delivery)
+        ->check_value({{"$ref", "#/components/schemas/DeliveryChange"}}, from_all->data);
     CHECK(from_all->data.at("deliveryId") == id);
     CHECK(from_all->data.at("status") == status);
     CHECK(from_one->id == from_all->id);

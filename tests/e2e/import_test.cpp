@@ -60,6 +60,9 @@ TEST_CASE("Rows are imported in order, and a bad one does not stop the rest") {
                            account("하나").dump() + "\n" + account("둘").dump();
   const auto rows = rows_of(import(shop.jangbu, Service::account, body));
   REQUIRE(rows.size() == 7);
+  for (const Json& row : rows)
+    shop.jangbu.document(Service::account)
+        ->check_value({{"$ref", "#/components/schemas/ImportedRow"}}, row);
   const auto check = [&](std::size_t index, int line, int status, const std::string& code) {
     const Json& row = rows[index];
     CAPTURE(row.dump());
@@ -156,6 +159,25 @@ TEST_CASE("100,000 accounts are imported in seconds") {
   for (std::size_t i = 0; i < rows.size(); ++i)
     if (again[i].at("id") != rows[i].at("id") || !again[i].contains("replayed")) ++wrong;
   CHECK(wrong == 0);
+}
+
+TEST_CASE("64 MiB are read as they come, not kept") {
+  constexpr std::size_t row_size = 64 << 10, rows_in_all = 1'024;
+  Shop shop;
+  std::string body;
+  for (std::size_t i = 0; i < rows_in_all; ++i) {
+    std::string row = account("손님 " + std::to_string(i)).dump();
+    row.pop_back();
+    row += ",\"x\":\"";
+    row += std::string(row_size - row.size() - 3, 'x') + "\"}\n";
+    body += row;
+  }
+  REQUIRE(body.size() == 64u << 20);
+  const std::size_t before = shop.jangbu.most_memory_kib();
+  const auto rows = rows_of(import(shop.jangbu, Service::account, body));
+  CHECK(shop.jangbu.most_memory_kib() - before < 16u << 10);
+  REQUIRE(rows.size() == rows_in_all);
+  for (const Json& row : rows) REQUIRE(row.at("problem").at("field") == "x");
 }
 
 TEST_CASE("A client that goes in the middle leaves what it has sent") {

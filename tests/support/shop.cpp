@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <fstream>
+#include <sstream>
 #include <stdexcept>
 
 namespace jangbu::test {
@@ -128,6 +130,27 @@ int ServeProcess::stop(std::chrono::milliseconds deadline) {
 
 void ServeProcess::kill() {
   process_->stop(SIGKILL);
+}
+
+// proc(5)
+std::chrono::milliseconds ServeProcess::processor_time() const {
+  std::ifstream file("/proc/" + std::to_string(process_->pid()) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  std::istringstream fields(text.substr(text.rfind(')') + 1));
+  std::string skipped;
+  for (int field = 3; field < 14; ++field) fields >> skipped;
+  long user = 0;
+  long system = 0;
+  fields >> user >> system;
+  return std::chrono::milliseconds((user + system) * 1'000 / ::sysconf(_SC_CLK_TCK));
+}
+
+std::size_t ServeProcess::most_memory_kib() const {
+  std::ifstream file("/proc/" + std::to_string(process_->pid()) + "/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("VmHWM:")) return std::stoul(line.substr(line.find_first_of("123456789")));
+  throw std::runtime_error("the process is not there");
 }
 
 std::string ServeProcess::sanitizer_report() const {

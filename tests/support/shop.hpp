@@ -6,6 +6,8 @@
 #pragma once
 
 #include <array>
+#include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -56,11 +58,16 @@ class ServeProcess {
   void signal(int number) const { process_->signal(number); }
   bool running() { return process_ && process_->running(); }
 
+  std::chrono::milliseconds processor_time() const;  // that it has used so far
+  std::size_t most_memory_kib() const;               // that it has held at once so far
+
   int port(Service service) const { return port_base_ + static_cast<int>(service); }
   int port_base() const { return port_base_; }
   // Holds every answer against the service's OpenAPI document.
-  HttpClient client(Service service) const {
-    return HttpClient(port(service), documents_[static_cast<std::size_t>(service)]);
+  HttpClient client(Service service) const { return HttpClient(port(service), document(service)); }
+  // Null when it does not serve it.
+  std::shared_ptr<OpenApiCheck> document(Service service) const {
+    return documents_[static_cast<std::size_t>(service)];
   }
 
   std::string log_text() const { return process_->log_text(); }

@@ -1,0 +1,43 @@
+// Read your own writes: queries that wait for their position over HTTP.
+#include <catch2/catch_test_macros.hpp>
+#include <chrono>
+#include <vector>
+
+#include "tests/e2e/requests.hpp"
+#include "tests/http/client.hpp"
+
+using namespace jangbu::test;
+
+TEST_CASE("A thousand queries wait for a commit, and cost next to nothing meanwhile") {
+  Shop shop;
+  HttpClient accounts = shop.accounts();
+  const Reply opened = accounts.post("/accounts", account("홍길동"));
+  REQUIRE(opened.status == 201);
+  const std::string path = "/accounts/" + id_of(opened.json);
+  const std::uint64_t next = opened.position() + 1;
+
+  std::vector<Client> waiting;
+  for (int i = 0; i < 1'000; ++i) {
+    waiting.emplace_back(shop.jangbu.port(Service::account));
+    waiting.back().send(get_request(at(path, next) + "&waitMs=10000"));
+  }
+  // Answered after all of them were read.
+  CHECK(accounts.get(path).status == 200);
+
+  const auto begin = std::chrono::steady_clock::now();
+  const auto processor_time = shop.jangbu.processor_time();
+  wait_until("two seconds", [&] { return std::chrono::steady_clock::now() > begin + 2s; });
+  CHECK(shop.jangbu.processor_time() - processor_time < 500ms);
+  for (Client& client : waiting) REQUIRE_FALSE(client.readable_within(0ms));
+
+  const Reply changed = accounts.patch(path, {{"membershipLevel", "GOLD"}});
+  REQUIRE(changed.position() == next);
+  for (Client& client : waiting) {
+    const Answer answer = client.read_answer();
+    REQUIRE(answer.status == 200);
+    REQUIRE(std::stoull(answer.headers.at("event-position")) >= next);
+    REQUIRE(Json::parse(answer.body) == changed.json);
+  }
+  CHECK(shop.jangbu.stop() == 0);
+  CHECK(shop.jangbu.sanitizer_report() == "");
+}
