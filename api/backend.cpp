@@ -48,8 +48,9 @@ void add_position(http::Response& response, Position position) {
 }
 
 Document purchase_document(const EntityView& view) {
-  const PurchaseRow row = to_purchase_row(*std::get<Purchase>(view));
-  return {to_json(row), to_string(row.id), row.version};
+  const PurchaseView& purchase = *std::get<Purchase>(view);
+  return {purchase_to_json(purchase), to_string(purchase.purchase.purchase),
+          purchase.purchase_version};
 }
 
 Document delivery_document(const EntityView& view) {

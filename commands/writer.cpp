@@ -149,10 +149,10 @@ void Writer::catch_up() {
   while (position_ < last) {
     for (const StoredCommit& stored : reader->next(replay_batch, 1s)) {
       invariant(stored.position == position_.next(), "the log is read without a gap");
-      const Commit commit = decode(stored);
-      fold(shop_, commit, stored.position);
-      position_ = stored.position;
+      Commit commit = decode(stored);
       committed_at_ = commit.committed_at;
+      fold(shop_, std::move(commit), stored.position);
+      position_ = stored.position;
     }
     gather();  // so that deadlines are kept, however much there is to read
     if (stopping() && waiting_.empty()) return;
@@ -187,16 +187,16 @@ Writer::Turn Writer::decide_turn() {
     Decision decision = decide(shop_, next.command, next.conditions);
     Outcome outcome{position_, NotDecided::not_ready};
     if (auto* event = std::get_if<Event>(&decision)) {
-      const RecordedEvent recorded{{.occurred_at = next.at,
-                                    .command_key = next.conditions.key,
-                                    .correlation = next.correlation,
-                                    .causation = {},
-                                    .actor = next.actor},
-                                   std::move(*event)};
+      RecordedEvent recorded{{.occurred_at = next.at,
+                              .command_key = next.conditions.key,
+                              .correlation = next.correlation,
+                              .causation = {},
+                              .actor = next.actor},
+                             std::move(*event)};
       std::string bytes = encode(recorded);
       if (turn.bytes + bytes.size() > options_.commit_bytes && !turn.events.empty()) break;
       const EventId id{position_.next(), static_cast<std::uint32_t>(turn.events.size())};
-      outcome.result = Recorded{id, fold(shop_, recorded, id, turn.committed_at)};
+      outcome.result = Recorded{id, fold(shop_, std::move(recorded), id, turn.committed_at)};
       turn.bytes += bytes.size();
       turn.events.push_back(std::move(bytes));
     } else {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <cstdio>
 
 namespace jangbu {
 
@@ -136,12 +135,17 @@ std::string to_string(Timestamp time) {
   const auto day = floor<days>(at);
   const year_month_day date{day};
   const hh_mm_ss clock{at - day};
-  char text[40];
-  std::snprintf(
-      text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
+  std::string text = "0000-00-00T00:00:00.000Z";
+  const auto write = [&text](std::int64_t number, std::size_t end) {  // its last digit before `end`
+    for (; number > 0 && end > 0; number /= 10) text[--end] = static_cast<char>('0' + number % 10);
+  };
+  write(static_cast<int>(date.year()), 4);
+  write(static_cast<unsigned>(date.month()), 7);
+  write(static_cast<unsigned>(date.day()), 10);
+  write(clock.hours().count(), 13);
+  write(clock.minutes().count(), 16);
+  write(clock.seconds().count(), 19);
+  write(clock.subseconds().count(), 23);
   return text;
 }
 

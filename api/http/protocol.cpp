@@ -72,9 +72,17 @@ std::string_view path_of(const Request& request) {
   return std::string_view(request.target).substr(0, request.target.find('?'));
 }
 
-// Room for what the parser is fed: request line, Content-Length, body.
+// Room for what the parser is fed: a request line.
 std::size_t parser_bytes(const Limits& limits) {
-  return limits.target_bytes + limits.body_bytes + 256;
+  return limits.target_bytes + 64;
+}
+
+// The first bytes of a connection's input, which are no longer there afterwards.
+std::string take(std::string& input, std::size_t size) {
+  if (size == input.size()) return std::exchange(input, {});
+  std::string taken = input.substr(0, size);
+  input.erase(0, size);
+  return taken;
 }
 
 }  // namespace
@@ -188,10 +196,8 @@ void Protocol::dispatch(const std::shared_ptr<Connection>& connection) {
   c.announced.reset();
   c.form = announced.form;
   Request& request = announced.request;
-  if (!parse(request.method, path_of(request),
-             std::string_view(c.input).substr(0, announced.body_size)))
-    return refuse(connection, parsers_disagree);
-  c.input.erase(0, announced.body_size);
+  if (!parse(request.method, path_of(request))) return refuse(connection, parsers_disagree);
+  request.body = take(c.input, announced.body_size);
   c.phase = Phase::answering;
   c.deadline = never_expires;
 
@@ -199,7 +205,6 @@ void Protocol::dispatch(const std::shared_ptr<Connection>& connection) {
                                                           server_->limits.stream_backlog_bytes));
   if (!announced.target_is_valid) return exchange.respond(malformed_target());
   if (!announced.route) return exchange.respond(server_->router.without_route(request));
-  request.body = parser_.request.body();
   or_problem(
       [&] { std::get<http::Handler>(announced.route->handler)(std::move(request), exchange); },
       [&](Response response) { exchange.respond(std::move(response)); });
@@ -215,7 +220,7 @@ void Protocol::dispatch_streaming(const std::shared_ptr<Connection>& connection,
   c.form = announced.form;
   if (announced.body_size > server_->limits.streamed_body_bytes)
     return refuse(connection, body_too_large);
-  if (!parse(announced.request.method, path_of(announced.request), {}))
+  if (!parse(announced.request.method, path_of(announced.request)))
     return refuse(connection, parsers_disagree);
   c.phase = Phase::answering;
   c.deadline = never_expires;
@@ -240,12 +245,7 @@ void Protocol::hand_over(const std::shared_ptr<Connection>& connection) {
   if (body.left > 0 && !c.input.empty()) {
     const std::size_t size = std::min(body.left, c.input.size());
     piece.kind = BodyPiece::Kind::bytes;
-    if (size == c.input.size()) {
-      piece.bytes = std::exchange(c.input, {});
-    } else {
-      piece.bytes = c.input.substr(0, size);
-      c.input.erase(0, size);
-    }
+    piece.bytes = take(c.input, size);
     body.left -= size;
   } else if (body.left > 0 && c.input_ended) {
     return transport().drop(connection);
@@ -270,22 +270,19 @@ void Protocol::end_body(const std::shared_ptr<Connection>& connection) {
     transport().mailbox()->post({connection, BodyWanted{body, std::exchange(body->next, nullptr)}});
 }
 
-// The second opinion: Pistache's parser, fed what the framing took the request for, must take it
-// for the same. Requests are smuggled where two parsers disagree. It is not shown the header
-// fields, whose typed parsers throw on valid ones such as "Cookie: a" or "Cache-Control:
-// immutable", nor the query, of which it keeps neither order nor repetitions.
-bool Protocol::parse(Method method, std::string_view path, std::string_view body) {
-  line_.assign(to_string(method)).append(" ").append(path).append(" HTTP/1.1\r\n");
-  if (!body.empty())
-    line_.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
-  line_.append("\r\n");
+// The second opinion: Pistache's parser, fed the request line that the framing took the request
+// for, must take it for the same. Requests are smuggled where two parsers disagree. It is not shown
+// the header fields, whose typed parsers throw on valid ones such as "Cookie: a" or "Cache-Control:
+// immutable", nor the query, of which it keeps neither order nor repetitions; and how long the body
+// is was settled by the framing alone, which is the stricter of the two.
+bool Protocol::parse(Method method, std::string_view path) {
+  line_.assign(to_string(method)).append(" ").append(path).append(" HTTP/1.1\r\n\r\n");
   parser_.reset();
   try {
-    return parser_.feed(line_.data(), line_.size()) && parser_.feed(body.data(), body.size()) &&
+    return parser_.feed(line_.data(), line_.size()) &&
            parser_.parse() == Pistache::Http::Private::State::Done &&
            Pistache::Http::methodString(parser_.request.method()) == to_string(method) &&
-           parser_.request.resource() == path &&
-           std::as_const(parser_.request).body().size() == body.size();
+           parser_.request.resource() == path;
   } catch (const std::exception&) {
     return false;
   }

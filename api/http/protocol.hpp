@@ -57,7 +57,7 @@ class Protocol final : public Pistache::Http::Handler {
                           const StreamingHandler& handler);
   void hand_over(const std::shared_ptr<Connection>& connection);
   void end_body(const std::shared_ptr<Connection>& connection);
-  bool parse(Method method, std::string_view path, std::string_view body);
+  bool parse(Method method, std::string_view path);
   void refuse(const std::shared_ptr<Connection>& connection, const Refusal& refusal);
   void send_last(const std::shared_ptr<Connection>& connection, std::string bytes);
   template <class Bytes>

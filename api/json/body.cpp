@@ -2,6 +2,7 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 
@@ -54,26 +55,70 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-// nlohmann's parser takes the last of two equal names, and recurses in its value's destructor.
-nlohmann::json parse(std::string_view text) {
-  std::vector<std::set<std::string>> names;
-  const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-    using Event = nlohmann::json::parse_event_t;
-    if (static_cast<std::size_t>(depth) > max_depth)
-      malformed("the body is nested deeper than " + std::to_string(max_depth) + " levels");
-    if (event == Event::object_start) names.emplace_back();
-    if (event == Event::object_end) names.pop_back();
-    if (event == Event::key && !names.back().insert(parsed.get<std::string>()).second)
-      malformed("the body has the field " + parsed.dump() + " twice");
+// Builds the value while it is read: of two equal names the parser by itself would take the last,
+// and it would recurse into the value as deep as a stranger likes when that is destroyed.
+class Builder final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  nlohmann::json take() { return std::move(root_); }
+
+  bool null() override { return put(nullptr); }
+  bool boolean(bool value) override { return put(value); }
+  bool number_integer(std::int64_t value) override { return put(value); }
+  bool number_unsigned(std::uint64_t value) override { return put(value); }
+  bool number_float(double value, const std::string&) override { return put(value); }
+  bool string(std::string& value) override { return put(std::move(value)); }
+  bool binary(nlohmann::json::binary_t&) override { return false; }  // no such thing in JSON
+  bool key(std::string& name) override {
+    const auto [field, is_new] = open_.back()->emplace(std::move(name), nullptr);
+    if (!is_new)
+      malformed("the body has the field " + nlohmann::json(field.key()).dump() + " twice");
+    field_ = &*field;
     return true;
-  };
-  try {
-    return nlohmann::json::parse(text, watch);
-  } catch (const nlohmann::json::parse_error& error) {
-    malformed("the body is not JSON: the trouble is at byte " + std::to_string(error.byte));
-  } catch (const nlohmann::json::out_of_range&) {
-    malformed("the body is not JSON that can be held: a number is too large");
   }
+  bool start_object(std::size_t) override { return start(nlohmann::json::object()); }
+  bool end_object() override { return end(); }
+  bool start_array(std::size_t) override { return start(nlohmann::json::array()); }
+  bool end_array() override { return end(); }
+  bool parse_error(std::size_t byte, const std::string&,
+                   const nlohmann::json::exception& error) override {
+    if (dynamic_cast<const nlohmann::json::out_of_range*>(&error))
+      malformed("the body is not JSON that can be held: a number is too large");
+    malformed("the body is not JSON: the trouble is at byte " + std::to_string(byte));
+  }
+
+ private:
+  bool put(nlohmann::json value) {
+    place() = std::move(value);
+    return true;
+  }
+  bool start(nlohmann::json value) {
+    if (open_.size() == max_depth)
+      malformed("the body is nested deeper than " + std::to_string(max_depth) + " levels");
+    nlohmann::json& here = place();
+    here = std::move(value);
+    open_.push_back(&here);
+    return true;
+  }
+  bool end() {
+    open_.pop_back();
+    return true;
+  }
+  // Where the next value goes.
+  nlohmann::json& place() {
+    if (open_.empty()) return root_;
+    if (open_.back()->is_object()) return *field_;
+    return open_.back()->emplace_back();
+  }
+
+  nlohmann::json root_;
+  std::vector<nlohmann::json*> open_;  // objects and arrays around the next value, outermost first
+  nlohmann::json* field_ = nullptr;    // of the innermost one, if it is an object
+};
+
+std::shared_ptr<const nlohmann::json> parse(std::string_view text) {
+  Builder builder;
+  nlohmann::json::sax_parse(text, &builder);
+  return std::make_shared<const nlohmann::json>(builder.take());
 }
 
 }  // namespace
@@ -103,23 +148,34 @@ std::string clean_text(std::string_view text, std::string_view field, std::size_
 
 Body::Body(std::string_view text) : Body(parse(text), "") {}
 
-Body::Body(nlohmann::json json, std::string path) : json_(std::move(json)), path_(std::move(path)) {
-  if (!json_.is_object()) {
+Body::Body(std::shared_ptr<const nlohmann::json> json, std::string path)
+    : json_(std::move(json)), path_(std::move(path)) {
+  if (!json_->is_object()) {
     if (path_.empty()) malformed("the body must be a JSON object");
     invalid(path_.substr(0, path_.size() - 1), "must be an object");
   }
 }
 
-bool Body::has(std::string_view field) const {
-  const auto found = json_.find(std::string(field));
-  return found != json_.end() && !found->is_null();
+// Null is as good as absent.
+const nlohmann::json* Body::find(std::string_view field) {
+  const auto found = json_->find(field);
+  if (found == json_->end()) return nullptr;
+  read_.push_back(&*found);
+  return found->is_null() ? nullptr : &*found;
+}
+
+bool Body::has(std::string_view field) {
+  return find(field) != nullptr;
 }
 
 const nlohmann::json& Body::at(std::string_view field) {
-  read_.emplace(field);
-  const auto found = json_.find(std::string(field));
-  if (found == json_.end() || found->is_null()) invalid(path_ + std::string(field), "is missing");
-  return *found;
+  const nlohmann::json* value = find(field);
+  if (!value) invalid(path_ + std::string(field), "is missing");
+  return *value;
+}
+
+std::shared_ptr<const nlohmann::json> Body::part(const nlohmann::json& value) const {
+  return {json_, &value};
 }
 
 const std::string& Body::string(std::string_view field) {
@@ -133,13 +189,11 @@ std::string Body::text(std::string_view field, std::size_t min, std::size_t max)
 }
 
 std::string Body::optional_text(std::string_view field, std::size_t max) {
-  read_.emplace(field);
   return has(field) ? text(field, 0, max) : std::string();
 }
 
 // Only what is certain: something, one @, something. Whether mail arrives there is another matter.
 std::optional<std::string> Body::email(std::string_view field) {
-  read_.emplace(field);
   if (!has(field)) return std::nullopt;
   std::string address = text(field, 0, max_email);
   if (address.empty()) return address;
@@ -188,7 +242,7 @@ Address Body::as_address() {
 }
 
 Body Body::object(std::string_view field) {
-  return Body(at(field), path_ + std::string(field) + ".");
+  return Body(part(at(field)), path_ + std::string(field) + ".");
 }
 
 std::vector<Body> Body::objects(std::string_view field, std::size_t min, std::size_t max) {
@@ -199,14 +253,15 @@ std::vector<Body> Body::objects(std::string_view field, std::size_t min, std::si
   std::vector<Body> objects;
   objects.reserve(values.size());
   for (const auto& value : values)
-    objects.push_back(
-        Body(value, path_ + std::string(field) + "[" + std::to_string(objects.size()) + "]."));
+    objects.push_back(Body(
+        part(value), path_ + std::string(field) + "[" + std::to_string(objects.size()) + "]."));
   return objects;
 }
 
 void Body::no_more() const {
-  for (const auto& [field, value] : json_.items())
-    if (!read_.contains(field)) invalid(path_ + field, "is not a field of this request");
+  for (const auto& [field, value] : json_->items())
+    if (std::ranges::find(read_, &value) == read_.end())
+      invalid(path_ + field, "is not a field of this request");
 }
 
 }  // namespace jangbu

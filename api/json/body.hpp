@@ -6,9 +6,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,7 +37,7 @@ class Body {
  public:
   explicit Body(std::string_view text);
 
-  bool has(std::string_view field) const;
+  bool has(std::string_view field);
 
   std::string text(std::string_view field, std::size_t min, std::size_t max);
   std::string name(std::string_view field) { return text(field, 1, max_name); }
@@ -78,14 +78,16 @@ class Body {
   const std::string& path() const { return path_; }
 
  private:
-  Body(nlohmann::json json, std::string path);
+  Body(std::shared_ptr<const nlohmann::json> json, std::string path);
 
+  const nlohmann::json* find(std::string_view field);
   const nlohmann::json& at(std::string_view field);
   const std::string& string(std::string_view field);
+  std::shared_ptr<const nlohmann::json> part(const nlohmann::json& value) const;
 
-  nlohmann::json json_;
+  std::shared_ptr<const nlohmann::json> json_;  // with the whole body it is a part of
   std::string path_;  // of this object in the body: empty, or ending in a dot
-  std::set<std::string, std::less<>> read_;
+  std::vector<const nlohmann::json*> read_;
 };
 
 }  // namespace jangbu

@@ -117,6 +117,22 @@ PurchaseStatus purchase_status(DeliveryStatus status) {
   }
 }
 
+// What was bought is told by a row or by the event.
+template <class Bought>
+Json purchase_json(const Bought& bought, const PurchaseId& id, PurchaseStatus status,
+                   const std::optional<Timestamp>& cancelled_at, EventId version) {
+  Json json{{"id", to_string(id)},
+            {"buyer", buyer_to_json(bought.buyer, bought.recipient)},
+            {"address", jangbu::to_json(bought.recipient.address)},
+            {"lines", to_json(bought.lines)},
+            {"total", jangbu::to_json(bought.total)},
+            {"status", to_string(status)},
+            {"purchasedAt", to_string(bought.purchased_at)}};
+  put_time(json, "cancelledAt", cancelled_at);
+  json.add("version", to_string(version));
+  return json;
+}
+
 }  // namespace
 
 AccountRow to_row(const AccountView& view) {
@@ -142,20 +158,6 @@ ProductRow to_row(const ProductView& view) {
           .listed_at = state.listed_at,
           .withdrawn_at = view.withdrawn_at,
           .version = view.version};
-}
-
-PurchaseRow to_purchase_row(const PurchaseView& view) {
-  const PurchaseCompleted& purchase = view.purchase;
-  const bool cancelled = view.status == DeliveryStatus::cancelled;
-  return {.id = purchase.purchase,
-          .buyer = purchase.buyer,
-          .recipient = purchase.recipient,
-          .lines = purchase.lines,
-          .total = purchase.total,
-          .status = purchase_status(view.status),
-          .purchased_at = purchase.purchased_at,
-          .cancelled_at = cancelled ? view.closed_at : std::nullopt,
-          .version = view.purchase_version};
 }
 
 DeliveryRow to_delivery_row(const PurchaseView& view) {
@@ -222,25 +224,22 @@ Json to_json(const ProductRow& product) {
   return json;
 }
 
-Json to_json(const PurchaseRow& purchase) {
-  Json json{{"id", to_string(purchase.id)},
-            {"buyer", buyer_to_json(purchase.buyer, purchase.recipient)},
-            {"address", to_json(purchase.recipient.address)},
-            {"lines", to_json(purchase.lines)},
-            {"total", to_json(purchase.total)},
-            {"status", to_string(purchase.status)},
-            {"purchasedAt", to_string(purchase.purchased_at)}};
-  put_time(json, "cancelledAt", purchase.cancelled_at);
-  json.add("version", to_string(purchase.version));
-  return json;
+Json to_json(const PurchaseRow& row) {
+  return purchase_json(row, row.id, row.status, row.cancelled_at, row.version);
+}
+
+Json purchase_to_json(const PurchaseView& view) {
+  const bool cancelled = view.status == DeliveryStatus::cancelled;
+  return purchase_json(view.purchase, view.purchase.purchase, purchase_status(view.status),
+                       cancelled ? view.closed_at : std::nullopt, view.purchase_version);
 }
 
 Json to_json(const DeliveryRow& delivery) {
   Json items = Json::array();
   for (const DeliveryItem& item : delivery.items)
-    items.push_back({{"productId", to_string(item.product)},
-                     {"product", item.name},
-                     {"quantity", item.quantity}});
+    items.push_back(Json{{"productId", to_string(item.product)},
+                         {"product", item.name},
+                         {"quantity", item.quantity}});
   Json json{{"id", to_string(delivery.id)},
             {"buyer", buyer_to_json(delivery.buyer, delivery.recipient)},
             {"recipient", delivery.recipient.name},

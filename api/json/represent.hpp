@@ -21,7 +21,6 @@ namespace jangbu {
 
 AccountRow to_row(const AccountView& view);
 ProductRow to_row(const ProductView& view);
-PurchaseRow to_purchase_row(const PurchaseView& view);
 DeliveryRow to_delivery_row(const PurchaseView& view);
 
 Json to_json(const Money& money);
@@ -29,7 +28,8 @@ Json to_json(const Address& address);
 Json to_json(const Scan& scan);
 Json to_json(const AccountRow& account);
 Json to_json(const ProductRow& product);
-Json to_json(const PurchaseRow& purchase);
+Json to_json(const PurchaseRow& row);
+Json purchase_to_json(const PurchaseView& view);
 Json to_json(const DeliveryRow& delivery);
 Json to_json(const Offer& offer, const std::string& quote_id, Timestamp expires_at);
 // An event with what is known about it, as a history shows it.

@@ -1,6 +1,8 @@
 #include "api/json/text.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 namespace jangbu {
@@ -12,23 +14,43 @@ bool is_plain(char c) {
          c != '"' && c != '\\';
 }
 
-}  // namespace
-
-Json::Json(std::string_view string) {
+void append_string(std::string& text, std::string_view string) {
   if (std::ranges::all_of(string, is_plain)) {
-    text_.reserve(string.size() + 2);
-    text_.append(1, '"').append(string).append(1, '"');
+    text.append(1, '"').append(string).append(1, '"');
   } else {
     using Any = nlohmann::json;
-    text_ = Any(string).dump(-1, ' ', false, Any::error_handler_t::replace);
+    text += Any(string).dump(-1, ' ', false, Any::error_handler_t::replace);
   }
 }
 
-Json::Json(std::initializer_list<Field> fields) : text_("{}") {
-  std::size_t size = 2;
-  for (const Field& field : fields) size += field.name.size() + field.value.text_.size() + 4;
-  text_.reserve(size);
+}  // namespace
+
+void JsonPart::append_to(std::string& text) const {
+  std::visit(
+      [&text](const auto& value) {
+        using Value = std::decay_t<decltype(value)>;
+        if constexpr (std::is_same_v<Value, Verbatim>) {
+          text += value.text;
+        } else if constexpr (std::is_same_v<Value, std::string_view>) {
+          append_string(text, value);
+        } else {
+          char digits[20];
+          text.append(digits, std::to_chars(std::begin(digits), std::end(digits), value).ptr);
+        }
+      },
+      value_);
+}
+
+Json::Json(std::initializer_list<Field> fields) {
+  text_.reserve(64 * fields.size());
+  text_ += "{}";
   for (const Field& field : fields) add(field.name, field.value);
+}
+
+Json Json::raw(std::string text) {
+  Json json;
+  json.text_ = std::move(text);
+  return json;
 }
 
 void Json::open() {
@@ -37,9 +59,11 @@ void Json::open() {
   if (!empty) text_ += ',';
 }
 
-void Json::add(std::string_view name, const Json& value) {
+void Json::add(std::string_view name, const JsonPart& value) {
   open();
-  text_.append(1, '"').append(name).append("\":").append(value.text_).append(1, '}');
+  text_.append(1, '"').append(name).append("\":");
+  value.append_to(text_);
+  text_ += '}';
 }
 
 void Json::add_all(const Json& other) {
@@ -48,9 +72,10 @@ void Json::add_all(const Json& other) {
   text_.append(other.text_, 1);
 }
 
-void Json::push_back(const Json& value) {
+void Json::push_back(const JsonPart& value) {
   open();
-  text_.append(value.text_).append(1, ']');
+  value.append_to(text_);
+  text_ += ']';
 }
 
 }  // namespace jangbu

@@ -1,5 +1,6 @@
 // JSON that is only written. A value is its text, so that an answer is made without a tree of nodes
-// in between: a tree costs an allocation or more for each of its nodes.
+// in between: a tree costs an allocation or more for each of its nodes. Nor is there a text for
+// each part: strings and numbers are written right into the object they belong to.
 //
 //   Json json{{"id", to_string(id)}, {"stock", 5}};
 //   json.add("description", "…");
@@ -14,49 +15,68 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 namespace jangbu {
 
+class Json;
+
+// What goes into an object or array. It refers to a string's or a value's text, which must live as
+// long: in `Json json{{"id", to_string(id)}}` and the like it does.
+class JsonPart {
+ public:
+  JsonPart(std::nullptr_t) : value_(Verbatim{"null"}) {}
+  JsonPart(bool value) : value_(Verbatim{value ? "true" : "false"}) {}
+  JsonPart(std::signed_integral auto number) : value_(std::int64_t{number}) {}
+  JsonPart(std::unsigned_integral auto number) : value_(std::uint64_t{number}) {}
+  JsonPart(std::string_view string) : value_(string) {}
+  JsonPart(const std::string& string) : JsonPart(std::string_view(string)) {}
+  JsonPart(const char* string) : JsonPart(std::string_view(string)) {}
+  JsonPart(const std::same_as<Json> auto& json) : value_(Verbatim{json.text()}) {}
+
+  void append_to(std::string& text) const;
+
+ private:
+  struct Verbatim {
+    std::string_view text;
+  };
+  std::variant<Verbatim, std::string_view, std::int64_t, std::uint64_t> value_;
+};
+
 class Json {
  public:
-  struct Field;
+  struct Field {
+    std::string_view name;
+    JsonPart value;
+  };
 
   Json() : text_("null") {}
-  Json(std::nullptr_t) : Json() {}
-  Json(bool value) : text_(value ? "true" : "false") {}
-  Json(std::integral auto number) : text_(std::to_string(number)) {}
-  Json(std::string_view string);
-  Json(const std::string& string) : Json(std::string_view(string)) {}
-  Json(const char* string) : Json(std::string_view(string)) {}
+  template <class Value>
+  requires std::constructible_from<JsonPart, const Value&> Json(const Value& value) {
+    JsonPart(value).append_to(text_);
+  }
   // An object. REQUIRES: names that need no escape, each once.
   Json(std::initializer_list<Field> fields);
 
-  static Json object() { return Json(Raw{}, "{}"); }
-  static Json array() { return Json(Raw{}, "[]"); }
+  static Json object() { return raw("{}"); }
+  static Json array() { return raw("[]"); }
   // REQUIRES: JSON.
-  static Json raw(std::string text) { return Json(Raw{}, std::move(text)); }
+  static Json raw(std::string text);
 
   // REQUIRES: an object.
-  void add(std::string_view name, const Json& value);
+  void add(std::string_view name, const JsonPart& value);
   // All fields of another. REQUIRES: two objects.
   void add_all(const Json& other);
   // REQUIRES: an array.
-  void push_back(const Json& value);
+  void push_back(const JsonPart& value);
 
   const std::string& text() const& { return text_; }
   std::string text() && { return std::move(text_); }
 
  private:
-  struct Raw {};
-  Json(Raw, std::string text) : text_(std::move(text)) {}
   void open();
 
   std::string text_;
-};
-
-struct Json::Field {
-  std::string_view name;
-  Json value;
 };
 
 }  // namespace jangbu

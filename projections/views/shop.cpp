@@ -12,56 +12,56 @@ class Fold {
   Fold(Shop& shop, EventId id, Timestamp committed_at)
       : shop_(shop), id_(id), committed_at_(committed_at) {}
 
-  EntityView operator()(const AccountOpened& event) {
+  EntityView operator()(AccountOpened&& event) {
     shop_.account_names.put(event.state.person.name, event.state.account);
-    return put(AccountView{event.state, std::nullopt, id_});
+    return put(AccountView{std::move(event.state), std::nullopt, id_});
   }
-  EntityView operator()(const AddressChanged& event) {
-    return put(AccountView{event.state, std::nullopt, id_});
+  EntityView operator()(AddressChanged&& event) {
+    return put(AccountView{std::move(event.state), std::nullopt, id_});
   }
-  EntityView operator()(const AccountDetailsChanged& event) {
+  EntityView operator()(AccountDetailsChanged&& event) {
     const Account* before = shop_.accounts.find(event.state.account);
     invariant(before, "details change on an account that was opened");
     if ((*before)->state.person.name != event.state.person.name) {
       shop_.account_names.erase((*before)->state.person.name);
       shop_.account_names.put(event.state.person.name, event.state.account);
     }
-    return put(AccountView{event.state, std::nullopt, id_});
+    return put(AccountView{std::move(event.state), std::nullopt, id_});
   }
-  EntityView operator()(const AccountClosed& event) {
+  EntityView operator()(AccountClosed&& event) {
     shop_.account_names.erase(event.state.person.name);
-    return put(AccountView{event.state, event.closed_at, id_});
+    return put(AccountView{std::move(event.state), event.closed_at, id_});
   }
 
-  EntityView operator()(const ProductListed& event) {
+  EntityView operator()(ProductListed&& event) {
     shop_.product_names.put(event.state.name, event.state.product);
-    return put(ProductView{event.state, std::nullopt, id_});
+    return put(ProductView{std::move(event.state), std::nullopt, id_});
   }
-  EntityView operator()(const PriceChanged& event) {
-    return put(ProductView{event.state, std::nullopt, id_});
+  EntityView operator()(PriceChanged&& event) {
+    return put(ProductView{std::move(event.state), std::nullopt, id_});
   }
-  EntityView operator()(const StockChanged& event) {
-    return put(ProductView{event.state, std::nullopt, id_});
+  EntityView operator()(StockChanged&& event) {
+    return put(ProductView{std::move(event.state), std::nullopt, id_});
   }
-  EntityView operator()(const ProductWithdrawn& event) {
+  EntityView operator()(ProductWithdrawn&& event) {
     shop_.product_names.erase(event.state.name);
-    return put(ProductView{event.state, event.withdrawn_at, id_});
+    return put(ProductView{std::move(event.state), event.withdrawn_at, id_});
   }
 
-  EntityView operator()(const PurchaseCompleted& event) {
+  EntityView operator()(PurchaseCompleted&& event) {
     for (const PurchaseLine& line : event.lines) move_stock(line.product, -line.quantity);
     if (event.quoted)
       shop_.keys.remember(id_cast<KeyHash>(event.purchase), {RequestHash{}, id_}, committed_at_);
-    return put(evolve(event, id_));
+    return put(evolve(std::move(event), id_));
   }
-  EntityView operator()(const PurchaseCancelled& event) {
+  EntityView operator()(PurchaseCancelled&& event) {
     for (const PurchaseLine& line : event.lines) move_stock(line.product, line.quantity);
     return put(evolve(copy_of(event.purchase), event, id_));
   }
-  EntityView operator()(const DeliveryScanned& event) {
+  EntityView operator()(DeliveryScanned&& event) {
     return put(evolve(copy_of(event.purchase), event, id_));
   }
-  EntityView operator()(const ReceiptConfirmed& event) {
+  EntityView operator()(ReceiptConfirmed&& event) {
     return put(evolve(copy_of(event.purchase), event, id_));
   }
 
@@ -112,8 +112,8 @@ bool is_closed(DeliveryStatus status) {
          status == DeliveryStatus::receipt_confirmed;
 }
 
-PurchaseView evolve(const PurchaseCompleted& event, EventId id) {
-  return {.purchase = event, .purchase_version = id, .delivery_version = id};
+PurchaseView evolve(PurchaseCompleted event, EventId id) {
+  return {.purchase = std::move(event), .purchase_version = id, .delivery_version = id};
 }
 
 PurchaseView evolve(PurchaseView before, const PurchaseCancelled& event, EventId id) {
@@ -182,16 +182,16 @@ void Shop::drop() {
   keys.drop();
 }
 
-EntityView fold(Shop& shop, const RecordedEvent& recorded, EventId id, Timestamp committed_at) {
+EntityView fold(Shop& shop, RecordedEvent recorded, EventId id, Timestamp committed_at) {
   if (const auto& key = recorded.envelope.command_key)
     shop.keys.remember(key->key, {key->request, id}, committed_at);
-  return std::visit(Fold{shop, id, committed_at}, recorded.event);
+  return std::visit(Fold{shop, id, committed_at}, std::move(recorded.event));
 }
 
-void fold(Shop& shop, const Commit& commit, Position position) {
+void fold(Shop& shop, Commit commit, Position position) {
   std::uint32_t index = 0;
-  for (const RecordedEvent& recorded : commit.events)
-    fold(shop, recorded, EventId{position, index++}, commit.committed_at);
+  for (RecordedEvent& recorded : commit.events)
+    fold(shop, std::move(recorded), EventId{position, index++}, commit.committed_at);
   shop.keep(commit.committed_at);
 }
 

@@ -61,7 +61,7 @@ using EntityView = std::variant<Account, Product, Purchase>;
 bool is_closed(DeliveryStatus status);
 
 // A purchase as it is after an event of it.
-PurchaseView evolve(const PurchaseCompleted& event, EventId id);
+PurchaseView evolve(PurchaseCompleted event, EventId id);
 PurchaseView evolve(PurchaseView before, const PurchaseCancelled& event, EventId id);
 PurchaseView evolve(PurchaseView before, const DeliveryScanned& event, EventId id);
 PurchaseView evolve(PurchaseView before, const ReceiptConfirmed& event, EventId id);
@@ -111,9 +111,9 @@ struct Shop {
 
 // Takes an event in and gives the entity as it is after it. REQUIRES: the event was decided, or
 // folded before, on a shop like this one.
-EntityView fold(Shop& shop, const RecordedEvent& recorded, EventId id, Timestamp committed_at);
+EntityView fold(Shop& shop, RecordedEvent recorded, EventId id, Timestamp committed_at);
 
 // Takes a whole commit in, and keeps it.
-void fold(Shop& shop, const Commit& commit, Position position);
+void fold(Shop& shop, Commit commit, Position position);
 
 }  // namespace jangbu
