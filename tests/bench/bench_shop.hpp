@@ -60,10 +60,12 @@ class BenchShop {
     std::map<int, std::uint64_t> other_answers;  // by status
     std::uint64_t recorded = 0;                  // purchases in the log
     std::uint64_t commits = 0;
-    std::uint64_t wrong_stocks =
-        0;  // products whose stock is not what was listed less what was sold
+    // Products whose stock is not what was listed less what was sold.
+    std::uint64_t wrong_stocks = 0;
 
-    bool good() const { return answered_201 == recorded && wrong_stocks == 0; }
+    bool good() const {
+      return answered_201 == recorded && other_answers.empty() && wrong_stocks == 0;
+    }
   };
   // Ends the rounds.
   Audit audit();

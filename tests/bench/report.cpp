@@ -91,7 +91,7 @@ std::string in_words(const BenchShop::Audit& audit) {
   text += audit.wrong_stocks == 0
               ? ", stock conserved"
               : ", " + std::to_string(audit.wrong_stocks) + " PRODUCTS WITH A WRONG STOCK";
-  return text + (audit.good() ? "" : "  *** THEY DO NOT AGREE ***");
+  return text + (audit.good() ? "" : "  *** NOT AS IT SHOULD BE ***");
 }
 
 }  // namespace
