@@ -55,6 +55,30 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+// `fields` stand beside those that every problem has.
+[[noreturn]] void refuse(const http::ProblemType& type, std::string_view detail,
+                         const nlohmann::ordered_json& fields) {
+  auto response = http::problem(type, detail);
+  auto body = nlohmann::ordered_json::parse(response.body);
+  body.update(fields);
+  response.body = body.dump();
+  throw Problem{std::move(response)};
+}
+
+// One step of a JSON Pointer: RFC 6901, section 3.
+std::string step_to(std::string_view name) {
+  std::string step = "/";
+  for (const char c : name) {
+    if (c == '~')
+      step += "~0";
+    else if (c == '/')
+      step += "~1";
+    else
+      step += c;
+  }
+  return step;
+}
+
 // Builds the value while it is read: of two equal names the parser by itself would take the last,
 // and it would recurse into the value as deep as a stranger likes when that is destroyed.
 class Builder final : public nlohmann::json_sax<nlohmann::json> {
@@ -70,9 +94,8 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   bool binary(nlohmann::json::binary_t&) override { return false; }  // no such thing in JSON
   bool key(std::string& name) override {
     const auto [field, is_new] = open_.back()->emplace(std::move(name), nullptr);
-    if (!is_new)
-      malformed("the body has the field " + nlohmann::json(field.key()).dump() + " twice");
     field_ = &*field;
+    if (!is_new) refuse_here("the body has a field twice");
     return true;
   }
   bool start_object(std::size_t) override { return start(nlohmann::json::object()); }
@@ -82,8 +105,10 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   bool parse_error(std::size_t byte, const std::string&,
                    const nlohmann::json::exception& error) override {
     if (dynamic_cast<const nlohmann::json::out_of_range*>(&error))
-      malformed("the body is not JSON that can be held: a number is too large");
-    malformed("the body is not JSON: the trouble is at byte " + std::to_string(byte));
+      refuse_here("the body has a number that is too large");
+    refuse(problems::malformed_request,
+           "the body is not JSON: the trouble is at byte " + std::to_string(byte),
+           {{"byte", byte}});
   }
 
  private:
@@ -93,7 +118,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool start(nlohmann::json value) {
     if (open_.size() == max_depth)
-      malformed("the body is nested deeper than " + std::to_string(max_depth) + " levels");
+      refuse_here("the body is nested deeper than " + std::to_string(max_depth) + " levels");
     nlohmann::json& here = place();
     here = std::move(value);
     open_.push_back(&here);
@@ -108,6 +133,23 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
     if (open_.empty()) return root_;
     if (open_.back()->is_object()) return *field_;
     return open_.back()->emplace_back();
+  }
+
+  [[noreturn]] void refuse_here(const std::string& what) {
+    std::string pointer;
+    for (std::size_t i = 0; i < open_.size(); ++i)
+      pointer += step_into(*open_[i], i + 1 < open_.size() ? open_[i + 1] : field_);
+    refuse(problems::malformed_request, pointer.empty() ? what : what + ", at " + pointer,
+           {{"pointer", pointer}});
+  }
+  // From an object or array to its part; to the next one of an array if it is none of those.
+  static std::string step_into(const nlohmann::json& whole, const nlohmann::json* part) {
+    if (whole.is_array() && !whole.empty() && &whole.back() == part)
+      return step_to(std::to_string(whole.size() - 1));
+    if (whole.is_array()) return step_to(std::to_string(whole.size()));
+    for (const auto& [name, value] : whole.items())
+      if (&value == part) return step_to(name);
+    return {};
   }
 
   nlohmann::json root_;
@@ -128,12 +170,8 @@ void malformed(std::string_view detail) {
 }
 
 void invalid(std::string_view field, std::string_view detail) {
-  auto response =
-      http::problem(problems::invalid_field, std::string(field) + " " + std::string(detail));
-  auto body = nlohmann::ordered_json::parse(response.body);
-  body["field"] = field;
-  response.body = body.dump();
-  throw Problem{std::move(response)};
+  refuse(problems::invalid_field, std::string(field) + " " + std::string(detail),
+         {{"field", field}});
 }
 
 std::string clean_text(std::string_view text, std::string_view field, std::size_t min,

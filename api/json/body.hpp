@@ -1,6 +1,7 @@
-// Reads a command's JSON body field by field. A body that is not JSON is malformed (400); a field
-// that is missing, of another kind, out of its limits or not known is invalid (422). Each says
-// which field and what is expected.
+// Reads a command's JSON body field by field. A body that is not JSON, has a field twice, is nested
+// too deep or has a number too large is malformed (400); the answer points to the place, by `byte`
+// (from 1) or by `pointer` (RFC 6901). A field that is missing, of another kind, out of its limits
+// or not known is invalid (422); the answer says which field and what is expected.
 //
 // Threads: one at a time. Errors: everything here throws Problem.
 #pragma once

@@ -1,0 +1,116 @@
+// What is refused before a field is looked at, and where the answer says the trouble is.
+#include <rapidcheck.h>
+#include <catch2/catch_test_macros.hpp>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "api/json/body.hpp"
+
+using namespace jangbu;
+using Any = nlohmann::json;
+
+namespace {
+
+// The problem that reading the text ends with; null when it is read.
+Any problem_of(const std::string& text) {
+  try {
+    const Body body(text);
+    return nullptr;
+  } catch (const Problem& problem) {
+    return Any::parse(problem.response.body);
+  }
+}
+
+std::string pointer_of(const std::string& text) {
+  const Any problem = problem_of(text);
+  CAPTURE(text, problem.dump());
+  REQUIRE(problem.at("code") == "malformed-request");
+  const auto pointer = problem.at("pointer").get<std::string>();
+  CHECK(problem.at("detail").get<std::string>().ends_with(pointer));
+  return pointer;
+}
+
+std::size_t byte_of(const std::string& text) {
+  const Any problem = problem_of(text);
+  CAPTURE(text, problem.dump());
+  REQUIRE(problem.at("code") == "malformed-request");
+  return problem.at("byte");
+}
+
+std::string nested(std::size_t levels) {
+  std::string text;
+  for (std::size_t i = 0; i < levels; ++i) text += "{\"a\":";
+  text += "0";
+  return text + std::string(levels, '}');
+}
+
+}  // namespace
+
+TEST_CASE("a field that comes twice is pointed to") {
+  CHECK(pointer_of(R"({"name":"a","name":"b"})") == "/name");
+  CHECK(pointer_of(R"({"address":{"line":"a","zipCode":"b","line":"c"}})") == "/address/line");
+  CHECK(pointer_of(R"({"lines":[{"product":"a"},[],{"product":"a","quantity":1,"quantity":1}]})") ==
+        "/lines/2/quantity");
+  CHECK(pointer_of(R"({"이름":1,"이름":1})") == "/이름");
+  CHECK(pointer_of(R"({"name":1,"n\u0061me":1})") == "/name");
+  CHECK(pointer_of(R"({"a/b~c":{"":0,"":0}})") == "/a~1b~0c/");
+  CHECK(problem_of(R"({"a":{"name":1},"b":{"name":1},"name":[{"name":1},{"name":1}]})") == nullptr);
+}
+
+TEST_CASE("what is nested too deep is pointed to, however deep it is") {
+  CHECK(problem_of(nested(16)) == nullptr);
+  std::string deepest;
+  for (int i = 0; i < 16; ++i) deepest += "/a";
+  CHECK(pointer_of(nested(17)) == deepest);
+  CHECK(pointer_of(nested(10'000)) == deepest);
+  CHECK(pointer_of("{\"lines\":[1,2," + std::string(60'000, '[')).starts_with("/lines/2/0/0/0"));
+}
+
+TEST_CASE("a number that is too large is pointed to") {
+  CHECK(pointer_of(R"({"name":"a","unitPrice":{"amount":1e999}})") == "/unitPrice/amount");
+  CHECK(pointer_of(R"({"lines":[0,{"quantity":7},-1e400]})") == "/lines/2");
+  CHECK(pointer_of("1e999").empty());
+  // One that a double can hold is refused as what it is: no integer.
+  Body body(R"({"stock":123456789012345678901234567890})");
+  CHECK_THROWS_AS(body.integer("stock", 0, 10), Problem);
+}
+
+TEST_CASE("what is no JSON is pointed to by its byte") {
+  CHECK(byte_of("") == 1);
+  CHECK(byte_of("{") == 2);
+  CHECK(byte_of(R"({"name":'a'})") == 9);
+  CHECK(byte_of(R"({"name":"a"} x)") == 14);
+  CHECK(byte_of(R"({"name":"a",})") == 13);
+  CHECK(byte_of(R"({"name":"\ud800"})") == 16);         // a lone surrogate, known by what follows
+  CHECK(byte_of(R"({"name":"\udc00"})") == 15);         // the second half alone
+  CHECK(byte_of(R"({"name":"\ud800\u0041"})") == 21);   // and no second half
+  CHECK(byte_of("{\"name\":\"\xff\"}") == 10);          // not UTF-8
+  CHECK(byte_of("{\"name\":\"\xed\xa0\x80\"}") == 11);  // a surrogate in UTF-8
+  CHECK(byte_of("{\"name\":\"\xc0\x80\"}") == 10);      // an overlong form
+  CHECK(byte_of("{\"name\":\"a\nb\"}") == 11);          // a control character
+  CHECK(byte_of("{\"name\":01}") == 10);
+  CHECK(byte_of("{\"name\":NaN}") == 9);
+  CHECK(byte_of("{/**/}") == 2);
+}
+
+TEST_CASE("a body that is no object has no place to point to") {
+  for (const char* text : {"[]", "null", "7", "\"name\"", "[{}]"})
+    CHECK(problem_of(text).at("code") == "malformed-request");
+}
+
+TEST_CASE("any bytes are read or refused, and what is read is what was sent") {
+  const bool ok = rc::check([](const std::string& bytes) {
+    for (const std::string& text : {bytes, "{\"name\":\"" + bytes + "\"}"}) {
+      const Any problem = problem_of(text);
+      RC_ASSERT((problem.is_null() || problem.at("status") == 400));
+    }
+  });
+  CHECK(ok);
+  const bool same = rc::check([](const std::string& bytes) {
+    std::string text;
+    for (const char c : bytes) text += static_cast<char>(c & 0x7f);
+    Body body(Any{{"a/b", {{"text", text}}}}.dump());
+    RC_ASSERT(body.object("a/b").token("text") == text);
+  });
+  CHECK(same);
+}
