@@ -283,15 +283,6 @@ const Resource delivery_resource{"/deliveries/", delivery_document, problems::de
 
 namespace {
 
-template <class Action>
-void or_problem(const http::Exchange& exchange, Action action) {
-  try {
-    action();
-  } catch (const Problem& problem) {
-    exchange.respond(problem.response);
-  }
-}
-
 http::AnyHandler bind(const Backend& backend, Serve serve) {
   return http::Handler([backend, serve](http::Request&& request, const http::Exchange& exchange) {
     or_problem(exchange, [&] { serve(backend, request, exchange); });

@@ -98,10 +98,6 @@ http::Response later(http::Response response) {
   return response;
 }
 
-http::Response log_away() {
-  return later(http::problem(problems::unavailable, "The event log does not answer."));
-}
-
 }  // namespace
 
 class DeliveryFeed::Subscriber {

@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "api/backend.hpp"
+#include "events/decoders.hpp"
 #include "projections/tables/registry.hpp"
 
 namespace jangbu {
@@ -82,6 +84,49 @@ http::Response projections(const Parts& parts) {
   return json_response(200, {{"items", std::move(items)}, {"next", nullptr}});
 }
 
+// A position, or an event: its whole id.
+EventId first_event(const http::Request& request) {
+  const auto text = request.query_value("from");
+  if (!text) return {{1}, 0};
+  const bool is_position = text->find('.') == text->npos;
+  auto from = parse_event_id(is_position ? std::string(*text) + ".0" : std::string(*text));
+  if (!from) invalid("from", "is neither a position nor an event id, such as 42.0");
+  return std::max(*from, EventId{{1}, 0});
+}
+
+std::string event_type(const http::Request& request) {
+  const std::string_view type = request.query_value("type").value_or("");
+  const auto known = current_decoders();
+  if (!type.empty() && std::ranges::none_of(known, [&](const Decoder& decoder) {
+        return decoder.wire.name == type;
+      }))
+    invalid("type", "is not a type of event, such as PurchaseCompleted");
+  return std::string(type);
+}
+
+http::Response events_response(const LogSearch::Result& result) {
+  if (std::holds_alternative<Unavailable>(result)) return log_away();
+  const auto& found = std::get<LogSearch::Found>(result);
+  jangbu::Json items = jangbu::Json::array();
+  for (const HistoryRow& event : found.events) items.push_back(to_cloud_event(event));
+  jangbu::Json next;
+  if (found.next) next = to_string(*found.next);
+  return ok({{"items", items}, {"next", next}}, found.log_end);
+}
+
+void find_events(LogSearch& search, const http::Request& request, const http::Exchange& exchange) {
+  or_problem(exchange, [&] {
+    search.find(
+        {.from = first_event(request),
+         .limit = page_limit(request),
+         .type = event_type(request),
+         .entity = query_id<EntityId>(request, "entity")},
+        [exchange](LogSearch::Result result) {
+          exchange.respond_with([result = std::move(result)] { return events_response(result); });
+        });
+  });
+}
+
 }  // namespace
 
 std::string_view to_string(Writer::State state) {
@@ -107,7 +152,7 @@ Service operations_service(const Parts& parts) {
   return {
       .name = "operations",
       .title = "Jangbu operations",
-      .description = "Is it up, can it take work, how far are the read models.",
+      .description = "Is it up, can it take work, how far are the read models, what happened.",
       .routes = {
           {Method::get,
            "/health/live",
@@ -129,7 +174,21 @@ Service operations_service(const Parts& parts) {
            [parts](Request&&, const Exchange& exchange) { exchange.respond(projections(parts)); },
            {.id = "listProjections",
             .summary = "How far the read models are",
-            .gives = "Projections"}}}};
+            .gives = "Projections"}},
+          {Method::get,
+           "/events",
+           [parts](Request&& request, const Exchange& exchange) {
+             find_events(parts.log_search, request, exchange);
+           },
+           {.id = "listEvents",
+            .summary = "The log, as CloudEvents",
+            .description =
+                "The log from a place on, oldest first. One answer looks at no more than "
+                "10,000 commits: with a filter it may hold fewer events than asked for, "
+                "or none, although there is a `next`.",
+            .kind = openapi::Kind::log,
+            .gives = "CloudEvent",
+            .parameters = {"from", "eventType", "entity"}}}}};
 }
 
 }  // namespace jangbu

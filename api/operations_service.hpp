@@ -1,8 +1,9 @@
-// The operations service: is it up, can it take work, how far are the read models.
+// The operations service: is it up, can it take work, how far are the read models, what happened.
 //
 // Threads: handlers run on HTTP workers and do not wait. Ownership: the parts outlive the server.
 #pragma once
 
+#include "api/log_search.hpp"
 #include "api/service.hpp"
 #include "commands/writer.hpp"
 #include "projections/projector.hpp"
@@ -14,6 +15,7 @@ struct Parts {
   const Writer& writer;
   const ReadModels& read_models;
   const Projector* projector;  // null when another process projects
+  LogSearch& log_search;
 };
 
 Service operations_service(const Parts& parts);

@@ -181,6 +181,10 @@ http::Response read_model_away() {
                                    "The database does not answer. Commands go on without it."));
 }
 
+http::Response log_away() {
+  return retry_later(http::problem(problems::unavailable, "The event log does not answer."));
+}
+
 http::Response quote_unknown() {
   return problem(problems::quote_invalid,
                  "quoteId is not a quote of this shop. Ask for one with POST /quotes.",

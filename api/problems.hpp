@@ -19,6 +19,7 @@ http::Response illegal_status_change(PurchaseId purchase, DeliveryStatus from, D
 http::Response not_found(const http::ProblemType& type, std::string_view which);
 http::Response read_model_behind(Position reached, Position asked);
 http::Response read_model_away();
+http::Response log_away();
 http::Response quote_unknown();
 http::Response not_happened_yet(EventId asked, Position last);
 

@@ -185,6 +185,7 @@ void run(const ServeOptions& options) {
   Writer writer(*log, {.now = system_now, .new_commit_id = new_id<CommitId>},
                 {.queue = options.queue});
   LogLookup log_lookup(*log);
+  LogSearch log_search(*log);
   ReadModels read_models({.conninfo = options.database});
   std::unique_ptr<Projector> projector;
   if (options.projector)
@@ -206,7 +207,7 @@ void run(const ServeOptions& options) {
                                                      http::Limits{}, options.workers));
     spdlog::info("{} at http://{}:{}", service.name, options.listen, servers.back()->port());
   };
-  listen(options.port_base, operations_service({writer, read_models, projector.get()}));
+  listen(options.port_base, operations_service({writer, read_models, projector.get(), log_search}));
   for (const ServicePort& service : services)
     if (std::ranges::find(options.services, service.name) != options.services.end())
       listen(options.port_base + service.offset, service.make(backend));

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/http/exchange.hpp"
 #include "api/http/message.hpp"
 #include "events/values.hpp"
 
@@ -23,6 +24,16 @@ namespace jangbu {
 struct Problem {
   http::Response response;
 };
+
+// Does it, or answers with the Problem that kept it from being done.
+template <class Action>
+void or_problem(const http::Exchange& exchange, Action action) {
+  try {
+    action();
+  } catch (const Problem& problem) {
+    exchange.respond(problem.response);
+  }
+}
 
 [[noreturn]] void malformed(std::string_view detail);
 [[noreturn]] void invalid(std::string_view field, std::string_view detail);

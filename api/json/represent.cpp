@@ -279,4 +279,22 @@ Json to_json(const HistoryRow& event) {
   return json;
 }
 
+Json to_cloud_event(const HistoryRow& event) {
+  const WireType wire = wire_type(event.recorded.event);
+  const Entity entity = entity_of(event.recorded.event);
+  const Envelope& envelope = event.recorded.envelope;
+  Json json{{"specversion", "1.0"},
+            {"id", to_string(event.id)},
+            {"source", "/jangbu"},
+            {"type", wire.name},
+            {"typeversion", wire.version},
+            {"subject", std::string(to_string(entity.kind)) + '/' + to_string(entity.id)},
+            {"time", to_string(envelope.occurred_at)}};
+  put_text(json, "correlation", envelope.correlation);
+  put_text(json, "actor", envelope.actor);
+  json.add("datacontenttype", "application/json");
+  json.add("data", std::visit(Fact{}, event.recorded.event));
+  return json;
+}
+
 }  // namespace jangbu

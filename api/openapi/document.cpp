@@ -45,6 +45,10 @@ bool is_query(Kind kind) {
   return kind == Kind::one || kind == Kind::page;
 }
 
+bool is_list(Kind kind) {
+  return kind == Kind::page || kind == Kind::log;
+}
+
 // What the server answers instead of an operation.
 constexpr http::ProblemType not_taken[] = {
     problems::request_timeout,           problems::length_required,    problems::body_too_large,
@@ -57,7 +61,8 @@ std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& opera
   append(all, {problems::malformed_request, problems::malformed_target, problems::internal_error});
   if (!operation.takes.empty()) append(all, {problems::unsupported_media_type});
   const bool has_fields = !operation.takes.empty() && operation.kind != Kind::rows;
-  if (has_fields || is_query(operation.kind) || operation.kind == Kind::stream)
+  if (has_fields || is_query(operation.kind) || operation.kind == Kind::log ||
+      operation.kind == Kind::stream)
     append(all, {problems::invalid_field});
   if (operation.kind == Kind::rows) append(all, {problems::overloaded});
   if (operation.kind == Kind::stream) append(all, {problems::too_many_subscribers});
@@ -179,7 +184,7 @@ Json answer_content(const Operation& operation) {
   if (operation.kind == Kind::stream)
     return text_of("text/event-stream", operation.gives,
                    "id: 42.0\nevent: delivery-status\ndata: " + example.dump() + "\n\n");
-  if (operation.kind == Kind::page)
+  if (is_list(operation.kind))
     return {{"application/json",
              {{"schema", page_of(operation.gives)},
               {"example", {{"items", Json::array({example})}, {"next", nullptr}}}}}};
@@ -236,7 +241,7 @@ Json parameters(const Path& path) {
   const auto add = [&](std::string_view name) { parameters.push_back(ref("parameters", name)); };
   for (const std::string& name : path_parameters(path.pattern)) add(name);
   for (const std::string_view name : path.operation.parameters) add(name);
-  if (path.operation.kind == Kind::page) add("limit");
+  if (is_list(path.operation.kind)) add("limit");
   if (is_query(path.operation.kind)) {
     add("minPosition");
     add("waitMs");

@@ -15,6 +15,7 @@ enum class Kind {
   plain,    // nothing
   one,      // a query for one thing: minPosition, ETag
   page,     // a query for many: minPosition, limit, next
+  log,      // a query of the log itself: limit, next
   quote,    // decided like a command, but nothing happens
   command,  // Idempotency-Key, If-Match, ETag
   create,   // a command that makes something: 201, Location

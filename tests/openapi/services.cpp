@@ -11,6 +11,7 @@ void for_each_service(const std::function<void(const Service&)>& look) {
   MemoryLog log;
   Writer writer(log, {.now = system_now, .new_commit_id = new_id<CommitId>}, {});
   LogLookup log_lookup(log);
+  LogSearch log_search(log);
   ReadModels read_models({.conninfo = "host=/nowhere"});
   const Quotes quotes("a secret of a test");
   Importer importer(writer, log_lookup);
@@ -18,7 +19,7 @@ void for_each_service(const std::function<void(const Service&)>& look) {
   const Backend backend{writer, read_models, log_lookup, quotes, importer, delivery_feed};
   for (const auto make : {account_service, product_service, purchase_service, delivery_service})
     look(make(backend));
-  look(operations_service({writer, read_models, nullptr}));
+  look(operations_service({writer, read_models, nullptr, log_search}));
 }
 
 }  // namespace jangbu::test

@@ -1,0 +1,98 @@
+#include "api/log_search.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "events/commit.hpp"
+
+namespace jangbu {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t commits_at_once = 500;
+
+bool matches(const LogSearch::Query& query, const Event& event) {
+  return (query.type.empty() || wire_type(event).name == query.type) &&
+         (!query.entity || entity_of(event).id == *query.entity);
+}
+
+}  // namespace
+
+LogSearch::LogSearch(EventLog& log) : log_(log), thread_([this] { run(); }) {}
+
+LogSearch::~LogSearch() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  work_.notify_one();
+  thread_.join();
+}
+
+void LogSearch::find(Query query, Callback callback) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (wanted_.size() < most_waiting) {
+      wanted_.push_back({std::move(query), std::move(callback)});
+      callback = nullptr;
+    }
+  }
+  if (callback) return callback(Unavailable("too many searches of the log wait"));
+  work_.notify_one();
+}
+
+void LogSearch::run() {
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    work_.wait(lock, [this] { return stop_ || !wanted_.empty(); });
+    if (stop_) return;
+    const Wanted next = std::move(wanted_.front());
+    wanted_.pop_front();
+    lock.unlock();
+    try {
+      next.callback(look(next.query));
+    } catch (const Unavailable& away) {
+      next.callback(away);
+    } catch (const Corrupt& corrupt) {
+      spdlog::error("the log cannot be searched: {}", corrupt.what());
+      next.callback(Unavailable(corrupt.what()));
+    }
+  }
+}
+
+LogSearch::Found LogSearch::look(const Query& query) {
+  Found found;
+  found.log_end = log_.last();
+  Position at = query.from.position;
+  if (at > found.log_end) return found;
+  const auto reader = log_.read_from(at);
+  for (std::size_t looked_at = 0; at <= found.log_end;) {
+    const auto commits = reader->next(std::min(commits_at_once, most_commits - looked_at), 2s);
+    if (commits.empty()) throw Unavailable("the log does not answer");
+    for (const StoredCommit& stored : commits) {
+      Commit commit = decode(stored);
+      for (std::uint32_t index = 0; index < commit.events.size(); ++index) {
+        const EventId id{stored.position, index};
+        if (id < query.from || !matches(query, commit.events[index].event)) continue;
+        if (found.events.size() == query.limit) {
+          found.next = id;
+          return found;
+        }
+        found.events.push_back({id, std::move(commit.events[index])});
+      }
+      at = stored.position.next();
+    }
+    looked_at += commits.size();
+    if (looked_at >= most_commits && at <= found.log_end) {
+      found.next = EventId{at, 0};
+      return found;
+    }
+  }
+  return found;
+}
+
+}  // namespace jangbu
