@@ -295,6 +295,34 @@ TEST_CASE("a piece that does not come in time is not waited for") {
   CHECK(patient.read_answer().body == "late");
 }
 
+TEST_CASE("a client may send its whole body before it reads") {
+  Limits limits;
+  limits.write_timeout = 300ms;
+  Uploads uploads(limits);
+  Client client = uploads.client();
+  constexpr std::size_t pieces = 50;
+  client.send(head(pieces) + "x");
+  const auto upload = uploads.take();
+  CHECK(upload->next().bytes == "x");
+  // More than the sockets hold, so that bytes wait from here on.
+  const std::string result(1 * mib, 'r');
+  constexpr std::size_t results = 40;
+  upload->answer.stream_start({.content_type = "text/plain"}, 64 * mib);
+  for (std::size_t i = 0; i < results; ++i) REQUIRE(upload->answer.stream_write(result));
+  wait_until("bytes that wait", [&] { return upload->answer.stream_backlog().unread > 0; });
+
+  const auto begin = std::chrono::steady_clock::now();
+  for (std::size_t i = 1; i < pieces; ++i) {
+    wait_until("the next piece's time",
+               [&] { return std::chrono::steady_clock::now() > begin + i * 20ms; });
+    client.send("x");
+    REQUIRE(upload->next().bytes == "x");
+  }
+  CHECK(upload->next().kind == BodyPiece::Kind::end);
+  upload->answer.stream_end();
+  CHECK(client.read_answer().body.size() == results * result.size());
+}
+
 TEST_CASE("a server that ends forgets who waits for a body") {
   std::unique_ptr<Upload> upload;
   auto uploads = std::make_unique<Uploads>();
