@@ -31,6 +31,7 @@ struct Flags {
   std::size_t accounts = 1'000;
   std::size_t products = 10'000;
   std::string projector = "both";
+  bool keys = false;
   bool no_pgbench = false;
   bool json = false;
 };
@@ -48,6 +49,7 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--projector", flags.projector,
                  "Whether the projector fills the read models beside the purchases")
       ->check(CLI::IsMember({"on", "off", "both"}));
+  app.add_flag("--keys", flags.keys, "Send an idempotency key of its own with each purchase");
   app.add_flag("--no-pgbench", flags.no_pgbench, "Leave out the SQL transactions");
   app.add_flag("--json", flags.json, "Print JSON instead of tables");
 }
@@ -79,7 +81,8 @@ void measure_jangbu(BenchShop& shop, Cell& cell, const Flags& flags) {
   const auto start = std::chrono::steady_clock::now();
   cell.jangbu.add(shop.purchases({.connections = cell.connections,
                                   .time = std::chrono::seconds(flags.seconds),
-                                  .hot = cell.hot}));
+                                  .hot = cell.hot,
+                                  .keys = flags.keys}));
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   const CpuTimes cpu = cpu_times().since(cpu_before);
   const auto bought = static_cast<double>(shop.bought() - bought_before);
@@ -143,6 +146,7 @@ int benchmark(const Flags& flags) {
                 .seconds = flags.seconds,
                 .accounts = flags.accounts,
                 .products = flags.products,
+                .keys = flags.keys,
                 .cells = {},
                 .audits = {}};
   {

@@ -49,24 +49,37 @@ std::string product_body(std::size_t number) {
 // that the same bytes are written over again.
 class PurchaseRequests {
  public:
-  PurchaseRequests(const Catalogue& catalogue, bool hot, std::mt19937_64& random)
+  PurchaseRequests(const Catalogue& catalogue, bool hot, bool keys, std::mt19937_64& random)
       : catalogue_(catalogue),
         products_(hot ? 1 : catalogue.products.size()),
         random_(random),
-        pattern_(post_request("/purchases", R"({"buyerId":")" + catalogue.accounts.front() +
-                                                R"(","productId":")" + catalogue.products.front() +
-                                                R"(","quantity":1})")),
+        pattern_(post_request("/purchases",
+                              R"({"buyerId":")" + catalogue.accounts.front() +
+                                  R"(","productId":")" + catalogue.products.front() +
+                                  R"(","quantity":1})",
+                              keys ? "Idempotency-Key: " + key(0) + "\r\n" : "")),
         buyer_at_(pattern_.find(catalogue.accounts.front())),
-        product_at_(pattern_.find(catalogue.products.front())) {}
+        product_at_(pattern_.find(catalogue.products.front())),
+        key_at_(pattern_.find(key(0))) {}
 
   bool operator()(std::string& request) {
     if (request.empty()) request = pattern_;
+    if (key_at_ != pattern_.npos) write(request, key_at_, key(random_()));
     write(request, buyer_at_, catalogue_.accounts[random_() % catalogue_.accounts.size()]);
     write(request, product_at_, catalogue_.products[random_() % products_]);
     return true;
   }
 
  private:
+  static std::string key(std::uint64_t number) {
+    std::string digits(16, '0');
+    for (char& digit : digits) {
+      digit = "0123456789abcdef"[number & 15];
+      number >>= 4;
+    }
+    return digits;
+  }
+
   static void write(std::string& request, std::size_t at, const std::string& id) {
     std::ranges::copy(id, request.begin() + static_cast<std::ptrdiff_t>(at));
   }
@@ -77,6 +90,7 @@ class PurchaseRequests {
   const std::string pattern_;
   const std::size_t buyer_at_;
   const std::size_t product_at_;
+  const std::size_t key_at_;  // npos: none
 };
 
 }  // namespace
@@ -125,7 +139,7 @@ Measured BenchShop::purchases(const Round& round) {
   const auto& shop = without_projector_ ? *without_projector_ : complete_;
   return run({.port = shop.port(Service::purchase),
               .connections = round.connections,
-              .next = PurchaseRequests(catalogue_, round.hot, random_),
+              .next = PurchaseRequests(catalogue_, round.hot, round.keys, random_),
               .answered =
                   [this](int status, std::string_view) {
                     if (status == 201)

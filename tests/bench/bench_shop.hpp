@@ -44,7 +44,8 @@ class BenchShop {
   struct Round {
     std::size_t connections;
     std::chrono::seconds time;
-    bool hot;  // all buy the same product
+    bool hot;   // all buy the same product
+    bool keys;  // each with an idempotency key of its own
   };
   Measured purchases(const Round& round);
   // Answers 201 to all rounds so far.

@@ -165,10 +165,12 @@ Measured run(const HttpLoad& load) {
   return measured;
 }
 
-std::string post_request(std::string_view target, std::string_view body) {
+std::string post_request(std::string_view target, std::string_view body, std::string_view fields) {
   std::string request = "POST ";
   return request.append(target)
-      .append(" HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ")
+      .append(" HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+      .append(fields)
+      .append("Content-Type: application/json\r\nContent-Length: ")
       .append(std::to_string(body.size()))
       .append("\r\n\r\n")
       .append(body);

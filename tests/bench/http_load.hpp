@@ -42,7 +42,8 @@ struct HttpLoad {
 // Returns when there are no more requests or the time is over, and every request was answered.
 Measured run(const HttpLoad& load);
 
-// A request with a JSON body.
-std::string post_request(std::string_view target, std::string_view body);
+// A request with a JSON body, and maybe more header fields, each with its line's end.
+std::string post_request(std::string_view target, std::string_view body,
+                         std::string_view fields = {});
 
 }  // namespace jangbu::bench

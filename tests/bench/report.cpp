@@ -134,8 +134,9 @@ void print(const Report& report, std::ostream& out) {
   for (const auto& [name, version] : report.versions)
     out << std::exchange(separator, ", ") << name << ' ' << version;
   out << '\n'
-      << report.accounts << " accounts, " << report.products << " products; " << report.repetitions
-      << " rounds of " << report.seconds
+      << report.accounts << " accounts, " << report.products << " products; "
+      << (report.keys ? "an idempotency key each; " : "") << report.repetitions << " rounds of "
+      << report.seconds
       << " s each, in turn: median (least-most) of the rates, medians of the percentiles\n";
 
   put_heading(out,
@@ -187,6 +188,7 @@ nlohmann::ordered_json to_json(const Report& report) {
             {"versions", report.versions},
             {"repetitions", report.repetitions},
             {"seconds", report.seconds},
+            {"keys", report.keys},
             {"accounts", report.accounts},
             {"products", report.products},
             {"results", Json::array()}};

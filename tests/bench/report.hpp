@@ -57,6 +57,7 @@ struct Report {
   int seconds;
   std::size_t accounts;
   std::size_t products;
+  bool keys;  // each purchase has an idempotency key
   std::vector<Cell> cells;
   std::map<std::string, BenchShop::Audit> audits;  // by projector: on, off
 
