@@ -29,10 +29,10 @@ Response text(std::string body) {
   return {.status = 200, .content_type = "text/plain", .body = std::move(body)};
 }
 
-// How many requests to abort.
+// How many requests to abort. Of 120,000, Pistache's own endpoint answered 1,626 to somebody else.
 int aborts() {
   const char* count = std::getenv("JANGBU_HTTP_ABORTS");
-  return count ? std::atoi(count) : 5'000;
+  return count ? std::atoi(count) : 100'000;
 }
 
 std::chrono::microseconds processor_time() {
@@ -75,41 +75,53 @@ TEST_CASE("no answer ever reaches another client, whoever aborts when") {
   // Answers come late and out of order, from another thread: many clients are gone by then, and
   // their descriptors belong to others.
   std::mt19937 random(42);
-  std::vector<std::function<void()>> held;
+  struct Held {
+    std::string tag;
+    Exchange exchange;
+  };
+  std::vector<Held> held;
   std::atomic<bool> finishing = false;
-  AnsweringThread later;  // the only one that touches these
+  std::atomic<int> aborted = 0;  // requests, of those that a handler got
+  std::atomic<int> late = 0;     // answers, to clients known to be gone
+  AnsweringThread later;         // the only one that touches what is held
+  const auto answer_all = [&] {
+    std::shuffle(held.begin(), held.end(), random);
+    for (const Held& request : held) {
+      late += request.exchange.client_gone();
+      request.exchange.respond(text(request.tag));
+    }
+    held.clear();
+  };
   Router router;
   router.add(Method::get, "/tag/{tag}", [&](Request&& request, const Exchange& exchange) {
     later.run([&, tag = std::string(request.param("tag")), exchange] {
-      held.push_back([tag, exchange] { exchange.respond(text(tag)); });
-      if (held.size() < 8 && !finishing) return;
-      std::shuffle(held.begin(), held.end(), random);
-      for (const auto& answer : held) answer();
-      held.clear();
+      aborted += tag.starts_with("leaving");
+      held.push_back({tag, exchange});
+      if (held.size() >= 32 || finishing) answer_all();
     });
   });
   router.add(Method::get, "/flush", [&](Request&&, const Exchange& exchange) {
     later.run([&, exchange] {
-      for (const auto& answer : held) answer();
-      held.clear();
+      answer_all();
       exchange.respond(text("flushed"));
     });
   });
   Server server("127.0.0.1", 0, std::move(router), {}, 2);
   server.start();
 
-  constexpr int threads = 8;
   std::atomic<int> leaks = 0;
   std::atomic<int> answered = 0;
-  const int each = aborts() / threads;
   const auto work = [&](int t) {
     Client flusher(server.port());
-    for (int i = 0; i < each; ++i) {
+    std::deque<Client> leaving;
+    for (int i = 0; aborted < aborts(); ++i) {
       const std::string tag = std::to_string(t) + "-" + std::to_string(i);
-      Client leaving(server.port());
-      leaving.send(get_request("/tag/leaving-" + tag));
-      if (i % 3 == 0) leaving.end_sending();
-      if (i % 3 == 1) leaving.abort();
+      leaving.emplace_back(server.port()).send(get_request("/tag/leaving-" + tag));
+      if (i % 3 == 0) leaving.back().end_sending();
+      if (leaving.size() > 2) {
+        if (i % 4 != 0) leaving.front().abort();
+        leaving.pop_front();
+      }
       if (i % 8 != 0) continue;
       // It gets the descriptor of one that left, whose answer is still to come.
       Client staying(server.port());
@@ -121,13 +133,56 @@ TEST_CASE("no answer ever reaches another client, whoever aborts when") {
     }
   };
   std::vector<std::future<void>> clients;
-  clients.reserve(threads);
-  for (int t = 0; t < threads; ++t) clients.push_back(std::async(std::launch::async, work, t));
+  clients.reserve(8);
+  for (int t = 0; t < 8; ++t) clients.push_back(std::async(std::launch::async, work, t));
   for (std::future<void>& client : clients) client.get();
-  CHECK(answered > 0);
   CHECK(leaks == 0);
+  CHECK(answered > aborts() / 16);
+  CHECK(late > aborts() / 16);
   finishing = true;  // a request of a client that left may still come
   CHECK(Client(server.port()).get("/flush").body == "flushed");
+  CHECK(server.drain(10s));
+}
+
+TEST_CASE("streams that another thread writes survive their clients, and stay apart") {
+  Exchanges exchanges;
+  Router router;
+  router.add(Method::get, "/stream", [&](Request&&, const Exchange& exchange) {
+    exchange.stream_start({.content_type = "text/plain"});
+    exchanges.put(exchange);
+  });
+  Server server("127.0.0.1", 0, std::move(router), {}, 2);
+  server.start();
+  const auto open = [&](std::deque<Client>& clients) {
+    clients.emplace_back(server.port()).send(get_request("/stream"));
+    return exchanges.take();
+  };
+  for (int round = 0; round < 50; ++round) {
+    std::deque<Client> readers;
+    std::deque<Client> leaving;
+    std::vector<Exchange> streams;
+    for (int i = 0; i < 4; ++i) {
+      streams.push_back(open(readers));
+      streams.push_back(open(leaving));
+    }
+    std::string all;
+    for (int i = 0; i < 500; ++i) all += std::to_string(i) + ";";
+    const auto producer = std::async(std::launch::async, [&] {
+      for (int i = 0; i < 500; ++i)
+        for (const Exchange& stream : streams) stream.stream_write(std::to_string(i) + ";");
+      for (const Exchange& stream : streams) stream.stream_end();
+    });
+    for (Client& client : leaving) client.abort();
+    // These get the descriptors of those that left.
+    for (int i = 0; i < 4; ++i) {
+      std::deque<Client> next;
+      const Exchange stream = open(next);
+      stream.stream_write("next");
+      stream.stream_end();
+      CHECK(next.front().read_answer().body == "next");
+    }
+    for (Client& reader : readers) CHECK(reader.read_answer().body == all);
+  }
   CHECK(server.drain(10s));
 }
 
@@ -170,6 +225,66 @@ TEST_CASE("clients that wait for an answer cost nothing meanwhile") {
   second.respond(text("answer"));
   CHECK(half_closed.read_answer().body == "answer");
   CHECK(overfull.read_answer().body == "answer");
+}
+
+TEST_CASE("clients that say nothing, speak TLS or send half a chunk keep nobody waiting") {
+  Router router;
+  router.add(Method::get, "/hello",
+             [](Request&&, const Exchange& exchange) { exchange.respond(text("hello")); });
+  Server server("127.0.0.1", 0, std::move(router));
+  server.start();
+  std::deque<Client> silent;
+  for (int i = 0; i < 100; ++i) silent.emplace_back(server.port());
+  silent.front().send("GET /hel");
+  Client tls(server.port());
+  tls.send("\x16\x03\x01");
+  CHECK(tls.read_answer().status == 400);
+  // Pistache's parser would spin here, waiting for the line feed.
+  Client chunked(server.port());
+  chunked.send("POST /hello HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r");
+  CHECK(chunked.read_answer().status == 411);
+  Client other(server.port());
+  CHECK(other.get("/hello").body == "hello");
+  CHECK(load_during(other, 500ms) < 0.2);
+}
+
+TEST_CASE("the longest target and the largest body that are allowed are taken") {
+  const Limits limits;
+  Router router;
+  router.add(Method::post, "/echo", [](Request&& request, const Exchange& exchange) {
+    exchange.respond(text(std::move(request.body)));
+  });
+  Server server("127.0.0.1", 0, std::move(router));
+  server.start();
+  Client client(server.port());
+  CHECK(client.get(std::string(limits.target_bytes, '/')).status == 404);
+  const std::string body(limits.body_bytes, 'x');
+  client.send(post_request("/echo", body));
+  CHECK(client.read_answer().body == body);
+}
+
+TEST_CASE("methods of all kinds on several workers at once") {
+  Router router;
+  router.add(Method::get, "/hello",
+             [](Request&&, const Exchange& exchange) { exchange.respond(text("hello")); });
+  Server server("127.0.0.1", 0, std::move(router), {}, 2);
+  server.start();
+  const std::pair<std::string, int> cases[] = {{"GET", 200},     {"POST", 405},  {"PUT", 405},
+                                               {"OPTIONS", 204}, {"TRACE", 501}, {"BREW", 501}};
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  threads.reserve(4);
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 50; ++i)
+        for (const auto& [method, status] : cases) {
+          Client client(server.port());
+          client.send(method + " /hello HTTP/1.1\r\nHost: h\r\n\r\n");
+          if (client.read_answer().status != status) ++wrong;
+        }
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("clients that take too long are cut") {
@@ -247,6 +362,22 @@ TEST_CASE("clients beyond the limit wait their turn") {
   CHECK(log.count("new clients have to wait") == 1);
 }
 
+TEST_CASE("slow clients that fill the server are cut, and the others get their turn") {
+  Limits limits;
+  limits.max_connections = 4;
+  limits.header_timeout = 300ms;
+  Router router;
+  router.add(Method::get, "/hello",
+             [](Request&&, const Exchange& exchange) { exchange.respond(text("hello")); });
+  Server server("127.0.0.1", 0, std::move(router), limits);
+  server.start();
+  std::deque<Client> slow;
+  for (int i = 0; i < 4; ++i) slow.emplace_back(server.port()).send("GET /");
+  Client other(server.port());
+  CHECK(other.get("/hello").body == "hello");
+  for (Client& client : slow) CHECK(client.read_answer().status == 408);
+}
+
 TEST_CASE("running out of descriptors is survived") {
   LogLines log;
   Router router;
@@ -254,6 +385,8 @@ TEST_CASE("running out of descriptors is survived") {
              [](Request&&, const Exchange& exchange) { exchange.respond(text("hello")); });
   Server server("127.0.0.1", 0, std::move(router));
   server.start();
+  // What is opened once only is open by now (UBSan looks at a type it has not seen through a pipe).
+  CHECK(Client(server.port()).get("/hello").body == "hello");
   std::deque<Client> clients;
   for (int i = 0; i < 8; ++i) clients.push_back(Client::unconnected());
   {
