@@ -53,6 +53,7 @@ struct IncomingBody {
   bool expects_100 = false;                    // the client waits for "100 Continue"
   BodyStream::Next next;                       // who waits for a piece, if anyone does
   Clock::time_point deadline = never_expires;  // of that piece
+  Clock::duration patience{};                  // how long the next wait for one may take
   std::weak_ptr<PendingAnswer> answer;
 };
 

@@ -85,6 +85,15 @@ std::string take(std::string& input, std::size_t size) {
   return taken;
 }
 
+// Of a body that comes in drops: waiting uses up the time that the client has for the next piece,
+// and only bytes at a fair rate win it back.
+Clock::duration patience_after(const IncomingBody& body, std::size_t piece_bytes,
+                               Clock::time_point now, const Limits& limits) {
+  const Clock::duration left = body.deadline == never_expires ? body.patience : body.deadline - now;
+  const milliseconds won(1000 * piece_bytes / limits.body_bytes_per_second);
+  return std::min<Clock::duration>(limits.body_timeout, left + won);
+}
+
 }  // namespace
 
 Protocol::Protocol(std::shared_ptr<ServerState> server)
@@ -230,6 +239,7 @@ void Protocol::dispatch_streaming(const std::shared_ptr<Connection>& connection,
   c.body = std::make_shared<IncomingBody>();
   c.body->left = announced.body_size;
   c.body->expects_100 = announced.expects_100;
+  c.body->patience = server_->limits.body_timeout;
   c.body->answer = answer;
   const Exchange exchange(answer);
   or_problem([&] { handler(std::move(announced.request), BodyStream(answer, c.body), exchange); },
@@ -247,10 +257,11 @@ void Protocol::hand_over(const std::shared_ptr<Connection>& connection) {
     piece.kind = BodyPiece::Kind::bytes;
     piece.bytes = take(c.input, size);
     body.left -= size;
+    body.patience = patience_after(body, size, transport().now(), server_->limits);
   } else if (body.left > 0 && c.input_ended) {
     return transport().drop(connection);
   } else if (body.left > 0) {
-    body.deadline = transport().now() + server_->limits.body_timeout;
+    body.deadline = transport().now() + body.patience;
     if (std::exchange(body.expects_100, false) && c.phase == Phase::answering)
       transport().send(connection, std::string(go_on));
     return;

@@ -323,6 +323,26 @@ TEST_CASE("a client may send its whole body before it reads") {
   CHECK(client.read_answer().body.size() == results * result.size());
 }
 
+TEST_CASE("a drop of the body now and then does not help") {
+  Limits limits;
+  limits.body_timeout = 300ms;
+  Uploads uploads(limits);
+  Client drip = uploads.client();
+  drip.send(head(1000));
+  const auto upload = uploads.take();
+  auto kind = BodyPiece::Kind::bytes;
+  std::size_t drops = 0;
+  while (kind == BodyPiece::Kind::bytes) {
+    REQUIRE(drops < 200);
+    upload->ask();
+    if (!drip.readable_within(20ms)) drops += drip.send("x");
+    kind = upload->wait().kind;
+  }
+  CHECK(kind == BodyPiece::Kind::lost);
+  CHECK(drip.read_answer().status == 408);
+  CHECK(drops > 1);
+}
+
 TEST_CASE("a server that ends forgets who waits for a body") {
   std::unique_ptr<Upload> upload;
   auto uploads = std::make_unique<Uploads>();
