@@ -9,8 +9,8 @@ namespace jangbu::test {
 
 namespace {
 
-std::string text_of(const std::source_location& where) {
-  return std::string(where.file_name()) + ':' + std::to_string(where.line());
+std::string text_of(Where where) {
+  return std::string(where.file) + ':' + std::to_string(where.line);
 }
 
 // What the shop knows of the entity that a view shows. A closed purchase is not in it.
@@ -70,7 +70,7 @@ When::When(Shop shop, Command command, Conditions conditions)
       decision_(decide(shop_, command_, conditions)) {}
 
 template <class Expected>
-void When::expect(const Expected& expected, const std::source_location& where) const {
+void When::expect(const Expected& expected, Where where) const {
   INFO("in the sentence that ends at " << text_of(where));
   INFO("decided was " << describe(decision_));
   const auto* decided = std::get_if<Expected>(&decision_);
@@ -78,25 +78,25 @@ void When::expect(const Expected& expected, const std::source_location& where) c
   CHECK(*decided == expected);
 }
 
-void When::then(const Event& event, std::source_location where) const {
+void When::then(const Event& event, Where where) const {
   INFO("expected was " << describe(event));
   expect(event, where);
 }
 
-void When::then(const Refusal& refusal, std::source_location where) const {
+void When::then(const Refusal& refusal, Where where) const {
   INFO("expected was " << describe(refusal));
   expect(refusal, where);
 }
 
-void When::then(const Offer& offer, std::source_location where) const {
+void When::then(const Offer& offer, Where where) const {
   expect(offer, where);
 }
 
-void When::then(Repeated repeated, std::source_location where) const {
+void When::then(Repeated repeated, Where where) const {
   expect(repeated, where);
 }
 
-void When::then(AsItIs, std::source_location where) const {
+void When::then(AsItIs, Where where) const {
   INFO("in the sentence that ends at " << text_of(where));
   INFO("decided was " << describe(decision_));
   const auto* unchanged = std::get_if<Unchanged>(&decision_);

@@ -6,7 +6,6 @@
 // the line it ends on, and what was decided instead.
 #pragma once
 
-#include <source_location>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -16,6 +15,15 @@
 #include "tests/support/samples.hpp"
 
 namespace jangbu::test {
+
+// The line that says so. (The builtins are std::source_location's, which clang 14 does not have.)
+struct Where {
+  Where(const char* in_file = __builtin_FILE(), int at_line = __builtin_LINE())
+      : file(in_file), line(at_line) {}
+
+  const char* file;
+  int line;
+};
 
 // Something that happened: an event, and where it matters when and by which request.
 struct Past {
@@ -38,19 +46,18 @@ class When {
   When(Shop shop, Command command, Conditions conditions);
 
   // REQUIRES: exactly one of these ends the sentence.
-  void then(const Event& event, std::source_location where = std::source_location::current()) const;
-  void then(const Refusal& refusal,
-            std::source_location where = std::source_location::current()) const;
-  void then(const Offer& offer, std::source_location where = std::source_location::current()) const;
-  void then(Repeated repeated, std::source_location where = std::source_location::current()) const;
+  void then(const Event& event, Where where = {}) const;
+  void then(const Refusal& refusal, Where where = {}) const;
+  void then(const Offer& offer, Where where = {}) const;
+  void then(Repeated repeated, Where where = {}) const;
   // The answer shows the entity as it is now.
-  void then(AsItIs, std::source_location where = std::source_location::current()) const;
+  void then(AsItIs, Where where = {}) const;
 
   const Decision& decision() const { return decision_; }
 
  private:
   template <class Expected>
-  void expect(const Expected& expected, const std::source_location& where) const;
+  void expect(const Expected& expected, Where where) const;
 
   Shop shop_;
   Command command_;
