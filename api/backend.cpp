@@ -159,6 +159,8 @@ http::Response respond_closed(const Asked& asked, PurchaseId id,
     return response;
   };
   if (!row) return about(not_found(asked.resource.not_found, to_string(id)));
+  // It is open: bought at another instance a moment ago, and the writer here has yet to hear of it.
+  if (!row->closed_at) return to_response(NotDecided::not_ready);
   if (asked.confirms_receipt && row->status == DeliveryStatus::receipt_confirmed)
     return ok(to_json(*row), position, row->version);
   if (asked.scan) {

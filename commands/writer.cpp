@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <ranges>
 #include <utility>
 
 #include "events/errors.hpp"
@@ -85,14 +84,12 @@ void Writer::run() {
     set_state(State::active);
     for (;;) {
       const bool work = wait_for_work(options_.idle_check);
+      if (!work && stopping()) break;
+      if (Clock::now() >= look_again_) follow();
       if (is_halted()) break;
       if (work) {
         gather();
         finish(decide_turn());
-      } else if (stopping()) {
-        break;
-      } else {
-        follow();
       }
     }
   }
@@ -120,8 +117,9 @@ bool Writer::replay(State meanwhile) {
   }
 }
 
-// Takes in what others appended while there was nothing to do.
+// Takes in what others appended while this writer did not.
 void Writer::follow() {
+  look_again_ = Clock::now() + options_.idle_check;
   try {
     catch_up();
     set_state(State::active);
@@ -222,12 +220,13 @@ void Writer::finish(Turn turn) {
         shop_.keep(turn.committed_at);
         position_ = position_.next();
         committed_at_ = turn.committed_at;
+        look_again_ = Clock::now() + options_.idle_check;
       }
       break;
     case Fate::conflict:
       shop_.drop();
-      for (Decided& decided : std::views::reverse(turn.decided))
-        waiting_.push_front(std::move(decided.waiting));
+      for (auto decided = turn.decided.rbegin(); decided != turn.decided.rend(); ++decided)
+        waiting_.push_front(std::move(decided->waiting));
       if (replay(State::log_away)) set_state(State::active);
       return;
     case Fate::abandoned:

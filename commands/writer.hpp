@@ -157,6 +157,7 @@ class Writer {
   Shop shop_;
   Position position_;  // of the last commit in shop_
   Timestamp committed_at_;
+  Clock::time_point look_again_;  // whether others appended
   std::deque<Waiting> waiting_;
 
   mutable std::mutex mutex_;

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <optional>
-#include <ranges>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -40,7 +39,8 @@ class Table {
   void keep() { journal_.clear(); }
 
   void drop() {
-    for (auto& [key, before] : std::views::reverse(journal_)) {
+    for (auto change = journal_.rbegin(); change != journal_.rend(); ++change) {
+      auto& [key, before] = *change;
       if (before) {
         rows_.insert_or_assign(key, std::move(*before));
       } else {

@@ -124,6 +124,29 @@ TEST_CASE("64 buyers at two writers of one log, and a third that appends, too") 
   CHECK(second.sanitizer_report() == "");
 }
 
+TEST_CASE("A purchase made at another instance is never taken for a closed one") {
+  Shop shop;
+  ServeProcess second(shop.options());
+  open_account(shop, "홍길동");
+  list_product(shop, "놋쇠 수저 세트", 39'900, 20);
+  HttpClient deliveries = second.client(Service::delivery);
+  for (int i = 0; i < 20; ++i) {
+    const std::string path = "/deliveries/" + id_of(buy(shop, "홍길동", "놋쇠 수저 세트"));
+    wait_until("the delivery", [&] { return deliveries.get(path).status == 200; });
+    wait_until("its scan", [&] {
+      const Reply reply =
+          deliveries.post(path + "/scans", scan("picked-up", "2026-03-02T09:00:00Z"));
+      CAPTURE(reply.body);
+      if (reply.status == 503) {
+        REQUIRE(reply.code() == "not-ready");
+        return false;
+      }
+      REQUIRE(reply.status == 200);
+      return true;
+    });
+  }
+}
+
 TEST_CASE("Cancelling and the first scan race, and exactly one of them wins") {
   constexpr std::size_t rounds = 200;
   Shop shop;
@@ -133,6 +156,13 @@ TEST_CASE("Cancelling and the first scan race, and exactly one of them wins") {
   std::vector<std::string> purchases;
   for (std::size_t i = 0; i < rounds; ++i)
     purchases.push_back(id_of(buy(shop, "홍길동", "놋쇠 수저 세트")));
+  const auto writer_position = [](HttpClient operations) -> std::uint64_t {
+    return operations.get("/health/ready").json.at("checks").at("writer").at("position");
+  };
+  wait_until("the second writer to know them", [&] {
+    return writer_position(second.client(Service::operations)) ==
+           writer_position(shop.operations());
+  });
 
   // They begin at the same moment, each at a writer of its own, and take turns with these.
   std::barrier both(2);
