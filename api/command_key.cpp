@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/http/trace.hpp"
 #include "api/json/body.hpp"
 #include "events/errors.hpp"
 #include "infra/handle.hpp"
@@ -13,7 +14,6 @@ namespace jangbu {
 namespace {
 
 constexpr std::size_t max_key = 255;
-constexpr std::size_t max_correlation = 128;
 
 bool is_visible_ascii(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= '!' && c <= '~'; });
@@ -62,12 +62,10 @@ CommandKey row_key(std::string_view prefix, std::uint64_t line, std::string_view
 }
 
 std::string correlation_of(const http::Request& request) {
-  for (const auto name : {"traceparent", "X-Request-Id"}) {
-    const auto value = request.header(name);
-    if (value && value->size() <= max_correlation && is_visible_ascii(*value))
-      return std::string(*value);
-  }
-  return {};
+  if (const auto trace = request.header("traceparent"))
+    if (auto valid = http::parse_traceparent(*trace)) return std::move(*valid);
+  const auto id = request.header("X-Request-Id");
+  return id && http::is_request_id(*id) ? std::string(*id) : std::string();
 }
 
 }  // namespace jangbu

@@ -25,7 +25,7 @@ CommandKey row_key(std::string_view prefix, std::uint64_t line, std::string_view
                    std::string_view row);
 
 // What the request calls itself, for whoever follows its trace through the log: W3C traceparent or
-// X-Request-Id; empty without either.
+// X-Request-Id; empty without a valid one of either.
 std::string correlation_of(const http::Request& request);
 
 }  // namespace jangbu

@@ -1,5 +1,6 @@
 #include "api/delivery_feed.hpp"
 
+#include <pthread.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -150,7 +151,10 @@ class DeliveryFeed::Subscriber {
 // --- The door ------------------------------------------------------------------------------------
 
 DeliveryFeed::DeliveryFeed(EventLog& log, History history, Options options)
-    : log_(log), history_(std::move(history)), options_(options), thread_([this] { run(); }) {}
+    : log_(log), history_(std::move(history)), options_(options), thread_([this] {
+        ::pthread_setname_np(::pthread_self(), "delivery-feed");
+        run();
+      }) {}
 
 DeliveryFeed::~DeliveryFeed() {
   stop();

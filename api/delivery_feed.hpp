@@ -64,6 +64,7 @@ class DeliveryFeed {
   void stop();
 
   std::size_t subscribers() const;
+  std::size_t most_subscribers() const { return options_.most_subscribers; }
 
  private:
   using Clock = std::chrono::steady_clock;

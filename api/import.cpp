@@ -1,5 +1,6 @@
 #include "api/import.hpp"
 
+#include <pthread.h>
 #include <spdlog/spdlog.h>
 
 #include <condition_variable>
@@ -321,7 +322,10 @@ void Importer::begin(Order order, http::BodyStream body, http::Exchange exchange
     return exchange.respond(to_response(NotDecided::overloaded));
   auto import =
       std::make_shared<Import>(*this, std::move(order), std::move(body), std::move(exchange));
-  running_.push_back({import, std::thread([import] { import->run(); })});
+  running_.push_back({import, std::thread([import] {
+                        ::pthread_setname_np(::pthread_self(), "import");
+                        import->run();
+                      })});
 }
 
 void Importer::stop() {

@@ -1,12 +1,17 @@
 #include "api/log_lookup.hpp"
 
+#include <pthread.h>
 #include <spdlog/spdlog.h>
 
 #include <utility>
 
 namespace jangbu {
 
-LogLookup::LogLookup(EventLog& log) : log_(log), thread_([this] { run(); }) {}
+LogLookup::LogLookup(EventLog& log)
+    : log_(log), thread_([this] {
+        ::pthread_setname_np(::pthread_self(), "log-lookup");
+        run();
+      }) {}
 
 LogLookup::~LogLookup() {
   {

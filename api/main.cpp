@@ -100,6 +100,13 @@ void add_serve(CLI::App& app, ServeFlags& flags) {
           "Signs quotes; shared by all instances (default: a file in the data folder)");
   setting(app, "queue", options.queue, "Commands that may wait for the writer")
       ->check(CLI::Range(1, 1'000'000));
+  setting(app, "idempotency-keys", options.idempotency_keys,
+          "Idempotency keys and used quotes to remember, at about 110 bytes each: for 24 hours or, "
+          "where there are more, for less, but for an hour at least; then commands with a key get "
+          "503")
+      ->check(CLI::Range(1'000, 1'000'000'000));
+  setting(app, "access-log", options.access_log,
+          "Write a line of JSON for each request into this file; - is standard output");
   setting(app, "subscribers", options.subscribers, "Streams of deliveries at the same time")
       ->check(CLI::Range(1, 100'000));
   setting(app, "heartbeat-ms", flags.heartbeat_ms,

@@ -25,7 +25,9 @@ Json writer_check(const Writer::Status& status) {
   Json json{{"status", status.state == Writer::State::active ? "up" : "down"},
             {"state", to_string(status.state)},
             {"position", status.position.value},
-            {"queued", status.queued}};
+            {"queued", status.queued},
+            {"idempotencyKeys", status.keys},
+            {"idempotencyWindowSeconds", status.key_window_ms / 1'000}};
   if (!status.why.empty()) json["reason"] = status.why;
   return json;
 }
@@ -152,7 +154,8 @@ Service operations_service(const Parts& parts) {
   return {
       .name = "operations",
       .title = "Jangbu operations",
-      .description = "Is it up, can it take work, how far are the read models, what happened.",
+      .description =
+          "Is it up, can it take work, how far are the read models, what happened, and metrics.",
       .routes = {
           {Method::get,
            "/health/live",
@@ -169,6 +172,18 @@ Service operations_service(const Parts& parts) {
             .summary = "Whether it can take work, and what about each part",
             .gives = "Readiness",
             .gives_when_unavailable = "Readiness"}},
+          {Method::get,
+           "/metrics",
+           [parts](Request&&, const Exchange& exchange) {
+             exchange.respond({200,
+                               std::string(Metrics::content_type),
+                               parts.metrics.text(),
+                               {{"Cache-Control", "no-store"}}});
+           },
+           {.id = "getMetrics",
+            .summary = "What the parts count of themselves, for Prometheus",
+            .kind = openapi::Kind::text,
+            .gives = "Metrics"}},
           {Method::get,
            "/projections",
            [parts](Request&&, const Exchange& exchange) { exchange.respond(projections(parts)); },

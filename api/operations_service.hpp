@@ -1,9 +1,11 @@
-// The operations service: is it up, can it take work, how far are the read models, what happened.
+// The operations service: is it up, can it take work, how far are the read models, what happened,
+// and metrics.
 //
 // Threads: handlers run on HTTP workers and do not wait. Ownership: the parts outlive the server.
 #pragma once
 
 #include "api/log_search.hpp"
+#include "api/metrics.hpp"
 #include "api/service.hpp"
 #include "commands/writer.hpp"
 #include "projections/projector.hpp"
@@ -16,6 +18,7 @@ struct Parts {
   const ReadModels& read_models;
   const Projector* projector;  // null when another process projects
   LogSearch& log_search;
+  const Metrics& metrics;
 };
 
 Service operations_service(const Parts& parts);

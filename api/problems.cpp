@@ -19,8 +19,8 @@ http::Response problem(const http::ProblemType& type, const std::string& detail,
   return response;
 }
 
-http::Response retry_later(http::Response response) {
-  response.headers.emplace_back("Retry-After", "1");
+http::Response retry_later(http::Response response, const char* seconds = "1") {
+  response.headers.emplace_back("Retry-After", seconds);
   return response;
 }
 
@@ -147,6 +147,13 @@ http::Response to_response(NotDecided why) {
       return retry_later(http::problem(problems::outcome_unknown,
                                        "The event log did not answer in time: it may have been "
                                        "done, or not. Repeat it with the same Idempotency-Key."));
+    case NotDecided::keys_full:
+      return retry_later(
+          http::problem(problems::idempotency_keys_full,
+                        "As many commands are remembered as there is room for, and nothing was "
+                        "done, since this one could not be. Without an Idempotency-Key, and "
+                        "without a quote, it would be taken."),
+          "60");
   }
   return http::internal_error();
 }

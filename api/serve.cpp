@@ -12,8 +12,10 @@
 #include <stdexcept>
 #include <utility>
 
+#include "api/access_log.hpp"
 #include "api/backend.hpp"
 #include "api/http/server.hpp"
+#include "api/metrics.hpp"
 #include "api/operations_service.hpp"
 #include "api/service.hpp"
 #include "api/swagger_ui/swagger_ui.hpp"
@@ -111,6 +113,15 @@ std::string quote_secret(const ServeOptions& options) {
   return options.quote_secret;
 }
 
+std::unique_ptr<AccessLog> open_access_log(const ServeOptions& options) {
+  if (options.access_log.empty()) return nullptr;
+  try {
+    return std::make_unique<AccessLog>(options.access_log);
+  } catch (const std::exception& error) {
+    throw Refused("--access-log " + options.access_log + " cannot be written: " + error.what());
+  }
+}
+
 struct ServicePort {
   std::string_view name;
   int offset;  // of its port
@@ -130,7 +141,7 @@ http::Cors cors(const ServeOptions& options) {
                      .request_headers = "Content-Type, Idempotency-Key, If-Match, If-None-Match, "
                                         "Last-Event-ID, X-Request-Id, traceparent",
                      .response_headers = "ETag, Event-Position, Idempotent-Replayed, Location, "
-                                         "Retry-After"});
+                                         "Retry-After, X-Request-Id"});
 }
 
 // The services whose pages may use the others, so that each Swagger UI can offer them all.
@@ -177,13 +188,14 @@ void run(const ServeOptions& options) {
   check_listen(options);
   const sigset_t signals = block_stop_signals();
   const Quotes quotes(quote_secret(options));
+  const auto access_log = open_access_log(options);
 
   const auto log = open_log(options);
   check_checkpoints(options, *log);
   log->create_stream();
 
   Writer writer(*log, {.now = system_now, .new_commit_id = new_id<CommitId>},
-                {.queue = options.queue});
+                {.queue = options.queue, .idempotency_keys = options.idempotency_keys});
   LogLookup log_lookup(*log);
   LogSearch log_search(*log);
   ReadModels read_models({.conninfo = options.database});
@@ -197,17 +209,21 @@ void run(const ServeOptions& options) {
       {.most_subscribers = options.subscribers, .heartbeat = options.heartbeat});
 
   const Backend backend{writer, read_models, log_lookup, quotes, importer, delivery_feed};
+  Metrics metrics({writer, read_models, projector.get(), delivery_feed, access_log.get()});
   std::vector<std::unique_ptr<http::Server>> servers;
   const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options));
   const auto listen = [&](int port, const Service& service) {
     http::Router router = to_router(service);
     swagger_ui.add_to(router);
     router.allow(cors(options));
-    servers.push_back(std::make_unique<http::Server>(options.listen, port, std::move(router),
-                                                     http::Limits{}, options.workers));
+    servers.push_back(std::make_unique<http::Server>(
+        options.listen, port, std::move(router), http::Limits{}, options.workers,
+        access_log ? access_log->of_service(service.name) : http::OnAccess()));
+    metrics.add(service.name, *servers.back());
     spdlog::info("{} at http://{}:{}", service.name, options.listen, servers.back()->port());
   };
-  listen(options.port_base, operations_service({writer, read_models, projector.get(), log_search}));
+  listen(options.port_base,
+         operations_service({writer, read_models, projector.get(), log_search, metrics}));
   for (const ServicePort& service : services)
     if (std::ranges::find(options.services, service.name) != options.services.end())
       listen(options.port_base + service.offset, service.make(backend));

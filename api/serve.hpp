@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/swagger_ui/swagger_ui.hpp"
+#include "projections/views/shop.hpp"
 
 namespace jangbu {
 
@@ -33,9 +34,11 @@ struct ServeOptions {
   std::filesystem::path data = "jangbu-data";  // holds the quote secret, unless it is given
   std::string quote_secret;
 
-  std::size_t queue = 10'000;                   // commands waiting for the writer
+  std::size_t queue = 10'000;  // commands waiting for the writer
+  std::size_t idempotency_keys = CommandKeys::default_budget;
   std::size_t subscribers = 2'000;              // of server-sent events
   std::chrono::milliseconds heartbeat{15'000};  // on their streams, when there is nothing to say
+  std::string access_log;                       // a file, or "-"; empty: none is kept
   std::chrono::seconds wait{60};                // for NATS and PostgreSQL, at start
   std::chrono::seconds drain{15};               // for requests in flight, at the end
 };

@@ -1,5 +1,6 @@
 #include "commands/writer.hpp"
 
+#include <pthread.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -14,11 +15,28 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t replay_batch = 500;
+constexpr std::size_t recent_commits = 65'536;
+
+// One overload per result: counts it.
+struct Count {
+  Writer::CommandMeasures& measures;
+
+  void operator()(const Recorded&) const { measures.recorded.add(); }
+  void operator()(const Unchanged&) const { measures.unchanged.add(); }
+  void operator()(const Repeated&) const { measures.repeated.add(); }
+  void operator()(const Offer&) const { measures.offered.add(); }
+  void operator()(const Refusal& refusal) const { measures.refused[refusal.index()].add(); }
+  void operator()(NotDecided why) const {
+    measures.not_decided[static_cast<std::size_t>(why)].add();
+  }
+};
 
 }  // namespace
 
 Writer::Writer(EventLog& log, Sources sources, Options options)
-    : log_(log), sources_(std::move(sources)), options_(options) {}
+    : log_(log), sources_(std::move(sources)), options_(options), recent_commits_(recent_commits) {
+  shop_.keys = CommandKeys(options_.idempotency_keys);
+}
 
 Writer::~Writer() {
   stop();
@@ -26,7 +44,10 @@ Writer::~Writer() {
 
 void Writer::start() {
   invariant(!thread_.joinable(), "a writer is started once");
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), "writer");
+    run();
+  });
 }
 
 void Writer::stop() {
@@ -41,6 +62,22 @@ void Writer::stop() {
 Writer::Status Writer::status() const {
   std::lock_guard lock(mutex_);
   return status_;
+}
+
+Writer::Backlog Writer::after(Position reached) const {
+  std::lock_guard lock(mutex_);
+  if (reached >= noted_) return {};
+  const auto& last = recent_commits_[noted_.value % recent_commits];
+  if (noted_.value - reached.value < recent_commits) {
+    const auto& first = recent_commits_[reached.next().value % recent_commits];
+    const auto& before = recent_commits_[reached.value % recent_commits];
+    return {last.events_until - before.events_until, first.committed_at};
+  }
+  const std::uint64_t oldest = noted_.value - recent_commits + 1;
+  const auto& kept = recent_commits_[oldest % recent_commits];
+  const auto until = static_cast<double>(kept.events_until) * static_cast<double>(reached.value) /
+                     static_cast<double>(oldest);
+  return {last.events_until - static_cast<std::uint64_t>(until), kept.committed_at};
 }
 
 // --- The door ------------------------------------------------------------------------------------
@@ -66,14 +103,18 @@ void Writer::submit(Submission submission) {
     }
   }
   if (refused) {
+    Count{measures_.commands[submission.command.index()]}(*refused);
     submission.answer({position, *refused});
   } else {
     work_.notify_one();
   }
 }
 
-void Writer::answer(Waiting& waiting, Outcome outcome) {
+void Writer::answer(Waiting& waiting, Outcome outcome, Clock::time_point now) {
   if (!waiting.submission.answer) return;  // answered before, with outcome_unknown
+  CommandMeasures& measures = measures_.commands[waiting.submission.command.index()];
+  std::visit(Count{measures}, outcome.result);
+  measures.duration.observe(now - (waiting.deadline - options_.deadline));
   std::exchange(waiting.submission.answer, nullptr)(std::move(outcome));
 }
 
@@ -149,14 +190,30 @@ void Writer::catch_up() {
       invariant(stored.position == position_.next(), "the log is read without a gap");
       Commit commit = decode(stored);
       committed_at_ = commit.committed_at;
+      const std::size_t events = commit.events.size();
       fold(shop_, std::move(commit), stored.position);
       position_ = stored.position;
+      std::lock_guard lock(mutex_);
+      note_commit(position_, events, committed_at_);
     }
     gather();  // so that deadlines are kept, however much there is to read
     if (stopping() && waiting_.empty()) return;
   }
   std::lock_guard lock(mutex_);
+  publish_position();
+}
+
+void Writer::note_commit(Position position, std::size_t events, Timestamp committed_at) {
+  const auto& before = recent_commits_[noted_.value % recent_commits];
+  recent_commits_[position.value % recent_commits] = {before.events_until + events, committed_at};
+  noted_ = position;
+}
+
+// REQUIRES: mutex_ is held.
+void Writer::publish_position() {
   status_.position = position_;
+  status_.keys = shop_.keys.size();
+  status_.key_window_ms = shop_.keys.window_ms(committed_at_);
 }
 
 // --- A turn --------------------------------------------------------------------------------------
@@ -191,12 +248,16 @@ Writer::Turn Writer::decide_turn() {
                               .causation = {},
                               .actor = next.actor},
                              std::move(*event)};
-      std::string bytes = encode(recorded);
-      if (turn.bytes + bytes.size() > options_.commit_bytes && !turn.events.empty()) break;
-      const EventId id{position_.next(), static_cast<std::uint32_t>(turn.events.size())};
-      outcome.result = Recorded{id, fold(shop_, std::move(recorded), id, turn.committed_at)};
-      turn.bytes += bytes.size();
-      turn.events.push_back(std::move(bytes));
+      if (leaves_key(recorded) && shop_.keys.full(turn.committed_at)) {
+        outcome.result = NotDecided::keys_full;
+      } else {
+        std::string bytes = encode(recorded);
+        if (turn.bytes + bytes.size() > options_.commit_bytes && !turn.events.empty()) break;
+        const EventId id{position_.next(), static_cast<std::uint32_t>(turn.events.size())};
+        outcome.result = Recorded{id, fold(shop_, std::move(recorded), id, turn.committed_at)};
+        turn.bytes += bytes.size();
+        turn.events.push_back(std::move(bytes));
+      }
     } else {
       std::visit(
           [&](auto&& other) {
@@ -213,7 +274,13 @@ Writer::Turn Writer::decide_turn() {
 
 // Appends what the turn decided, and only then answers; or takes the turn back.
 void Writer::finish(Turn turn) {
+  const auto began = Clock::now();
   const Fate fate = turn.events.empty() ? Fate::appended : append(turn);
+  if (fate == Fate::appended && !turn.events.empty()) {
+    measures_.commit_events.observe(turn.events.size());
+    measures_.commit_bytes.observe(turn.bytes);
+    measures_.append_duration.observe(Clock::now() - began);
+  }
   switch (fate) {
     case Fate::appended:
       if (!turn.events.empty()) {
@@ -236,19 +303,21 @@ void Writer::finish(Turn turn) {
   }
   {
     std::lock_guard lock(mutex_);
-    status_.position = position_;
+    publish_position();
     status_.queued -= turn.decided.size();
     if (fate == Fate::appended && !turn.events.empty()) {
       ++status_.commits;
       status_.events += turn.events.size();
+      note_commit(position_, turn.events.size(), committed_at_);
     }
     for (const Decided& decided : turn.decided)
       if (const auto& key = decided.waiting.submission.conditions.key)
         keys_in_flight_.erase(key->key);
   }
+  const auto now = Clock::now();
   for (Decided& decided : turn.decided) {
     decided.outcome.position = position_;
-    answer(decided.waiting, std::move(decided.outcome));
+    answer(decided.waiting, std::move(decided.outcome), now);
   }
 }
 
@@ -308,7 +377,7 @@ void Writer::answer_late(Turn& turn) {
   const auto now = Clock::now();
   for (Decided& decided : turn.decided)
     if (decided.waiting.deadline <= now)
-      answer(decided.waiting, {position_, NotDecided::outcome_unknown});
+      answer(decided.waiting, {position_, NotDecided::outcome_unknown}, now);
   gather();
 }
 
@@ -326,7 +395,7 @@ void Writer::drop_expired() {
     for (const Waiting& waiting : expired)
       if (const auto& key = waiting.submission.conditions.key) keys_in_flight_.erase(key->key);
   }
-  for (Waiting& waiting : expired) answer(waiting, {position_, NotDecided::overloaded});
+  for (Waiting& waiting : expired) answer(waiting, {position_, NotDecided::overloaded}, now);
 }
 
 // Answers everything that still waits, when no more turns will be taken.
@@ -338,7 +407,8 @@ void Writer::turn_away(NotDecided why) {
     keys_in_flight_.clear();
     status_.queued = 0;
   }
-  for (Waiting& waiting : waiting_) answer(waiting, {position_, why});
+  const auto now = Clock::now();
+  for (Waiting& waiting : waiting_) answer(waiting, {position_, why}, now);
   waiting_.clear();
 }
 

@@ -10,6 +10,7 @@
 // Ownership: the log must outlive the writer.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -25,6 +26,7 @@
 
 #include "commands/command.hpp"
 #include "events/event_log.hpp"
+#include "events/measures.hpp"
 #include "projections/views/shop.hpp"
 
 namespace jangbu {
@@ -41,7 +43,9 @@ enum class NotDecided {
   overloaded,       // the queue is full, or it waited too long: nothing was done
   key_in_flight,    // a command with this idempotency key is being carried out
   outcome_unknown,  // sent to the log, which did not answer in time: repeat it with the same key
+  keys_full,        // its key could not be remembered, there are too many: nothing was done
 };
+inline constexpr std::size_t not_decided_count = 5;
 
 struct Outcome {
   Position position;  // where the result is true, and where a recorded event is
@@ -68,6 +72,7 @@ class Writer {
     std::chrono::milliseconds deadline{5'000};        // for an answer, from submit() on
     std::chrono::milliseconds append_timeout{1'000};  // then the same bytes are sent again
     std::chrono::milliseconds idle_check{1'000};      // looks whether others appended
+    std::size_t idempotency_keys = CommandKeys::default_budget;
   };
 
   // Where time and ids come from: the writer itself has neither.
@@ -87,6 +92,29 @@ class Writer {
     std::uint64_t events = 0;
     std::uint64_t conflicts = 0;
     std::uint64_t resends = 0;
+    std::size_t keys = 0;  // idempotency keys and used quotes that are remembered,
+    std::int64_t key_window_ms = CommandKeys::longest_ms;  // and how far back
+  };
+
+  // What became of commands, and how long it took from submit() to their answers; and of commits.
+  // By the index of the alternative in Command and in Refusal.
+  struct CommandMeasures {
+    Counter recorded, unchanged, repeated, offered;
+    std::array<Counter, std::variant_size_v<Refusal>> refused;
+    std::array<Counter, not_decided_count> not_decided;
+    Histogram duration{bounds::latency_ns};  // of all but those turned away at the door
+  };
+  struct Measures {
+    std::array<CommandMeasures, std::variant_size_v<Command>> commands;
+    Histogram commit_events{bounds::commit_events};
+    Histogram commit_bytes{bounds::commit_bytes};
+    Histogram append_duration{bounds::latency_ns};  // until its fate was known
+  };
+
+  // What the log holds after a position.
+  struct Backlog {
+    std::uint64_t events = 0;
+    Timestamp oldest;  // commit's time; meaningless without events
   };
 
   Writer(EventLog& log, Sources sources, Options options);
@@ -105,6 +133,12 @@ class Writer {
   void stop();
 
   Status status() const;
+  const Measures& measures() const { return measures_; }
+  const Options& options() const { return options_; }
+
+  // Of a projection that has reached this position. Exact for the last 65,536 commits; before them
+  // events are taken to be evenly spread, and the oldest of those commits is told.
+  Backlog after(Position reached) const;
 
  private:
   struct Waiting {
@@ -137,12 +171,15 @@ class Writer {
   Fate fate_of_refused(const CommitId& id);
   void answer_late(Turn& turn);
 
-  void answer(Waiting& waiting, Outcome outcome);
+  void answer(Waiting& waiting, Outcome outcome, Clock::time_point now);
   void turn_away(NotDecided why);
   void drop_expired();
 
   void set_state(State state, std::string why = {});
   void halt(const std::string& why);
+  // A commit that is in the log, and in the shop. REQUIRES: mutex_ is held.
+  void note_commit(Position position, std::size_t events, Timestamp committed_at);
+  void publish_position();
   bool is_halted() const;
   bool stopping() const;
   // Waits for work, a stop, or the time to pass. True when there is work.
@@ -166,7 +203,15 @@ class Writer {
   std::unordered_set<KeyHash> keys_in_flight_;
   bool stop_ = false;
   Status status_;
+  // Of the last commits, each at its position modulo the size.
+  struct RecentCommit {
+    std::uint64_t events_until = 0;  // in the log, those of this commit included
+    Timestamp committed_at;
+  };
+  std::vector<RecentCommit> recent_commits_;
+  Position noted_;  // the last of them
 
+  Measures measures_;
   std::thread thread_;
 };
 

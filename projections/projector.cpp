@@ -1,5 +1,6 @@
 #include "projections/projector.hpp"
 
+#include <pthread.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -205,7 +206,10 @@ std::string_view to_string(Projector::State state) {
 Projector::Projector(EventLog& log, Options options)
     : log_(log),
       options_(std::move(options)),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+      thread_([this](const std::stop_token& stop) {
+        ::pthread_setname_np(::pthread_self(), "projector");
+        run(stop);
+      }) {}
 
 Projector::~Projector() = default;
 
@@ -254,7 +258,12 @@ void Projector::follow(const std::stop_token& stop) {
     spdlog::info("projector follows the log from position {}", tracks.position().value);
     for (bool ours = true; ours && !stop.stop_requested();) {
       if (const auto batch = batches.next(tracks)) {
+        const auto began = Clock::now();
         ours = tracks.write(*batch);
+        if (ours) {
+          measures_.events.add(batch->events);
+          measures_.batch_duration.observe(Clock::now() - began);
+        }
         const std::scoped_lock lock(mutex_);
         status_.position = tracks.position();
         status_.log_end = std::max(status_.log_end, batch->last);

@@ -21,6 +21,7 @@
 #include <thread>
 
 #include "events/event_log.hpp"
+#include "events/measures.hpp"
 #include "events/values.hpp"
 #include "infra/postgres/connection.hpp"
 #include "projections/tables/read_model.hpp"
@@ -47,12 +48,18 @@ class Projector {
     std::string last_error;  // why it waits or failed; stays until it goes on
   };
 
+  struct Measures {
+    Counter events;                                // that were written
+    Histogram batch_duration{bounds::latency_ns};  // of the transaction that writes a batch
+  };
+
   Projector(EventLog& log, Options options);
   ~Projector();
   Projector(const Projector&) = delete;
   Projector& operator=(const Projector&) = delete;
 
   Status status() const;
+  const Measures& measures() const { return measures_; }
 
  private:
   void run(const std::stop_token& stop);
@@ -66,6 +73,7 @@ class Projector {
   Options options_;
   mutable std::mutex mutex_;
   Status status_;
+  Measures measures_;
   std::chrono::steady_clock::time_point log_end_seen_;
   std::jthread thread_;  // last: it uses everything above
 };

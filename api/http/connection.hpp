@@ -57,6 +57,19 @@ struct IncomingBody {
   std::weak_ptr<PendingAnswer> answer;
 };
 
+// The request that is being read or answered, for those who count and log.
+struct Serving {
+  bool open = false;  // nothing was told of it yet
+  std::optional<Method> method;
+  const Route* route = nullptr;
+  Clock::time_point began;
+  std::string id;           // X-Request-Id, as it came or made
+  std::string traceparent;  // kept only where somebody logs
+  int status = 0;           // of the answer; 0: not begun
+  std::size_t bytes = 0;
+  bool replayed = false;
+};
+
 class Connection final : public Pistache::Tcp::Peer {
  public:
   Connection(int descriptor, const Pistache::Address& address)
@@ -75,6 +88,7 @@ class Connection final : public Pistache::Tcp::Peer {
   std::optional<Announced> announced;  // taken from the input, waiting for its body
   std::shared_ptr<IncomingBody> body;  // of the request that is being answered, if it is streamed
   WireForm form;                       // of the answer that is due
+  Serving serving;
 
   std::string output;  // not yet sent from `sent` on
   std::size_t sent = 0;

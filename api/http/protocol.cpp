@@ -3,12 +3,14 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <random>
 #include <stdexcept>
 #include <utility>
 #include <variant>
 
 #include "api/http/pending_answer.hpp"
 #include "api/http/problem_types.hpp"
+#include "api/http/trace.hpp"
 #include "api/http/transport.hpp"
 #include "api/http/uri.hpp"
 #include "events/errors.hpp"
@@ -57,11 +59,23 @@ void or_problem(Action action, Answer answer) {
 }
 
 // A response that cannot be written is a bug like one that cannot be made.
-std::string serialize(const Response& response, WireForm form) {
+std::string serialize(Response& response, WireForm form) {
   std::string bytes;
   or_problem([&] { bytes = to_wire(response, form); },
-             [&](const Response& instead) { bytes = to_wire(instead, form); });
+             [&](Response instead) {
+               response = std::move(instead);
+               bytes = to_wire(response, form);
+             });
   return bytes;
+}
+
+// No other worker's, nor of an earlier start.
+std::string random_prefix() {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::random_device random;
+  std::string prefix;
+  for (int i = 0; i < 16; ++i) prefix += digits[random() % 16];
+  return prefix += '-';
 }
 
 std::shared_ptr<Connection> connection_of(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
@@ -97,7 +111,9 @@ Clock::duration patience_after(const IncomingBody& body, std::size_t piece_bytes
 }  // namespace
 
 Protocol::Protocol(std::shared_ptr<ServerState> server)
-    : server_(std::move(server)), parser_(parser_bytes(server_->limits)) {}
+    : server_(std::move(server)),
+      parser_(parser_bytes(server_->limits)),
+      id_prefix_(random_prefix()) {}
 
 std::shared_ptr<Pistache::Tcp::Handler> Protocol::clone() const {
   return std::make_shared<Protocol>(server_);
@@ -176,13 +192,16 @@ void Protocol::read_request(const std::shared_ptr<Connection>& connection) {
 void Protocol::announce(Connection& c, Head&& head) {
   c.input.erase(0, head.size);
   c.deadline = transport().now() + server_->limits.body_timeout;
+  begin_serving(c, head.headers);
+  c.serving.method = head.method;
   Announced& announced = c.announced.emplace();
   announced.body_size = head.body_size;
   announced.expects_100 = head.expects_100;
   announced.form = {.without_body = head.method == Method::head,
                     .http_1_0 = head.http_1_0,
                     .keep_alive = head.keep_alive,
-                    .cors_fields = server_->router.cors().fields_for(head.headers.find("Origin"))};
+                    .cors_fields = server_->router.cors().fields_for(head.headers.find("Origin")),
+                    .request_id = c.serving.id};
   Request& request = announced.request;
   request.method = head.method;
   request.target = std::move(head.target);
@@ -196,7 +215,51 @@ void Protocol::announce(Connection& c, Head&& head) {
   if (!announced.target_is_valid) return;
   request.segments = std::move(*segments);
   request.query = std::move(*query);
-  announced.route = server_->router.find(request);
+  c.serving.route = announced.route = server_->router.find(request);
+}
+
+void Protocol::begin_serving(Connection& c, const Headers& headers) {
+  Serving& serving = c.serving;
+  serving.open = true;
+  serving.method.reset();
+  serving.route = nullptr;
+  serving.began = transport().now();
+  serving.status = 0;
+  serving.bytes = 0;
+  const auto id = headers.find("X-Request-Id");
+  if (id && is_request_id(*id))
+    serving.id = *id;
+  else
+    serving.id.assign(id_prefix_).append(std::to_string(++ids_made_));
+  if (!server_->on_access) return;
+  serving.replayed = false;
+  const auto trace = headers.find("traceparent");
+  serving.traceparent = trace ? parse_traceparent(*trace).value_or("") : "";
+}
+
+void Protocol::begin_answer(Connection& c, const Response& response) {
+  Serving& serving = c.serving;
+  serving.status = response.status;
+  server_->traffic.count(serving.route, response.status, Clock::now() - serving.began);
+  if (server_->on_access)
+    serving.replayed = std::ranges::any_of(
+        response.headers, [](const auto& field) { return field.first == "Idempotent-Replayed"; });
+}
+
+void Protocol::end_answer(Connection& c, bool complete) {
+  Serving& serving = c.serving;
+  if (!std::exchange(serving.open, false)) return;
+  if (!complete) server_->traffic.count_abandoned();
+  if (!server_->on_access) return;
+  server_->on_access({.method = serving.method,
+                      .route = serving.route,
+                      .status = serving.status,
+                      .bytes = serving.bytes,
+                      .duration = Clock::now() - serving.began,
+                      .request_id = serving.id,
+                      .traceparent = serving.traceparent,
+                      .replayed = serving.replayed,
+                      .complete = complete});
 }
 
 void Protocol::dispatch(const std::shared_ptr<Connection>& connection) {
@@ -300,14 +363,19 @@ bool Protocol::parse(Method method, std::string_view path) {
 }
 
 void Protocol::refuse(const std::shared_ptr<Connection>& connection, const Refusal& refusal) {
-  connection->form = {.keep_alive = false};
-  send_last(connection, to_wire(problem(refusal.type, refusal.detail), connection->form));
+  if (!connection->serving.open) begin_serving(*connection, {});
+  connection->form = {.keep_alive = false, .request_id = connection->serving.id};
+  const Response response = problem(refusal.type, refusal.detail);
+  begin_answer(*connection, response);
+  send_last(connection, to_wire(response, connection->form));
 }
 
 // The end of an answer, which may be all of it.
 void Protocol::send_last(const std::shared_ptr<Connection>& connection, std::string bytes) {
   connection->phase = Phase::sending;
   connection->deadline = transport().now() + server_->limits.write_timeout;
+  connection->serving.bytes += bytes.size();
+  end_answer(*connection, true);
   transport().send(connection, std::move(bytes));
 }
 
@@ -316,6 +384,7 @@ void Protocol::send_piece(const std::shared_ptr<Connection>& connection, Bytes b
   // The clock runs from the first byte that must wait; more bytes do not turn it back.
   if (connection->output.empty())
     connection->deadline = transport().now() + server_->limits.write_timeout;
+  connection->serving.bytes += bytes.size();
   transport().send(connection, std::move(bytes));
 }
 
@@ -364,6 +433,7 @@ void Protocol::deliver(Mail&& mail) {
 }
 
 void Protocol::dropped(const std::shared_ptr<Connection>& connection) {
+  end_answer(*connection, false);
   end_body(connection);
 }
 
@@ -374,7 +444,9 @@ void Protocol::undeliverable(Mail&& mail) {
 
 void Protocol::carry_out(const std::shared_ptr<Connection>& connection, Response& response) {
   end_body(connection);
-  send_last(connection, serialize(response, connection->form));
+  std::string bytes = serialize(response, connection->form);
+  begin_answer(*connection, response);
+  send_last(connection, std::move(bytes));
 }
 
 void Protocol::carry_out(const std::shared_ptr<Connection>& connection,
@@ -388,6 +460,7 @@ void Protocol::carry_out(const std::shared_ptr<Connection>& connection, StreamSt
   if (connection->form.http_1_0) connection->form.keep_alive = false;
   connection->phase = Phase::streaming;
   connection->stream_backlog_bytes = start.backlog_bytes;
+  begin_answer(*connection, start.head);
   send_piece(connection, stream_head_to_wire(start.head, connection->form));
 }
 

@@ -5,6 +5,7 @@
 
 #include <pistache/http.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -52,6 +53,9 @@ class Protocol final : public Pistache::Http::Handler {
   void await_request(const std::shared_ptr<Connection>& connection);
   void read_request(const std::shared_ptr<Connection>& connection);
   void announce(Connection& connection, Head&& head);
+  void begin_serving(Connection& connection, const Headers& headers);
+  void begin_answer(Connection& connection, const Response& response);
+  void end_answer(Connection& connection, bool complete);
   void dispatch(const std::shared_ptr<Connection>& connection);
   void dispatch_streaming(const std::shared_ptr<Connection>& connection,
                           const StreamingHandler& handler);
@@ -79,7 +83,9 @@ class Protocol final : public Pistache::Http::Handler {
 
   const std::shared_ptr<ServerState> server_;
   Pistache::Http::RequestParser parser_;
-  std::string line_;  // what it is fed, kept for its memory
+  std::string line_;             // what it is fed, kept for its memory
+  const std::string id_prefix_;  // of the request ids that this worker makes
+  std::uint64_t ids_made_ = 0;
 };
 
 }  // namespace jangbu::http

@@ -87,12 +87,14 @@ int port_of(int descriptor) {
 // reactor with workers, each of which accepts for itself.
 class Server::Impl {
  public:
-  Impl(const std::string& address, int port, Router router, Limits limits, int workers)
+  Impl(const std::string& address, int port, Router router, Limits limits, int workers,
+       OnAccess on_access)
       : workers_(workers),
         listener_(listen_on(address, port, limits.backlog)),
         port_(port_of(listener_)),
         state_(std::make_shared<ServerState>(std::move(router), limits,
-                                             address + ":" + std::to_string(port_), listener_)) {}
+                                             address + ":" + std::to_string(port_), listener_,
+                                             std::move(on_access))) {}
 
   ~Impl() {
     if (reactor_) reactor_->shutdown();
@@ -113,6 +115,7 @@ class Server::Impl {
   }
 
   int port() const { return port_; }
+  const ServerState& state() const { return *state_; }
 
   bool drain(std::chrono::milliseconds deadline) {
     const auto end = Clock::now() + deadline;
@@ -139,8 +142,10 @@ class Server::Impl {
   std::vector<std::shared_ptr<Mailbox>> mailboxes_;
 };
 
-Server::Server(const std::string& address, int port, Router router, Limits limits, int workers)
-    : impl_(std::make_unique<Impl>(address, port, std::move(router), limits, workers)) {}
+Server::Server(const std::string& address, int port, Router router, Limits limits, int workers,
+               OnAccess on_access)
+    : impl_(std::make_unique<Impl>(address, port, std::move(router), limits, workers,
+                                   std::move(on_access))) {}
 
 Server::~Server() = default;
 
@@ -150,6 +155,14 @@ void Server::start() {
 
 int Server::port() const {
   return impl_->port();
+}
+
+const Traffic& Server::traffic() const {
+  return impl_->state().traffic;
+}
+
+std::size_t Server::connections() const {
+  return impl_->state().connections;
 }
 
 bool Server::drain(std::chrono::milliseconds deadline) {

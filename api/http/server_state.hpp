@@ -10,20 +10,27 @@
 
 #include "api/http/limits.hpp"
 #include "api/http/router.hpp"
+#include "api/http/traffic.hpp"
 
 namespace jangbu::http {
 
 struct ServerState {
-  ServerState(Router the_router, Limits the_limits, std::string the_name, int the_listener)
+  ServerState(Router the_router, Limits the_limits, std::string the_name, int the_listener,
+              OnAccess who_logs)
       : router(std::move(the_router)),
         limits(the_limits),
         name(std::move(the_name)),
-        listener(the_listener) {}
+        listener(the_listener),
+        on_access(std::move(who_logs)),
+        traffic(router.routes()) {}
 
   const Router router;
   const Limits limits;
   const std::string name;  // "127.0.0.1:11001", for the log
   const int listener;      // the listening socket; every worker accepts from it
+
+  const OnAccess on_access;  // null: nobody logs
+  Traffic traffic;
 
   std::atomic<std::size_t> connections = 0;
 

@@ -14,6 +14,7 @@ struct WireForm {
   bool http_1_0 = false;
   bool keep_alive = true;
   std::string_view cors_fields = {};  // of Cors::fields_for()
+  std::string_view request_id = {};   // of the connection; empty: none is told
 };
 
 // Throws std::invalid_argument when a header field has a line break: that would be two fields.

@@ -41,6 +41,11 @@ bool is_command(Kind kind) {
   return kind == Kind::command || kind == Kind::create;
 }
 
+// Neither of the log nor of a read model.
+bool is_plain(Kind kind) {
+  return kind == Kind::plain || kind == Kind::text;
+}
+
 bool is_query(Kind kind) {
   return kind == Kind::one || kind == Kind::page;
 }
@@ -70,10 +75,11 @@ std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& opera
     append(all, {problems::read_model_behind, problems::read_model_unavailable});
   if (is_command(operation.kind))
     append(all, {problems::version_differs, problems::idempotency_key_reused,
-                 problems::idempotency_key_in_flight, problems::outcome_unknown});
+                 problems::idempotency_key_in_flight, problems::idempotency_keys_full,
+                 problems::outcome_unknown});
   if (is_command(operation.kind) || operation.kind == Kind::quote)
     append(all, {problems::not_ready, problems::overloaded});
-  if (operation.kind != Kind::plain) append(all, {problems::unavailable});
+  if (!is_plain(operation.kind)) append(all, {problems::unavailable});
 
   std::map<int, std::vector<http::ProblemType>> by_status;
   for (const auto& type : all) by_status[type.status].push_back(type);
@@ -119,13 +125,12 @@ Json response_of(std::span<const http::ProblemType> types) {
 }
 
 Json problem_response(int status, std::span<const http::ProblemType> types, Kind kind) {
-  Json headers = Json::object();
+  Json headers{{"X-Request-Id", ref("headers", "requestId")}};
   const bool from_the_log = status == 404 || status == 409 || status == 412 || status == 422;
-  if (kind != Kind::plain && from_the_log)
-    headers["Event-Position"] = ref("headers", "eventPosition");
+  if (!is_plain(kind) && from_the_log) headers["Event-Position"] = ref("headers", "eventPosition");
   if (status == 503) headers["Retry-After"] = ref("headers", "retryAfter");
   Json response = response_of(types);
-  if (!headers.empty()) response["headers"] = std::move(headers);
+  response["headers"] = std::move(headers);
   return response;
 }
 
@@ -181,6 +186,9 @@ Json answer_content(const Operation& operation) {
   if (operation.kind == Kind::rows)
     return text_of("application/x-ndjson", operation.gives, lines_of(examples_of(operation.gives)));
   const Json example = first_or_named(examples_of(operation.gives), operation.example);
+  if (operation.kind == Kind::text)
+    return {{"text/plain; version=0.0.4; charset=utf-8",
+             {{"schema", ref("schemas", operation.gives)}, {"example", example}}}};
   if (operation.kind == Kind::stream)
     return text_of("text/event-stream", operation.gives,
                    "id: 42.0\nevent: delivery-status\ndata: " + example.dump() + "\n\n");
@@ -193,8 +201,8 @@ Json answer_content(const Operation& operation) {
 }
 
 Json answer(const Operation& operation) {
-  Json headers = Json::object();
-  if (operation.kind != Kind::plain && operation.kind != Kind::rows)
+  Json headers{{"X-Request-Id", ref("headers", "requestId")}};
+  if (!is_plain(operation.kind) && operation.kind != Kind::rows)
     headers["Event-Position"] = ref("headers", "eventPosition");
   if (operation.kind == Kind::one || is_command(operation.kind))
     headers["ETag"] = ref("headers", "eTag");
@@ -204,7 +212,7 @@ Json answer(const Operation& operation) {
   Json response{{"description", operation.kind == Kind::create ? "Done, and on disk: the new one."
                                 : is_command(operation.kind)   ? "Done, and on disk: how it is now."
                                                                : "As asked for."}};
-  if (!headers.empty()) response["headers"] = std::move(headers);
+  response["headers"] = std::move(headers);
   response["content"] = answer_content(operation);
   return response;
 }
@@ -217,7 +225,9 @@ Json responses(const Operation& operation) {
   if (!operation.gives_when_unavailable.empty())
     responses["503"] = {
         {"description", "Not now, and why."},
-        {"headers", {{"Retry-After", ref("headers", "retryAfter")}}},
+        {"headers",
+         {{"X-Request-Id", ref("headers", "requestId")},
+          {"Retry-After", ref("headers", "retryAfter")}}},
         {"content",
          {{"application/json",
            {{"schema", ref("schemas", operation.gives_when_unavailable)},
@@ -252,6 +262,10 @@ Json parameters(const Path& path) {
     add("lastEventId");
   }
   if (path.operation.kind == Kind::command) add("ifMatch");
+  if (is_command(path.operation.kind) || path.operation.kind == Kind::rows) {
+    add("requestId");
+    add("traceparent");
+  }
   return parameters;
 }
 

@@ -1,6 +1,7 @@
 #include "projections/tables/read_models.hpp"
 
 #include <poll.h>
+#include <pthread.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -73,6 +74,8 @@ class ReadModels::Loop {
 
   void submit(const QueryText& text, pg::Params params, ReadAt at, Done done);
   bool ready() const { return ready_; }
+  std::size_t unfinished() const { return unfinished_; }
+  const Histogram& query_duration() const { return query_duration_; }
 
  private:
   struct Pending {
@@ -118,6 +121,7 @@ class ReadModels::Loop {
   EventFd wake_;
   std::atomic<bool> ready_ = false;
   std::atomic<std::size_t> unfinished_ = 0;
+  Histogram query_duration_{bounds::latency_ns};
 
   std::mutex mutex_;  // of these two
   std::vector<Pending> inbox_;
@@ -145,6 +149,14 @@ bool ReadModels::ready() const {
   return loop_->ready();
 }
 
+std::size_t ReadModels::unfinished() const {
+  return loop_->unfinished();
+}
+
+const Histogram& ReadModels::query_duration() const {
+  return loop_->query_duration();
+}
+
 void ReadModels::submit(const QueryText& text, pg::Params params, ReadAt at, Done done) {
   loop_->submit(text, std::move(params), at, std::move(done));
 }
@@ -159,7 +171,10 @@ ReadModels::Loop::Loop(Options options)
   for (std::size_t i = 0; i < options_.connections; ++i)
     connections_.push_back(std::make_unique<pg::AsyncConnection>(connect_options("jangbu queries"),
                                                                  pg::AsyncConnection::Events{}));
-  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  thread_ = std::jthread([this](const std::stop_token& stop) {
+    ::pthread_setname_np(::pthread_self(), "queries");
+    run(stop);
+  });
 }
 
 pg::ConnectOptions ReadModels::Loop::connect_options(std::string application_name) const {
@@ -201,6 +216,7 @@ void ReadModels::Loop::run(const std::stop_token& stop) {
   }
   take_in();
   const Unavailable closing("closing");
+  last_trouble_ = closing.what();  // no trouble: nobody need hear of it
   for (auto& connection : connections_) connection->close(closing);
   listener_.close(closing);
   fail_waiting(closing);
@@ -275,8 +291,11 @@ void ReadModels::Loop::send(Pending query, const Checkpoint& checkpoint) {
   if (!idlest) return finish(query.done, Unavailable("PostgreSQL is not connected"));
   idlest->send(
       statement_for(*query.text, checkpoint), std::move(query.params),
-      [this, min_position = query.min_position, done = std::move(query.done)](
-          pg::AsyncConnection::Reply reply) { answer(min_position, done, std::move(reply)); });
+      [this, min_position = query.min_position, done = std::move(query.done),
+       sent = Clock::now()](pg::AsyncConnection::Reply reply) {
+        query_duration_.observe(Clock::now() - sent);
+        answer(min_position, done, std::move(reply));
+      });
 }
 
 void ReadModels::Loop::answer(Position min_position, const Done& done,

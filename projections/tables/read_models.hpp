@@ -27,6 +27,7 @@
 #include <variant>
 
 #include "events/errors.hpp"
+#include "events/measures.hpp"
 #include "events/values.hpp"
 #include "infra/postgres/connection.hpp"
 #include "projections/tables/read_model.hpp"
@@ -77,6 +78,9 @@ class ReadModels {
 
   // Connected, and every read model is there.
   bool ready() const;
+
+  std::size_t unfinished() const;           // queries that wait or are under way
+  const Histogram& query_duration() const;  // from sending a query to PostgreSQL to its answer
 
  private:
   using RawResult = std::variant<Answer<Rows>, Behind, Unavailable>;

@@ -1,5 +1,7 @@
 #include "projections/views/shop.hpp"
 
+#include <algorithm>
+
 #include "events/errors.hpp"
 
 namespace jangbu {
@@ -142,6 +144,7 @@ PurchaseView evolve(PurchaseView before, const ReceiptConfirmed& event, EventId 
 }
 
 void CommandKeys::remember(const KeyHash& key, const Remembered& command, Timestamp committed_at) {
+  if (keys_.find(key)) ++renewed_[key];
   keys_.put(key, command);
   by_age_.emplace_back(committed_at, key);
   ++staged_;
@@ -149,17 +152,44 @@ void CommandKeys::remember(const KeyHash& key, const Remembered& command, Timest
 
 void CommandKeys::keep(Timestamp now) {
   staged_ = 0;
-  while (!by_age_.empty() && by_age_.front().first.ms < now.ms - window_ms) {
-    keys_.erase(by_age_.front().second);
-    by_age_.pop_front();
-  }
+  const auto oldest_is_before = [&](std::int64_t ms) {
+    return !by_age_.empty() && by_age_.front().first.ms < ms;
+  };
+  while (oldest_is_before(now.ms - longest_ms)) forget_oldest();
+  while (by_age_.size() > budget_ && oldest_is_before(now.ms - shortest_ms)) forget_oldest();
   keys_.keep();
 }
 
 void CommandKeys::drop() {
   keys_.drop();
-  by_age_.resize(by_age_.size() - staged_);
-  staged_ = 0;
+  for (; staged_ > 0; --staged_) {
+    was_renewed(by_age_.back().second);
+    by_age_.pop_back();
+  }
+}
+
+void CommandKeys::forget_oldest() {
+  const KeyHash key = by_age_.front().second;
+  by_age_.pop_front();
+  if (!was_renewed(key)) keys_.erase(key);
+}
+
+bool CommandKeys::was_renewed(const KeyHash& key) {
+  if (renewed_.empty()) return false;
+  const auto found = renewed_.find(key);
+  if (found == renewed_.end()) return false;
+  if (--found->second == 0) renewed_.erase(found);
+  return true;
+}
+
+bool CommandKeys::full(Timestamp now) const {
+  if (by_age_.size() < budget_) return false;
+  return by_age_.empty() || by_age_.front().first.ms >= now.ms - shortest_ms;
+}
+
+std::int64_t CommandKeys::window_ms(Timestamp now) const {
+  if (by_age_.size() < budget_ || by_age_.empty()) return longest_ms;
+  return std::clamp(now.ms - by_age_.front().first.ms, shortest_ms, longest_ms);
 }
 
 void Shop::keep(Timestamp committed_at) {
@@ -180,6 +210,11 @@ void Shop::drop() {
   stock.drop();
   purchases.drop();
   keys.drop();
+}
+
+bool leaves_key(const RecordedEvent& recorded) {
+  const auto* completed = std::get_if<PurchaseCompleted>(&recorded.event);
+  return recorded.envelope.command_key || (completed && completed->quoted);
 }
 
 EntityView fold(Shop& shop, RecordedEvent recorded, EventId id, Timestamp committed_at) {

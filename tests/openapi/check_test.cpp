@@ -29,7 +29,8 @@ struct Asked {
                {"memberType", "buyer"},
                {"openedAt", "2026-03-01T09:30:00.000Z"},
                {"version", "1.0"}};
-  std::map<std::string, std::string> headers = {{"etag", "\"1.0\""}, {"event-position", "1"}};
+  std::map<std::string, std::string> headers = {
+      {"etag", "\"1.0\""}, {"event-position", "1"}, {"x-request-id", "7"}};
 };
 
 bool passes(OpenApiCheck& check, Asked asked) {

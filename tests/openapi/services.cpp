@@ -19,7 +19,8 @@ void for_each_service(const std::function<void(const Service&)>& look) {
   const Backend backend{writer, read_models, log_lookup, quotes, importer, delivery_feed};
   for (const auto make : {account_service, product_service, purchase_service, delivery_service})
     look(make(backend));
-  look(operations_service({writer, read_models, nullptr, log_search}));
+  const Metrics metrics({writer, read_models, nullptr, delivery_feed, nullptr});
+  look(operations_service({writer, read_models, nullptr, log_search, metrics}));
 }
 
 }  // namespace jangbu::test

@@ -9,7 +9,7 @@ namespace jangbu::test {
 
 namespace {
 
-const Timestamp a_day_later{opening.ms + CommandKeys::window_ms};
+const Timestamp a_day_later{opening.ms + CommandKeys::longest_ms};
 
 const BuyNow buy_tea{first_purchase, hong.account, {{tea.product, 1}}, {}, opening};
 const auto tea_bought = bought(first_purchase, hong, {line(tea, 1)});
@@ -84,7 +84,7 @@ TEST_CASE("a key is remembered for a day of the log's time") {
   }
   SECTION("also while nothing happens: the log's time stands still") {
     BuyNow late = buy_tea;
-    late.at = {opening.ms + 10 * CommandKeys::window_ms};
+    late.at = {opening.ms + 10 * CommandKeys::longest_ms};
     given(AccountOpened{hong}, ProductListed{tea}, first)
         .when(late, with_key(7))
         .then(Repeated{{{3}, 0}});

@@ -136,7 +136,7 @@ TEST_CASE("a quote that was confirmed gives its purchase again, whatever came af
   }
   SECTION("but not once a day of the log's time has passed: then it has expired for good") {
     const Past next_day{AccountOpened{{.account = id<AccountId>(1), .person = {"A", "", {}}}},
-                        {opening.ms + CommandKeys::window_ms + 1}};
+                        {opening.ms + CommandKeys::longest_ms + 1}};
     shop({purchase, next_day})
         .when(confirm(one_keyboard, next_day.at))
         .then(refusal::QuoteExpired{expiry});

@@ -153,12 +153,12 @@ TEST_CASE("a command key is forgotten after the window, and not before") {
   keys.keep(ms(10));
   keys.remember(two, second, ms(20));
   keys.keep(ms(20));
-  keys.keep(ms(10 + CommandKeys::window_ms));
+  keys.keep(ms(10 + CommandKeys::longest_ms));
   CHECK(keys.find(one));
-  keys.keep(ms(11 + CommandKeys::window_ms));
+  keys.keep(ms(11 + CommandKeys::longest_ms));
   CHECK_FALSE(keys.find(one));
   CHECK(keys.find(two));
-  keys.keep(ms(21 + CommandKeys::window_ms));
+  keys.keep(ms(21 + CommandKeys::longest_ms));
   CHECK(keys.all().size() == 0);
 }
 
@@ -169,22 +169,22 @@ TEST_CASE("what is dropped leaves no trace in the window") {
   // Were the dropped one still counted, this one would be forgotten in its place.
   keys.remember(one, second, ms(1'000));
   keys.keep(ms(1'000));
-  keys.keep(ms(11 + CommandKeys::window_ms));
+  keys.keep(ms(11 + CommandKeys::longest_ms));
   REQUIRE(keys.find(one));
   CHECK(*keys.find(one) == second);
 }
 
 TEST_CASE("a forgotten key that is used again starts a new window") {
   CommandKeys keys;
-  const std::int64_t later = 11 + CommandKeys::window_ms;
+  const std::int64_t later = 11 + CommandKeys::longest_ms;
   keys.remember(one, first, ms(10));
   keys.keep(ms(10));
   keys.keep(ms(later));
   keys.remember(one, second, ms(later));
   keys.keep(ms(later));
-  keys.keep(ms(later + CommandKeys::window_ms));
+  keys.keep(ms(later + CommandKeys::longest_ms));
   CHECK(keys.find(one));
-  keys.keep(ms(later + CommandKeys::window_ms + 1));
+  keys.keep(ms(later + CommandKeys::longest_ms + 1));
   CHECK_FALSE(keys.find(one));
 }
 

@@ -399,9 +399,9 @@ TEST_CASE("keys are forgotten by the time of commits, as a replay will forget th
   shop.start();
   shop.submit("first", buy(keyboard, 1), key(1));
   const EventId first = result<Recorded>(shop.answers.of("first")).event;
-  clock = opening.ms + CommandKeys::window_ms;
+  clock = opening.ms + CommandKeys::longest_ms;
   shop.hold_a_turn();
-  clock = opening.ms + CommandKeys::window_ms + 1;  // while the commit is on its way
+  clock = opening.ms + CommandKeys::longest_ms + 1;  // while the commit is on its way
   shop.log.open();
   shop.answers.of("held");
   shop.submit("again", buy(keyboard, 1), key(1));

@@ -1,0 +1,38 @@
+// One line of JSON for each request, on request: docs/operations.md tells the fields. The path and
+// the query are not in it, since names of people are; the route's pattern is.
+//
+// Threads: any. A worker that writes a line never waits: a thread of the log's own puts it into the
+// file, and what comes faster than the file takes it is dropped, oldest first, and counted.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "api/http/traffic.hpp"
+
+namespace jangbu {
+
+class AccessLog {
+ public:
+  // "-" is standard output. Throws std::runtime_error when the file cannot be written.
+  explicit AccessLog(const std::string& file);
+  ~AccessLog();  // after what is queued is written
+  AccessLog(const AccessLog&) = delete;
+  AccessLog& operator=(const AccessLog&) = delete;
+
+  // What a service's server calls; the log must outlive it.
+  http::OnAccess of_service(std::string_view service);
+
+  std::size_t dropped() const;  // lines
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The line, without its end.
+std::string access_line(std::string_view service, const http::Access& access, std::string_view at);
+
+}  // namespace jangbu

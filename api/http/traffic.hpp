@@ -1,0 +1,78 @@
+// What a server counts of its answers, and what it tells of each to whoever keeps a log of them.
+//
+// Threads: any.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "api/http/message.hpp"
+#include "api/http/router.hpp"
+#include "events/measures.hpp"
+
+namespace jangbu::http {
+
+// Requests by route: those without one (404, 405, OPTIONS, what is not HTTP) are together.
+class Traffic {
+ public:
+  static constexpr int least_status = 100, most_status = 599;
+
+  struct OfRoute {
+    std::array<Counter, most_status - least_status + 1> answers;  // by status
+    // From the head's last byte to the answer's; where that is a stream, to its first piece.
+    Histogram duration{bounds::latency_ns};
+
+    std::uint64_t answered(int status) const {
+      return answers[static_cast<std::size_t>(status - least_status)].value();
+    }
+  };
+
+  // REQUIRES: `routes` outlive it.
+  explicit Traffic(const std::vector<Route>& routes) : routes_(routes), of_routes_(routes.size()) {}
+
+  void count(const Route* route, int status, std::chrono::nanoseconds duration) {
+    OfRoute& of_route =
+        route ? of_routes_[static_cast<std::size_t>(route - routes_.data())] : without_route_;
+    if (status >= least_status && status <= most_status)
+      of_route.answers[static_cast<std::size_t>(status - least_status)].add();
+    of_route.duration.observe(duration);
+  }
+
+  // The client went before its answer, or before the end of it where that was a stream.
+  void count_abandoned() { abandoned_.add(); }
+
+  std::uint64_t abandoned() const { return abandoned_.value(); }
+  const std::vector<Route>& routes() const { return routes_; }
+  const OfRoute& of_route(std::size_t index) const { return of_routes_[index]; }
+  const OfRoute& without_route() const { return without_route_; }
+
+ private:
+  const std::vector<Route>& routes_;
+  std::vector<OfRoute> of_routes_;
+  OfRoute without_route_;
+  Counter abandoned_;
+};
+
+// One request and its answer, when there is no more to come. The views are valid during the call.
+struct Access {
+  std::optional<Method> method;  // none: what came was no request
+  const Route* route;            // null: there is none
+  int status;                    // 0: the client went before it was answered
+  std::size_t bytes;             // of the answer, as they go onto the wire
+  std::chrono::nanoseconds duration;
+  std::string_view request_id;
+  std::string_view traceparent;  // empty without a valid one
+  bool replayed;                 // the answer says Idempotent-Replayed
+  bool complete;                 // false: the client went, or was cut off
+};
+
+// Called on the workers, which it must not keep waiting.
+using OnAccess = std::function<void(const Access&)>;
+
+}  // namespace jangbu::http
