@@ -2,8 +2,11 @@
 #include <algorithm>
 #include <cctype>
 #include <iostream>
+#include <nlohmann/json.hpp>
+#include <regex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/demo.hpp"
 #include "api/serve.hpp"
@@ -64,6 +67,7 @@ struct ServeFlags {
   int drain_s = 15;
   int heartbeat_ms = 15'000;
   bool no_projector = false;
+  bool print_config = false;
 };
 
 void add_serve(CLI::App& app, ServeFlags& flags) {
@@ -71,6 +75,10 @@ void add_serve(CLI::App& app, ServeFlags& flags) {
   app.add_option("--config", flags.config,
                  "Read settings from a TOML file; flags and environment win")
       ->envname("JANGBU_CONFIG")
+      ->configurable(false);
+  app.add_flag("--print-config", flags.print_config,
+               "Print the settings that come of flags, environment and file, secrets masked, and "
+               "end")
       ->configurable(false);
   add_port_base(app, options.port_base);
   setting(app, "listen", options.listen, "Address to listen on")
@@ -124,14 +132,60 @@ void apply_file(CLI::App& app, const std::string& file) {
   for (const CLI::ConfigItem& item : CLI::ConfigTOML().from_file(file)) {
     CLI::Option* option = app.get_option_no_throw("--" + item.fullname());
     if (!option || !option->get_configurable()) throw CLI::ConfigError::Extras(item.fullname());
-    if (option->count() > 0) continue;
+    if (option->count() > 0 || item.inputs.empty()) continue;
     option->add_result(item.inputs);
     option->run_callback();
   }
 }
 
+// Connection strings as they may be shown. Who connects may be a secret, too: NATS takes a token in
+// the user's place.
+std::string without_passwords(const std::string& text) {
+  static const std::regex in_url("(^|,|://)[^/,]*@");
+  static const std::regex in_words(R"re((password)\s*=\s*('([^'\\]|\\.)*'|[^\s&]*))re");
+  return std::regex_replace(std::regex_replace(text, in_url, "$1***@"), in_words, "$1=***");
+}
+
+// The values of a setting, with the default's where nobody has said any.
+std::vector<std::string> values_of(const CLI::Option& option) {
+  if (option.count() > 0) return option.results();
+  std::string text = option.get_default_str();
+  if (option.get_expected_max() <= 1) return {text};
+  text = text.substr(1, text.size() - 2);  // "[one,other]"
+  return text.empty() ? std::vector<std::string>() : CLI::detail::split(text, ',');
+}
+
+// As a file for --config says it.
+void print_config(const CLI::App& app) {
+  const auto in_toml = [](const std::string& text) {
+    const bool is_number = !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
+      return std::isdigit(c) != 0;
+    });
+    return is_number ? text : nlohmann::json(text).dump();
+  };
+  for (const CLI::Option* option : app.get_options()) {
+    if (!option->get_configurable() || option->get_lnames().empty()) continue;
+    const std::string& name = option->get_lnames().front();
+    std::cout << name << " = ";
+    if (option->get_expected_max() == 0) {
+      std::cout << (option->count() > 0 && option->as<bool>() ? "true" : "false") << "\n";
+      continue;
+    }
+    std::string list;
+    for (std::string value : values_of(*option)) {
+      if (name == "quote-secret" && !value.empty()) value = "***";
+      list += (list.empty() ? "" : ", ") + in_toml(without_passwords(value));
+    }
+    std::cout << (option->get_expected_max() > 1 ? "[" + list + "]" : list) << "\n";
+  }
+}
+
 int run_serve(CLI::App& app, ServeFlags& flags) {
   if (!flags.config.empty()) apply_file(app, flags.config);
+  if (flags.print_config) {
+    print_config(app);
+    return 0;
+  }
   flags.options.wait = std::chrono::seconds(flags.wait_s);
   flags.options.drain = std::chrono::seconds(flags.drain_s);
   flags.options.heartbeat = std::chrono::milliseconds(flags.heartbeat_ms);
