@@ -13,8 +13,6 @@
 #include <cstdint>
 #include <span>
 
-#include "events/errors.hpp"
-
 namespace jangbu {
 
 class Counter {
@@ -31,9 +29,10 @@ class Histogram {
  public:
   static constexpr std::size_t most_bounds = 16;
 
-  // REQUIRES: bounds that rise, at most so many; they outlive the histogram.
-  explicit Histogram(std::span<const std::uint64_t> bounds) : bounds_(bounds) {
-    invariant(bounds.size() <= most_bounds, "a histogram has room for its bounds");
+  // REQUIRES: bounds that rise; they outlive the histogram.
+  template <std::size_t count>
+  explicit Histogram(const std::array<std::uint64_t, count>& bounds) : bounds_(bounds) {
+    static_assert(count <= most_bounds);
   }
 
   void observe(std::uint64_t value) {

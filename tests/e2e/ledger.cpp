@@ -31,9 +31,11 @@ Ledger read_ledger(const NatsServer& nats) {
     for (const StoredCommit& stored : read) {
       if (stored.position != ledger.end.next()) throw std::runtime_error("the log has a gap");
       const Commit commit = decode(stored);
-      for (const RecordedEvent& recorded : commit.events)
+      for (const RecordedEvent& recorded : commit.events) {
+        ledger.correlations.push_back(recorded.envelope.correlation);
         if (const auto* purchase = std::get_if<PurchaseCompleted>(&recorded.event))
           ledger.sales[to_string(purchase->purchase)].push_back({stored.position, *purchase});
+      }
       fold(ledger.views, commit, stored.position);
       ledger.end = stored.position;
     }

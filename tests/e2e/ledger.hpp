@@ -20,6 +20,7 @@ struct Sale {
 struct Ledger {
   Position end;
   std::map<std::string, std::vector<Sale>> sales;  // by purchase id: more than one is an error
+  std::vector<std::string> correlations;           // of the events, in order
   jangbu::Shop views;
 
   std::int64_t stock_of(const std::string& product) const;

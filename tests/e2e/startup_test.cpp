@@ -78,6 +78,7 @@ TEST_CASE("Wrong usage ends with status 2") {
                           {"serve", "--services", "account,gardening"},
                           {"serve", "--workers", "0"},
                           {"serve", "--queue", "-1"},
+                          {"serve", "--idempotency-keys", "10"},
                           {"serve", "--stream", "two.words"},
                           {"serve", "--config", "/nonexistent/jangbu.toml"},
                           {"demo", "--port-base"}}) {
@@ -305,6 +306,39 @@ TEST_CASE("Settings come from flags, over the environment, over a file") {
 
   std::ofstream(file) << "prot-base = 12000\n";
   CHECK(run_to_its_end({"serve", "--config", file}).status == 2);
+}
+
+TEST_CASE("The settings are printed as a file, with secrets masked") {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "jangbu.toml";
+  const auto print = [&](const Flags& more, const std::vector<std::string>& environment = {}) {
+    Flags arguments{"serve", "--print-config"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Ended ended = run_to_its_end(arguments, environment);
+    CHECK(ended.status == 0);
+    return ended.output;
+  };
+  std::ofstream(file) << "queue = 77\n"
+                      << "nats-url = \"nats://jangbu:geheim1@one:4222,nats://geheim2@two\"\n";
+  const std::string printed =
+      print({"--config", file, "--services", "account,product", "--insecure"},
+            {"JANGBU_DATABASE=postgresql://jangbu:geheim3@db/shop?password=geheim4&sslmode=require",
+             "JANGBU_QUOTE_SECRET=geheim5geheim5geheim5"});
+  CAPTURE(printed);
+  CHECK(printed.find("geheim") == std::string::npos);
+  for (const char* line : {"queue = 77", "insecure = true", "no-projector = false",
+                           "services = [\"account\", \"product\"]",
+                           "nats-url = \"nats://***@one:4222,nats://***@two\"",
+                           "database = \"postgresql://***@db/shop?password=***&sslmode=require\"",
+                           "quote-secret = \"***\"", "port-base = 11000"})
+    CHECK_THAT(printed, ContainsSubstring(std::string(line) + "\n"));
+  CHECK_THAT(print({"--database", "host=db password='it''s geheim' user=jangbu"}),
+             !ContainsSubstring("geheim"));
+
+  // What is printed is a configuration file.
+  const std::string defaults = print({"--port-base", "12000"});
+  std::ofstream(file) << defaults;
+  CHECK(print({"--config", file}) == defaults);
 }
 
 TEST_CASE("Demo data is loaded once") {

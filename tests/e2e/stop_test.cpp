@@ -87,4 +87,7 @@ TEST_CASE("SIGTERM while clients keep idle connections open") {
   const auto asked = Clock::now();
   CHECK(shop.jangbu.stop() == 0);
   CHECK(Clock::now() - asked < 4s);
+  // Nothing is wrong, so nothing is warned of.
+  CHECK(shop.jangbu.log_text().find("[warning]") == std::string::npos);
+  CHECK(shop.jangbu.log_text().find("[error]") == std::string::npos);
 }

@@ -188,4 +188,92 @@ TEST_CASE("a forgotten key that is used again starts a new window") {
   CHECK_FALSE(keys.find(one));
 }
 
+namespace {
+
+constexpr std::int64_t hour = CommandKeys::shortest_ms;
+
+// Remembers key number `number` at this time, in a commit of its own.
+void remember_at(CommandKeys& keys, unsigned number, std::int64_t time) {
+  keys.remember(id<KeyHash>(number), {id<RequestHash>(number), {{number}, 0}}, ms(time));
+  keys.keep(ms(time));
+}
+
+bool remembers(const CommandKeys& keys, unsigned number) {
+  return keys.find(id<KeyHash>(number)) != nullptr;
+}
+
+}  // namespace
+
+TEST_CASE("at the budget the oldest key goes, once it is an hour old") {
+  CommandKeys keys(2);
+  remember_at(keys, 1, 0);
+  CHECK(keys.window_ms(ms(0)) == CommandKeys::longest_ms);
+  CHECK_FALSE(keys.full(ms(0)));
+  remember_at(keys, 2, 10);
+  CHECK(keys.full(ms(hour)));
+  CHECK_FALSE(keys.full(ms(hour + 1)));
+  remember_at(keys, 3, hour + 1);
+  CHECK_FALSE(remembers(keys, 1));
+  CHECK(remembers(keys, 2));
+  CHECK(keys.size() == 2);
+  CHECK(keys.window_ms(ms(hour + 11)) == hour + 1);
+  CHECK(keys.window_ms(ms(11)) == hour);  // never told to be less
+}
+
+TEST_CASE("keys younger than an hour stay, whatever the budget: the log is not contradicted") {
+  CommandKeys keys(2);
+  for (unsigned number = 1; number <= 5; ++number) remember_at(keys, number, number);
+  CHECK(keys.size() == 5);
+  CHECK(keys.full(ms(5)));
+  for (unsigned number = 1; number <= 5; ++number) CHECK(remembers(keys, number));
+  keys.keep(ms(hour + 4));
+  CHECK(keys.size() == 2);
+  CHECK(remembers(keys, 4));
+}
+
+TEST_CASE("a key that a smaller budget had forgotten, and that was used again, stays its window") {
+  CommandKeys small(1);
+  CommandKeys large;
+  for (CommandKeys* keys : {&small, &large}) {
+    remember_at(*keys, 1, 0);
+    remember_at(*keys, 2, 2 * hour);
+    keys->remember(one, second, ms(3 * hour));
+    keys->keep(ms(3 * hour));
+    // The first use is forgotten after its day, the second is not.
+    keys->keep(ms(1 + CommandKeys::longest_ms));
+    REQUIRE(keys->find(one));
+    CHECK(*keys->find(one) == second);
+    keys->keep(ms(3 * hour + 1 + CommandKeys::longest_ms));
+    CHECK_FALSE(keys->find(one));
+    CHECK(keys->size() == 0);
+    CHECK(keys->all().size() == 0);
+  }
+}
+
+TEST_CASE("a second use that is dropped leaves the first") {
+  CommandKeys keys;
+  remember_at(keys, 1, 0);
+  keys.remember(one, second, ms(10));
+  keys.drop();
+  REQUIRE(keys.find(one));
+  CHECK(keys.find(one)->event.position == Position{1});
+  keys.keep(ms(1 + CommandKeys::longest_ms));
+  CHECK_FALSE(keys.find(one));
+}
+
+TEST_CASE("where commits begin and end, the budget forgets the same") {
+  CommandKeys at_once(3);
+  CommandKeys with_stops(3);
+  for (unsigned number = 1; number <= 20; ++number) {
+    const std::int64_t time = number * hour / 3;
+    at_once.remember(id<KeyHash>(number), first, ms(time));
+    with_stops.remember(id<KeyHash>(number), first, ms(time));
+    if (number % 4 == 0) with_stops.keep(ms(time));
+  }
+  at_once.keep(ms(20 * hour / 3));
+  with_stops.keep(ms(20 * hour / 3));
+  CHECK(at_once.size() == 4);  // one more than the budget: it is an hour old, and no older
+  CHECK(at_once.all() == with_stops.all());
+}
+
 }  // namespace jangbu::test

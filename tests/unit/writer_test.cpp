@@ -412,6 +412,105 @@ TEST_CASE("keys are forgotten by the time of commits, as a replay will forget th
   result<Recorded>(shop.answers.of("new"));
 }
 
+TEST_CASE("a command whose key cannot be remembered is not carried out") {
+  Writer::Options options;
+  options.idempotency_keys = 2;
+  Shopkeeper shop(options);
+  std::atomic<std::int64_t> clock{opening.ms};
+  shop.sources_.now = [&clock] { return Timestamp{clock.load()}; };
+  shop.start();
+  shop.submit("first", buy(keyboard, 1), key(1));
+  const EventId first = result<Recorded>(shop.answers.of("first")).event;
+  shop.submit("second", buy(keyboard, 2), key(2));
+  result<Recorded>(shop.answers.of("second"));
+  CHECK(shop.writer().status().keys == 2);
+  const Position before = shop.real.last();
+  shop.submit("third", buy(keyboard, 3), key(3));
+  CHECK(not_decided(shop.answers.of("third")) == NotDecided::keys_full);
+  CHECK(shop.real.last() == before);
+
+  // What needs no room goes on: commands without a key, refusals, repeats.
+  shop.submit("without", buy(keyboard, 4));
+  result<Recorded>(shop.answers.of("without"));
+  shop.submit("refused", unknown_account, key(4));
+  refused<refusal::AccountNotFound>(shop.answers.of("refused"));
+  shop.submit("again", buy(keyboard, 1), key(1));
+  CHECK(result<Repeated>(shop.answers.of("again")).event == first);
+
+  // The key is not in flight, and is taken as soon as there is room.
+  clock = opening.ms + CommandKeys::shortest_ms + 1;
+  shop.submit("third again", buy(keyboard, 3), key(3));
+  result<Recorded>(shop.answers.of("third again"));
+  CHECK(shop.writer().status().keys == 2);
+  CHECK(shop.writer().status().key_window_ms < CommandKeys::longest_ms);
+
+  // After a restart it is as it was.
+  shop.start();
+  CHECK(shop.writer().status().keys == 2);
+  shop.submit("third once more", buy(keyboard, 3), key(3));
+  result<Repeated>(shop.answers.of("third once more"));
+}
+
+// --- Measures ------------------------------------------------------------------------------------
+
+TEST_CASE("outcomes, commits and their times are counted") {
+  Shopkeeper shop;
+  shop.start();
+  const std::size_t buys = Command(BuyNow{}).index();
+  const std::size_t closes = unknown_account.index();
+  const auto in_all = [](const Histogram& histogram) {
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i <= histogram.bounds().size(); ++i) count += histogram.count(i);
+    return count;
+  };
+  shop.submit("one", buy(keyboard, 1), key(1));
+  shop.answers.of("one");
+  shop.submit("again", buy(keyboard, 1), key(1));
+  shop.answers.of("again");
+  shop.submit("unknown", unknown_account);
+  shop.answers.of("unknown");
+  shop.hold_a_turn();
+  shop.submit("two", buy(keyboard, 2), key(2));
+  shop.submit("in flight", buy(keyboard, 2), key(2));
+  CHECK(not_decided(shop.answers.of("in flight")) == NotDecided::key_in_flight);
+  shop.submit("three", buy(keyboard, 3));
+  shop.log.open();
+  shop.answers.wait_for_all();
+
+  const Writer::Measures& measures = shop.writer().measures();
+  CHECK(measures.commands[buys].recorded.value() == 4);
+  CHECK(measures.commands[buys].repeated.value() == 1);
+  CHECK(measures.commands[buys]
+            .not_decided[static_cast<std::size_t>(NotDecided::key_in_flight)]
+            .value() == 1);
+  CHECK(in_all(measures.commands[buys].duration) == 5);  // not the one at the door
+  const Refusal not_found = refusal::AccountNotFound{};
+  CHECK(measures.commands[closes].refused[not_found.index()].value() == 1);
+  CHECK(measures.commands[closes].recorded.value() == 0);
+  CHECK(in_all(measures.commit_events) == 3);
+  CHECK(measures.commit_events.sum() == 4);
+  CHECK(in_all(measures.append_duration) == 3);
+  CHECK(measures.commit_bytes.sum() > 4 * 50);
+}
+
+TEST_CASE("what a projection has not reached yet is told in events") {
+  Shopkeeper shop;  // three events at position 1
+  append(shop.real, {AccountOpened{alice}}, after_minutes(1));
+  shop.start();
+  shop.submit("buy", buy(keyboard, 1));
+  shop.answers.of("buy");
+  const auto events_after = [&](std::uint64_t position) {
+    return shop.writer().after({position}).events;
+  };
+  wait_until("the commit to be noted", [&] { return events_after(0) == 5; });
+  CHECK(events_after(1) == 2);
+  CHECK(events_after(2) == 1);
+  CHECK(events_after(3) == 0);
+  CHECK(events_after(99) == 0);
+  CHECK(shop.writer().after({0}).oldest == opening);
+  CHECK(shop.writer().after({1}).oldest == after_minutes(1));
+}
+
 // --- Lost acknowledgements -----------------------------------------------------------------------
 
 TEST_CASE("an append without an answer is sent again until the log tells") {
