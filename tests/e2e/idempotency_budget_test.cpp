@@ -26,7 +26,7 @@ TEST_CASE("When no more keys can be remembered, commands with one are not taken"
   Shop shop({"--idempotency-keys", std::to_string(budget)});
   HttpClient accounts = shop.accounts();
   CHECK(writer_check(shop).at("idempotencyWindowSeconds") == 24 * 60 * 60);
-  const HttpClient::Fields key{{"Idempotency-Key", "the first"}};
+  const HttpClient::Fields key{{"Idempotency-Key", "the-first"}};
   const Reply first = accounts.post("/accounts", account("홍길동"), key);
   REQUIRE(first.status == 201);
   list_product(shop, "쑥차 50g", 9'500, 20);
@@ -42,7 +42,7 @@ TEST_CASE("When no more keys can be remembered, commands with one are not taken"
   for (int start = 0; start < 2; ++start) {
     HttpClient client = shop.accounts();
     const Reply full =
-        client.post("/accounts", account("김영희"), {{"Idempotency-Key", "one too many"}});
+        client.post("/accounts", account("김영희"), {{"Idempotency-Key", "one-too-many"}});
     CHECK(full.status == 503);
     CHECK(full.code() == "idempotency-keys-full");
     CHECK(full.header("retry-after") == "60");

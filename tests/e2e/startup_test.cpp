@@ -332,7 +332,7 @@ TEST_CASE("The settings are printed as a file, with secrets masked") {
                            "database = \"postgresql://***@db/shop?password=***&sslmode=require\"",
                            "quote-secret = \"***\"", "port-base = 11000"})
     CHECK_THAT(printed, ContainsSubstring(std::string(line) + "\n"));
-  CHECK_THAT(print({"--database", "host=db password='it''s geheim' user=jangbu"}),
+  CHECK_THAT(print({"--database", "host=db password='it\\'s geheim' user=jangbu"}),
              !ContainsSubstring("geheim"));
 
   // What is printed is a configuration file.
