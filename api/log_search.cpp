@@ -1,5 +1,6 @@
 #include "api/log_search.hpp"
 
+#include <pthread.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -22,7 +23,11 @@ bool matches(const LogSearch::Query& query, const Event& event) {
 
 }  // namespace
 
-LogSearch::LogSearch(EventLog& log) : log_(log), thread_([this] { run(); }) {}
+LogSearch::LogSearch(EventLog& log)
+    : log_(log), thread_([this] {
+        ::pthread_setname_np(::pthread_self(), "log-search");
+        run();
+      }) {}
 
 LogSearch::~LogSearch() {
   {

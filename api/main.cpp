@@ -109,7 +109,7 @@ void add_serve(CLI::App& app, ServeFlags& flags) {
   setting(app, "queue", options.queue, "Commands that may wait for the writer")
       ->check(CLI::Range(1, 1'000'000));
   setting(app, "idempotency-keys", options.idempotency_keys,
-          "Idempotency keys and used quotes to remember, at about 110 bytes each: for 24 hours or, "
+          "Idempotency keys and used quotes to remember, at 55 bytes each: for 24 hours or, "
           "where there are more, for less, but for an hour at least; then commands with a key get "
           "503")
       ->check(CLI::Range(1'000, 1'000'000'000));

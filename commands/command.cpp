@@ -47,7 +47,7 @@ class VersionOf {
 
 Decision decide(const Shop& shop, const Command& command, const Conditions& conditions) {
   if (conditions.key) {
-    if (const auto* done = shop.keys.find(conditions.key->key)) {
+    if (const auto done = shop.keys.find(conditions.key->key)) {
       if (done->request != conditions.key->request) return refusal::KeyReused{};
       return Repeated{done->event};
     }

@@ -96,7 +96,7 @@ Decision decide(const Shop& shop, const RequestQuote& command) {
 }
 
 Decision decide(const Shop& shop, const ConfirmQuote& command) {
-  if (const auto* used = shop.keys.find(id_cast<KeyHash>(command.quote)))
+  if (const auto used = shop.keys.find(id_cast<KeyHash>(command.quote)))
     return Repeated{used->event};
   if (command.at >= command.expires_at) return refusal::QuoteExpired{command.expires_at};
   std::vector<RequestedLine> lines;

@@ -213,6 +213,7 @@ void Writer::note_commit(Position position, std::size_t events, Timestamp commit
 void Writer::publish_position() {
   status_.position = position_;
   status_.keys = shop_.keys.size();
+  status_.key_bytes = shop_.keys.bytes();
   status_.key_window_ms = shop_.keys.window_ms(committed_at_);
 }
 

@@ -92,8 +92,9 @@ class Writer {
     std::uint64_t events = 0;
     std::uint64_t conflicts = 0;
     std::uint64_t resends = 0;
-    std::size_t keys = 0;  // idempotency keys and used quotes that are remembered,
-    std::int64_t key_window_ms = CommandKeys::longest_ms;  // and how far back
+    std::size_t keys = 0;  // idempotency keys and used quotes that are remembered
+    std::size_t key_bytes = 0;
+    std::int64_t key_window_ms = CommandKeys::longest_ms;
   };
 
   // What became of commands, and how long it took from submit() to their answers; and of commits.

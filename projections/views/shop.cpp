@@ -1,7 +1,5 @@
 #include "projections/views/shop.hpp"
 
-#include <algorithm>
-
 #include "events/errors.hpp"
 
 namespace jangbu {
@@ -141,55 +139,6 @@ PurchaseView evolve(PurchaseView before, const ReceiptConfirmed& event, EventId 
   before.closed_at = event.confirmed_at;
   before.purchase_version = before.delivery_version = id;
   return before;
-}
-
-void CommandKeys::remember(const KeyHash& key, const Remembered& command, Timestamp committed_at) {
-  if (keys_.find(key)) ++renewed_[key];
-  keys_.put(key, command);
-  by_age_.emplace_back(committed_at, key);
-  ++staged_;
-}
-
-void CommandKeys::keep(Timestamp now) {
-  staged_ = 0;
-  const auto oldest_is_before = [&](std::int64_t ms) {
-    return !by_age_.empty() && by_age_.front().first.ms < ms;
-  };
-  while (oldest_is_before(now.ms - longest_ms)) forget_oldest();
-  while (by_age_.size() > budget_ && oldest_is_before(now.ms - shortest_ms)) forget_oldest();
-  keys_.keep();
-}
-
-void CommandKeys::drop() {
-  keys_.drop();
-  for (; staged_ > 0; --staged_) {
-    was_renewed(by_age_.back().second);
-    by_age_.pop_back();
-  }
-}
-
-void CommandKeys::forget_oldest() {
-  const KeyHash key = by_age_.front().second;
-  by_age_.pop_front();
-  if (!was_renewed(key)) keys_.erase(key);
-}
-
-bool CommandKeys::was_renewed(const KeyHash& key) {
-  if (renewed_.empty()) return false;
-  const auto found = renewed_.find(key);
-  if (found == renewed_.end()) return false;
-  if (--found->second == 0) renewed_.erase(found);
-  return true;
-}
-
-bool CommandKeys::full(Timestamp now) const {
-  if (by_age_.size() < budget_) return false;
-  return by_age_.empty() || by_age_.front().first.ms >= now.ms - shortest_ms;
-}
-
-std::int64_t CommandKeys::window_ms(Timestamp now) const {
-  if (by_age_.size() < budget_ || by_age_.empty()) return longest_ms;
-  return std::clamp(now.ms - by_age_.front().first.ms, shortest_ms, longest_ms);
 }
 
 void Shop::keep(Timestamp committed_at) {

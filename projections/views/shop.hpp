@@ -7,13 +7,10 @@
 // Threads: a Shop belongs to one thread (the writer's); the rows may be read from any.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -21,6 +18,7 @@
 #include "events/commit.hpp"
 #include "events/events.hpp"
 #include "events/values.hpp"
+#include "projections/views/command_keys.hpp"
 #include "projections/views/table.hpp"
 
 namespace jangbu {
@@ -68,61 +66,6 @@ PurchaseView evolve(PurchaseCompleted event, EventId id);
 PurchaseView evolve(PurchaseView before, const PurchaseCancelled& event, EventId id);
 PurchaseView evolve(PurchaseView before, const DeliveryScanned& event, EventId id);
 PurchaseView evolve(PurchaseView before, const ReceiptConfirmed& event, EventId id);
-
-// Commands that were carried out, by their idempotency key or by the quote they used up: for 24
-// hours of the log's time, or, when they are more than the budget, for as long as it lasts, but
-// never for less than an hour.
-//
-// What is forgotten when follows from the log and the budget alone, so a replay remembers what the
-// running shop did. What the log holds of the last hour is remembered whatever the budget: it is
-// kept by taking no more commands that have to be remembered.
-class CommandKeys {
- public:
-  struct Remembered {
-    RequestHash request;  // zero for a quote
-    EventId event;
-
-    friend bool operator==(const Remembered&, const Remembered&) = default;
-  };
-
-  static constexpr std::int64_t longest_ms = 24 * 60 * 60 * 1000;
-  static constexpr std::int64_t shortest_ms = 60 * 60 * 1000;
-  static constexpr std::size_t default_budget = 50'000'000;
-  // What one takes, roughly: measured, see docs/operations.md.
-  static constexpr std::size_t bytes_each = 112;
-
-  explicit CommandKeys(std::size_t budget = default_budget) : budget_(budget) {}
-
-  const Remembered* find(const KeyHash& key) const { return keys_.find(key); }
-  void remember(const KeyHash& key, const Remembered& command, Timestamp committed_at);
-
-  // No room for one more: those that are here may not be forgotten yet.
-  bool full(Timestamp now) const;
-
-  // How far back keys are remembered.
-  std::int64_t window_ms(Timestamp now) const;
-
-  // Keeps what was remembered since the last keep() or drop(), and forgets what is older than the
-  // window that ends now.
-  void keep(Timestamp now);
-  void drop();
-
-  std::size_t size() const { return by_age_.size(); }
-  const Table<KeyHash, Remembered>& all() const { return keys_; }
-
- private:
-  void forget_oldest();
-  // True when a younger entry of the key has been, or will be, there.
-  bool was_renewed(const KeyHash& key);
-
-  std::size_t budget_;
-  Table<KeyHash, Remembered> keys_;
-  std::deque<std::pair<Timestamp, KeyHash>> by_age_;  // oldest first
-  std::size_t staged_ = 0;                            // how many at the end of by_age_
-  // Keys that are more than once in by_age_, and how often more: they were forgotten by a shop of a
-  // smaller budget and used again.
-  std::unordered_map<KeyHash, std::size_t> renewed_;
-};
 
 struct Shop {
   Table<AccountId, Account> accounts;

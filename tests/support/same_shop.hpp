@@ -19,7 +19,7 @@ bool same_rows(const Table<Id, std::shared_ptr<const Row>>& a,
 inline bool same(const Shop& a, const Shop& b) {
   return same_rows(a.accounts, b.accounts) && a.account_names == b.account_names &&
          same_rows(a.products, b.products) && a.product_names == b.product_names &&
-         a.stock == b.stock && same_rows(a.purchases, b.purchases) && a.keys.all() == b.keys.all();
+         a.stock == b.stock && same_rows(a.purchases, b.purchases) && a.keys == b.keys;
 }
 
 }  // namespace jangbu::test

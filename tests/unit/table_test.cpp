@@ -1,6 +1,8 @@
 #include "projections/views/table.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <deque>
 #include <map>
 #include <string>
 
@@ -159,7 +161,7 @@ TEST_CASE("a command key is forgotten after the window, and not before") {
   CHECK_FALSE(keys.find(one));
   CHECK(keys.find(two));
   keys.keep(ms(21 + CommandKeys::longest_ms));
-  CHECK(keys.all().size() == 0);
+  CHECK(keys.size() == 0);
 }
 
 TEST_CASE("what is dropped leaves no trace in the window") {
@@ -199,7 +201,7 @@ void remember_at(CommandKeys& keys, unsigned number, std::int64_t time) {
 }
 
 bool remembers(const CommandKeys& keys, unsigned number) {
-  return keys.find(id<KeyHash>(number)) != nullptr;
+  return keys.find(id<KeyHash>(number)).has_value();
 }
 
 }  // namespace
@@ -246,7 +248,6 @@ TEST_CASE("a key that a smaller budget had forgotten, and that was used again, s
     keys->keep(ms(3 * hour + 1 + CommandKeys::longest_ms));
     CHECK_FALSE(keys->find(one));
     CHECK(keys->size() == 0);
-    CHECK(keys->all().size() == 0);
   }
 }
 
@@ -273,7 +274,72 @@ TEST_CASE("where commits begin and end, the budget forgets the same") {
   at_once.keep(ms(20 * hour / 3));
   with_stops.keep(ms(20 * hour / 3));
   CHECK(at_once.size() == 4);  // one more than the budget: it is an hour old, and no older
-  CHECK(at_once.all() == with_stops.all());
+  CHECK(at_once == with_stops);
+}
+
+TEST_CASE("command keys are as a map of the last uses") {
+  property("through uses, drops, and hours that pass", [] {
+    CommandKeys keys(20);
+    std::map<KeyHash, CommandKeys::Remembered> staged, kept;
+    std::deque<std::pair<std::int64_t, KeyHash>> by_age;
+    std::int64_t now = 0;
+    std::uint64_t position = 0;
+    for (int turn = 0; turn < 60; ++turn) {
+      now += *rc::gen::inRange<std::int64_t>(0, hour / 4);
+      const auto uses = *rc::gen::container<std::vector<unsigned>>(rc::gen::inRange(0U, 60U));
+      staged = kept;
+      ++position;
+      for (std::uint32_t index = 0; index < uses.size(); ++index) {
+        const auto key = id<KeyHash>(uses[index]);
+        const CommandKeys::Remembered use{id<RequestHash>(uses[index]), {{position}, index}};
+        keys.remember(key, use, ms(now));
+        staged[key] = use;
+        RC_ASSERT(keys.find(key) == use);
+      }
+      if (*rc::gen::inRange(0, 4) == 0) {
+        keys.drop();
+      } else {
+        keys.keep(ms(now));
+        kept = staged;
+        for (const unsigned used : uses) by_age.emplace_back(now, id<KeyHash>(used));
+        while (!by_age.empty() && (by_age.front().first < now - CommandKeys::longest_ms ||
+                                   (by_age.size() > 20 && by_age.front().first < now - hour))) {
+          const KeyHash key = by_age.front().second;
+          by_age.pop_front();
+          const bool again = std::ranges::any_of(
+              by_age, [&](const auto& younger) { return younger.second == key; });
+          if (!again) kept.erase(key);
+        }
+      }
+      RC_ASSERT(keys.size() == by_age.size());
+      for (unsigned number = 0; number < 60; ++number) {
+        const auto found = kept.find(id<KeyHash>(number));
+        const auto remembered = keys.find(id<KeyHash>(number));
+        RC_ASSERT(remembered.has_value() == (found != kept.end()));
+        if (remembered) RC_ASSERT(*remembered == found->second);
+      }
+    }
+  });
+}
+
+TEST_CASE("many keys are found, and take little more than 48 bytes each") {
+  constexpr unsigned many = 100'000;
+  CommandKeys keys;
+  for (unsigned number = 1; number <= many; ++number) {
+    // Hashes, as keys have them: spread over all bits.
+    KeyHash key;
+    std::uint64_t mixed = number * 0x9e3779b97f4a7c15;
+    for (auto& byte : key.bytes) {
+      byte = static_cast<std::uint8_t>(mixed >> 56);
+      mixed *= 0xff51afd7ed558ccd;
+      mixed ^= mixed >> 33;
+    }
+    keys.remember(key, {id<RequestHash>(number), {{number}, 0}}, ms(number / 100));
+    if (number % 100 == 0) keys.keep(ms(number / 100));
+    if (number % 1'000 == 0) REQUIRE(keys.find(key)->event.position == Position{number});
+  }
+  CHECK(keys.size() == many);
+  CHECK(keys.bytes() < many * 54);
 }
 
 }  // namespace jangbu::test
