@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
+#include <cstdint>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -112,7 +113,7 @@ void add_serve(CLI::App& app, ServeFlags& flags) {
           "Idempotency keys and used quotes to remember, at 55 bytes each: for 24 hours or, "
           "where there are more, for less, but for an hour at least; then commands with a key get "
           "503")
-      ->check(CLI::Range(1'000, 1'000'000'000));
+      ->check(CLI::Range(std::int64_t{1'000}, std::int64_t{4'000'000'000}));
   setting(app, "access-log", options.access_log,
           "Write a line of JSON for each request into this file; - is standard output");
   setting(app, "subscribers", options.subscribers, "Streams of deliveries at the same time")
