@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "tests/e2e/requests.hpp"
+#include "tests/http/client.hpp"
 
 using namespace jangbu::test;
 
@@ -32,11 +33,12 @@ TEST_CASE("When no more keys can be remembered, commands with one are not taken"
   list_product(shop, "쑥차 50g", 9'500, 20);
   const Json quote = ask_for_quote(shop, "홍길동", "쑥차 50g");
 
-  HttpClient plain(shop.jangbu.port(Service::account));
-  const Reply rows =
-      plain.send("POST", "/accounts:import", accounts_to_import(budget - 1),
-                 {{"Content-Type", "application/x-ndjson"}, {"Idempotency-Key", "rows"}});
-  REQUIRE(rows.status == 200);
+  const std::string rows = accounts_to_import(budget - 1);
+  Client importer(shop.jangbu.port(Service::account));
+  importer.send("POST /accounts:import HTTP/1.1\r\nHost: h\r\nContent-Length: " +
+                std::to_string(rows.size()) +
+                "\r\nContent-Type: application/x-ndjson\r\nIdempotency-Key: rows\r\n\r\n" + rows);
+  REQUIRE(importer.read_answer().status == 200);
   CHECK(writer_check(shop).at("idempotencyKeys") == budget);
 
   for (int start = 0; start < 2; ++start) {
