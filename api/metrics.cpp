@@ -240,8 +240,7 @@ Families writer_families(const Writer& writer) {
             status.keys),
       gauge("jangbu_idempotency_keys_limit", "The budget of --idempotency-keys",
             options.idempotency_keys),
-      gauge("jangbu_idempotency_keys_bytes", "The memory that they take",
-            status.key_bytes),
+      gauge("jangbu_idempotency_keys_bytes", "The memory that they take", status.key_bytes),
       gauge("jangbu_idempotency_window_seconds", "How far back they are remembered",
             static_cast<double>(status.key_window_ms) * ms)};
 }

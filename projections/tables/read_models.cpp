@@ -289,13 +289,12 @@ void ReadModels::Loop::send(Pending query, const Checkpoint& checkpoint) {
     if (connection->connected() && (!idlest || connection->in_flight() < idlest->in_flight()))
       idlest = connection.get();
   if (!idlest) return finish(query.done, Unavailable("PostgreSQL is not connected"));
-  idlest->send(
-      statement_for(*query.text, checkpoint), std::move(query.params),
-      [this, min_position = query.min_position, done = std::move(query.done),
-       sent = Clock::now()](pg::AsyncConnection::Reply reply) {
-        query_duration_.observe(Clock::now() - sent);
-        answer(min_position, done, std::move(reply));
-      });
+  idlest->send(statement_for(*query.text, checkpoint), std::move(query.params),
+               [this, min_position = query.min_position, done = std::move(query.done),
+                sent = Clock::now()](pg::AsyncConnection::Reply reply) {
+                 query_duration_.observe(Clock::now() - sent);
+                 answer(min_position, done, std::move(reply));
+               });
 }
 
 void ReadModels::Loop::answer(Position min_position, const Done& done,
