@@ -204,9 +204,7 @@ std::string_view to_string(Projector::State state) {
 }
 
 Projector::Projector(EventLog& log, Options options)
-    : log_(log),
-      options_(std::move(options)),
-      thread_([this](const std::stop_token& stop) {
+    : log_(log), options_(std::move(options)), thread_([this](const std::stop_token& stop) {
         ::pthread_setname_np(::pthread_self(), "projector");
         run(stop);
       }) {}
