@@ -2,6 +2,7 @@
 
 #include <pistache/http_defs.h>
 
+#include <algorithm>
 #include <charconv>
 #include <stdexcept>
 
@@ -16,9 +17,13 @@ void append_number(std::string& out, std::size_t number, int base = 10) {
   out.append(digits, end);
 }
 
+// Not find_first_of(), which calls memchr for each byte.
+bool breaks_line(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+}
+
 void append_field(std::string& out, std::string_view name, std::string_view value) {
-  constexpr std::string_view breaks("\r\n\0", 3);
-  if (name.find_first_of(breaks) != name.npos || value.find_first_of(breaks) != value.npos)
+  if (breaks_line(name) || breaks_line(value))
     throw std::invalid_argument("a line break in the header field " + std::string(name));
   out.append(name).append(": ").append(value).append("\r\n");
 }
