@@ -1,23 +1,28 @@
 #include "api/access_log.hpp"
 
 #include <pthread.h>
-#include <spdlog/async.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 
 #include "api/json/text.hpp"
+#include "events/measures.hpp"
 #include "infra/ids.hpp"
 
 namespace jangbu {
 
 namespace {
 
-constexpr std::size_t queue_lines = 8'192;
-constexpr std::chrono::seconds flush_interval{1};
+constexpr std::size_t most_bytes = 16 * 1024 * 1024;  // waiting to be written
+constexpr std::chrono::milliseconds interval{100};    // between two writes
+constexpr std::chrono::seconds warning_interval{60};
 
 spdlog::sink_ptr open_sink(const std::string& file) {
   if (file == "-") return std::make_shared<spdlog::sinks::stdout_sink_mt>();
@@ -26,31 +31,62 @@ spdlog::sink_ptr open_sink(const std::string& file) {
 
 }  // namespace
 
+// Lines gather, and a thread writes them a few times a second, all at once: to wake it for each
+// line would cost more than the line.
 class AccessLog::Impl {
  public:
-  explicit Impl(const std::string& file)
-      : threads_(std::make_shared<spdlog::details::thread_pool>(
-            queue_lines, 1, [] { ::pthread_setname_np(::pthread_self(), "access-log"); })),
-        logger_(std::make_shared<spdlog::async_logger>(
-            "access", open_sink(file), threads_, spdlog::async_overflow_policy::overrun_oldest)) {
-    logger_->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-        "%v", spdlog::pattern_time_type::utc, std::string("\n")));
-    spdlog::register_logger(logger_);
-    spdlog::flush_every(flush_interval);
-  }
-  ~Impl() {
-    spdlog::drop("access");
-    logger_->flush();
+  explicit Impl(const std::string& file) : sink_(open_sink(file)) {
+    // Lines come with their ends.
+    sink_->set_formatter(std::make_unique<spdlog::pattern_formatter>(
+        "%v", spdlog::pattern_time_type::utc, std::string()));
+    thread_ = std::jthread([this](const std::stop_token& stop) {
+      ::pthread_setname_np(::pthread_self(), "access-log");
+      run(stop);
+    });
   }
 
-  void write(std::string_view line) {
-    logger_->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+  void add(std::string_view line) {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.size() + line.size() >= most_bytes) return dropped_.add();
+    waiting_.append(line).push_back('\n');
   }
-  std::size_t dropped() const { return threads_->overrun_counter(); }
+  std::size_t dropped() const { return dropped_.value(); }
 
  private:
-  const std::shared_ptr<spdlog::details::thread_pool> threads_;
-  const std::shared_ptr<spdlog::async_logger> logger_;
+  void run(const std::stop_token& stop) {
+    std::string lines;
+    for (bool stopping = false; !stopping;) {
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, stop, interval, [] { return false; });
+        stopping = stop.stop_requested();
+        lines.swap(waiting_);
+      }
+      if (!lines.empty()) write(lines);
+      lines.clear();
+    }
+  }
+
+  void write(const std::string& lines) {
+    try {
+      sink_->log({"access", spdlog::level::info, spdlog::string_view_t(lines)});
+      sink_->flush();
+    } catch (const spdlog::spdlog_ex& error) {
+      dropped_.add(static_cast<std::uint64_t>(std::ranges::count(lines, '\n')));
+      const auto now = std::chrono::steady_clock::now();
+      if (now - last_warning_ < warning_interval) return;
+      last_warning_ = now;
+      spdlog::warn("the access log is not complete: {}", error.what());
+    }
+  }
+
+  const spdlog::sink_ptr sink_;
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::string waiting_;
+  Counter dropped_;
+  std::chrono::steady_clock::time_point last_warning_;
+  std::jthread thread_;  // last: it uses everything above
 };
 
 AccessLog::AccessLog(const std::string& file) : impl_(std::make_unique<Impl>(file)) {}
@@ -59,7 +95,7 @@ AccessLog::~AccessLog() = default;
 
 http::OnAccess AccessLog::of_service(std::string_view service) {
   return [this, service = std::string(service)](const http::Access& access) {
-    impl_->write(access_line(service, access, to_string(system_now())));
+    impl_->add(access_line(service, access, to_string(system_now())));
   };
 }
 

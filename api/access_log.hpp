@@ -1,8 +1,8 @@
 // One line of JSON for each request, on request: docs/operations.md tells the fields. The path and
 // the query are not in it, since names of people are; the route's pattern is.
 //
-// Threads: any. A worker that writes a line never waits: a thread of the log's own puts it into the
-// file, and what comes faster than the file takes it is dropped, oldest first, and counted.
+// Threads: any. A worker never waits for the file: a thread of the log's own writes to it. What
+// comes faster than the file takes it, or cannot be written, is dropped and counted.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ class AccessLog {
  public:
   // "-" is standard output. Throws std::runtime_error when the file cannot be written.
   explicit AccessLog(const std::string& file);
-  ~AccessLog();  // after what is queued is written
+  ~AccessLog();  // writes what waits
   AccessLog(const AccessLog&) = delete;
   AccessLog& operator=(const AccessLog&) = delete;
 

@@ -318,7 +318,7 @@ std::string Metrics::text() const {
                      parts_.delivery_feed.most_subscribers())});
   if (parts_.access_log)
     append(all, {counter("jangbu_access_log_dropped_total",
-                         "Lines that came faster than the log takes them",
+                         "Lines that came faster than the file takes them, or could not be written",
                          parts_.access_log->dropped())});
   append(all, process_families());
   std::ostringstream out;
