@@ -54,9 +54,7 @@ void check_listen(const ServeOptions& options) {
 // The log's side of the gate: may what this server acknowledges be called durable, and is the
 // stream ours? Nothing is changed before that is known.
 std::unique_ptr<JetStreamLog> open_log(const ServeOptions& options) {
-  auto log = JetStreamLog::connect(
-      {.url = options.nats_url, .monitor_url = options.nats_monitor_url, .stream = options.stream},
-      options.wait);
+  auto log = JetStreamLog::connect(options.log, options.wait);
   bool refused = false;
   for (const GateFinding& finding : log->inspect()) {
     if (finding.weak_durability && options.accept_weak_durability) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/swagger_ui/swagger_ui.hpp"
+#include "infra/eventlog/jetstream_log.hpp"
 #include "projections/views/shop.hpp"
 
 namespace jangbu {
@@ -20,9 +21,7 @@ struct ServeOptions {
   std::vector<std::string> services{"account", "product", "purchase", "delivery"};
   int workers = 1;  // HTTP threads a service
 
-  std::string nats_url = "nats://127.0.0.1:4222";
-  std::string nats_monitor_url = "http://127.0.0.1:8222";
-  std::string stream = "SHOP";
+  JetStreamOptions log;
   bool accept_weak_durability = false;
 
   std::string database = "postgresql://jangbu@127.0.0.1:5432/jangbu";

@@ -1,0 +1,157 @@
+#include "api/cli/serve_command.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdint>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "api/cli/settings.hpp"
+#include "api/serve.hpp"
+
+namespace jangbu::cli {
+
+namespace {
+
+struct ServeFlags {
+  ServeOptions options;
+  std::string config;
+  int wait_s = 60;
+  int drain_s = 15;
+  int heartbeat_ms = 15'000;
+  bool no_projector = false;
+  bool print_config = false;
+};
+
+void add_flags(CLI::App& app, ServeFlags& flags) {
+  ServeOptions& options = flags.options;
+  app.add_option("--config", flags.config,
+                 "Read settings from a TOML file; flags and environment win")
+      ->envname("JANGBU_CONFIG")
+      ->configurable(false);
+  app.add_flag("--print-config", flags.print_config,
+               "Print the settings that come of flags, environment and file, secrets masked, and "
+               "end")
+      ->configurable(false);
+  add_port_base_flag(app, options.port_base);
+  setting(app, "listen", options.listen, "Address to listen on")
+      ->check(CLI::ValidIPV4 | CLI::IsMember({"::1", "::"}));
+  setting(app, "insecure", options.insecure, "Listen beyond loopback without access control");
+  setting(app, "services", options.services, "Which services to serve")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"account", "product", "purchase", "delivery"}));
+  setting(app, "workers", options.workers, "HTTP threads for each service")
+      ->check(CLI::Range(1, 64));
+  add_log_flags(app, options.log);
+  add_gate_flags(app, options.log, options.accept_weak_durability);
+  add_database_flag(app, options.database);
+  setting(app, "no-projector", flags.no_projector, "Another process fills the read models");
+  setting(app, "swagger-ui", options.swagger_ui, "Folder of the npm package swagger-ui-dist");
+  setting(app, "cors-origin", options.cors_origins,
+          "Origins whose pages may use the services, separated by commas")
+      ->delimiter(',')
+      ->check(check_origin);
+  setting(app, "data", options.data, "Folder for the quote secret");
+  setting(app, "quote-secret", options.quote_secret,
+          "Signs quotes; shared by all instances (default: a file in the data folder)");
+  setting(app, "queue", options.queue, "Commands that may wait for the writer")
+      ->check(CLI::Range(1, 1'000'000));
+  setting(app, "idempotency-keys", options.idempotency_keys,
+          "Idempotency keys and used quotes to remember, at 55 bytes each: for 24 hours or, "
+          "where there are more, for less, but for an hour at least; then commands with a key get "
+          "503")
+      ->check(CLI::Range(std::int64_t{1'000}, std::int64_t{4'000'000'000}));
+  setting(app, "access-log", options.access_log,
+          "Write a line of JSON for each request into this file; - is standard output");
+  setting(app, "subscribers", options.subscribers, "Streams of deliveries at the same time")
+      ->check(CLI::Range(1, 100'000));
+  setting(app, "heartbeat-ms", flags.heartbeat_ms,
+          "Milliseconds between heartbeats on such a stream that is silent")
+      ->check(CLI::Range(100, 600'000));
+  setting(app, "wait-s", flags.wait_s, "Seconds to wait for NATS and PostgreSQL at start")
+      ->check(CLI::Range(0, 3600));
+  setting(app, "drain-s", flags.drain_s, "Seconds to finish requests in flight at the end")
+      ->check(CLI::Range(0, 3600));
+}
+
+// Takes from the file what neither a flag nor the environment has said. CLI11 by itself reads files
+// for the main command only, and puts them above the environment.
+void apply_file(CLI::App& app, const std::string& file) {
+  for (const CLI::ConfigItem& item : CLI::ConfigTOML().from_file(file)) {
+    CLI::Option* option = app.get_option_no_throw("--" + item.fullname());
+    if (!option || !option->get_configurable()) throw CLI::ConfigError::Extras(item.fullname());
+    if (option->count() > 0 || item.inputs.empty()) continue;
+    option->add_result(item.inputs);
+    option->run_callback();
+  }
+}
+
+// Connection strings as they may be shown. Who connects may be a secret, too: NATS takes a token in
+// the user's place.
+std::string without_passwords(const std::string& text) {
+  static const std::regex in_url("(^|,|://)[^/,]*@");
+  static const std::regex in_words(R"re((password)\s*=\s*('([^'\\]|\\.)*'|[^\s&]*))re");
+  return std::regex_replace(std::regex_replace(text, in_url, "$1***@"), in_words, "$1=***");
+}
+
+// The values of a setting, with the default's where nobody has said any.
+std::vector<std::string> values_of(const CLI::Option& option) {
+  if (option.count() > 0) return option.results();
+  std::string text = option.get_default_str();
+  if (option.get_expected_max() <= 1) return {text};
+  text = text.substr(1, text.size() - 2);  // "[one,other]"
+  return text.empty() ? std::vector<std::string>() : CLI::detail::split(text, ',');
+}
+
+// As a file for --config says it.
+void print_config(const CLI::App& app) {
+  const auto in_toml = [](const std::string& text) {
+    const bool is_number = !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
+      return std::isdigit(c) != 0;
+    });
+    return is_number ? text : nlohmann::json(text).dump();
+  };
+  for (const CLI::Option* option : app.get_options()) {
+    if (!option->get_configurable() || option->get_lnames().empty()) continue;
+    const std::string& name = option->get_lnames().front();
+    std::cout << name << " = ";
+    if (option->get_expected_max() == 0) {
+      std::cout << (option->count() > 0 && option->as<bool>() ? "true" : "false") << "\n";
+      continue;
+    }
+    std::string list;
+    for (std::string value : values_of(*option)) {
+      if (name == "quote-secret" && !value.empty()) value = "***";
+      list += (list.empty() ? "" : ", ") + in_toml(without_passwords(value));
+    }
+    std::cout << (option->get_expected_max() > 1 ? "[" + list + "]" : list) << "\n";
+  }
+}
+
+int run_serve(CLI::App& app, ServeFlags& flags) {
+  if (!flags.config.empty()) apply_file(app, flags.config);
+  if (flags.print_config) {
+    print_config(app);
+    return 0;
+  }
+  flags.options.wait = std::chrono::seconds(flags.wait_s);
+  flags.options.drain = std::chrono::seconds(flags.drain_s);
+  flags.options.heartbeat = std::chrono::milliseconds(flags.heartbeat_ms);
+  flags.options.projector = !flags.no_projector;
+  return serve(flags.options);
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, int& status) {
+  const auto flags = std::make_shared<ServeFlags>();
+  CLI::App* command = app.add_subcommand("serve", "Run the services until SIGTERM or Ctrl-C");
+  add_flags(*command, *flags);
+  command->callback([command, flags, &status] { status = run_serve(*command, *flags); });
+}
+
+}  // namespace jangbu::cli

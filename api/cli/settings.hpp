@@ -1,0 +1,43 @@
+// Flags of the command line, and what several subcommands have in common of them. A setting is a
+// flag that can also be given as JANGBU_… in the environment.
+//
+// Threads: one at a time, at start. Ownership: what a flag sets outlives the CLI::App.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "infra/eventlog/jetstream_log.hpp"
+
+namespace jangbu::cli {
+
+std::string environment_name(std::string flag);  // "nats-url" is JANGBU_NATS_URL
+
+template <class Value>
+CLI::Option* setting(CLI::App& app, const std::string& flag, Value& value,
+                     const std::string& description) {
+  return app.add_option("--" + flag, value, description)
+      ->envname(environment_name(flag))
+      ->capture_default_str();
+}
+
+inline CLI::Option* setting(CLI::App& app, const std::string& flag, bool& value,
+                            const std::string& description) {
+  return app.add_flag("--" + flag, value, description)->envname(environment_name(flag));
+}
+
+// What is wrong with a value, for people; empty when nothing is.
+std::string check_stream_name(const std::string& name);
+// An origin as browsers send it (RFC 6454, section 6.2).
+std::string check_origin(const std::string& origin);
+
+// --nats-url and --stream: where the event log is.
+void add_log_flags(CLI::App& app, JetStreamOptions& log);
+// --nats-monitor-url and --accept-weak-durability, for who creates a stream.
+void add_gate_flags(CLI::App& app, JetStreamOptions& log, bool& accept_weak_durability);
+// --database
+void add_database_flag(CLI::App& app, std::string& database);
+// --port-base
+void add_port_base_flag(CLI::App& app, int& port_base);
+
+}  // namespace jangbu::cli

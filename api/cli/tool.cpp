@@ -1,0 +1,81 @@
+#include "api/cli/tool.hpp"
+
+#include <signal.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "events/errors.hpp"
+
+namespace jangbu::cli {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto longest_connect = 5s;
+
+void log_to_stderr() {
+  auto logger = std::make_shared<spdlog::logger>(
+      "jangbu", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
+  logger->set_pattern("jangbu: %v");
+  logger->set_level(spdlog::level::err);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+sigset_t stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+int fail(const char* why) {
+  std::fprintf(stderr, "jangbu: %s\n", why);
+  return 1;
+}
+
+}  // namespace
+
+int run_tool(const std::function<int()>& tool) {
+  log_to_stderr();
+  ::signal(SIGPIPE, SIG_IGN);  // the write fails instead, and says so
+  try {
+    return tool();
+  } catch (const Interrupted& interrupted) {
+    return 128 + interrupted.signal;
+  } catch (const std::exception& error) {
+    return fail(error.what());
+  }
+}
+
+StopSignals::StopSignals() {
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+void StopSignals::check() const {
+  sigset_t pending;
+  if (::sigpending(&pending) != 0) return;
+  for (const int signal : {SIGINT, SIGTERM})
+    if (sigismember(&pending, signal) == 1) throw Interrupted{signal};
+}
+
+std::unique_ptr<JetStreamLog> open_existing_log(const JetStreamOptions& options) {
+  try {
+    auto log = JetStreamLog::connect(options, longest_connect);
+    log->last();
+    return log;
+  } catch (const Unavailable& away) {
+    throw Failure(std::string(away.what()) + ". See --nats-url (JANGBU_NATS_URL)");
+  } catch (const Corrupt& corrupt) {
+    throw Failure(std::string(corrupt.what()) +
+                  ". Name the stream of the event log with --stream (JANGBU_STREAM), or the server "
+                  "that has it with --nats-url");
+  }
+}
+
+}  // namespace jangbu::cli

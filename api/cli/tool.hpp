@@ -1,0 +1,44 @@
+// What the tools of the command line have in common: how they end, how they are interrupted, and
+// how they come to the event log.
+//
+// A tool ends with 0, with 1 and one line on stderr ("jangbu: what is wrong and what to do"), or
+// with 128 and the signal's number. Wrong usage, 2, is CLI11's. What it logs goes to stderr, too:
+// stdout is for what was asked for.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stdexcept>
+
+#include "infra/eventlog/jetstream_log.hpp"
+
+namespace jangbu::cli {
+
+// What keeps a tool from its task. The text says what to do.
+class Failure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// SIGINT or SIGTERM came.
+struct Interrupted {
+  int signal = 0;
+};
+
+// Runs the tool, which returns its exit status. Whatever it throws is told, and becomes one.
+int run_tool(const std::function<int()>& tool);
+
+// While one exists, SIGINT and SIGTERM wait until somebody asks for them. Made before the first
+// thread, which inherits the mask.
+class StopSignals {
+ public:
+  StopSignals();
+  // Throws Interrupted when one came.
+  void check() const;
+};
+
+// The event log, which must be there. Throws Failure when the server cannot be reached or has no
+// such stream; nothing is created.
+std::unique_ptr<JetStreamLog> open_existing_log(const JetStreamOptions& options);
+
+}  // namespace jangbu::cli
