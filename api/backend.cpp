@@ -405,9 +405,8 @@ void with_buyer(const Backend& backend, const http::Request& request,
   backend.read_models.query<Found>(
       account_by_name(name), read_at(request),
       [exchange, name, list = std::move(list), at = read_at(request)](QueryResult<Found> result) {
-        if (const auto* behind = std::get_if<Behind>(&result))
-          return exchange.respond(read_model_behind(behind->position, at.min_position));
-        if (std::holds_alternative<Unavailable>(result)) return exchange.respond(read_model_away());
+        if (auto none = no_answer(result, at.min_position))
+          return exchange.respond(std::move(*none));
         const auto& account = std::get<Answer<Found>>(result).value;
         if (!account) return exchange.respond(not_found(problems::account_not_found, name));
         list(account->id);

@@ -144,9 +144,7 @@ void answer_query(const Backend& backend, ReadAt at, const http::Exchange& excha
   backend.read_models.query<T>(
       std::move(query), at, [exchange, at, respond](QueryResult<T> result) {
         exchange.respond_with([result = std::move(result), at, respond]() -> http::Response {
-          if (const auto* behind = std::get_if<Behind>(&result))
-            return read_model_behind(behind->position, at.min_position);
-          if (std::holds_alternative<Unavailable>(result)) return read_model_away();
+          if (auto none = no_answer(result, at.min_position)) return std::move(*none);
           const auto& answer = std::get<Answer<T>>(result);
           return respond(answer.value, answer.position);
         });

@@ -307,11 +307,8 @@ void DeliveryFeed::ask_history(const SubscriberPtr& subscriber, std::optional<Ev
 
 void DeliveryFeed::take_history(Answered&& answered) {
   Subscriber& subscriber = *answered.subscriber;
-  if (const auto* behind = std::get_if<Behind>(&answered.page))
-    return subscriber.exchange.respond(
-        read_model_behind(behind->position, subscriber.after.position));
-  if (std::holds_alternative<Unavailable>(answered.page))
-    return subscriber.exchange.respond(read_model_away());
+  if (auto none = no_answer(answered.page, subscriber.after.position))
+    return subscriber.exchange.respond(std::move(*none));
   const auto& [page, position] = std::get<Answer<Page<HistoryRow>>>(answered.page);
 
   subscriber.found = subscriber.found || !page.items.empty();

@@ -57,5 +57,9 @@ inline constexpr ProblemType too_many_subscribers{503, "too-many-subscribers",
 inline constexpr ProblemType read_model_behind{503, "read-model-behind", "Read model behind"};
 inline constexpr ProblemType read_model_unavailable{503, "read-model-unavailable",
                                                     "Read model unavailable"};
+inline constexpr ProblemType entity_parked{503, "entity-parked", "Entity parked"};
+inline constexpr ProblemType rebuild_running{409, "rebuild-running", "Rebuild running"};
+inline constexpr ProblemType projection_not_found{404, "projection-not-found",
+                                                  "Projection not found"};
 
 }  // namespace jangbu::problems

@@ -188,6 +188,15 @@ http::Response read_model_away() {
                                    "The database does not answer. Commands go on without it."));
 }
 
+http::Response entity_parked() {
+  return retry_later(
+      http::problem(problems::entity_parked,
+                    "An event of it could not be written into the read model. What was "
+                    "acknowledged is in the log; whoever runs this shop sees it with: jangbu "
+                    "projections parked list"),
+      "60");
+}
+
 http::Response log_away() {
   return retry_later(http::problem(problems::unavailable, "The event log does not answer."));
 }

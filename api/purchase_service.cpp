@@ -169,7 +169,7 @@ const ServiceRoute routes[] = {
       .example = "cancelled",
       .problems = {problems::purchase_not_found, problems::already_shipped,
                    problems::purchase_closed, problems::read_model_behind,
-                   problems::read_model_unavailable}}},
+                   problems::read_model_unavailable, problems::entity_parked}}},
     {Method::get,
      "/purchases/{id}/history",
      history,

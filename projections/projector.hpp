@@ -1,31 +1,37 @@
 // Follows the log and writes what happens into the read models in PostgreSQL.
 //
-// A batch of commits is folded in memory, written with a few bulk statements, and the checkpoints
-// move with it, all in one transaction; the checkpoints move by compare-and-swap, so nothing is
-// applied twice, whoever else projects into the same tables.
+// Of several projectors on one database one fills each generation; the others stand by, and take
+// over as soon as PostgreSQL has seen its session end. A read model that has no generation of this
+// build yet gets one from a replay, while the others go on.
 //
-// Threads: a thread of its own, which the destructor stops after the batch it is at; status() from
-// any thread. Ownership: the log must outlive it.
-// Errors: while the log or the database is away it waits and goes on by itself. What cannot be
-// mended by waiting (bytes it cannot decode, a lost end of the log, a value that PostgreSQL
-// refuses) stops projection, not the process: state `failed`, with the reason.
+// Threads: two of its own, one to follow and one to build, which the destructor stops after the
+// batch they are at; status() from any thread. Ownership: the log must outlive it.
+// Errors: while the log or the database is away it waits and goes on by itself. An event that does
+// not fit a row parks that row (tracks.hpp). What cannot be mended by waiting (bytes it cannot
+// decode, a lost end of the log) stops projection, not the process: state `failed`, with the
+// reason.
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "events/event_log.hpp"
 #include "events/measures.hpp"
 #include "events/values.hpp"
 #include "infra/postgres/connection.hpp"
+#include "projections/tables/checkpoints.hpp"
 #include "projections/tables/read_model.hpp"
 #include "projections/tables/registry.hpp"
+#include "projections/tracks.hpp"
 
 namespace jangbu {
 
@@ -38,10 +44,18 @@ class Projector {
     std::span<const ReadModel* const> models = read_models();
   };
 
-  enum class State { starting, following, waiting, failed };
+  enum class State { starting, following, standby, waiting, failed };
+
+  // One read model, as this build serves it.
+  struct ReadModelStatus {
+    std::string_view name;
+    std::optional<Checkpoint> checkpoint;  // none: it is being built
+    bool ours = false;                     // filled by this projector
+  };
 
   struct Status {
     State state = State::starting;
+    std::vector<ReadModelStatus> read_models;
     Position position;       // that every read model has reached
     Position log_end;        // as last seen: the lag in commits is the difference
     Timestamp committed_at;  // of the commit at `position`; 0 when none was projected yet
@@ -63,19 +77,33 @@ class Projector {
 
  private:
   void run(const std::stop_token& stop);
+  // Makes what this build serves from, where it is not there, and tidies up.
+  void build(const std::stop_token& stop);
   // Projects until something is away (throws Unavailable), wrong (anything else) or stop is asked.
   void follow(const std::stop_token& stop);
+  // Projects what is ours to fill, until that changes.
+  void follow(pg::Connection& connection, std::vector<Tracks::Generation> ours,
+              const std::stop_token& stop);
+  // What this projector may fill: what serves this build and no other session fills.
+  std::vector<Tracks::Generation> take_ours(pg::Connection& connection);
+  void publish(const Tracks& tracks);
   void look_at_log_end();
   void try_look_at_log_end();
   void set(State state, std::string error = {});
+  void pause(std::chrono::milliseconds longest, const std::stop_token& stop);
 
   EventLog& log_;
   Options options_;
   mutable std::mutex mutex_;
   Status status_;
+  std::string build_error_;  // why what is missing cannot be built; empty: it can
   Measures measures_;
   std::chrono::steady_clock::time_point log_end_seen_;
-  std::jthread thread_;  // last: it uses everything above
+  std::vector<std::string> locks_;  // to fill, that the connection has
+  std::mutex pausing_;              // of the next
+  std::condition_variable_any stopped_;
+  std::jthread follower_;  // these last: they use everything above
+  std::jthread builder_;
 };
 
 std::string_view to_string(Projector::State state);

@@ -72,7 +72,8 @@ std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& opera
   if (operation.kind == Kind::rows) append(all, {problems::overloaded});
   if (operation.kind == Kind::stream) append(all, {problems::too_many_subscribers});
   if (is_query(operation.kind))
-    append(all, {problems::read_model_behind, problems::read_model_unavailable});
+    append(all, {problems::read_model_behind, problems::read_model_unavailable,
+ problems::entity_parked});
   if (is_command(operation.kind))
     append(all, {problems::version_differs, problems::idempotency_key_reused,
                  problems::idempotency_key_in_flight, problems::idempotency_keys_full,

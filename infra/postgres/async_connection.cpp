@@ -178,7 +178,7 @@ void AsyncConnection::take(const Sync&, Result) {
 
 void AsyncConnection::answer(Query& query, Reply reply) {
   --unanswered_;
-  query.on_reply(std::move(reply));
+  query.on_reply(std::move(reply), std::move(query.params));
 }
 
 void AsyncConnection::lose(const std::string& why, Clock::time_point now) {

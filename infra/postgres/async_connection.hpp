@@ -35,7 +35,8 @@ class AsyncConnection {
  public:
   using Clock = std::chrono::steady_clock;
   using Reply = std::variant<Result, SqlError, Unavailable>;
-  using OnReply = std::function<void(Reply)>;
+  // The parameters come back, for who has to ask again.
+  using OnReply = std::function<void(Reply, Params)>;
 
   struct Events {
     std::function<void()> on_connected = [] {};

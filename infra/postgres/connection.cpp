@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 
 namespace jangbu::pg {
 
@@ -105,7 +106,10 @@ void Connection::await_result() {
 Result Connection::run(const std::string& sql) {
   if (!connection_) throw Unavailable("PostgreSQL: the connection is lost");
   if (!PQsendQuery(connection_.get(), sql.c_str())) give_up(trouble_of(connection_.get()));
-  Result last;
+  return take_results();
+}
+
+Result Connection::take_results(Result last) {
   for (;;) {
     await_result();
     Result result(PQgetResult(connection_.get()));
@@ -115,6 +119,36 @@ Result Connection::run(const std::string& sql) {
   }
   require_success(last.get());
   return last;
+}
+
+std::size_t Connection::copy(const std::string& sql, std::string_view rows) {
+  if (!connection_) throw Unavailable("PostgreSQL: the connection is lost");
+  PGconn* const connection = connection_.get();
+  const auto require = [&](bool ok) {
+    if (!ok) give_up(trouble_of(connection));
+  };
+  require(PQsendQuery(connection, sql.c_str()));
+  await_result();
+  Result result(PQgetResult(connection));
+  if (PQresultStatus(result.get()) == PGRES_COPY_IN) {
+    result.reset();
+    // libpq would take all of it into its memory: each piece leaves before the next one enters.
+    constexpr std::size_t piece = 256 * 1024;
+    for (; !rows.empty(); rows.remove_prefix(std::min(piece, rows.size()))) {
+      const auto size = static_cast<int>(std::min(piece, rows.size()));
+      require(PQputCopyData(connection, rows.data(), size) == 1);
+      const auto deadline = Clock::now() + answer_timeout_;
+      int unsent = 0;
+      while ((unsent = PQflush(connection)) == 1) {
+        wait_for(POLLIN | POLLOUT, deadline);
+        require(PQconsumeInput(connection));
+      }
+      require(unsent == 0);
+    }
+    require(PQputCopyEnd(connection, nullptr) == 1);
+  }
+  const Result done = take_results(std::move(result));
+  return std::strtoull(PQcmdTuples(done.get()), nullptr, 10);
 }
 
 Result Connection::execute(const Call& call) {

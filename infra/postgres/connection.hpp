@@ -57,6 +57,10 @@ class Connection {
   // not executed, and what they did outside of a transaction block is undone.
   std::vector<Result> pipeline(std::span<const Call> calls);
 
+  // Rows into a table: `sql` is a COPY … FROM STDIN (FORMAT binary), `rows` as copy_rows() gives
+  // them. Answers how many there were.
+  std::size_t copy(const std::string& sql, std::string_view rows);
+
   bool broken() const { return PQstatus(connection_.get()) != CONNECTION_OK; }
 
  private:
@@ -65,6 +69,9 @@ class Connection {
   void connect(const ConnectOptions& options);
   // Sends what is queued, and reads until a result can be taken without waiting.
   void await_result();
+  // The last of the results that follow `last`, of what was sent without a pipeline; throws what a
+  // failure means.
+  Result take_results(Result last = {});
   [[noreturn]] void give_up(const std::string& why);
 
   Connected connection_;

@@ -21,6 +21,10 @@ bool may_pass(std::string_view sqlstate) {
          std::find(classes.begin(), classes.end(), sqlstate.substr(0, 2)) != classes.end();
 }
 
+bool is_about_values(std::string_view sqlstate) {
+  return sqlstate.substr(0, 2) == "22" || sqlstate.substr(0, 2) == "23";
+}
+
 std::string sqlstate_of(const PGresult* result) {
   const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
   return state ? state : "";

@@ -37,6 +37,10 @@ std::string one_line(std::string text);
 // True for the SQLSTATEs that may be gone when the same is tried later.
 bool may_pass(std::string_view sqlstate);
 
+// True for the classes "data exception" and "integrity constraint violation": the values are to
+// blame, not the statement.
+bool is_about_values(std::string_view sqlstate);
+
 // The SQLSTATE of a failed result; empty when the failure is the connection's.
 std::string sqlstate_of(const PGresult* result);
 

@@ -282,6 +282,10 @@ class Params {
   std::vector<std::optional<std::string>> values_;
 };
 
+// Rows for COPY … FROM STDIN (FORMAT binary), out of one array for each column; all have `rows`
+// elements. (Elements of arrays and fields of rows are written alike.)
+std::string copy_rows(const Params& columns, std::size_t rows);
+
 // One row of a result, read column by column in the order of the SELECT. A braced initialiser
 // evaluates from left to right, so a row struct is filled as its SELECT is written.
 class Row {

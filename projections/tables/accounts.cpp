@@ -39,8 +39,8 @@ class AccountsFold final
     std::visit([&](const auto& fact) { on(id, recorded, fact); }, recorded.event);
   }
 
-  std::vector<Change> take() override {
-    const auto accounts = accounts_.take();
+  std::vector<Change> take(const Wanted& wanted) override {
+    const auto accounts = accounts_.take(wanted);
     if (accounts.empty()) return {};
     pg::Array<AccountId> ids;
     pg::Array<std::string> names, emails, lines, zip_codes, types, levels;
@@ -105,11 +105,11 @@ AccountRow read_account(pg::Row& row) {
 }
 
 constexpr QueryText by_id{"account_by_id", "accounts",
-                          "SELECT * FROM {schema}.accounts WHERE id = $1"};
+                          "SELECT * FROM {schema}.accounts WHERE id = $1", "$1"};
 
 constexpr QueryText by_name{
     "account_by_name", "accounts",
-    "SELECT * FROM {schema}.accounts WHERE name = $1 AND closed_at IS NULL LIMIT 1"};
+    "SELECT * FROM {schema}.accounts WHERE name = $1 AND closed_at IS NULL LIMIT 1", "r.id"};
 
 constexpr QueryText list{"list_accounts", "accounts",
                          "SELECT * FROM {schema}.accounts WHERE id < $1 ORDER BY id DESC LIMIT $2"};
@@ -119,6 +119,9 @@ constexpr QueryText list{"list_accounts", "accounts",
 const ReadModel accounts_model{
     .name = "accounts",
     .ddl = sql::accounts,
+    .key = "id",
+    .entity = "id",
+    .version = "version_position, version_index",
     .fold_version = 1,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<AccountsFold>(schema);

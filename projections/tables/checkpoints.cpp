@@ -1,49 +1,39 @@
 #include "projections/tables/checkpoints.hpp"
 
-#include <algorithm>
-
-#include "tables_sql.hpp"
-
 namespace jangbu {
 
 namespace {
-
-constexpr std::string_view add_sql =
-    "INSERT INTO jangbu.checkpoints (read_model, generation, fingerprint, position) "
-    "VALUES ($1, $2, $3, 0)";
-
-// One process at a time makes generations. The number has no meaning but must not change.
-constexpr const char* lock_generations = "SELECT pg_advisory_xact_lock(4891230417)";
-
-Checkpoint make_generation(pg::Connection& connection, const ReadModel& model,
-                           std::span<const Checkpoint> existing) {
-  Checkpoint made;
-  made.read_model = model.name;
-  made.fingerprint = fingerprint(model);
-  for (const Checkpoint& other : existing)
-    if (other.read_model == model.name)
-      made.generation = std::max(made.generation, other.generation);
-  ++made.generation;
-  const std::string schema = made.schema();
-  const std::string view = "jangbu." + made.read_model;
-  connection.run("CREATE SCHEMA " + schema + "; SET LOCAL search_path TO " + schema + ";" +
-                 std::string(model.ddl) + "DROP VIEW IF EXISTS " + view + "; CREATE VIEW " + view +
-                 " AS SELECT * FROM " + schema + "." + made.read_model);
-  const pg::Statement add{"checkpoints.add", std::string(add_sql)};
-  connection.execute({&add, pg::Params::of(made.read_model, made.generation, made.fingerprint)});
-  return made;
-}
 
 bool exists(pg::Connection& connection) {
   const auto found = connection.run("SELECT 1 WHERE to_regclass('jangbu.checkpoints') IS NOT NULL");
   return PQntuples(found.get()) == 1;
 }
 
+GenerationState parse_state(std::string_view text) {
+  for (const auto state :
+       {GenerationState::building, GenerationState::serving, GenerationState::retired})
+    if (to_string(state) == text) return state;
+  throw Corrupt("jangbu.checkpoints holds an unknown state: " + std::string(text));
+}
+
 }  // namespace
+
+std::string_view to_string(GenerationState state) {
+  switch (state) {
+    case GenerationState::building:
+      return "building";
+    case GenerationState::serving:
+      return "serving";
+    case GenerationState::retired:
+      return "retired";
+  }
+  return "";
+}
 
 const pg::Statement select_checkpoints{
     "checkpoints.select",
-    "SELECT read_model, generation, fingerprint, position, commit_id FROM jangbu.checkpoints"};
+    "SELECT read_model, generation, fingerprint, state, position, commit_id, parked "
+    "FROM jangbu.checkpoints ORDER BY read_model, generation"};
 
 std::vector<Checkpoint> read_checkpoints(const PGresult* result) {
   std::vector<Checkpoint> checkpoints;
@@ -53,8 +43,10 @@ std::vector<Checkpoint> read_checkpoints(const PGresult* result) {
         .read_model = row.next<std::string>(),
         .generation = row.next<std::int32_t>(),
         .fingerprint = row.next<std::string>(),
+        .state = parse_state(row.next<std::string>()),
         .position = row.next<Position>(),
         .commit_id = row.next_optional<CommitId>(),
+        .parked = row.next<std::int32_t>(),
     });
   }
   return checkpoints;
@@ -65,40 +57,14 @@ std::vector<Checkpoint> read_checkpoints(pg::Connection& connection) {
   return read_checkpoints(connection.execute({&select_checkpoints, {}}).get());
 }
 
-const Checkpoint* own_generation(std::span<const Checkpoint> checkpoints, const ReadModel& model) {
-  const Checkpoint* own = nullptr;
+const Checkpoint* serving_generation(std::span<const Checkpoint> checkpoints,
+                                     const ReadModel& model) {
   const std::string mark = fingerprint(model);
   for (const Checkpoint& checkpoint : checkpoints)
     if (checkpoint.read_model == model.name && checkpoint.fingerprint == mark &&
-        (!own || own->generation < checkpoint.generation))
-      own = &checkpoint;
-  return own;
-}
-
-std::vector<Checkpoint> prepare_generations(pg::Connection& connection,
-                                            std::span<const ReadModel* const> models) {
-  const auto own_generations = [&](std::span<const Checkpoint> checkpoints) {
-    std::vector<Checkpoint> own;
-    for (const ReadModel* model : models)
-      if (const Checkpoint* checkpoint = own_generation(checkpoints, *model))
-        own.push_back(*checkpoint);
-    return own;
-  };
-  auto own = own_generations(read_checkpoints(connection));
-  if (own.size() == models.size()) return own;
-
-  pg::Transaction transaction(connection);
-  connection.run(lock_generations);
-  if (!exists(connection)) connection.run(std::string(sql::checkpoints));
-  const auto existing = read_checkpoints(connection);
-  own.clear();
-  for (const ReadModel* model : models) {
-    const Checkpoint* found = own_generation(existing, *model);
-    own.push_back(found ? *found : make_generation(connection, *model, existing));
-  }
-  connection.run("NOTIFY " + std::string(checkpoints_channel));
-  transaction.commit();
-  return own;
+        checkpoint.state == GenerationState::serving)
+      return &checkpoint;
+  return nullptr;
 }
 
 std::optional<std::string> contradiction(std::span<const Checkpoint> checkpoints, EventLog& log) {

@@ -1,6 +1,10 @@
 // Checkpoints: how far each generation of each read model has been filled, in which schema, by the
 // code of which fingerprint.
 //
+// A generation is `building` until it has caught up, then `serving`: queries read it and a
+// projector fills it. When another one takes its place it is `retired`, and kept for a way back.
+// For each fingerprint one generation serves, so that two builds of Jangbu can run side by side.
+//
 // Threads: functions of the connection they are given. Errors: as pg::Connection's.
 #pragma once
 
@@ -17,12 +21,18 @@
 
 namespace jangbu {
 
+enum class GenerationState { building, serving, retired };
+
+std::string_view to_string(GenerationState state);
+
 struct Checkpoint {
   std::string read_model;
   int generation = 0;
   std::string fingerprint;
+  GenerationState state = GenerationState::serving;
   Position position;
   std::optional<CommitId> commit_id;  // of the commit at `position`; none at 0
+  int parked = 0;                     // rows that are frozen
 
   // Where its table is.
   std::string schema() const { return read_model + '_' + std::to_string(generation); }
@@ -39,14 +49,9 @@ std::vector<Checkpoint> read_checkpoints(const PGresult* result);
 // used this database.
 std::vector<Checkpoint> read_checkpoints(pg::Connection& connection);
 
-// The generation that this build fills and reads, among `checkpoints`: the newest of its own
-// fingerprint.
-const Checkpoint* own_generation(std::span<const Checkpoint> checkpoints, const ReadModel& model);
-
-// This build's generation of each model, in the models' order. Those that do not exist are made,
-// empty and at position 0, and the view for people (`jangbu.accounts`) then points at them.
-std::vector<Checkpoint> prepare_generations(pg::Connection& connection,
-                                            std::span<const ReadModel* const> models);
+// The generation that serves this build, among `checkpoints`: the one of its own fingerprint.
+const Checkpoint* serving_generation(std::span<const Checkpoint> checkpoints,
+                                     const ReadModel& model);
 
 // What is wrong between these checkpoints and the log, in one sentence, or nothing. A checkpoint
 // that is ahead of the log, or whose commit is not the log's at that position, means that the end

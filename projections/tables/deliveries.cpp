@@ -105,13 +105,14 @@ class DeliveriesFold final
     std::visit([&](const auto& fact) { on(id, recorded, fact); }, recorded.event);
   }
 
-  std::vector<Change> take() override {
+  std::vector<Change> take(const Wanted& wanted) override {
     New added;
     Moved moved;
-    for (const auto& [id, delivery] : deliveries_.take())
+    for (const auto& [id, delivery] : deliveries_.take(wanted))
       delivery.completed ? added.push(id, delivery) : moved.push(id, delivery);
     std::vector<Change> changes;
-    if (const std::size_t rows = added.ids.size()) changes.push_back({&add_, added.take(), rows});
+    if (const std::size_t rows = added.ids.size())
+      changes.push_back({&add_, added.take(), rows, true});
     if (const std::size_t rows = moved.ids.size()) changes.push_back({&move_, moved.take(), rows});
     return changes;
   }
@@ -228,7 +229,7 @@ DeliveryRow read_delivery(pg::Row& row) {
 }
 
 constexpr QueryText by_id{"delivery_by_id", "deliveries",
-                          "SELECT * FROM {schema}.deliveries WHERE id = $1"};
+                          "SELECT * FROM {schema}.deliveries WHERE id = $1", "$1"};
 
 // One for every combination of filters, so that each has a plan of its own.
 struct ListText {
@@ -292,6 +293,9 @@ const QueryText& list_for(const DeliveryFilter& filter) {
 const ReadModel deliveries_model{
     .name = "deliveries",
     .ddl = sql::deliveries,
+    .key = "id",
+    .entity = "id",
+    .version = "version_position, version_index",
     .fold_version = 1,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<DeliveriesFold>(schema);

@@ -20,37 +20,40 @@ class HistoryFold final : public Fold {
       : add_{std::string(schema) + ".add", in_schema(add_sql, schema)} {}
 
   void apply(EventId id, const RecordedEvent& recorded) override {
-    const Entity entity = entity_of(recorded.event);
-    const WireType wire = wire_type(recorded.event);
-    entities_.push(entity.id);
-    positions_.push(id.position);
-    indexes_.push(static_cast<std::int32_t>(id.index));
-    kinds_.push(to_string(entity.kind));
-    types_.push(wire.name);
-    versions_.push(wire.version);
-    occurred_.push(recorded.envelope.occurred_at);
-    events_.push(pg::Blob{encode(recorded)});
+    events_.emplace_back(id, &recorded);
   }
 
-  std::vector<Change> take() override {
-    const std::size_t rows = entities_.size();
+  std::vector<Change> take(const Wanted& wanted) override {
+    pg::Array<EntityId> entities;
+    pg::Array<Position> positions;
+    pg::Array<std::int32_t> indexes, versions;
+    pg::Array<std::string> kinds, types;
+    pg::Array<Timestamp> occurred;
+    pg::Array<pg::Blob> bytes;
+    for (const auto& [id, recorded] : std::exchange(events_, {})) {
+      const Entity entity = entity_of(recorded->event);
+      if (wanted && !wanted(entity.id)) continue;
+      const WireType wire = wire_type(recorded->event);
+      entities.push(entity.id);
+      positions.push(id.position);
+      indexes.push(static_cast<std::int32_t>(id.index));
+      kinds.push(to_string(entity.kind));
+      types.push(wire.name);
+      versions.push(wire.version);
+      occurred.push(recorded->envelope.occurred_at);
+      bytes.push(pg::Blob{encode(*recorded)});
+    }
+    const std::size_t rows = entities.size();
     if (rows == 0) return {};
-    return {{&add_,
-             pg::Params::take(entities_, positions_, indexes_, kinds_, types_, versions_, occurred_,
-                              events_),
-             rows}};
+    return {
+        {&add_,
+         pg::Params::take(entities, positions, indexes, kinds, types, versions, occurred, bytes),
+         rows, true}};
   }
 
  private:
   pg::Statement add_;
-  pg::Array<EntityId> entities_;
-  pg::Array<Position> positions_;
-  pg::Array<std::int32_t> indexes_;
-  pg::Array<std::string> kinds_;
-  pg::Array<std::string> types_;
-  pg::Array<std::int32_t> versions_;
-  pg::Array<Timestamp> occurred_;
-  pg::Array<pg::Blob> events_;
+  std::vector<std::pair<EventId, const RecordedEvent*>> events_;
 };
 
 // --- Queries -------------------------------------------------------------------------------------
@@ -66,13 +69,17 @@ HistoryRow read_event(pg::Row& row) {
 constexpr QueryText list{"history_of", "history",
                          "SELECT position, index, event FROM {schema}.history "
                          "WHERE entity_id = $1 AND entity_kind = $2 "
-                         "AND (position, index) > ($3, $4) ORDER BY position, index LIMIT $5"};
+                         "AND (position, index) > ($3, $4) ORDER BY position, index LIMIT $5",
+                         "$1"};
 
 }  // namespace
 
 const ReadModel history_model{
     .name = "history",
     .ddl = sql::history,
+    .key = "entity_id, position, index",
+    .entity = "entity_id",
+    .version = "position, index",
     .fold_version = 2,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<HistoryFold>(schema);

@@ -45,14 +45,14 @@ class ProductsFold final : public Fold,
     std::visit([&](const auto& fact) { on(id, recorded, fact); }, recorded.event);
   }
 
-  std::vector<Change> take() override {
+  std::vector<Change> take(const Wanted& wanted) override {
     pg::Array<ProductId> ids, moved_ids;
     pg::Array<std::string> names, currencies, descriptions;
     pg::Array<std::int64_t> prices, stocks, pieces;
     pg::Array<Timestamp> listed, withdrawn;
     pg::Array<Position> positions;
     pg::Array<std::int32_t> indexes;
-    for (const auto& [id, product] : products_.take()) {
+    for (const auto& [id, product] : products_.take(wanted)) {
       if (!product.state) {
         moved_ids.push(id);
         pieces.push(product.moved);
@@ -122,11 +122,11 @@ ProductRow read_product(pg::Row& row) {
 }
 
 constexpr QueryText by_id{"product_by_id", "products",
-                          "SELECT * FROM {schema}.products WHERE id = $1"};
+                          "SELECT * FROM {schema}.products WHERE id = $1", "$1"};
 
 constexpr QueryText by_name{
     "product_by_name", "products",
-    "SELECT * FROM {schema}.products WHERE name = $1 AND withdrawn_at IS NULL LIMIT 1"};
+    "SELECT * FROM {schema}.products WHERE name = $1 AND withdrawn_at IS NULL LIMIT 1", "r.id"};
 
 constexpr QueryText list{"list_products", "products",
                          "SELECT * FROM {schema}.products WHERE id < $1 ORDER BY id DESC LIMIT $2"};
@@ -136,6 +136,9 @@ constexpr QueryText list{"list_products", "products",
 const ReadModel products_model{
     .name = "products",
     .ddl = sql::products,
+    .key = "id",
+    .entity = "id",
+    .version = "version_position, version_index",
     .fold_version = 1,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<ProductsFold>(schema);

@@ -86,7 +86,7 @@ class PurchasesFold final
     std::visit([&](const auto& fact) { on(id, recorded, fact); }, recorded.event);
   }
 
-  std::vector<Change> take() override {
+  std::vector<Change> take(const Wanted& wanted) override {
     pg::Array<PurchaseId> ids, ended_ids;
     pg::Array<AccountId> buyers;
     pg::Array<std::string> names, address_lines, zip_codes, currencies, stati, ended_stati;
@@ -95,7 +95,7 @@ class PurchasesFold final
     pg::Array<Timestamp> purchased, cancelled, ended_cancelled;
     pg::Array<Position> positions, ended_positions;
     pg::Array<std::int32_t> indexes, ended_indexes;
-    for (const auto& [id, purchase] : purchases_.take()) {
+    for (const auto& [id, purchase] : purchases_.take(wanted)) {
       const auto status = to_string(purchase.status);
       const auto index = static_cast<std::int32_t>(purchase.version.index);
       if (!purchase.completed) {
@@ -127,7 +127,7 @@ class PurchasesFold final
           {&add_,
            pg::Params::take(ids, buyers, names, address_lines, zip_codes, lines, totals, currencies,
                             stati, purchased, cancelled, positions, indexes),
-           rows});
+           rows, true});
     if (const std::size_t rows = ended_ids.size())
       changes.push_back({&end_,
                          pg::Params::take(ended_ids, ended_stati, ended_cancelled, ended_positions,
@@ -181,7 +181,7 @@ PurchaseRow read_purchase(pg::Row& row) {
 }
 
 constexpr QueryText by_id{"purchase_by_id", "purchases",
-                          "SELECT * FROM {schema}.purchases WHERE id = $1"};
+                          "SELECT * FROM {schema}.purchases WHERE id = $1", "$1"};
 
 constexpr QueryText list{
     "list_purchases", "purchases",
@@ -217,6 +217,9 @@ std::optional<PurchaseStatus> parse_purchase_status(std::string_view text) {
 const ReadModel purchases_model{
     .name = "purchases",
     .ddl = sql::purchases,
+    .key = "id",
+    .entity = "id",
+    .version = "version_position, version_index",
     .fold_version = 1,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<PurchasesFold>(schema);

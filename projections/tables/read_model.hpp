@@ -31,13 +31,17 @@ namespace jangbu {
 
 // --- Folds ---------------------------------------------------------------------------------------
 
-// A bulk statement and how many rows it must change. Another number means that the log is not a
-// valid history or that someone changed the table by hand; the projector stops.
+// A bulk statement and how many rows it must change. Another number means that the events do not
+// follow from the ones before or that someone changed the table by hand.
 struct Change {
   const pg::Statement* statement;
   pg::Params params;
   std::size_t rows;
+  bool inserts = false;  // new rows, the parameters are their columns: COPY can do it, too
 };
+
+// Which rows are wanted, by the id of what they are about. Empty: all.
+using Wanted = std::function<bool(const EntityId&)>;
 
 // Gathers what a batch of events changes in the rows of one read model, in memory; what happens to
 // one row several times is one change.
@@ -47,8 +51,8 @@ class Fold {
   // REQUIRES: the event stays where it is until take() has returned.
   virtual void apply(EventId id, const RecordedEvent& recorded) = 0;
   // The statements for all that was applied since the last take(), in the order in which they must
-  // be executed. They point into the fold.
-  virtual std::vector<Change> take() = 0;
+  // be executed; only those rows that are wanted. They point into the fold.
+  virtual std::vector<Change> take(const Wanted& wanted) = 0;
 };
 
 // `on()` overloads for the events that a fold has nothing to do with. They are listed one by one,
@@ -72,9 +76,11 @@ class Touched {
     if (is_new) rows_.emplace_back(id, Row{});
     return rows_[found->second].second;
   }
-  // All of them; none are left.
-  std::vector<std::pair<SomeId, Row>> take() {
+  // Those that are wanted; none are left.
+  std::vector<std::pair<SomeId, Row>> take(const Wanted& wanted) {
     places_.clear();
+    if (wanted)
+      std::erase_if(rows_, [&](auto& row) { return !wanted(id_cast<EntityId>(row.first)); });
     return std::exchange(rows_, {});
   }
 
@@ -88,7 +94,10 @@ class Touched {
 struct ReadModel {
   std::string_view name;  // of its table, and of the view for people
   std::string_view ddl;
-  unsigned fold_version;  // raised with every change of what the fold writes
+  std::string_view key;      // columns of its primary key
+  std::string_view entity;   // column with the id of what the row is about
+  std::string_view version;  // columns with the event that last changed the row
+  unsigned fold_version;     // raised with every change of what the fold writes
   std::unique_ptr<Fold> (*fold)(std::string_view schema);
 };
 
@@ -120,6 +129,9 @@ struct QueryText {
   std::string_view name;
   std::string_view read_model;
   std::string_view sql;
+  // What it asks about, where that is one thing: a parameter, or a column of the answer, `r.id`.
+  // Where that row is parked there is no answer.
+  std::string_view entity = {};
 };
 
 // A question as a value: what to ask, with what, and how the answer reads. ReadModels executes it.

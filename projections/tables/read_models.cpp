@@ -36,12 +36,24 @@ constexpr std::string_view session_settings =
 
 const pg::Statement listen{"read_models.listen", "LISTEN " + std::string(checkpoints_channel)};
 
-// The rows of `text` and, in front of each, the position at which they are true. There is one
-// checkpoint and the join has no condition, so it runs as a loop over the rows in their order.
+// What comes before a query's own columns: the position at which they are true, and whether the row
+// that was asked for is parked.
+constexpr int own_columns = 2;
+
+// The rows of `text` in their order: there is one checkpoint and the join has no condition, so it
+// runs as a loop over the rows. No row at all: this generation does not serve any more.
 std::string with_position(const QueryText& text, const Checkpoint& checkpoint) {
-  return "SELECT c.position, r.* FROM jangbu.checkpoints c LEFT JOIN LATERAL (" +
+  const std::string parked =
+      text.entity.empty() ? "false"
+                          : "c.parked > 0 AND EXISTS (SELECT FROM jangbu.parked p WHERE "
+                            "p.read_model = c.read_model AND p.generation = c.generation "
+                            "AND p.entity_id = " +
+                                std::string(text.entity) + ")";
+  return "SELECT c.position, " + parked +
+         ", r.* FROM jangbu.checkpoints c LEFT JOIN LATERAL (" +
          in_schema(text.sql, checkpoint.schema()) + ") r ON true WHERE c.read_model = '" +
-         checkpoint.read_model + "' AND c.generation = " + std::to_string(checkpoint.generation);
+         checkpoint.read_model + "' AND c.generation = " + std::to_string(checkpoint.generation) +
+         " AND c.state = 'serving'";
 }
 
 class EventFd {
@@ -84,6 +96,7 @@ class ReadModels::Loop {
     Position min_position;
     Clock::time_point deadline;
     Done done;
+    bool displaced = false;  // was asked of a generation that did not serve any more
   };
   // A query that waits: in the order in which positions release it.
   struct Waiting {
@@ -105,7 +118,7 @@ class ReadModels::Loop {
   void take_in();
   void route(Pending query);
   void send(Pending query, const Checkpoint& checkpoint);
-  void answer(Position min_position, const Done& done, pg::AsyncConnection::Reply reply);
+  void answer(Pending query, pg::AsyncConnection::Reply reply);
   void notified();
   void look();
   void looked(pg::AsyncConnection::Reply reply);
@@ -132,6 +145,7 @@ class ReadModels::Loop {
   std::map<std::pair<const QueryText*, int>, pg::Statement> statements_;
   std::map<Waiting, Pending> waiting_;
   std::set<std::pair<Clock::time_point, Waiting>> deadlines_;
+  std::vector<Pending> displaced_;  // until it is known what serves now
   std::uint64_t next_number_ = 0;
   bool looking_ = false;
   bool look_again_ = false;
@@ -289,29 +303,43 @@ void ReadModels::Loop::send(Pending query, const Checkpoint& checkpoint) {
     if (connection->connected() && (!idlest || connection->in_flight() < idlest->in_flight()))
       idlest = connection.get();
   if (!idlest) return finish(query.done, Unavailable("PostgreSQL is not connected"));
-  idlest->send(statement_for(*query.text, checkpoint), std::move(query.params),
-               [this, min_position = query.min_position, done = std::move(query.done),
-                sent = Clock::now()](pg::AsyncConnection::Reply reply) {
+  const pg::Statement& statement = statement_for(*query.text, checkpoint);
+  pg::Params params = std::move(query.params);
+  idlest->send(statement, std::move(params),
+               [this, query = std::move(query), sent = Clock::now()](
+                   pg::AsyncConnection::Reply reply, pg::Params again) mutable {
                  query_duration_.observe(Clock::now() - sent);
-                 answer(min_position, done, std::move(reply));
+                 query.params = std::move(again);
+                 answer(std::move(query), std::move(reply));
                });
 }
 
-void ReadModels::Loop::answer(Position min_position, const Done& done,
-                              pg::AsyncConnection::Reply reply) {
-  if (const auto* unavailable = std::get_if<Unavailable>(&reply)) return finish(done, *unavailable);
+void ReadModels::Loop::answer(Pending query, pg::AsyncConnection::Reply reply) {
+  if (const auto* unavailable = std::get_if<Unavailable>(&reply))
+    return finish(query.done, *unavailable);
   if (const auto* error = std::get_if<pg::SqlError>(&reply)) {
     spdlog::error("a query failed: {}", error->what());
-    return finish(done, Unavailable(error->what()));
+    return finish(query.done, Unavailable(error->what()));
   }
   auto& result = std::get<pg::Result>(reply);
   const int rows = PQntuples(result.get());
-  if (rows == 0) return finish(done, Unavailable("the read model's checkpoint is gone"));
-  const auto position = pg::Row(result.get(), 0).next<Position>();
-  if (position < min_position) return finish(done, Behind{position});
+  if (rows == 0) {
+    if (query.displaced)
+      return finish(query.done, Unavailable("no generation of the read model serves"));
+    if (!listener_.connected())
+      return finish(query.done, Unavailable("PostgreSQL is not connected"));
+    query.displaced = true;
+    displaced_.push_back(std::move(query));
+    return look();
+  }
+  pg::Row first(result.get(), 0);
+  const auto position = first.next<Position>();
+  if (first.next<bool>()) return finish(query.done, EntityParked{});
+  if (position < query.min_position) return finish(query.done, Behind{position});
   // The outer join gives one row of nulls where the query has none.
-  const bool none = PQgetisnull(result.get(), 0, 1);
-  finish(done, Answer<Rows>{Rows(std::move(result), none ? 0 : rows, 1), position});
+  const bool none = PQgetisnull(result.get(), 0, own_columns);
+  finish(query.done,
+         Answer<Rows>{Rows(std::move(result), none ? 0 : rows, own_columns), position});
 }
 
 void ReadModels::Loop::finish(const Done& done, RawResult result) {
@@ -345,7 +373,9 @@ void ReadModels::Loop::look() {
   }
   looking_ = true;
   listener_.send(select_checkpoints, {},
-                 [this](pg::AsyncConnection::Reply reply) { looked(std::move(reply)); });
+                 [this](pg::AsyncConnection::Reply reply, const pg::Params&) {
+                   looked(std::move(reply));
+                 });
 }
 
 void ReadModels::Loop::looked(pg::AsyncConnection::Reply reply) {
@@ -355,11 +385,12 @@ void ReadModels::Loop::looked(pg::AsyncConnection::Reply reply) {
     checkpoints = read_checkpoints(result->get());
   // Without a result nothing is known: the connection is lost, or the table is not there yet.
   for (std::size_t i = 0; i < known_.size(); ++i) {
-    const Checkpoint* own = own_generation(checkpoints, *known_[i].model);
+    const Checkpoint* own = serving_generation(checkpoints, *known_[i].model);
     known_[i].checkpoint = own ? std::optional(*own) : std::nullopt;
     if (own) release(i);
   }
-  if (std::exchange(look_again_, false)) look();
+  if (std::exchange(look_again_, false)) return look();
+  for (Pending& query : std::exchange(displaced_, {})) route(std::move(query));
 }
 
 // Sends what waited for a position that the read model has reached.
@@ -387,7 +418,7 @@ void ReadModels::Loop::expire(Clock::time_point now) {
 void ReadModels::Loop::connected() {
   last_trouble_.clear();
   // First this one, since a look that fails (no table yet) takes back what its turn did before it.
-  listener_.send(listen, {}, [this](const pg::AsyncConnection::Reply& reply) {
+  listener_.send(listen, {}, [this](const pg::AsyncConnection::Reply& reply, const pg::Params&) {
     if (const auto* error = std::get_if<pg::SqlError>(&reply))
       spdlog::error("queries wait to their deadlines: {}", error->what());
     look();
@@ -403,6 +434,7 @@ void ReadModels::Loop::lost(const Unavailable& why) {
 void ReadModels::Loop::fail_waiting(const Unavailable& why) {
   deadlines_.clear();
   for (auto& [place, query] : std::exchange(waiting_, {})) finish(query.done, why);
+  for (Pending& query : std::exchange(displaced_, {})) finish(query.done, why);
 }
 
 }  // namespace jangbu

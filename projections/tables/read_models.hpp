@@ -6,7 +6,8 @@
 //
 // A query with a min_position waits, at the cost of a map entry, until the read model has reached
 // it; the projector's NOTIFY wakes it. Rows and the position at which they are true come from one
-// statement.
+// statement, and only from the generation that serves when it is executed: one that was swapped away
+// on the way is asked for again from its successor.
 //
 // Threads: every member from any thread. Callbacks run on the I/O thread and must neither block nor
 // throw; when a query is refused at once because too many are waiting, its callback runs on the
@@ -51,8 +52,11 @@ struct Behind {
   Position position;
 };
 
+// What was asked about cannot be answered for: its row is parked (projections/README.md).
+struct EntityParked {};
+
 template <class T>
-using QueryResult = std::variant<Answer<T>, Behind, Unavailable>;
+using QueryResult = std::variant<Answer<T>, Behind, EntityParked, Unavailable>;
 
 class ReadModels {
  public:
@@ -83,7 +87,7 @@ class ReadModels {
   const Histogram& query_duration() const;  // from sending a query to PostgreSQL to its answer
 
  private:
-  using RawResult = std::variant<Answer<Rows>, Behind, Unavailable>;
+  using RawResult = std::variant<Answer<Rows>, Behind, EntityParked, Unavailable>;
   using Done = std::function<void(RawResult)>;
 
   template <class T>
@@ -98,6 +102,7 @@ class ReadModels {
       }
     }
     QueryResult<T> operator()(Behind behind) const { return behind; }
+    QueryResult<T> operator()(EntityParked parked) const { return parked; }
     QueryResult<T> operator()(Unavailable unavailable) const { return unavailable; }
   };
 

@@ -63,7 +63,7 @@ struct Outcomes {
 
   AsyncConnection::OnReply at(std::size_t place) {
     if (of.size() <= place) of.resize(place + 1);
-    return [this, place](AsyncConnection::Reply reply) {
+    return [this, place](AsyncConnection::Reply reply, const pg::Params&) {
       REQUIRE(of[place].empty());
       if (const auto* result = std::get_if<pg::Result>(&reply)) {
         of[place] = "ok";

@@ -1,7 +1,9 @@
 #include "tests/projections/support.hpp"
 
 #include "infra/postgres/connection.hpp"
+#include "projections/rebuild.hpp"
 #include "projections/tables/registry.hpp"
+#include "tests/projections/histories.hpp"
 #include "tests/support/samples.hpp"
 
 namespace jangbu::test {
@@ -26,6 +28,22 @@ Position append(EventLog& log, const std::vector<Event>& events) {
   return append(log, commit);
 }
 
+void append_history(EventLog& log, std::uint32_t seed, std::size_t commits) {
+  Histories histories(seed);
+  for (std::size_t i = 0; i < commits; ++i) append(log, histories.next(1 + i % 20));
+}
+
+std::vector<Checkpoint> checkpoints_in(const std::string& conninfo) {
+  pg::Connection connection({.conninfo = conninfo});
+  return read_checkpoints(connection);
+}
+
+Projector::Status wait_for(const Projector& projector, Projector::State state) {
+  wait_until("the projector to be " + std::string(to_string(state)),
+             [&] { return projector.status().state == state; });
+  return projector.status();
+}
+
 void wait_until_projected(const Projector& projector, EventLog& log) {
   const Position end = log.last();
   wait_until(
@@ -33,7 +51,9 @@ void wait_until_projected(const Projector& projector, EventLog& log) {
       [&] {
         const auto status = projector.status();
         if (status.state == Projector::State::failed) throw std::runtime_error(status.last_error);
-        return status.state == Projector::State::following && status.position >= end;
+        const bool at_work = status.state == Projector::State::following ||
+                             status.state == Projector::State::standby;
+        return at_work && status.position >= end;
       },
       std::chrono::seconds(60));
 }
@@ -41,6 +61,13 @@ void wait_until_projected(const Projector& projector, EventLog& log) {
 void project(EventLog& log, const std::string& conninfo, std::size_t batch_events) {
   const Projector projector(log, {.conninfo = conninfo, .batch_events = batch_events});
   wait_until_projected(projector, log);
+}
+
+std::map<std::string, std::string> replayed(EventLog& log, std::size_t load_events) {
+  const std::string conninfo = shared_postgres().create_database();
+  Rebuild rebuild(log, {.conninfo = conninfo, .load_events = load_events});
+  rebuild.prepare(read_models());
+  return dump(conninfo);
 }
 
 std::map<std::string, std::string> dump(const std::string& conninfo) {

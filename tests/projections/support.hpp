@@ -26,10 +26,19 @@ Position append(EventLog& log, const Commit& commit);
 // … of these events, which occurred when this test's shop opened.
 Position append(EventLog& log, const std::vector<Event>& events);
 
+// Appends so many commits of a random history.
+void append_history(EventLog& log, std::uint32_t seed, std::size_t commits);
+
+std::vector<Checkpoint> checkpoints_in(const std::string& conninfo);
+
+Projector::Status wait_for(const Projector& projector, Projector::State state);
 // Waits until the projector has projected the whole log.
 void wait_until_projected(const Projector& projector, EventLog& log);
 // Projects the whole log, and ends.
 void project(EventLog& log, const std::string& conninfo, std::size_t batch_events = 2'000);
+
+// What a replay of the log, loaded so many events at a time, gives: as dump().
+std::map<std::string, std::string> replayed(EventLog& log, std::size_t load_events);
 
 // Every row of every read model of this database, as text.
 std::map<std::string, std::string> dump(const std::string& conninfo);

@@ -1,0 +1,173 @@
+// Takes generations of read models forward: a batch of commits at a time, folded in memory, written
+// with a few bulk statements, and the checkpoints move with it, all in one transaction. The
+// checkpoints move by compare-and-swap, so nothing is applied twice, whoever else fills the same
+// tables.
+//
+// An event that cannot be folded into a row, or whose values PostgreSQL refuses (SQLSTATE classes
+// 22 and 23), freezes that one row as it was before, in that one generation: it is parked, in the
+// same transaction. Everything else goes on.
+//
+// Threads: one at a time. Ownership: the connection must outlive it.
+// Errors: Unavailable as pg::Connection's; Corrupt and SqlError where it is no matter of one row.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "events/commit.hpp"
+#include "events/event_log.hpp"
+#include "infra/postgres/connection.hpp"
+#include "projections/tables/checkpoints.hpp"
+#include "projections/tables/read_model.hpp"
+
+namespace jangbu {
+
+// What a connection needs on which statements are planned once, for arrays of any length: they must
+// go through the indexes however small the tables are when that happens.
+//
+// Nothing is lost by synchronous_commit=off. PostgreSQL may forget the last transactions in a
+// crash, but whole, and each holds its rows and its checkpoint: what is forgotten is projected
+// again. A position that a query showed may then be ahead of the tables for a moment, and
+// minPosition waits as ever.
+inline constexpr std::string_view projection_settings =
+    "-c synchronous_commit=off -c plan_cache_mode=force_generic_plan -c jit=off "
+    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
+
+// A commit, with its place in the log.
+struct LogCommit {
+  Position position;
+  CommitId id;
+  Commit commit;
+};
+
+// Whole commits that follow each other. Never empty.
+struct Batch {
+  std::vector<LogCommit> commits;
+  std::size_t events = 0;
+
+  const LogCommit& last() const { return commits.back(); }
+};
+
+// The log from after a position on, in batches.
+class Batches {
+ public:
+  Batches(EventLog& log, Position after, std::size_t most_events);
+
+  // The next commits that the log has now, none after `limit`. Nothing when none came for a while.
+  // Throws Undecodable.
+  std::optional<Batch> next(std::optional<Position> limit);
+
+  // A full batch, or all up to `limit`. REQUIRES: the log has, or will soon have, a commit there
+  // that was not given before. Throws Unavailable when nothing comes for long.
+  Batch full(Position limit);
+
+ private:
+  bool read(std::chrono::milliseconds timeout);
+  void add_to(Batch& batch, std::optional<Position> limit);
+
+  std::unique_ptr<LogReader> reader_;
+  std::size_t most_events_;
+  std::deque<StoredCommit> commits_;
+};
+
+// --- Writing -------------------------------------------------------------------------------------
+
+// A row that cannot be written because of what its events say.
+class Unfit : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+void fold_commit(Fold& fold, const LogCommit& commit);
+
+// What the fold has gathered. Throws Unfit.
+std::vector<Change> take_changes(Fold& fold, const Wanted& wanted);
+
+// Executes the changes, and what else is to be done, in one round trip. Throws Unfit where the
+// values are to blame.
+void execute(pg::Connection& connection, std::vector<Change> changes,
+             const std::vector<pg::Call>& others = {});
+
+// --- Parked rows ---------------------------------------------------------------------------------
+
+// A row that is frozen, and why.
+struct Parked {
+  std::string read_model;
+  int generation = 0;
+  EntityId entity;
+  EventId event;  // the first that could not be folded into it
+  std::string reason;
+  Timestamp parked_at;
+};
+
+// Of all generations.
+std::vector<Parked> read_parked(pg::Connection& connection);
+
+// More than these in a generation are no matter of single rows any more.
+inline constexpr int most_parked = 1'000;
+
+// --- Tracks --------------------------------------------------------------------------------------
+
+// One generation of one read model.
+struct Track {
+  const ReadModel* model;
+  Checkpoint checkpoint;
+  std::unique_ptr<Fold> fold;
+  std::unordered_set<EntityId> parked;
+};
+
+class Tracks {
+ public:
+  struct Generation {
+    const ReadModel* model;
+    Checkpoint checkpoint;
+  };
+
+  // REQUIRES: at least one generation.
+  Tracks(pg::Connection& connection, std::span<const Generation> generations);
+
+  // That all of them have reached.
+  Position position() const;
+
+  // How far a batch may go: those that are behind catch up with the next one before they go on
+  // together. Nothing when all are at one position.
+  std::optional<Position> limit() const;
+
+  // False when a checkpoint is not where it was any more: nothing was written, and these tracks are
+  // out of date. REQUIRES: the batch begins after position() and ends at limit() at the latest.
+  bool write(const Batch& batch);
+
+  const std::vector<Track>& all() const { return tracks_; }
+
+ private:
+  std::vector<Track*> moving();
+  bool write(const Batch& batch, bool row_by_row);
+  bool move_checkpoints(const std::vector<Track*>& moving, const Batch& batch);
+
+  pg::Connection& connection_;
+  std::vector<Track> tracks_;
+};
+
+// --- Parked rows, once more ----------------------------------------------------------------------
+
+// Folds one row again, alone, from the log's first commit to the generation's checkpoint, and lets
+// it go on from there. Answers with the row as JSON before and after (empty: there is none), or
+// with why it is parked again.
+struct Retried {
+  std::string before;
+  std::string after;
+  std::optional<Parked> parked_again;
+};
+Retried retry(pg::Connection& connection, EventLog& log, const ReadModel& model,
+              const Parked& parked);
+
+}  // namespace jangbu

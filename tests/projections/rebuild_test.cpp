@@ -1,0 +1,415 @@
+// Rebuilding while everything goes on, whatever breaks in between.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <csignal>
+#include <thread>
+
+#include "projections/rebuild.hpp"
+#include "projections/tables/accounts.hpp"
+#include "projections/tables/deliveries.hpp"
+#include "projections/tables/generations.hpp"
+#include "projections/tables/purchases.hpp"
+#include "tests/projections/histories.hpp"
+#include "tests/projections/support.hpp"
+#include "tests/support/samples.hpp"
+
+namespace jangbu::test {
+
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
+
+namespace {
+
+using Stage = RebuildProgress::Stage;
+
+// A shop with some history, and its read models.
+struct Projected {
+  MemoryLog log;
+  std::string conninfo = shared_postgres().create_database();
+
+  explicit Projected(std::uint32_t seed, std::size_t commits = 60) {
+    append_history(log, seed, commits);
+    project(log, conninfo);
+  }
+
+  Rebuilt rebuild(const ReadModel& model = deliveries_model) {
+    return Rebuild(log, {.conninfo = conninfo}).rebuild(model);
+  }
+  void run(const std::string& sql) { pg::Connection({.conninfo = conninfo}).run(sql); }
+};
+
+// `state` of every generation of the read model, as "1 retired, 2 serving".
+std::string generations_of(const std::string& conninfo, const ReadModel& model) {
+  std::string text;
+  for (const Checkpoint& checkpoint : checkpoints_in(conninfo))
+    if (checkpoint.read_model == model.name)
+      text += (text.empty() ? "" : ", ") + std::to_string(checkpoint.generation) + " " +
+              std::string(to_string(checkpoint.state));
+  return text;
+}
+
+std::string schemas_of(const std::string& conninfo, const ReadModel& model) {
+  pg::Connection connection({.conninfo = conninfo});
+  const auto found = connection.run(
+      "SELECT coalesce(string_agg(nspname, ' ' ORDER BY nspname), '') FROM pg_namespace "
+      "WHERE nspname LIKE '" +
+      std::string(model.name) + "\\_%'");
+  return PQgetvalue(found.get(), 0, 0);
+}
+
+// Sells and sells. In a thread of its own, where Catch2's assertions must not be.
+class Sales {
+ public:
+  explicit Sales(EventLog& log) : log_(log) { add(histories_.open_shop(20, 5)); }
+
+  PurchaseId sell() {
+    Commit commit{opening, {}};
+    for (int i = 0; i < 5; ++i) commit.events.push_back(histories_.purchase());
+    add(commit);
+    return std::get<PurchaseCompleted>(commit.events.back().event).purchase;
+  }
+
+ private:
+  void add(const Commit& commit) {
+    const Position at = log_.last();
+    const auto number = static_cast<unsigned>(at.value) + 1;
+    std::get<Appended>(log_.append(at, id<CommitId>(number), encode_commit(commit), 5s));
+  }
+
+  EventLog& log_;
+  Histories histories_{77};
+};
+
+// Reads one delivery again and again, each time as of what it has seen.
+struct Reader {
+  int reads = 0, failed = 0, missed = 0, went_back = 0;
+
+  void run(ReadModels& read_models, const PurchaseId& known, const std::atomic<bool>& stop) {
+    using Result = QueryResult<std::optional<DeliveryRow>>;
+    Position seen;
+    while (!stop) {
+      auto told = std::make_shared<std::promise<Result>>();
+      read_models.query<std::optional<DeliveryRow>>(
+          delivery_by_id(known), {.min_position = seen, .wait = 10s},
+          [told](Result result) { told->set_value(std::move(result)); });
+      const Result result = told->get_future().get();
+      ++reads;
+      if (const auto* answer = std::get_if<Answer<std::optional<DeliveryRow>>>(&result)) {
+        if (!answer->value) ++missed;
+        if (answer->position < seen) ++went_back;
+        seen = answer->position;
+      } else {
+        ++failed;
+      }
+    }
+  }
+};
+
+// Kills this process when a rebuild of the model gets to a stage. In a process of its own.
+void be_killed_at(Stage stage, EventLog& log, const std::string& conninfo, const ReadModel& model) {
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    Rebuild rebuild(log, {.conninfo = conninfo, .on_progress = [&](const RebuildProgress& at) {
+                            if (at.stage == stage) ::raise(SIGKILL);
+                          }});
+    try {
+      rebuild.rebuild(model);
+    } catch (...) {
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  CHECK(WIFSIGNALED(status));
+}
+
+constexpr Stage stages[] = {Stage::loading, Stage::indexing, Stage::comparing, Stage::swapping};
+
+}  // namespace
+
+TEST_CASE("a rebuild under load takes over without a failed read", "[rebuild]") {
+  MemoryLog log;
+  const std::string conninfo = shared_postgres().create_database();
+  const Projector projector(log, {.conninfo = conninfo});
+  Sales sales(log);
+  for (int i = 0; i < 200; ++i) sales.sell();
+  wait_until_projected(projector, log);
+
+  const PurchaseId known = sales.sell();
+  wait_until_projected(projector, log);
+  std::atomic<bool> stop = false;
+  std::jthread buying([&] {
+    // As much as the projector can take, and a little more.
+    constexpr std::uint64_t most_ahead = 500;
+    while (!stop)
+      if (log.last().value < projector.status().position.value + most_ahead) sales.sell();
+  });
+  Asker asker(conninfo);
+  Reader readers[2];
+  std::vector<std::jthread> reading;
+  for (Reader& reader : readers) reading.emplace_back([&] { reader.run(asker, known, stop); });
+  std::vector<Rebuilt> done;
+  for (int i = 0; i < 3; ++i)
+    done.push_back(Rebuild(log, {.conninfo = conninfo}).rebuild(deliveries_model));
+  stop = true;
+  reading.clear();
+  buying.join();
+
+  for (const Rebuilt& rebuilt : done) {
+    CHECK(rebuilt.comparison.equal());
+    CHECK(rebuilt.comparison.first.rows > 1'000);
+    CHECK(rebuilt.position >= rebuilt.comparison.position);
+  }
+  for (const Reader& reader : readers) {
+    CHECK(reader.reads > 100);
+    CHECK(reader.failed == 0);
+    CHECK(reader.missed == 0);
+    CHECK(reader.went_back == 0);
+  }
+  CHECK(generations_of(conninfo, deliveries_model) == "3 retired, 4 serving");
+  CHECK(schemas_of(conninfo, deliveries_model) == "deliveries_3 deliveries_4");
+  wait_until_projected(projector, log);
+  CHECK(dump(conninfo) == replayed(log, 1'000));
+}
+
+TEST_CASE("a rebuild tells what was wrong, and puts it right", "[rebuild]") {
+  Projected shop(31, 200);
+  shop.run(
+      "UPDATE deliveries_1.deliveries SET recipient = 'nobody' WHERE id = "
+      "(SELECT min(id::text)::uuid FROM deliveries_1.deliveries)");
+  shop.run(
+      "DELETE FROM deliveries_1.deliveries WHERE id = "
+      "(SELECT max(id::text)::uuid FROM deliveries_1.deliveries)");
+  shop.run(
+      "INSERT INTO deliveries_1.deliveries SELECT '01900000-0000-7000-8000-000000000000', "
+      "buyer_id, "
+      "recipient, address_line, zip_code, items, status, carrier, tracking_number, scans, "
+      "opened_at, "
+      "closed_at, version_position, version_index FROM deliveries_1.deliveries LIMIT 1");
+
+  const Comparison seen = Rebuild(shop.log, {.conninfo = shop.conninfo}).diff(deliveries_model);
+  const Rebuilt done = shop.rebuild();
+  for (const Comparison& comparison : {seen, done.comparison}) {
+    CHECK_FALSE(comparison.equal());
+    CHECK(comparison.added == 1);
+    CHECK(comparison.removed == 1);
+    CHECK(comparison.changed == 1);
+    CHECK(comparison.position == shop.log.last());
+    REQUIRE(comparison.differences.size() == 3);
+    for (const RowDifference& difference : comparison.differences) {
+      CHECK(difference.event.position > Position{});
+      if (difference.first.empty() || difference.second.empty()) continue;
+      CHECK_THAT(difference.first, ContainsSubstring(R"("recipient":"nobody")"));
+      CHECK_THAT(difference.second, !ContainsSubstring("nobody"));
+    }
+  }
+  CHECK(dump(shop.conninfo) == replayed(shop.log, 1'000));
+  CHECK(Rebuild(shop.log, {.conninfo = shop.conninfo}).diff(deliveries_model).equal());
+  CHECK(schemas_of(shop.conninfo, deliveries_model) == "deliveries_1 deliveries_2");
+}
+
+TEST_CASE("every read model equals its replay", "[rebuild]") {
+  Projected shop(32, 100);
+  Rebuild rebuild(shop.log, {.conninfo = shop.conninfo, .load_events = 37});
+  for (const ReadModel* model : read_models()) {
+    CAPTURE(model->name);
+    const Comparison comparison = rebuild.diff(*model);
+    CHECK(comparison.equal());
+    CHECK(comparison.first.rows > 0);
+    CHECK(comparison.first == comparison.second);
+  }
+}
+
+TEST_CASE("the generation before comes back", "[rebuild]") {
+  Projected shop(33);
+  CHECK_THROWS_MATCHES(Rebuild(shop.log, {.conninfo = shop.conninfo}).rollback(deliveries_model),
+                       CannotRebuild, MessageMatches(ContainsSubstring("no earlier generation")));
+  shop.rebuild();
+  append_history(shop.log, 34, 20);
+  project(shop.log, shop.conninfo);
+  const Rebuilt back = Rebuild(shop.log, {.conninfo = shop.conninfo}).rollback(deliveries_model);
+  CHECK(back.generation == 1);
+  CHECK(back.before == 2);
+  CHECK(back.comparison.equal());
+  CHECK(generations_of(shop.conninfo, deliveries_model) == "1 serving, 2 retired");
+  append_history(shop.log, 35, 20);
+  project(shop.log, shop.conninfo);
+  CHECK(dump(shop.conninfo) == replayed(shop.log, 1'000));
+}
+
+TEST_CASE("a rebuild that is killed leaves the old generation serving", "[rebuild]") {
+  for (const Stage stage : stages) {
+    CAPTURE(to_string(stage));
+    Projected shop(36);
+    const auto before = dump(shop.conninfo);
+    be_killed_at(stage, shop.log, shop.conninfo, deliveries_model);
+    CHECK(dump(shop.conninfo) == before);
+    CHECK(checkpoints_in(shop.conninfo).size() <= read_models().size() + 1);
+    CHECK(serving_generation(checkpoints_in(shop.conninfo), deliveries_model)->generation == 1);
+
+    SECTION("and the next start cleans up after " + std::string(to_string(stage))) {
+      append_history(shop.log, 37, 10);
+      const Projector projector(shop.log, {.conninfo = shop.conninfo});
+      wait_until_projected(projector, shop.log);
+      wait_until("the rest to be removed",
+                 [&] { return schemas_of(shop.conninfo, deliveries_model) == "deliveries_1"; });
+      CHECK(generations_of(shop.conninfo, deliveries_model) == "1 serving");
+      CHECK(dump(shop.conninfo) == replayed(shop.log, 1'000));
+    }
+    SECTION("and the next rebuild carries on after " + std::string(to_string(stage))) {
+      // The killed one's session may take a moment to end.
+      wait_until("the locks", [&] {
+        try {
+          return shop.rebuild().comparison.equal();
+        } catch (const AlreadyRebuilding&) {
+          return false;
+        }
+      });
+      CHECK(generations_of(shop.conninfo, deliveries_model) == "1 retired, 2 serving");
+      CHECK(dump(shop.conninfo) == before);
+    }
+  }
+}
+
+TEST_CASE("PostgreSQL is killed at any step of a rebuild", "[rebuild]") {
+  PostgresServer server;
+  for (const Stage stage : stages) {
+    CAPTURE(to_string(stage));
+    const std::string conninfo = server.create_database();
+    MemoryLog log;
+    append_history(log, 38, 40);
+    project(log, conninfo);
+    Rebuild rebuild(log, {.conninfo = conninfo, .on_progress = [&](const RebuildProgress& at) {
+                            if (at.stage == stage) server.kill();
+                          }});
+    CHECK_THROWS_AS(rebuild.rebuild(deliveries_model), Unavailable);
+    server.start();
+    CHECK(serving_generation(checkpoints_in(conninfo), deliveries_model)->generation == 1);
+    CHECK(Rebuild(log, {.conninfo = conninfo}).rebuild(deliveries_model).comparison.equal());
+    CHECK(schemas_of(conninfo, deliveries_model) == "deliveries_1 deliveries_2");
+    CHECK(dump(conninfo) == replayed(log, 1'000));
+  }
+}
+
+TEST_CASE("two rebuilds of one read model do not meet", "[rebuild]") {
+  Projected shop(39);
+  pg::Connection other({.conninfo = shop.conninfo});
+  REQUIRE(try_lock(other, lock_to_rebuild("deliveries")));
+  CHECK_THROWS_AS(shop.rebuild(), AlreadyRebuilding);
+  CHECK(shop.rebuild(accounts_model).comparison.equal());
+}
+
+TEST_CASE("a rebuild can be stopped", "[rebuild]") {
+  Projected shop(40);
+  std::stop_source stop;
+  Rebuild rebuild(shop.log, {.conninfo = shop.conninfo,
+                             .on_progress = [&](const RebuildProgress&) { stop.request_stop(); },
+                             .stop = stop.get_token()});
+  CHECK_THROWS_AS(rebuild.rebuild(deliveries_model), Unavailable);
+  CHECK(generations_of(shop.conninfo, deliveries_model) == "1 serving");
+}
+
+TEST_CASE("a newer build prepares its generation while the old one serves", "[rebuild]") {
+  Projected shop(41);
+  ReadModel newer = deliveries_model;
+  newer.fold_version += 1;
+  const ReadModel* models[] = {&newer};
+  const auto before = dump(shop.conninfo);
+  {
+    const Projector old_build(shop.log, {.conninfo = shop.conninfo});
+    const auto made = Rebuild(shop.log, {.conninfo = shop.conninfo}).prepare(models);
+    REQUIRE(made.size() == 1);
+    CHECK(made[0].schema() == "deliveries_2");
+    CHECK(made[0].position == shop.log.last());
+    append_history(shop.log, 42, 10);
+    wait_until_projected(old_build, shop.log);
+    CHECK(Rebuild(shop.log, {.conninfo = shop.conninfo}).prepare(models).empty());
+  }
+  CHECK(dump(shop.conninfo) != before);  // people's view still follows the old one
+  CHECK(dump(shop.conninfo) == replayed(shop.log, 1'000));
+
+  // The new build starts, and both could go on side by side.
+  const Projector new_build(shop.log, {.conninfo = shop.conninfo, .models = models});
+  wait_until_projected(new_build, shop.log);
+  pg::Connection connection({.conninfo = shop.conninfo});
+  wait_until("the view to show the new one", [&] {
+    const auto shown = connection.run("SELECT pg_get_viewdef('jangbu.deliveries'::regclass)");
+    return std::string(PQgetvalue(shown.get(), 0, 0)).find("deliveries_2") != std::string::npos;
+  });
+  CHECK(generations_of(shop.conninfo, deliveries_model) == "1 serving, 2 serving");
+}
+
+TEST_CASE("a read model as it was", "[rebuild]") {
+  MemoryLog log;
+  const std::string conninfo = shared_postgres().create_database();
+  append_history(log, 43, 50);
+  project(log, conninfo);
+  const auto then = dump(conninfo).at("deliveries");
+  const Position at = log.last();
+  append_history(log, 44, 50);
+  project(log, conninfo);
+
+  Rebuild rebuild(log, {.conninfo = conninfo});
+  const Comparison comparison = rebuild.as_of(deliveries_model, at, "deliveries_back_then");
+  CHECK(comparison.position == log.last());
+  CHECK(comparison.removed == 0);
+  CHECK(comparison.added > 0);
+  pg::Connection connection({.conninfo = conninfo});
+  const auto rows = connection.run(
+      "SELECT string_agg(t::text || E'\\n', '' ORDER BY t::text COLLATE \"C\") "
+      "FROM deliveries_back_then.deliveries t");
+  CHECK(PQgetvalue(rows.get(), 0, 0) == then);
+
+  CHECK_THROWS_MATCHES(rebuild.as_of(deliveries_model, at, "deliveries_back_then"), CannotRebuild,
+                       MessageMatches(ContainsSubstring("is there already")));
+  CHECK_THROWS_MATCHES(rebuild.as_of(deliveries_model, log.last().next(), "too_early"),
+                       CannotRebuild, MessageMatches(ContainsSubstring("yet to come")));
+  // It is not one of the generations, and nothing removes it.
+  CHECK(generations_of(conninfo, deliveries_model) == "1 serving");
+}
+
+TEST_CASE("names of schemas for people", "[rebuild]") {
+  for (const char* name : {"then", "deliveries_then", "a1", "_x", "at_42_x"})
+    CHECK(Rebuild::is_free_name(name));
+  for (const char* name : {"", "1a", "Deliveries", "a b", "a;b", "deliveries_3", "public", "jangbu",
+                           "pg_x", "information_schema"})
+    CHECK_FALSE(Rebuild::is_free_name(name));
+  CHECK_FALSE(Rebuild::is_free_name(std::string(64, 'a')));
+}
+
+TEST_CASE("times are found in the log", "[rebuild]") {
+  MemoryLog log;
+  CHECK(position_at(log, opening) == Position{});
+  for (const int minutes : {1, 3, 3, 7}) append(log, Commit{after_minutes(minutes), {}});
+  CHECK(position_at(log, after_minutes(0)) == Position{});
+  CHECK(position_at(log, after_minutes(1)) == Position{1});
+  CHECK(position_at(log, after_minutes(2)) == Position{1});
+  CHECK(position_at(log, after_minutes(3)) == Position{3});
+  CHECK(position_at(log, after_minutes(9)) == Position{4});
+}
+
+TEST_CASE("a projector takes over from one that is gone", "[projector]") {
+  MemoryLog log;
+  const std::string conninfo = shared_postgres().create_database();
+  auto first = std::make_unique<Projector>(log, Projector::Options{.conninfo = conninfo});
+  wait_for(*first, Projector::State::following);
+  const Projector second(log, {.conninfo = conninfo});
+  wait_for(second, Projector::State::standby);
+  append_history(log, 45, 20);
+  wait_until_projected(*first, log);
+  CHECK(second.status().state == Projector::State::standby);
+  first.reset();
+  append_history(log, 46, 20);
+  wait_until(
+      "the other one", [&] { return second.status().position == log.last(); }, 3s);
+  CHECK(second.status().state == Projector::State::following);
+  CHECK(dump(conninfo) == replayed(log, 1'000));
+}
+
+}  // namespace jangbu::test
