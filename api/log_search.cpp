@@ -16,11 +16,6 @@ namespace {
 
 constexpr std::size_t commits_at_once = 500;
 
-bool matches(const LogSearch::Query& query, const Event& event) {
-  return (query.type.empty() || wire_type(event).name == query.type) &&
-         (!query.entity || entity_of(event).id == *query.entity);
-}
-
 }  // namespace
 
 LogSearch::LogSearch(EventLog& log)
@@ -72,7 +67,7 @@ void LogSearch::run() {
 LogSearch::Found LogSearch::look(const Query& query) {
   Found found;
   found.log_end = log_.last();
-  Position at = query.from.position;
+  Position at = query.filter.from.position;
   if (at > found.log_end) return found;
   const auto reader = log_.read_from(at);
   for (std::size_t looked_at = 0; at <= found.log_end;) {
@@ -82,7 +77,7 @@ LogSearch::Found LogSearch::look(const Query& query) {
       Commit commit = decode(stored);
       for (std::uint32_t index = 0; index < commit.events.size(); ++index) {
         const EventId id{stored.position, index};
-        if (id < query.from || !matches(query, commit.events[index].event)) continue;
+        if (!query.filter.matches(id, commit.events[index].event)) continue;
         if (found.events.size() == query.limit) {
           found.next = id;
           return found;

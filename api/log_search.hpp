@@ -10,11 +10,11 @@
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <thread>
 #include <variant>
 #include <vector>
 
+#include "api/event_filter.hpp"
 #include "events/errors.hpp"
 #include "events/event_log.hpp"
 #include "projections/tables/history.hpp"
@@ -24,10 +24,8 @@ namespace jangbu {
 class LogSearch {
  public:
   struct Query {
-    EventId from{{1}, 0};            // the first event to look at
-    std::size_t limit = 20;          // from 1
-    std::string type = {};           // wire name; empty: any
-    std::optional<EntityId> entity;  // none: any
+    EventFilter filter = {};
+    std::size_t limit = 20;  // from 1
   };
 
   struct Found {

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
-
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "api/backend.hpp"
-#include "events/decoders.hpp"
+#include "api/event_filter.hpp"
 #include "projections/tables/registry.hpp"
 
 namespace jangbu {
@@ -86,24 +86,19 @@ http::Response projections(const Parts& parts) {
   return json_response(200, {{"items", std::move(items)}, {"next", nullptr}});
 }
 
-// A position, or an event: its whole id.
 EventId first_event(const http::Request& request) {
   const auto text = request.query_value("from");
   if (!text) return {{1}, 0};
-  const bool is_position = text->find('.') == text->npos;
-  auto from = parse_event_id(is_position ? std::string(*text) + ".0" : std::string(*text));
+  const auto from = parse_place(*text);
   if (!from) invalid("from", "is neither a position nor an event id, such as 42.0");
   return std::max(*from, EventId{{1}, 0});
 }
 
-std::string event_type(const http::Request& request) {
+std::vector<std::string> asked_types(const http::Request& request) {
   const std::string_view type = request.query_value("type").value_or("");
-  const auto known = current_decoders();
-  if (!type.empty() && std::ranges::none_of(known, [&](const Decoder& decoder) {
-        return decoder.wire.name == type;
-      }))
-    invalid("type", "is not a type of event, such as PurchaseCompleted");
-  return std::string(type);
+  if (type.empty()) return {};
+  if (!is_event_type(type)) invalid("type", "is not a type of event, such as PurchaseCompleted");
+  return {std::string(type)};
 }
 
 http::Response events_response(const LogSearch::Result& result) {
@@ -119,10 +114,10 @@ http::Response events_response(const LogSearch::Result& result) {
 void find_events(LogSearch& search, const http::Request& request, const http::Exchange& exchange) {
   or_problem(exchange, [&] {
     search.find(
-        {.from = first_event(request),
-         .limit = page_limit(request),
-         .type = event_type(request),
-         .entity = query_id<EntityId>(request, "entity")},
+        {.filter = {.from = first_event(request),
+                    .types = asked_types(request),
+                    .entity = query_id<EntityId>(request, "entity")},
+         .limit = page_limit(request)},
         [exchange](LogSearch::Result result) {
           exchange.respond_with([result = std::move(result)] { return events_response(result); });
         });

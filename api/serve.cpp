@@ -16,6 +16,7 @@
 #include "api/backend.hpp"
 #include "api/http/server.hpp"
 #include "api/metrics.hpp"
+#include "api/open_log.hpp"
 #include "api/operations_service.hpp"
 #include "api/service.hpp"
 #include "api/swagger_ui/swagger_ui.hpp"
@@ -49,23 +50,6 @@ void check_listen(const ServeOptions& options) {
   throw Refused("--listen " + options.listen +
                 " lets others in, and there is no access control. Put a proxy with access control "
                 "in front, or say --insecure");
-}
-
-// The log's side of the gate: may what this server acknowledges be called durable, and is the
-// stream ours? Nothing is changed before that is known.
-std::unique_ptr<JetStreamLog> open_log(const ServeOptions& options) {
-  auto log = JetStreamLog::connect(options.log, options.wait);
-  bool refused = false;
-  for (const GateFinding& finding : log->inspect()) {
-    if (finding.weak_durability && options.accept_weak_durability) {
-      spdlog::warn("accepted by --accept-weak-durability: {}", finding.text);
-    } else {
-      spdlog::error("{}: {}", to_string(finding.code), finding.text);
-      refused = true;
-    }
-  }
-  if (refused) throw Refused("the event log is not fit to be served from, see above");
-  return log;
 }
 
 // What these read models saw that the log does not hold. Where they saw anything, a stream that is
@@ -188,7 +172,7 @@ void run(const ServeOptions& options) {
   const Quotes quotes(quote_secret(options));
   const auto access_log = open_access_log(options);
 
-  const auto log = open_log(options);
+  const auto log = open_log(options.log, options.accept_weak_durability, options.wait);
   check_checkpoints(options, *log);
   log->create_stream();
 

@@ -53,6 +53,10 @@ class CommitInput : public cereal::InputArchive<CommitInput, cereal::AllowEmptyC
     std::memcpy(data, rest_.data(), size);
     rest_.remove_prefix(size);
   }
+  void skip(std::size_t size) {
+    require(size);
+    rest_.remove_prefix(size);
+  }
   // Throws unless so many bytes are left: each element of a container takes at least one.
   void require(std::uint64_t size) const {
     if (size > rest_.size()) throw std::out_of_range("the bytes end too early");

@@ -48,14 +48,10 @@ class EventReader {
       : input_(input), position_(position), decoders_(decoders) {}
 
   RecordedEvent next() {
-    type_.clear();
-    version_ = 0;
     std::uint8_t kind = 0;
     EntityId entity;
-    std::uint32_t size = 0;
     RecordedEvent recorded;
-    input_(type_, version_, kind, entity, recorded.envelope, size);
-    input_.require(size);
+    const std::uint32_t size = read_head(kind, entity, recorded.envelope);
     const std::size_t after = input_.left() - size;
     recorded.event = decoder()(input_);
     if (input_.left() != after) fail("its bytes are more or fewer than it needs");
@@ -67,11 +63,35 @@ class EventReader {
     return recorded;
   }
 
+  // Like next(), without a look at the event's own bytes. `rest` begins where the event does.
+  StoredEvent skip(std::string_view rest) {
+    std::uint8_t kind = 0;
+    StoredEvent event;
+    const std::uint32_t size = read_head(kind, event.entity, event.envelope);
+    input_.skip(size);
+    event.type = type_;
+    event.version = version_;
+    event.kind = static_cast<EntityKind>(kind);
+    event.bytes = rest.substr(0, rest.size() - input_.left());
+    ++index_;
+    return event;
+  }
+
   [[noreturn]] void fail(const std::string& why) const {
     throw Undecodable(position_, index_, type_, version_, why);
   }
 
  private:
+  // Up to the event's own bytes; their size.
+  std::uint32_t read_head(std::uint8_t& kind, EntityId& entity, Envelope& envelope) {
+    type_.clear();
+    version_ = 0;
+    std::uint32_t size = 0;
+    input_(type_, version_, kind, entity, envelope, size);
+    input_.require(size);
+    return size;
+  }
+
   Decoder::Function decoder() const {
     const WireType wanted{type_, version_};
     for (const Decoder& decoder : decoders_)
@@ -86,6 +106,35 @@ class EventReader {
   std::string type_;
   std::uint16_t version_ = 0;
 };
+
+// Reads a commit: its head, and what `next_event` makes of each event. Its time.
+template <class Item, class NextEvent>
+Timestamp read_commit(const StoredCommit& stored, std::span<const Decoder> decoders,
+                      std::vector<Item>& events, NextEvent next_event) {
+  CommitInput input(stored.payload);
+  EventReader reader(input, stored.position, decoders);
+  if (stored.format != commit_format)
+    reader.fail("its commit has format " + std::to_string(stored.format) +
+                ", this build reads format " + std::to_string(commit_format));
+  try {
+    Timestamp committed_at;
+    std::uint8_t byte_order = 0;
+    std::uint64_t count = 0;
+    input(byte_order, committed_at, count);
+    if (byte_order != little_endian) reader.fail("its commit does not begin as one");
+    input.require(count);
+    events.reserve(std::min<std::size_t>(count, 4096));
+    for (std::uint64_t i = 0; i < count; ++i)
+      events.push_back(
+          next_event(reader, stored.payload.substr(stored.payload.size() - input.left())));
+    if (input.left() != 0) reader.fail("bytes follow the last event of its commit");
+    return committed_at;
+  } catch (const std::out_of_range& error) {  // what CommitInput throws
+    reader.fail(error.what());
+  } catch (const cereal::Exception& error) {
+    reader.fail(error.what());
+  }
+}
 
 }  // namespace
 
@@ -130,27 +179,18 @@ Commit decode(const StoredCommit& stored) {
 }
 
 Commit decode(const StoredCommit& stored, std::span<const Decoder> decoders) {
-  CommitInput input(stored.payload);
-  EventReader reader(input, stored.position, decoders);
-  if (stored.format != commit_format)
-    reader.fail("its commit has format " + std::to_string(stored.format) +
-                ", this build reads format " + std::to_string(commit_format));
-  try {
-    Commit commit;
-    std::uint8_t byte_order = 0;
-    std::uint64_t count = 0;
-    input(byte_order, commit.committed_at, count);
-    if (byte_order != little_endian) reader.fail("its commit does not begin as one");
-    input.require(count);
-    commit.events.reserve(std::min<std::size_t>(count, 4096));
-    for (std::uint64_t i = 0; i < count; ++i) commit.events.push_back(reader.next());
-    if (input.left() != 0) reader.fail("bytes follow the last event of its commit");
-    return commit;
-  } catch (const std::out_of_range& error) {  // what CommitInput throws
-    reader.fail(error.what());
-  } catch (const cereal::Exception& error) {
-    reader.fail(error.what());
-  }
+  Commit commit;
+  commit.committed_at =
+      read_commit(stored, decoders, commit.events,
+                  [](EventReader& reader, std::string_view) { return reader.next(); });
+  return commit;
+}
+
+std::vector<StoredEvent> list_events(const StoredCommit& stored) {
+  std::vector<StoredEvent> events;
+  read_commit(stored, {}, events,
+              [](EventReader& reader, std::string_view rest) { return reader.skip(rest); });
+  return events;
 }
 
 }  // namespace jangbu

@@ -92,4 +92,17 @@ std::string encode_commit(const Commit& commit);
 // The commit that a message of the log carries, whatever versions its events were written in.
 Commit decode(const StoredCommit& stored);
 
+// An event as it lies in its commit, of a type and version that this build need not know.
+struct StoredEvent {
+  std::string type;
+  std::uint16_t version = 0;
+  EntityKind kind = EntityKind::account;
+  EntityId entity;
+  Envelope envelope;
+  std::string_view bytes;  // all of them, from the type on; they belong to the commit
+};
+
+// What stands in front of each event's own bytes, which are not looked at.
+std::vector<StoredEvent> list_events(const StoredCommit& stored);
+
 }  // namespace jangbu

@@ -41,13 +41,14 @@ TEST_CASE("A search that finds little looks at so many commits, and says where t
   append(log, ReceiptConfirmed{id<PurchaseId>(1), {}, opening});
   LogSearch search(log);
 
-  auto found = std::get<LogSearch::Found>(find(search, {.type = "ReceiptConfirmed", .entity = {}}));
+  auto found =
+      std::get<LogSearch::Found>(find(search, {.filter = {.types = {"ReceiptConfirmed"}}}));
   CHECK(found.events.empty());
   REQUIRE(found.next == EventId{{LogSearch::most_commits + 1}, 0});
   CHECK(found.log_end == Position{LogSearch::most_commits + 1});
 
   found = std::get<LogSearch::Found>(
-      find(search, {.from = *found.next, .type = "ReceiptConfirmed", .entity = {}}));
+      find(search, {.filter = {.from = *found.next, .types = {"ReceiptConfirmed"}}}));
   REQUIRE(found.events.size() == 1);
   CHECK(found.events[0].id == EventId{{LogSearch::most_commits + 1}, 0});
   CHECK_FALSE(found.next);
@@ -58,7 +59,7 @@ TEST_CASE("A search of a log that is away fails, and the next one is made again"
   append(log, bought(id<PurchaseId>(1), hong, {line(tea, 1)}));
   LogSearch search(log);
   log.set_away(true);
-  CHECK(std::holds_alternative<Unavailable>(find(search, {.entity = {}})));
+  CHECK(std::holds_alternative<Unavailable>(find(search, {})));
   log.set_away(false);
-  CHECK(std::get<LogSearch::Found>(find(search, {.entity = {}})).events.size() == 1);
+  CHECK(std::get<LogSearch::Found>(find(search, {})).events.size() == 1);
 }

@@ -1,0 +1,40 @@
+// Which events of the log somebody asks for: a stretch of it, of some types, about one thing.
+//
+// Threads: pure functions.
+#pragma once
+
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "events/commit.hpp"
+#include "events/events.hpp"
+#include "events/values.hpp"
+
+namespace jangbu {
+
+struct EventFilter {
+  static constexpr EventId last_of_all{{std::numeric_limits<std::uint64_t>::max()},
+                                       std::numeric_limits<std::uint32_t>::max()};
+
+  EventId from{{1}, 0};
+  EventId to = last_of_all;             // this one is asked for, too
+  std::vector<std::string> types = {};  // wire names; none: any
+  std::optional<EntityId> entity = {};  // none: any
+
+  bool matches(EventId id, const Event& event) const;
+};
+
+// A position or an event, such as "42" or "42.1". A position alone is its commit's first event.
+std::optional<EventId> parse_place(std::string_view text);
+// The same for the end of a stretch: a position alone is its commit's last event.
+std::optional<EventId> parse_last_place(std::string_view text);
+
+// Whether this build writes events of the type.
+bool is_event_type(std::string_view name);
+// "AccountOpened, AddressChanged, …", for people.
+std::string event_types();
+
+}  // namespace jangbu
