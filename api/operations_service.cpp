@@ -105,7 +105,8 @@ http::Response events_response(const LogSearch::Result& result) {
   if (std::holds_alternative<Unavailable>(result)) return log_away();
   const auto& found = std::get<LogSearch::Found>(result);
   jangbu::Json items = jangbu::Json::array();
-  for (const HistoryRow& event : found.events) items.push_back(to_cloud_event(event));
+  for (const HistoryRow& event : found.events)
+    items.push_back(to_cloud_event(event.id, event.recorded));
   jangbu::Json next;
   if (found.next) next = to_string(*found.next);
   return ok({{"items", items}, {"next", next}}, found.log_end);

@@ -4,7 +4,9 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 
 #include "events/errors.hpp"
@@ -33,22 +35,42 @@ sigset_t stop_signals() {
   return signals;
 }
 
-int fail(const char* why) {
-  std::fprintf(stderr, "jangbu: %s\n", why);
-  return 1;
+void require_written(bool written) {
+  if (written) return;
+  if (errno == EPIPE) throw Interrupted{SIGPIPE};
+  throw Failure(std::string("cannot write to standard output: ") + std::strerror(errno));
 }
 
 }  // namespace
+
+bool Interrupted::is_stop() const {
+  return signal == SIGINT || signal == SIGTERM;
+}
+
+void print(std::string_view text) {
+  require_written(std::fwrite(text.data(), 1, text.size(), stdout) == text.size());
+}
+
+void flush_output() {
+  require_written(std::fflush(stdout) == 0);
+}
+
+void tell(const std::string& text) {
+  std::fprintf(stderr, "jangbu: %s\n", text.c_str());
+}
 
 int run_tool(const std::function<int()>& tool) {
   log_to_stderr();
   ::signal(SIGPIPE, SIG_IGN);  // the write fails instead, and says so
   try {
-    return tool();
+    const int status = tool();
+    flush_output();
+    return status;
   } catch (const Interrupted& interrupted) {
     return 128 + interrupted.signal;
   } catch (const std::exception& error) {
-    return fail(error.what());
+    tell(error.what());
+    return 1;
   }
 }
 

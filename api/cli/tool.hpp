@@ -9,6 +9,8 @@
 #include <functional>
 #include <memory>
 #include <stdexcept>
+#include <string>
+#include <string_view>
 
 #include "infra/eventlog/jetstream_log.hpp"
 
@@ -20,13 +22,22 @@ class Failure : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// SIGINT or SIGTERM came.
+// SIGINT or SIGTERM came; or SIGPIPE would have come, when nobody reads stdout any more.
 struct Interrupted {
   int signal = 0;
+
+  bool is_stop() const;  // the first two
 };
 
 // Runs the tool, which returns its exit status. Whatever it throws is told, and becomes one.
 int run_tool(const std::function<int()>& tool);
+
+// Writes to stdout. Throws Interrupted when nobody reads it any more, Failure when it cannot be
+// written. What is left is written at the end of run_tool().
+void print(std::string_view text);
+void flush_output();
+// Tells on stderr what was done, for who watches.
+void tell(const std::string& text);
 
 // While one exists, SIGINT and SIGTERM wait until somebody asks for them. Made before the first
 // thread, which inherits the mask.

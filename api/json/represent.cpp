@@ -275,16 +275,20 @@ Json to_json(const HistoryRow& event) {
             {"occurredAt", to_string(event.recorded.envelope.occurred_at)}};
   put_text(json, "correlation", event.recorded.envelope.correlation);
   put_text(json, "actor", event.recorded.envelope.actor);
-  json.add("data", std::visit(Fact{}, event.recorded.event));
+  json.add("data", event_data(event.recorded.event));
   return json;
 }
 
-Json to_cloud_event(const HistoryRow& event) {
-  const WireType wire = wire_type(event.recorded.event);
-  const Entity entity = entity_of(event.recorded.event);
-  const Envelope& envelope = event.recorded.envelope;
+Json event_data(const Event& event) {
+  return std::visit(Fact{}, event);
+}
+
+Json to_cloud_event(EventId id, const RecordedEvent& recorded) {
+  const WireType wire = wire_type(recorded.event);
+  const Entity entity = entity_of(recorded.event);
+  const Envelope& envelope = recorded.envelope;
   Json json{{"specversion", "1.0"},
-            {"id", to_string(event.id)},
+            {"id", to_string(id)},
             {"source", "/jangbu"},
             {"type", wire.name},
             {"typeversion", wire.version},
@@ -293,7 +297,7 @@ Json to_cloud_event(const HistoryRow& event) {
   put_text(json, "correlation", envelope.correlation);
   put_text(json, "actor", envelope.actor);
   json.add("datacontenttype", "application/json");
-  json.add("data", std::visit(Fact{}, event.recorded.event));
+  json.add("data", event_data(recorded.event));
   return json;
 }
 

@@ -34,7 +34,10 @@ Json to_json(const DeliveryRow& delivery);
 Json to_json(const Offer& offer, const std::string& quote_id, Timestamp expires_at);
 // An event with what is known about it, as a history shows it.
 Json to_json(const HistoryRow& event);
-// Likewise, in the JSON format of CloudEvents 1.0 (https://github.com/cloudevents/spec).
-Json to_cloud_event(const HistoryRow& event);
+// What the event itself says.
+Json event_data(const Event& event);
+// An event with what is known about it, in the JSON format of CloudEvents 1.0
+// (https://github.com/cloudevents/spec).
+Json to_cloud_event(EventId id, const RecordedEvent& recorded);
 
 }  // namespace jangbu

@@ -1,6 +1,5 @@
 #include "infra/eventlog/stream.hpp"
 
-#include <openssl/evp.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "events/errors.hpp"
+#include "infra/base64.hpp"
 
 namespace jangbu {
 
@@ -24,15 +24,9 @@ std::string subject_of(std::string stream) {
 }
 
 std::string decode_base64(const std::string& text) {
-  std::string bytes(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
-  if (size < 0) throw Corrupt("the server sent a message that is not base64");
-  // EVP_DecodeBlock counts the padding as bytes.
-  const auto padding = std::min<std::ptrdiff_t>(2, std::ranges::count(text, '='));
-  bytes.resize(static_cast<std::size_t>(size - padding));
-  return bytes;
+  auto bytes = from_base64(text);
+  if (!bytes) throw Corrupt("the server sent a message that is not base64");
+  return std::move(*bytes);
 }
 
 // The value of a header in the block of them as NATS stores it: "NATS/1.0\r\nName: value\r\n\r\n".

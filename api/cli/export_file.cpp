@@ -1,0 +1,411 @@
+#include "api/cli/export_file.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "api/cli/export_format.hpp"
+#include "events/errors.hpp"
+
+namespace jangbu::cli {
+
+namespace {
+
+constexpr std::size_t block = 1024 * 1024;        // what is read or written at once
+constexpr std::size_t member_text = 1024 * 1024;  // of a whole member, at least
+constexpr std::size_t commits_at_once = 100;
+constexpr int gzip_window = 15 + 16;  // zlib: the largest window, and a gzip header
+constexpr std::string_view gzip_magic = "\x1f\x8b";
+
+Failure failure(const std::string& path, const std::string& doing) {
+  return Failure("cannot " + doing + " " + path + ": " + std::strerror(errno));
+}
+
+std::string compress(std::string_view text) {
+  z_stream stream{};
+  // The fastest level: the larger part of the text is base64, of which the others make little more.
+  invariant(
+      deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, gzip_window, 8, Z_DEFAULT_STRATEGY) == Z_OK,
+      "zlib takes its own defaults");
+  std::string bytes(deflateBound(&stream, text.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(bytes.data());
+  stream.avail_out = static_cast<uInt>(bytes.size());
+  const int result = deflate(&stream, Z_FINISH);
+  bytes.resize(bytes.size() - stream.avail_out);
+  deflateEnd(&stream);
+  invariant(result == Z_STREAM_END, "deflateBound() is enough");
+  return bytes;
+}
+
+// A commit in a text of lines, and where it ends there.
+struct Found {
+  StoredCommit commit;
+  std::size_t end = 0;
+};
+
+// The commit whose first line begins at `at`, if all its lines are there.
+std::optional<Found> commit_at(std::string_view text, std::size_t at) {
+  try {
+    const std::size_t line_end = text.find('\n', at);
+    if (line_end == text.npos) return std::nullopt;
+    auto stored = parse_first_line(text.substr(at, line_end - at));
+    if (!stored) return std::nullopt;
+    const std::size_t events = decode(*stored).events.size();
+    std::size_t end = line_end + 1;
+    for (std::uint32_t index = 1; index < events; ++index) {
+      if (!text.substr(end).starts_with(line_start({stored->position, index}))) return std::nullopt;
+      const std::size_t next = text.find('\n', end);
+      if (next == text.npos) return std::nullopt;
+      end = next + 1;
+    }
+    return Found{std::move(*stored), end};
+  } catch (const Corrupt&) {
+    return std::nullopt;
+  }
+}
+
+// The last commit that is whole.
+std::optional<Found> last_commit(std::string_view text) {
+  for (std::size_t end = text.size(); end > 0;) {
+    const std::size_t feed = end == 1 ? text.npos : text.rfind('\n', end - 2);
+    const std::size_t begin = feed == text.npos ? 0 : feed + 1;
+    if (auto found = commit_at(text, begin)) return found;
+    end = begin;
+  }
+  return std::nullopt;
+}
+
+// How far a file can be kept, and the last commit in it.
+struct Kept {
+  std::uint64_t size = 0;
+  Position next;
+  std::optional<StoredCommit> last;
+};
+
+// Looks from the end, in steps, so that a large file need not be read.
+Kept find_end_of_plain(int fd, const std::string& path, std::uint64_t size, Position first) {
+  for (std::uint64_t window = 8 * block;; window *= 8) {
+    const std::uint64_t begin = size - std::min(size, window);
+    std::string text(size - begin, '\0');
+    if (::pread(fd, text.data(), text.size(), static_cast<off_t>(begin)) !=
+        static_cast<ssize_t>(text.size()))
+      throw failure(path, "read");
+    // The window begins somewhere in a line, which is nobody's first then.
+    if (auto found = last_commit(text))
+      return {begin + found->end, found->commit.position.next(), std::move(found->commit)};
+    if (begin == 0) return {0, first, std::nullopt};
+  }
+}
+
+Kept find_end_of_compressed(const std::string& path, Position first) {
+  ExportText file(path);
+  Kept kept{0, first, std::nullopt};
+  std::string member;
+  std::uint64_t member_begin = 0;
+  try {
+    while (file.read(member)) {
+      if (!file.at_member_end()) continue;
+      auto last = last_commit(member);
+      if (!last || last->end != member.size()) break;
+      // A member that is not full is written again, with what came since.
+      const bool full = member.size() >= member_text;
+      const auto begins = commit_at(member, 0);
+      if (!begins) break;
+      kept.size = full ? file.member_end() : member_begin;
+      kept.next = full ? last->commit.position.next() : begins->commit.position;
+      kept.last = std::move(last->commit);
+      if (!full) break;
+      member_begin = file.member_end();
+      member.clear();
+    }
+  } catch (const Corrupt&) {
+    // What is behind the last whole member goes.
+  }
+  return kept;
+}
+
+// The beginning of the text, as much as there is of `most` bytes.
+std::string beginning(const std::string& path, std::size_t most) {
+  std::string text;
+  try {
+    ExportText file(path);
+    while (text.size() < most && file.read(text)) {
+    }
+  } catch (const Corrupt&) {
+  }
+  return text.substr(0, most);
+}
+
+}  // namespace
+
+// --- Reading -------------------------------------------------------------------------------------
+
+ExportText::ExportText(const std::filesystem::path& path)
+    : fd_(path == "-" ? ::dup(STDIN_FILENO) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (fd_ < 0) throw failure(path, "read");
+  invariant(inflateInit2(&stream_, gzip_window) == Z_OK, "zlib takes its own defaults");
+  if (refill()) compressed_ = input_.starts_with(gzip_magic.substr(0, input_.size()));
+}
+
+ExportText::~ExportText() {
+  inflateEnd(&stream_);
+  ::close(fd_);
+}
+
+bool ExportText::refill() {
+  input_.resize(block);
+  const ssize_t size = ::read(fd_, input_.data(), input_.size());
+  if (size < 0) throw Failure(std::string("cannot read: ") + std::strerror(errno));
+  input_.resize(static_cast<std::size_t>(size));
+  bytes_read_ += input_.size();
+  stream_.next_in = reinterpret_cast<Bytef*>(input_.data());
+  stream_.avail_in = static_cast<uInt>(input_.size());
+  return size > 0;
+}
+
+bool ExportText::read(std::string& to) {
+  if (stream_.avail_in == 0 && !refill()) return false;
+  if (!compressed_) {
+    to.append(reinterpret_cast<const char*>(stream_.next_in), stream_.avail_in);
+    stream_.avail_in = 0;
+    return true;
+  }
+  if (!std::exchange(in_member_, true)) inflateReset(&stream_);
+  const std::size_t before = to.size();
+  to.resize(before + block);
+  stream_.next_out = reinterpret_cast<Bytef*>(to.data() + before);
+  stream_.avail_out = block;
+  const int result = inflate(&stream_, Z_NO_FLUSH);
+  to.resize(to.size() - stream_.avail_out);
+  if (result == Z_STREAM_END) {
+    in_member_ = false;
+  } else if (result != Z_OK && result != Z_BUF_ERROR) {
+    throw Corrupt("its compressed bytes are damaged before byte " + std::to_string(member_end()) +
+                  " of the file: " + (stream_.msg ? stream_.msg : "no reason given"));
+  }
+  return true;
+}
+
+ExportFile::ExportFile(const std::filesystem::path& path, Lines lines)
+    : text_(path), lines_(lines) {}
+
+std::vector<StoredCommit> ExportFile::next() {
+  std::vector<StoredCommit> commits;
+  while (!wrong_ && !ended_ && commits.size() < commits_at_once) {
+    try {
+      if (auto commit = take_commit()) {
+        commits.push_back(std::move(*commit));
+      } else {
+        ended_ = true;
+      }
+    } catch (const Corrupt& corrupt) {
+      wrong_ = corrupt.what();
+    }
+  }
+  if (commits.empty() && wrong_) throw Corrupt(*std::exchange(wrong_, std::nullopt));
+  return commits;
+}
+
+std::optional<StoredCommit> ExportFile::take_commit() {
+  const auto first = peek();
+  if (!first) return std::nullopt;
+  const std::uint64_t first_line = line_number_;
+  try {
+    std::optional<StoredCommit> stored;
+    try {
+      stored = parse_first_line(*first);
+      if (!stored) throw Corrupt("does not begin a commit, as it should");
+    } catch (const Corrupt& corrupt) {
+      throw Corrupt("line " + std::to_string(line_number_) + " " + corrupt.what());
+    }
+    Commit commit;
+    try {
+      commit = decode(*stored);
+    } catch (const Undecodable& undecodable) {
+      throw Corrupt("line " + std::to_string(line_number_) + ": " + undecodable.what());
+    }
+    const std::string expected = export_lines(*stored, commit);
+    std::string_view rest = expected;
+    for (std::uint32_t index = 0; index < commit.events.size(); ++index) {
+      const std::size_t end = rest.find('\n');
+      check_line({stored->position, index}, commit.events[index], rest.substr(0, end));
+      rest.remove_prefix(end + 1);
+    }
+    if (commit.events.empty()) consume();
+    return stored;
+  } catch (const Corrupt&) {
+    if (!ended_) skip_commit(first_line);
+    throw;
+  }
+}
+
+// The next line must be this event's. It is left where it is when it begins another commit.
+void ExportFile::check_line(EventId id, const RecordedEvent& recorded, std::string_view expected) {
+  const auto line = peek();
+  const std::string at = "line " + std::to_string(line_number_);
+  if (!line)
+    throw Corrupt(at + " is missing: the file ends in the middle of commit " +
+                  std::to_string(id.position.value));
+  if (*line != expected) {
+    if (!tells_of(*line, id, recorded))
+      throw Corrupt(at + " is not event " + to_string(id) + " as the bytes of its commit have it");
+    if (lines_ == Lines::as_written_today)
+      throw Corrupt(at + " differs from event " + to_string(id) +
+                    " as the bytes of its commit have it: it is damaged, or another version of "
+                    "jangbu wrote it");
+  }
+  consume();
+}
+
+// The next line, without its line feed; valid until the next call. Nothing at the end. Throws
+// Corrupt when the file ends within it.
+std::optional<std::string_view> ExportFile::peek() {
+  for (std::size_t from = at_; !line_end_;) {
+    if (const auto feed = buffer_.find('\n', from); feed != buffer_.npos) {
+      line_end_ = feed;
+      break;
+    }
+    buffer_.erase(0, std::exchange(at_, 0));
+    from = buffer_.size();
+    bool more = false;
+    try {
+      more = text_.read(buffer_);
+    } catch (const Corrupt&) {
+      ended_ = true;
+      throw;
+    }
+    if (more) continue;
+    if (buffer_.empty() && text_.at_member_end()) return std::nullopt;
+    ended_ = true;
+    throw Corrupt("the file ends in the middle of line " + std::to_string(line_number_));
+  }
+  return std::string_view(buffer_).substr(at_, *line_end_ - at_);
+}
+
+void ExportFile::consume() {
+  at_ = *line_end_ + 1;
+  line_end_.reset();
+  ++line_number_;
+}
+
+// To the next line that begins a commit. That the file ends early is no news then: what is missing
+// belongs to a commit that something is wrong with.
+void ExportFile::skip_commit(std::uint64_t first_line) {
+  try {
+    while (const auto line = peek()) {
+      if (line_number_ != first_line && line->find(R"("commitid":)") != line->npos) return;
+      consume();
+    }
+  } catch (const Corrupt&) {
+  }
+}
+
+// --- Writing -------------------------------------------------------------------------------------
+
+ExportWriter::ExportWriter(const std::string& path, bool compressed, EventLog& log, Position first)
+    : path_(path), compressed_(compressed), next_(first) {
+  fd_ =
+      path == "-" ? ::dup(STDOUT_FILENO) : ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  struct stat about {};
+  if (fd_ < 0 || ::fstat(fd_, &about) != 0) throw failure(path, "write");
+  is_file_ = path != "-" && S_ISREG(about.st_mode);
+  if (!is_file_) return;
+  try {
+    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0)
+      throw Failure(path + " is being written by another export");
+    if (about.st_size > 0) resume(log, first);
+  } catch (...) {
+    ::close(fd_);
+    throw;
+  }
+}
+
+ExportWriter::~ExportWriter() {
+  ::close(fd_);
+}
+
+void ExportWriter::resume(EventLog& log, Position first) {
+  struct stat about {};
+  if (::fstat(fd_, &about) != 0) throw failure(path_, "read");
+  const auto size = static_cast<std::uint64_t>(about.st_size);
+
+  std::array<char, gzip_magic.size()> magic{};
+  const ssize_t read = ::pread(fd_, magic.data(), magic.size(), 0);
+  const std::string_view begins(magic.data(), static_cast<std::size_t>(std::max<ssize_t>(read, 0)));
+  const bool is_compressed = begins == gzip_magic.substr(0, begins.size());
+  if (is_compressed != compressed_)
+    throw Failure(path_ +
+                  (is_compressed ? " is compressed: add --gzip to go on with it, or name "
+                                 : " is not compressed: leave --gzip out to go on with it, "
+                                   "or name ") +
+                  "another file. It was left as it is");
+
+  const std::string wanted = line_start({first, 0});
+  const std::string found = beginning(path_, wanted.size());
+  if (found != wanted.substr(0, found.size()))
+    throw Failure(path_ + " is not an export that begins at position " +
+                  std::to_string(first.value) +
+                  ": name another file, or say --from as for this one. It was left as it is");
+
+  const Kept kept = compressed_ ? find_end_of_compressed(path_, first)
+                                : find_end_of_plain(fd_, path_, size, first);
+  if (kept.last) {
+    const auto there = log.read(kept.last->position);
+    if (!there || there->id != kept.last->id || there->payload != kept.last->payload)
+      throw Failure(path_ + " is an export of another log: commit " +
+                    std::to_string(kept.last->position.value) +
+                    (there ? " is another one in this log" : " is not in this log") +
+                    ". Name another file. It was left as it is");
+    resumed_behind_ = kept.last->position;
+  }
+  if (::ftruncate(fd_, static_cast<off_t>(kept.size)) != 0 ||
+      ::lseek(fd_, static_cast<off_t>(kept.size), SEEK_SET) < 0)
+    throw failure(path_, "write");
+  next_ = kept.next;
+}
+
+void ExportWriter::append(const StoredCommit& stored, const Commit& commit) {
+  text_ += export_lines(stored, commit);
+  next_ = stored.position.next();
+  if (text_.size() >= member_text) write_text();
+}
+
+void ExportWriter::finish() {
+  if (!text_.empty()) write_text();
+  if (!is_file_) return;
+  if (::fsync(fd_) != 0) throw failure(path_, "write");
+  // Its name is in the folder, which is on disk only then.
+  const auto folder = std::filesystem::absolute(path_).parent_path();
+  const int folder_fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder_fd < 0) throw failure(folder, "open");
+  const bool synced = ::fsync(folder_fd) == 0;
+  ::close(folder_fd);
+  if (!synced) throw failure(folder, "write");
+}
+
+void ExportWriter::write_text() {
+  write(compressed_ ? compress(text_) : text_);
+  text_.clear();
+}
+
+void ExportWriter::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EPIPE) throw Interrupted{SIGPIPE};
+    if (written < 0) throw failure(path_, "write");
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+}  // namespace jangbu::cli

@@ -1,0 +1,116 @@
+// Files that the log is exported to and imported from (export_format.hpp), plain or gzip.
+//
+// A compressed file is a row of gzip members (RFC 1952, section 2.2), each of whole commits and,
+// but for the last, of at least a MiB of text. So an interrupted export can be gone on with behind
+// its last whole member, and gives the same bytes as one that was not interrupted.
+//
+// Threads: one at a time.
+#pragma once
+
+#include <zlib.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/cli/commit_source.hpp"
+#include "events/commit.hpp"
+
+namespace jangbu::cli {
+
+// The text of such a file, whether it is compressed or not.
+class ExportText {
+ public:
+  // Throws Failure when it cannot be read.
+  explicit ExportText(const std::filesystem::path& path);
+  ~ExportText();
+  ExportText(const ExportText&) = delete;
+  ExportText& operator=(const ExportText&) = delete;
+
+  // Appends some of what comes next, of one member at most. False at the end. Throws Corrupt where
+  // the compressed bytes are damaged.
+  bool read(std::string& to);
+
+  bool compressed() const { return compressed_; }
+  // Whether the text so far ends where a member does, and where that is in the file.
+  bool at_member_end() const { return !in_member_; }
+  std::uint64_t member_end() const { return bytes_read_ - stream_.avail_in; }
+
+ private:
+  bool refill();
+
+  int fd_;
+  std::string input_;
+  std::uint64_t bytes_read_ = 0;
+  bool compressed_ = false;
+  bool in_member_ = false;
+  z_stream stream_{};
+};
+
+// Reads and checks an export. What is wrong with it is told as Corrupt, with the line; the next
+// call goes on with the next commit.
+class ExportFile final : public CommitSource {
+ public:
+  // How much of a line must be as this build writes it: all of it, or what restoring relies on,
+  // which other versions of jangbu write, too.
+  enum class Lines { as_written_today, as_needed };
+
+  ExportFile(const std::filesystem::path& path, Lines lines);
+
+  std::vector<StoredCommit> next() override;
+
+ private:
+  std::optional<StoredCommit> take_commit();
+  void check_line(EventId id, const RecordedEvent& recorded, std::string_view expected);
+  std::optional<std::string_view> peek();
+  void consume();
+  void skip_commit(std::uint64_t first_line);
+
+  ExportText text_;
+  const Lines lines_;
+  std::string buffer_;
+  std::size_t at_ = 0;                   // where the next line begins
+  std::optional<std::size_t> line_end_;  // of the next line, when that is known
+  std::uint64_t line_number_ = 1;        // of the next line
+  std::optional<std::string> wrong_;     // to be told next
+  bool ended_ = false;
+};
+
+// Writes an export, or goes on with one.
+class ExportWriter {
+ public:
+  // The path may be "-" for standard output. Throws Failure, and leaves the file as it is, when it
+  // is not an export of this log from `first` on, in this form.
+  ExportWriter(const std::string& path, bool compressed, EventLog& log, Position first);
+  ~ExportWriter();
+  ExportWriter(const ExportWriter&) = delete;
+  ExportWriter& operator=(const ExportWriter&) = delete;
+
+  // The first commit that is not in the file yet.
+  Position next() const { return next_; }
+  // Until here the file was whole when it was opened; 0 for a new one.
+  Position resumed_behind() const { return resumed_behind_; }
+
+  // REQUIRES: commits come in order, from next() on.
+  void append(const StoredCommit& stored, const Commit& commit);
+  // Writes what is left, and makes sure that it is on disk.
+  void finish();
+
+ private:
+  void resume(EventLog& log, Position first);
+  void write_text();
+  void write(std::string_view bytes);
+
+  const std::string path_;
+  const bool compressed_;
+  int fd_ = -1;
+  bool is_file_ = false;
+  Position next_;
+  Position resumed_behind_;
+  std::string text_;  // whole commits that are not written yet
+};
+
+}  // namespace jangbu::cli

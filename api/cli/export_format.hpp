@@ -1,0 +1,35 @@
+// What an export of the log looks like: a line of JSON an event, each a CloudEvent 1.0
+// (https://github.com/cloudevents/spec, JSON format), in the order of the log.
+//
+// A commit's first event has four extension attributes more, from which the commit can be restored
+// exactly: `commitid`, `commitformat`, `commitbytes` (its payload, base64) and `commitsha256` (of
+// the payload, base64). Everything else is for whoever reads the file. docs/backup.md tells more.
+//
+// Threads: pure functions.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "events/commit.hpp"
+
+namespace jangbu::cli {
+
+// The lines of a commit, each with its line feed. REQUIRES: `commit` is what `stored` holds, and
+// has events.
+std::string export_lines(const StoredCommit& stored, const Commit& commit);
+
+// How every line of a position begins; a commit's first line has index 0.
+std::string line_start(EventId id);
+
+// The commit whose first event is on this line, without a line feed. Nothing when it is not a
+// commit's first line. Throws Corrupt when it is one and damaged; the text does not name the line.
+std::optional<StoredCommit> parse_first_line(std::string_view line);
+
+// Whether the line says about this event what restoring relies on: its id, type, subject and time.
+// The rest may be written otherwise by other versions of jangbu.
+bool tells_of(std::string_view line, EventId id, const RecordedEvent& recorded);
+
+}  // namespace jangbu::cli

@@ -1,0 +1,104 @@
+#include "api/cli/verify.hpp"
+
+#include <algorithm>
+
+#include "events/decoders.hpp"
+#include "projections/views/consistency.hpp"
+
+namespace jangbu::cli {
+
+namespace {
+
+bool is_written_today(const StoredEvent& event) {
+  return std::ranges::any_of(current_decoders(), [&](const Decoder& decoder) {
+    return decoder.wire == WireType{event.type, event.version};
+  });
+}
+
+}  // namespace
+
+void Verifier::take(const StoredCommit& stored) {
+  ++report_.commits;
+  report_.bytes += stored.payload.size();
+  report_.last = stored.position;
+  if (!report_.first) report_.first = stored.position;
+  check_order(stored);
+  try {
+    Commit commit = decode(stored);
+    report_.events += commit.events.size();
+    if (commit.events.empty()) problem(stored.position, "it has no events");
+    if (!time_before_) report_.first_at = commit.committed_at;
+    if (time_before_ && commit.committed_at < *time_before_)
+      problem(stored.position, "its time, " + to_string(commit.committed_at) +
+                                   ", is before that of the commit before it, " +
+                                   to_string(*time_before_));
+    time_before_ = std::max(time_before_.value_or(commit.committed_at), commit.committed_at);
+    report_.last_at = *time_before_;
+    check_bytes(stored, commit);
+    check_story(std::move(commit), stored.position);
+  } catch (const Undecodable& undecodable) {
+    problem(stored.position, undecodable.what());
+    folding_ = false;
+  }
+  before_ = stored;
+}
+
+void Verifier::take_damage(const std::string& what) {
+  report_.problems.push_back(what);
+  folding_ = false;
+  before_.reset();
+}
+
+void Verifier::check_order(const StoredCommit& stored) {
+  const bool is_first = report_.commits == 1 && report_.problems.empty();
+  if (is_first && stored.position != Position{1}) {
+    problem(stored.position, "it is the first; commits begin at 1");
+    folding_ = false;
+  }
+  if (!before_) return;
+  if (stored.position != before_->position.next()) {
+    problem(stored.position,
+            "it follows commit " + std::to_string(before_->position.value) + " directly");
+    folding_ = false;
+  }
+  if (stored.id == before_->id)
+    problem(stored.position, "it has the id of the commit before it, " + to_string(stored.id));
+}
+
+// Bytes that are not today's may be those of a retired version. Then events are looked at one by
+// one.
+void Verifier::check_bytes(const StoredCommit& stored, const Commit& commit) {
+  if (encode_commit(commit) == stored.payload) return;
+  const std::vector<StoredEvent> events = list_events(stored);
+  for (std::size_t index = 0; index < events.size(); ++index) {
+    if (!is_written_today(events[index])) {
+      ++report_.upcast;
+    } else if (encode(commit.events[index]) != events[index].bytes) {
+      problem(stored.position,
+              "event " + std::to_string(index) + " is encoded to other bytes than it came from");
+    }
+  }
+}
+
+void Verifier::check_story(Commit commit, Position position) {
+  if (!folding_) return;
+  std::uint32_t index = 0;
+  for (RecordedEvent& recorded : commit.events) {
+    const EventId id{position, index++};
+    const std::string why = contradiction(shop_, recorded.event);
+    if (why.empty()) {
+      fold(shop_, std::move(recorded), id, *time_before_);
+    } else {
+      problem(position, std::string(wire_type(recorded.event).name) + " " + to_string(id) +
+                            " does not follow from what came before: " + why);
+    }
+  }
+  shop_.keep(*time_before_);
+  report_.consistent_up_to = position;
+}
+
+void Verifier::problem(Position position, const std::string& what) {
+  report_.problems.push_back("commit " + std::to_string(position.value) + ": " + what);
+}
+
+}  // namespace jangbu::cli

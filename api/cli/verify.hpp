@@ -1,0 +1,59 @@
+// Looks whether a log is what a log must be: every commit decodes, positions follow one another
+// from 1, a commit's id is not its neighbour's, time never goes back, every event is encoded to the
+// bytes it came from, and nothing contradicts what came before (projections/views/consistency.hpp).
+//
+// Threads: one at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/cli/commit_source.hpp"
+#include "events/commit.hpp"
+#include "projections/views/shop.hpp"
+
+namespace jangbu::cli {
+
+class Verifier {
+ public:
+  // Who finds more does not look further.
+  static constexpr std::size_t most_problems = 100;
+
+  struct Report {
+    std::uint64_t commits = 0;
+    std::uint64_t events = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t upcast = 0;  // events of versions that are not written any more
+    std::optional<Position> first;
+    Position last;
+    Timestamp first_at;
+    Timestamp last_at;
+    std::vector<std::string> problems;
+    // What follows from what was looked at up to here; beyond it something is missing before.
+    std::optional<Position> consistent_up_to;
+  };
+
+  void take(const StoredCommit& stored);
+  // Something could not be read: what, and where.
+  void take_damage(const std::string& what);
+
+  bool has_enough() const { return report_.problems.size() >= most_problems; }
+  const Report& report() const { return report_; }
+
+ private:
+  void check_order(const StoredCommit& stored);
+  void check_bytes(const StoredCommit& stored, const Commit& commit);
+  void check_story(Commit commit, Position position);
+  void problem(Position position, const std::string& what);
+
+  Report report_;
+  Shop shop_;
+  bool folding_ = true;
+  std::optional<StoredCommit> before_;
+  std::optional<Timestamp> time_before_;
+};
+
+}  // namespace jangbu::cli
