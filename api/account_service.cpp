@@ -46,6 +46,9 @@ void find_by_name(const Backend& backend, const Request& request, const Exchange
 
 void get(const Backend& backend, const Request& request, const Exchange& exchange) {
   const auto id = path_id<AccountId>(request, problems::account_not_found);
+  if (const auto then = as_of(request))
+    return answer_as_of(backend, *then, exchange, {EntityKind::account, id_cast<EntityId>(id)},
+                        account_resource);
   answer_one(backend, read_at(request), exchange, account_by_id(id), problems::account_not_found,
              to_string(id));
 }
@@ -124,6 +127,7 @@ const ServiceRoute routes[] = {
       .description = "A closed account shows `closedAt`.",
       .kind = Kind::one,
       .gives = "Account",
+      .parameters = {"asOf"},
       .problems = {problems::account_not_found}}},
     {Method::patch,
      "/accounts/{id}",

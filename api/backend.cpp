@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <memory>
-#include <stdexcept>
 
 #include "api/command_key.hpp"
+#include "api/entity_as_of.hpp"
 #include "api/http/ascii.hpp"
 #include "infra/ids.hpp"
 
@@ -19,8 +19,6 @@ namespace {
 constexpr auto default_wait = 2000ms;
 constexpr std::int64_t max_wait_ms = 10'000;
 constexpr std::int64_t max_page = 100;
-// Of one delivery, to fold it again. No carrier scans a parcel so often.
-constexpr std::size_t longest_history = 10'000;
 
 // RFC 9110, section 13.1.1. Our entity tags are strong and hold an event id.
 std::optional<EventId> if_match(const http::Request& request) {
@@ -68,62 +66,10 @@ Document product_document(const EntityView& view) {
   return {to_json(row), to_string(row.id), row.version};
 }
 
-// The entity as an event from the log shows it. Nothing for the events of a delivery, which do not
-// tell all of it.
-class ViewOf {
- public:
-  explicit ViewOf(EventId id) : id_(id) {}
-
-  std::optional<EntityView> operator()(const AccountClosed& event) const {
-    return account({event.state, event.closed_at, id_});
-  }
-  std::optional<EntityView> operator()(const ProductWithdrawn& event) const {
-    return product({event.state, event.withdrawn_at, id_});
-  }
-  std::optional<EntityView> operator()(const PurchaseCompleted& event) const {
-    return purchase(evolve(event, id_));
-  }
-  std::optional<EntityView> operator()(const PurchaseCancelled& event) const {
-    return purchase({.purchase = {.purchase = event.purchase,
-                                  .buyer = event.buyer,
-                                  .recipient = event.recipient,
-                                  .lines = event.lines,
-                                  .total = event.total,
-                                  .quoted = false,
-                                  .purchased_at = event.purchased_at},
-                     .status = DeliveryStatus::cancelled,
-                     .scans = {},
-                     .closed_at = event.cancelled_at,
-                     .purchase_version = id_,
-                     .delivery_version = id_});
-  }
-  std::optional<EntityView> operator()(const DeliveryScanned&) const { return std::nullopt; }
-  std::optional<EntityView> operator()(const ReceiptConfirmed&) const { return std::nullopt; }
-
-  template <class Fact>
-  requires requires(const Fact& fact) { fact.state.account; }
-  std::optional<EntityView> operator()(const Fact& fact) const {
-    return account({fact.state, std::nullopt, id_});
-  }
-  template <class Fact>
-  requires requires(const Fact& fact) { fact.state.product; }
-  std::optional<EntityView> operator()(const Fact& fact) const {
-    return product({fact.state, std::nullopt, id_});
-  }
-
- private:
-  static EntityView account(AccountView view) {
-    return std::make_shared<const AccountView>(std::move(view));
-  }
-  static EntityView product(ProductView view) {
-    return std::make_shared<const ProductView>(std::move(view));
-  }
-  static EntityView purchase(PurchaseView view) {
-    return std::make_shared<const PurchaseView>(std::move(view));
-  }
-
-  EventId id_;
-};
+Document past_product_document(const EntityView& view) {
+  const ProductRow row = to_row(*std::get<Product>(view));
+  return {past_to_json(row), to_string(row.id), row.version};
+}
 
 // What the answer to one command needs until it is given.
 struct Asked {
@@ -173,32 +119,6 @@ http::Response respond_closed(const Asked& asked, PurchaseId id,
   }
   return about(purchase_closed(id, row->status));
 }
-
-// The delivery as it was after one of its events: its history, folded up to there.
-class DeliveryAsOf {
- public:
-  EntityView operator()(const Page<HistoryRow>& history, EventId until) {
-    for (const HistoryRow& row : history.items) {
-      if (row.id > until) break;
-      id_ = row.id;
-      std::visit(*this, row.recorded.event);
-    }
-    if (id_ != until) throw std::runtime_error("a delivery's history does not reach its event");
-    return std::make_shared<const PurchaseView>(std::move(view_));
-  }
-
-  void operator()(const PurchaseCompleted& event) { view_ = evolve(event, id_); }
-  template <class Fact>
-  requires requires(PurchaseView view, const Fact& fact, EventId id) { evolve(view, fact, id); }
-  void operator()(const Fact& event) { view_ = evolve(std::move(view_), event, id_); }
-  template <class Fact>
-  requires requires(const Fact& fact) { fact.state; }
-  void operator()(const Fact&) { invariant(false, "a purchase's history is its own"); }
-
- private:
-  PurchaseView view_;
-  EventId id_;
-};
 
 // What the read model knows at a position that was reached already, at least by the log.
 ReadAt at_position(Position position) {
@@ -251,17 +171,23 @@ struct Respond {
   static void answer_again(const std::shared_ptr<const Asked>& asked, EventId id,
                            const std::optional<RecordedEvent>& event) {
     if (!event) return asked->exchange.respond(to_response(NotDecided::outcome_unknown));
-    if (const auto view = std::visit(ViewOf{id}, event->event)) {
+    if (const auto view = view_of(event->event, id)) {
       return asked->exchange.respond_with([asked, id, view = *view] {
         return replayed(respond(*asked, view, id.position, asked->creates));
       });
     }
-    answer_query(asked->backend, at_position(id.position), asked->exchange,
-                 history_of(entity_of(event->event), {.limit = longest_history}),
-                 [asked, id](const Page<HistoryRow>& history, Position) {
-                   const auto view = DeliveryAsOf()(history, id);
-                   return replayed(respond(*asked, view, id.position, asked->creates));
-                 });
+    find_entity_as_of(
+        asked->backend.read_models, entity_of(event->event), id, at_position(id.position),
+        [asked, id](PastEntity past) {
+          asked->exchange.respond_with([asked, id, past = std::move(past)] {
+            return response_of(
+                past, at_position(id.position),
+                [&](const std::optional<EntityView>& view, Position) {
+                  return view ? replayed(respond(*asked, *view, id.position, asked->creates))
+                              : read_model_away();
+                });
+          });
+        });
   }
 };
 
@@ -280,6 +206,8 @@ http::Response quote_response(const Outcome& outcome, const Quotes& quotes, Time
 
 const Resource account_resource{"/accounts/", account_document, problems::account_not_found};
 const Resource product_resource{"/products/", product_document, problems::product_not_found};
+const Resource past_product_resource{"/products/", past_product_document,
+                                     problems::product_not_found};
 const Resource purchase_resource{"/purchases/", purchase_document, problems::purchase_not_found};
 const Resource delivery_resource{"/deliveries/", delivery_document, problems::delivery_not_found};
 
@@ -379,8 +307,25 @@ ReadAt read_at(const http::Request& request) {
           .wait = std::chrono::milliseconds(wait.value_or(default_wait.count()))};
 }
 
+std::optional<ReadAt> as_of(const http::Request& request) {
+  const auto position = query_number(request, "asOf", 1, INT64_MAX);
+  if (!position) return std::nullopt;
+  if (request.query_value("minPosition"))
+    invalid("asOf", "cannot be combined with minPosition: it is waited for by itself");
+  ReadAt at = read_at(request);
+  at.min_position = {static_cast<std::uint64_t>(*position)};
+  return at;
+}
+
 std::size_t page_limit(const http::Request& request) {
   return static_cast<std::size_t>(query_number(request, "limit", 1, max_page).value_or(20));
+}
+
+http::Response not_found_at(const http::ProblemType& type, std::string_view which,
+                            Position position) {
+  auto response = not_found(type, which);
+  add_position(response, position);
+  return response;
 }
 
 http::Response ok(const Json& json, Position position) {
@@ -410,6 +355,23 @@ void with_buyer(const Backend& backend, const http::Request& request,
         const auto& account = std::get<Answer<Found>>(result).value;
         if (!account) return exchange.respond(not_found(problems::account_not_found, name));
         list(account->id);
+      });
+}
+
+void answer_as_of(const Backend& backend, ReadAt then, const http::Exchange& exchange,
+                  const Entity& entity, const Resource& resource) {
+  find_entity_as_of(
+      backend.read_models, entity, last_event_at(then.min_position), then,
+      [exchange, then, id = entity.id, resource](PastEntity past) {
+        exchange.respond_with([then, id, resource, past = std::move(past)] {
+          return response_of(
+              past, then, [&](const std::optional<EntityView>& view, Position) -> http::Response {
+                if (!view)
+                  return not_found_at(resource.not_found, to_string(id), then.min_position);
+                const Document document = resource.of(*view);
+                return ok(document.json, then.min_position, document.version);
+              });
+        });
       });
 }
 

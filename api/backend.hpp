@@ -110,6 +110,7 @@ struct Resource {
 
 extern const Resource account_resource;
 extern const Resource product_resource;
+extern const Resource past_product_resource;  // without the stock, which its events do not tell
 extern const Resource purchase_resource;
 extern const Resource delivery_resource;
 
@@ -126,6 +127,10 @@ void ask_for_quote(const Backend& backend, const http::Exchange& exchange, Reque
 // minPosition and waitMs.
 ReadAt read_at(const http::Request& request);
 
+// asOf and waitMs: the position to look back to, which is the one to wait for. Nothing when the
+// request is about now.
+std::optional<ReadAt> as_of(const http::Request& request);
+
 // limit, from 1 to 100.
 std::size_t page_limit(const http::Request& request);
 
@@ -137,17 +142,25 @@ From<SomeId> page_from(const http::Request& request) {
 http::Response ok(const Json& json, Position position);
 http::Response ok(const Json& json, Position position, EventId version);
 
-// Asks, and answers with what `respond` makes of a value and its position; or with 503.
+http::Response not_found_at(const http::ProblemType& type, std::string_view which,
+                            Position position);
+
+// What `respond` makes of a value and its position; or 503.
+template <class T, class Respond>
+http::Response response_of(const QueryResult<T>& result, ReadAt at, const Respond& respond) {
+  if (auto none = no_answer(result, at.min_position)) return std::move(*none);
+  const auto& answer = std::get<Answer<T>>(result);
+  return respond(answer.value, answer.position);
+}
+
+// Asks, and answers with what `respond` makes of it.
 template <class T, class Respond>
 void answer_query(const Backend& backend, ReadAt at, const http::Exchange& exchange, Query<T> query,
                   Respond respond) {
   backend.read_models.query<T>(
       std::move(query), at, [exchange, at, respond](QueryResult<T> result) {
-        exchange.respond_with([result = std::move(result), at, respond]() -> http::Response {
-          if (auto none = no_answer(result, at.min_position)) return std::move(*none);
-          const auto& answer = std::get<Answer<T>>(result);
-          return respond(answer.value, answer.position);
-        });
+        exchange.respond_with(
+            [result = std::move(result), at, respond] { return response_of(result, at, respond); });
       });
 }
 
@@ -160,9 +173,7 @@ void answer_one(const Backend& backend, ReadAt at, const http::Exchange& exchang
       backend, at, exchange, std::move(query),
       [not_found_type, which = std::move(which)](const std::optional<Row>& row, Position position) {
         if (row) return ok(to_json(*row), position, row->version);
-        auto response = not_found(not_found_type, which);
-        response.headers.emplace_back("Event-Position", std::to_string(position.value));
-        return response;
+        return not_found_at(not_found_type, which, position);
       });
 }
 
@@ -183,6 +194,10 @@ void answer_page(const Backend& backend, ReadAt at, const http::Exchange& exchan
 using ListOfBuyer = std::function<void(std::optional<AccountId>)>;
 void with_buyer(const Backend& backend, const http::Request& request,
                 const http::Exchange& exchange, ListOfBuyer list);
+
+// The entity as it was right after a position, with that position.
+void answer_as_of(const Backend& backend, ReadAt then, const http::Exchange& exchange,
+                  const Entity& entity, const Resource& resource);
 
 // The events of an entity, oldest first.
 void answer_history(const Backend& backend, const http::Request& request,

@@ -40,6 +40,9 @@ void list(const Backend& backend, const Request& request, const Exchange& exchan
 
 void get(const Backend& backend, const Request& request, const Exchange& exchange) {
   const auto id = path_id<PurchaseId>(request, problems::delivery_not_found);
+  if (const auto then = as_of(request))
+    return answer_as_of(backend, *then, exchange, {EntityKind::purchase, id_cast<EntityId>(id)},
+                        delivery_resource);
   answer_one(backend, read_at(request), exchange, delivery_by_id(id), problems::delivery_not_found,
              to_string(id));
 }
@@ -113,6 +116,7 @@ const ServiceRoute routes[] = {
       .summary = "Get a delivery",
       .kind = Kind::one,
       .gives = "Delivery",
+      .parameters = {"asOf"},
       .problems = {problems::delivery_not_found}}},
     {Method::post,
      "/deliveries/{id}/scans",

@@ -45,6 +45,9 @@ void find_by_name(const Backend& backend, const Request& request, const Exchange
 
 void get(const Backend& backend, const Request& request, const Exchange& exchange) {
   const auto id = path_id<ProductId>(request, problems::product_not_found);
+  if (const auto then = as_of(request))
+    return answer_as_of(backend, *then, exchange, {EntityKind::product, id_cast<EntityId>(id)},
+                        past_product_resource);
   answer_one(backend, read_at(request), exchange, product_by_id(id), problems::product_not_found,
              to_string(id));
 }
@@ -119,9 +122,11 @@ const ServiceRoute routes[] = {
      get,
      {.id = "getProduct",
       .summary = "Get a product",
-      .description = "A withdrawn product shows `withdrawnAt`.",
+      .description = "A withdrawn product shows `withdrawnAt`. A look back with `asOf` does not "
+                     "tell the stock, which purchases move without an event of the product's own.",
       .kind = Kind::one,
-      .gives = "Product",
+      .gives = "ProductNowOrThen",
+      .parameters = {"asOf"},
       .problems = {problems::product_not_found}}},
     {Method::delete_,
      "/products/{id}",

@@ -117,6 +117,18 @@ PurchaseStatus purchase_status(DeliveryStatus status) {
   }
 }
 
+Json product_json(const ProductRow& product, std::optional<std::int64_t> stock) {
+  Json json{{"id", to_string(product.id)},
+            {"name", product.name},
+            {"unitPrice", jangbu::to_json(product.unit_price)}};
+  if (stock) json.add("stock", *stock);
+  put_text(json, "description", product.description);
+  json.add("listedAt", to_string(product.listed_at));
+  put_time(json, "withdrawnAt", product.withdrawn_at);
+  json.add("version", to_string(product.version));
+  return json;
+}
+
 // What was bought is told by a row or by the event.
 template <class Bought>
 Json purchase_json(const Bought& bought, const PurchaseId& id, PurchaseStatus status,
@@ -213,15 +225,11 @@ Json to_json(const AccountRow& account) {
 }
 
 Json to_json(const ProductRow& product) {
-  Json json{{"id", to_string(product.id)},
-            {"name", product.name},
-            {"unitPrice", to_json(product.unit_price)},
-            {"stock", product.stock}};
-  put_text(json, "description", product.description);
-  json.add("listedAt", to_string(product.listed_at));
-  put_time(json, "withdrawnAt", product.withdrawn_at);
-  json.add("version", to_string(product.version));
-  return json;
+  return product_json(product, product.stock);
+}
+
+Json past_to_json(const ProductRow& product) {
+  return product_json(product, std::nullopt);
 }
 
 Json to_json(const PurchaseRow& row) {

@@ -28,6 +28,8 @@ Json to_json(const Address& address);
 Json to_json(const Scan& scan);
 Json to_json(const AccountRow& account);
 Json to_json(const ProductRow& product);
+// As it was earlier, without the stock: a product's own events do not tell of its purchases.
+Json past_to_json(const ProductRow& product);
 Json to_json(const PurchaseRow& row);
 Json purchase_to_json(const PurchaseView& view);
 Json to_json(const DeliveryRow& delivery);

@@ -69,8 +69,20 @@ HistoryRow read_event(pg::Row& row) {
 constexpr QueryText list{"history_of", "history",
                          "SELECT position, index, event FROM {schema}.history "
                          "WHERE entity_id = $1 AND entity_kind = $2 "
-                         "AND (position, index) > ($3, $4) ORDER BY position, index LIMIT $5",
+                         "AND (position, index) > ($3, $4) AND (position, index) <= ($5, $6) "
+                         "ORDER BY position, index LIMIT $7",
                          "$1"};
+
+constexpr QueryText last{"last_event_of", "history",
+                         "SELECT position, index, event FROM {schema}.history "
+                         "WHERE entity_id = $1 AND entity_kind = $2 "
+                         "AND (position, index) <= ($3, $4) "
+                         "ORDER BY position DESC, index DESC LIMIT 1",
+                         "$1"};
+
+std::int32_t index_of(EventId id) {
+  return static_cast<std::int32_t>(id.index);
+}
 
 }  // namespace
 
@@ -86,13 +98,18 @@ const ReadModel history_model{
     },
 };
 
-Query<Page<HistoryRow>> history_of(const Entity& entity, const From<EventId>& from) {
+Query<Page<HistoryRow>> history_of(const Entity& entity, const From<EventId>& from, EventId until) {
   const EventId after = from.after.value_or(EventId{});
   return page_of_rows<read_event>(
       list,
-      pg::Params::of(entity.id, to_string(entity.kind), after.position,
-                     static_cast<std::int32_t>(after.index), rows_for(from)),
+      pg::Params::of(entity.id, to_string(entity.kind), after.position, index_of(after),
+                     until.position, index_of(until), rows_for(from)),
       from.limit);
+}
+
+Query<std::optional<HistoryRow>> last_event_of(const Entity& entity, EventId until) {
+  return one_row<read_event>(
+      last, pg::Params::of(entity.id, to_string(entity.kind), until.position, index_of(until)));
 }
 
 }  // namespace jangbu

@@ -1,6 +1,10 @@
 // The read model `history`: every event, by what it is about.
 #pragma once
 
+#include <cstdint>
+#include <limits>
+#include <optional>
+
 #include "events/commit.hpp"
 #include "events/events.hpp"
 #include "events/values.hpp"
@@ -17,7 +21,17 @@ struct HistoryRow {
 
 extern const ReadModel history_model;
 
-// Oldest first. A delivery's events are its purchase's.
-Query<Page<HistoryRow>> history_of(const Entity& entity, const From<EventId>& from);
+// No event at this position is after it; at the highest position there is, no event at all.
+constexpr EventId last_event_at(Position position) {
+  return {position, std::numeric_limits<std::int32_t>::max()};
+}
+inline constexpr EventId last_of_all = last_event_at({std::numeric_limits<std::int64_t>::max()});
+
+// Oldest first, up to `until` and with it. A delivery's events are its purchase's.
+Query<Page<HistoryRow>> history_of(const Entity& entity, const From<EventId>& from,
+                                   EventId until = last_of_all);
+
+// The last one up to `until`.
+Query<std::optional<HistoryRow>> last_event_of(const Entity& entity, EventId until);
 
 }  // namespace jangbu

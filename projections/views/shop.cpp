@@ -9,8 +9,8 @@ namespace {
 // One overload per event: it records, and does not judge. What may happen was settled by decide().
 class Fold {
  public:
-  Fold(Shop& shop, EventId id, Timestamp committed_at)
-      : shop_(shop), id_(id), committed_at_(committed_at) {}
+  Fold(Shop& shop, EventId id, Timestamp recorded_at, Timestamp committed_at)
+      : shop_(shop), id_(id), recorded_at_(recorded_at), committed_at_(committed_at) {}
 
   EntityView operator()(AccountOpened&& event) {
     shop_.account_names.put(event.state.person.name, event.state.account);
@@ -59,7 +59,7 @@ class Fold {
     return put(evolve(copy_of(event.purchase), event, id_));
   }
   EntityView operator()(DeliveryScanned&& event) {
-    return put(evolve(copy_of(event.purchase), event, id_));
+    return put(evolve(copy_of(event.purchase), event, id_, recorded_at_));
   }
   EntityView operator()(ReceiptConfirmed&& event) {
     return put(evolve(copy_of(event.purchase), event, id_));
@@ -102,6 +102,7 @@ class Fold {
 
   Shop& shop_;
   EventId id_;
+  Timestamp recorded_at_;
   Timestamp committed_at_;
 };
 
@@ -123,12 +124,13 @@ PurchaseView evolve(PurchaseView before, const PurchaseCancelled& event, EventId
   return before;
 }
 
-PurchaseView evolve(PurchaseView before, const DeliveryScanned& event, EventId id) {
+PurchaseView evolve(PurchaseView before, const DeliveryScanned& event, EventId id,
+                    Timestamp recorded_at) {
   before.status = event.status;
   before.scans.push_back(event.scan);
   before.delivery_version = id;
   if (is_closed(event.status)) {
-    before.closed_at = event.scan.occurred_at;
+    before.closed_at = recorded_at;
     before.purchase_version = id;
   }
   return before;
@@ -169,7 +171,8 @@ bool leaves_key(const RecordedEvent& recorded) {
 EntityView fold(Shop& shop, RecordedEvent recorded, EventId id, Timestamp committed_at) {
   if (const auto& key = recorded.envelope.command_key)
     shop.keys.remember(key->key, {key->request, id}, committed_at);
-  return std::visit(Fold{shop, id, committed_at}, std::move(recorded.event));
+  return std::visit(Fold{shop, id, recorded.envelope.occurred_at, committed_at},
+                    std::move(recorded.event));
 }
 
 void fold(Shop& shop, Commit commit, Position position) {

@@ -61,10 +61,12 @@ using EntityView = std::variant<Account, Product, Purchase>;
 
 bool is_closed(DeliveryStatus status);
 
-// A purchase as it is after an event of it.
+// A purchase as it is after an event of it. One that goes back is closed when that was recorded,
+// not when the carrier says it was.
 PurchaseView evolve(PurchaseCompleted event, EventId id);
 PurchaseView evolve(PurchaseView before, const PurchaseCancelled& event, EventId id);
-PurchaseView evolve(PurchaseView before, const DeliveryScanned& event, EventId id);
+PurchaseView evolve(PurchaseView before, const DeliveryScanned& event, EventId id,
+                    Timestamp recorded_at);
 PurchaseView evolve(PurchaseView before, const ReceiptConfirmed& event, EventId id);
 
 struct Shop {

@@ -278,6 +278,24 @@ TEST_CASE("history has every event of an entity, oldest first", "[fold]") {
             .items.size() == 1);
   // An id of another kind of thing has no history as this one.
   CHECK(shop.ask(history_of({EntityKind::account, entity.id}, {})).items.empty());
+
+  // Up to a position, or up to an event in the middle of a commit.
+  const auto until = [&](EventId last) { return shop.ask(history_of(entity, {}, last)).items; };
+  CHECK(until(last_event_at(Position{0})).empty());
+  CHECK(until({Position{1}, 1}).empty());
+  CHECK(until({Position{1}, 2}).size() == 1);
+  CHECK(until(last_event_at(Position{1})).size() == 1);
+  CHECK(until({Position{2}, 1}).size() == 2);
+  CHECK(until(last_event_at(Position{2})).size() == 3);
+  const auto last = [&](const Entity& of, EventId up_to) {
+    const auto row = shop.ask(last_event_of(of, up_to));
+    return row ? row->id : EventId{};
+  };
+  CHECK(last(entity, {Position{1}, 1}) == EventId{});
+  CHECK(last(entity, last_event_at(Position{1})) == EventId{Position{1}, 2});
+  CHECK(last(entity, {Position{2}, 1}) == EventId{Position{2}, 0});
+  CHECK(last(entity, last_of_all) == EventId{Position{2}, 2});
+  CHECK(last({EntityKind::account, entity.id}, last_of_all) == EventId{});
 }
 
 }  // namespace jangbu::test
