@@ -143,7 +143,7 @@ struct Respond {
         });
   }
   void operator()(Repeated repeated) const {
-    asked->backend.log_lookup.find(
+    asked->backend.commands->log_lookup.find(
         repeated.event, [asked = asked, id = repeated.event](std::optional<RecordedEvent> event) {
           answer_again(asked, id, event);
         });
@@ -227,6 +227,25 @@ http::AnyHandler bind(const Backend& backend, ServeStreaming serve) {
   });
 }
 
+bool is_command(openapi::Kind kind) {
+  using openapi::Kind;
+  return kind == Kind::command || kind == Kind::create || kind == Kind::rows || kind == Kind::quote;
+}
+
+http::AnyHandler turn_away(Serve) {
+  return http::Handler([](http::Request&&, const http::Exchange& exchange) {
+    exchange.respond(takes_no_commands());
+  });
+}
+
+// Before any of the body has come.
+http::AnyHandler turn_away(ServeStreaming) {
+  return http::StreamingHandler(
+      [](http::Request&&, const http::BodyStream&, const http::Exchange& exchange) {
+        exchange.respond(takes_no_commands());
+      });
+}
+
 // RFC 9110, section 8.3.1: in any case, and parameters may follow.
 bool has_media_type(const http::Request& request, std::string_view expected) {
   std::string_view type = request.header("Content-Type").value_or("");
@@ -238,10 +257,14 @@ bool has_media_type(const http::Request& request, std::string_view expected) {
 
 std::vector<Route> on_backend(const Backend& backend, std::span<const ServiceRoute> routes) {
   std::vector<Route> bound;
-  for (const ServiceRoute& route : routes)
-    bound.push_back({route.method, route.pattern,
-                     std::visit([&](auto serve) { return bind(backend, serve); }, route.serve),
-                     route.operation});
+  for (const ServiceRoute& route : routes) {
+    const bool taken = backend.commands || !is_command(route.operation.kind);
+    const auto handler = [&](auto serve) {
+      return taken ? bind(backend, serve) : turn_away(serve);
+    };
+    bound.push_back(
+        {route.method, route.pattern, std::visit(handler, route.serve), route.operation});
+  }
   return bound;
 }
 
@@ -262,7 +285,7 @@ void import_rows(const Backend& backend, const http::Request& request, const htt
                         .key_prefix = {},
                         .correlation = correlation_of(request)};
   if (const auto key = idempotency_key(request)) order.key_prefix = *key;
-  backend.importer.begin(std::move(order), body, exchange);
+  backend.commands->importer.begin(std::move(order), body, exchange);
 }
 
 std::string query_name(const http::Request& request) {
@@ -274,7 +297,7 @@ void execute(const Backend& backend, const http::Request& request, const http::E
   auto asked = std::make_shared<Asked>(Asked{backend, exchange, resource, creates, {}, false});
   if (const auto* scan = std::get_if<RecordScan>(&command)) asked->scan = scan->scan;
   asked->confirms_receipt = std::holds_alternative<ConfirmReceipt>(command);
-  backend.writer.submit(
+  backend.commands->writer.submit(
       {.command = std::move(command),
        .conditions = {.key = command_key(request), .if_match = if_match(request)},
        .at = system_now(),
@@ -287,17 +310,18 @@ void execute(const Backend& backend, const http::Request& request, const http::E
 
 void ask_for_quote(const Backend& backend, const http::Exchange& exchange, RequestQuote command) {
   const Timestamp now = system_now();
-  const Quotes& quotes = backend.quotes;
-  backend.writer.submit({.command = std::move(command),
-                         .conditions = {},
-                         .at = now,
-                         .correlation = {},
-                         .actor = {},
-                         .answer = [exchange, now, &quotes](Outcome outcome) {
-                           exchange.respond_with([outcome = std::move(outcome), now, &quotes] {
-                             return quote_response(outcome, quotes, now);
-                           });
-                         }});
+  const Quotes& quotes = backend.commands->quotes;
+  backend.commands->writer.submit({.command = std::move(command),
+                                   .conditions = {},
+                                   .at = now,
+                                   .correlation = {},
+                                   .actor = {},
+                                   .answer = [exchange, now, &quotes](Outcome outcome) {
+                                     exchange.respond_with(
+                                         [outcome = std::move(outcome), now, &quotes] {
+                                           return quote_response(outcome, quotes, now);
+                                         });
+                                   }});
 }
 
 ReadAt read_at(const http::Request& request) {

@@ -29,12 +29,17 @@
 
 namespace jangbu {
 
-struct Backend {
+// What takes commands.
+struct CommandSide {
   Writer& writer;
-  ReadModels& read_models;
   LogLookup& log_lookup;
   const Quotes& quotes;
   Importer& importer;
+};
+
+struct Backend {
+  const CommandSide* commands;  // null where another process takes them
+  ReadModels& read_models;
   DeliveryFeed& delivery_feed;
 };
 
@@ -54,7 +59,8 @@ struct ServiceRoute {
   openapi::Operation operation;
 };
 
-// The routes, to be served by this backend.
+// The routes, to be served by this backend. Without a command side, those of commands answer that
+// this process takes none, and their handlers are not called.
 std::vector<Route> on_backend(const Backend& backend, std::span<const ServiceRoute> routes);
 
 // The body of a command; Problem 415 or 400 when it is not JSON.

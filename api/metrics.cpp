@@ -247,28 +247,34 @@ Families writer_families(const Writer& writer) {
 
 // --- Read models ---------------------------------------------------------------------------------
 
-Families projection_families(const Projector& projector, const Writer& writer) {
+// The writer, where there is one, knows of commits first.
+Families projection_families(const Projector& projector, const Writer* writer) {
   using State = Projector::State;
   const Projector::Status status = projector.status();
-  const Position end = std::max(status.log_end, writer.status().position);
-  const Writer::Backlog backlog = writer.after(status.position);
+  const Position end =
+      writer ? std::max(status.log_end, writer->status().position) : status.log_end;
+  return {states("jangbu_projection_state", "Which state the projector is in", status.state,
+                 {State::starting, State::following, State::waiting, State::failed}),
+          gauge("jangbu_projection_position", "The commit up to which the read models are filled",
+                status.position.value),
+          gauge("jangbu_projection_lag_commits", "Commits that are not in the read models yet",
+                end.value - std::min(end, status.position).value),
+          counter("jangbu_projection_events_total", "Events written into the read models",
+                  projector.measures().events.value()),
+          histogram("jangbu_projection_batch_duration_seconds",
+                    "Of a transaction that writes a batch of commits",
+                    projector.measures().batch_duration, seconds_per_ns)};
+}
+
+// What the writer remembers of the commits that the projector has not reached.
+Families backlog_families(const Projector& projector, const Writer& writer) {
+  const Writer::Backlog backlog = writer.after(projector.status().position);
   const auto age_ms = system_now().ms - backlog.oldest.ms;
   return {
-      states("jangbu_projection_state", "Which state the projector is in", status.state,
-             {State::starting, State::following, State::waiting, State::failed}),
-      gauge("jangbu_projection_position", "The commit up to which the read models are filled",
-            status.position.value),
-      gauge("jangbu_projection_lag_commits", "Commits that are not in the read models yet",
-            end.value - std::min(end, status.position).value),
       gauge("jangbu_projection_lag_events", "Events that are not in the read models yet",
             backlog.events),
       gauge("jangbu_projection_lag_seconds", "Age of the oldest commit that is not there yet",
-            backlog.events > 0 ? static_cast<double>(std::max<std::int64_t>(age_ms, 0)) / 1e3 : 0),
-      counter("jangbu_projection_events_total", "Events written into the read models",
-              projector.measures().events.value()),
-      histogram("jangbu_projection_batch_duration_seconds",
-                "Of a transaction that writes a batch of commits",
-                projector.measures().batch_duration, seconds_per_ns)};
+            backlog.events > 0 ? static_cast<double>(std::max<std::int64_t>(age_ms, 0)) / 1e3 : 0)};
 }
 
 Families query_families(const ReadModels& read_models) {
@@ -309,8 +315,10 @@ Families process_families() {
 std::string Metrics::text() const {
   Families all{build_info()};
   append(all, http_families(servers_));
-  append(all, writer_families(parts_.writer));
+  if (parts_.writer) append(all, writer_families(*parts_.writer));
   if (parts_.projector) append(all, projection_families(*parts_.projector, parts_.writer));
+  if (parts_.projector && parts_.writer)
+    append(all, backlog_families(*parts_.projector, *parts_.writer));
   append(all, query_families(parts_.read_models));
   append(all, {gauge("jangbu_sse_subscribers", "Streams of deliveries",
                      parts_.delivery_feed.subscribers()),

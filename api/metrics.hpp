@@ -25,7 +25,7 @@ namespace jangbu {
 class Metrics {
  public:
   struct Parts {
-    const Writer& writer;
+    const Writer* writer;  // null when another process takes commands
     const ReadModels& read_models;
     const Projector* projector;  // null when another process projects
     const DeliveryFeed& delivery_feed;

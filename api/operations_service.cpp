@@ -21,7 +21,10 @@ http::Response json_response(int status, const Json& json) {
   return {status, "application/json", json.dump(), {{"Cache-Control", "no-store"}}};
 }
 
-Json writer_check(const Writer::Status& status) {
+// One that is not here is no fault.
+Json writer_check(const Writer* writer) {
+  if (!writer) return {{"status", "off"}};
+  const Writer::Status status = writer->status();
   Json json{{"status", status.state == Writer::State::active ? "up" : "down"},
             {"state", to_string(status.state)},
             {"position", status.position.value},
@@ -41,19 +44,23 @@ Json projector_check(const Projector::Status& status) {
   return json;
 }
 
+bool is_active(const Writer& writer) {
+  return writer.status().state == Writer::State::active;
+}
+
 // Ready to take work. Commands need the writer, and go on without the database; so once everything
-// has been up, the database away makes this degraded, not unready.
+// has been up, the database away makes this degraded, not unready. Where no commands are taken, all
+// work is queries.
 class Readiness {
  public:
   explicit Readiness(const Parts& parts) : parts_(parts) {}
 
   http::Response operator()() {
-    const auto writer = parts_.writer.status();
     const bool reads = parts_.read_models.ready();
     if (reads) began_ = true;
-    const bool takes_work = began_ && writer.state == Writer::State::active;
+    const bool takes_work = parts_.writer ? began_ && is_active(*parts_.writer) : reads;
     bool all = takes_work && reads;
-    Json checks{{"writer", writer_check(writer)},
+    Json checks{{"writer", writer_check(parts_.writer)},
                 {"readModels", {{"status", reads ? "up" : "down"}}}};
     if (parts_.projector) {
       const auto projector = parts_.projector->status();

@@ -14,7 +14,7 @@
 namespace jangbu {
 
 struct Parts {
-  const Writer& writer;
+  const Writer* writer;  // null when another process takes commands
   const ReadModels& read_models;
   const Projector* projector;  // null when another process projects
   LogSearch& log_search;

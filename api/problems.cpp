@@ -158,6 +158,12 @@ http::Response to_response(NotDecided why) {
   return http::internal_error();
 }
 
+http::Response takes_no_commands() {
+  return retry_later(http::problem(problems::not_ready,
+                                   "This instance answers queries only (--no-writer); nothing was "
+                                   "done. Send commands to the one that takes them."));
+}
+
 http::Response purchase_closed(PurchaseId purchase, DeliveryStatus status) {
   return problem(problems::purchase_closed, "This purchase is closed, and its delivery with it.",
                  {{"purchaseId", to_string(purchase)}, {"deliveryStatus", to_string(status)}});

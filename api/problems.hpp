@@ -16,6 +16,9 @@ namespace jangbu {
 http::Response to_response(const Refusal& refusal);
 http::Response to_response(NotDecided why);
 
+// Another process does.
+http::Response takes_no_commands();
+
 // Answers that rest on a read model.
 http::Response purchase_closed(PurchaseId purchase, DeliveryStatus status);
 http::Response illegal_status_change(PurchaseId purchase, DeliveryStatus from, DeliveryStatus to);

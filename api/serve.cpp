@@ -166,31 +166,46 @@ DeliveryFeed::History history_from(ReadModels& read_models) {
   };
 }
 
+// What takes commands, where this process does.
+struct CommandParts {
+  CommandParts(const ServeOptions& options, EventLog& log, const Quotes& quotes)
+      : writer(log, {.now = system_now, .new_commit_id = new_id<CommitId>},
+               {.queue = options.queue, .idempotency_keys = options.idempotency_keys}),
+        log_lookup(log),
+        importer(writer, log_lookup),
+        side{writer, log_lookup, quotes, importer} {}
+
+  Writer writer;
+  LogLookup log_lookup;
+  Importer importer;
+  const CommandSide side;
+};
+
 void run(const ServeOptions& options) {
   check_listen(options);
   const sigset_t signals = block_stop_signals();
-  const Quotes quotes(quote_secret(options));
+  std::optional<Quotes> quotes;
+  if (options.writer) quotes.emplace(quote_secret(options));
   const auto access_log = open_access_log(options);
 
   const auto log = open_log(options.log, options.accept_weak_durability, options.wait);
   check_checkpoints(options, *log);
   log->create_stream();
 
-  Writer writer(*log, {.now = system_now, .new_commit_id = new_id<CommitId>},
-                {.queue = options.queue, .idempotency_keys = options.idempotency_keys});
-  LogLookup log_lookup(*log);
   LogSearch log_search(*log);
   ReadModels read_models({.conninfo = options.database});
   std::unique_ptr<Projector> projector;
   if (options.projector)
     projector = std::make_unique<Projector>(*log, Projector::Options{.conninfo = options.database});
 
-  Importer importer(writer, log_lookup);
+  std::unique_ptr<CommandParts> commands;
+  if (options.writer) commands = std::make_unique<CommandParts>(options, *log, *quotes);
   DeliveryFeed delivery_feed(
       *log, history_from(read_models),
       {.most_subscribers = options.subscribers, .heartbeat = options.heartbeat});
 
-  const Backend backend{writer, read_models, log_lookup, quotes, importer, delivery_feed};
+  const Backend backend{commands ? &commands->side : nullptr, read_models, delivery_feed};
+  const Writer* writer = commands ? &commands->writer : nullptr;
   Metrics metrics({writer, read_models, projector.get(), delivery_feed, access_log.get()});
   std::vector<std::unique_ptr<http::Server>> servers;
   const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options));
@@ -210,7 +225,7 @@ void run(const ServeOptions& options) {
     if (std::ranges::find(options.services, service.name) != options.services.end())
       listen(options.port_base + service.offset, service.make(backend));
 
-  writer.start();
+  if (commands) commands->writer.start();
   for (const auto& server : servers) server->start();
   wait_for_stop(signals);
 
@@ -223,9 +238,10 @@ void run(const ServeOptions& options) {
     if (!server->drain(std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left), 0ms)))
       spdlog::warn("some requests were not answered in time");
   }
-  importer.stop();
-  writer.stop();
-  spdlog::info("stopped at position {}", writer.status().position.value);
+  if (!commands) return spdlog::info("stopped");
+  commands->importer.stop();
+  commands->writer.stop();
+  spdlog::info("stopped at position {}", commands->writer.status().position.value);
 }
 
 }  // namespace

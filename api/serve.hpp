@@ -1,5 +1,5 @@
 // `jangbu serve`: everything in one process, by default: the HTTP services, the writer, the
-// projector and the queries.
+// projector and the queries. Writer and projector can be another process's.
 #pragma once
 
 #include <chrono>
@@ -26,6 +26,7 @@ struct ServeOptions {
 
   std::string database = "postgresql://jangbu@127.0.0.1:5432/jangbu";
   bool projector = true;
+  bool writer = true;  // without it no command is taken
 
   std::filesystem::path swagger_ui = SwaggerUi::default_folder();
   std::vector<std::string> cors_origins;  // whose pages may use the services

@@ -24,6 +24,7 @@ struct ServeFlags {
   int drain_s = 15;
   int heartbeat_ms = 15'000;
   bool no_projector = false;
+  bool no_writer = false;
   bool print_config = false;
 };
 
@@ -50,6 +51,8 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
   add_gate_flags(app, options.log, options.accept_weak_durability);
   add_database_flag(app, options.database);
   setting(app, "no-projector", flags.no_projector, "Another process fills the read models");
+  setting(app, "no-writer", flags.no_writer,
+          "Take no commands, another process does: answer queries only");
   setting(app, "swagger-ui", options.swagger_ui, "Folder of the npm package swagger-ui-dist");
   setting(app, "cors-origin", options.cors_origins,
           "Origins whose pages may use the services, separated by commas")
@@ -142,6 +145,7 @@ int run_serve(CLI::App& app, ServeFlags& flags) {
   flags.options.drain = std::chrono::seconds(flags.drain_s);
   flags.options.heartbeat = std::chrono::milliseconds(flags.heartbeat_ms);
   flags.options.projector = !flags.no_projector;
+  flags.options.writer = !flags.no_writer;
   return serve(flags.options);
 }
 

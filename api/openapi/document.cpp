@@ -69,7 +69,7 @@ std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& opera
   if (has_fields || is_query(operation.kind) || operation.kind == Kind::log ||
       operation.kind == Kind::stream)
     append(all, {problems::invalid_field});
-  if (operation.kind == Kind::rows) append(all, {problems::overloaded});
+  if (operation.kind == Kind::rows) append(all, {problems::not_ready, problems::overloaded});
   if (operation.kind == Kind::stream) append(all, {problems::too_many_subscribers});
   if (is_query(operation.kind))
     append(all, {problems::read_model_behind, problems::read_model_unavailable,

@@ -327,7 +327,7 @@ TEST_CASE("The settings are printed as a file, with secrets masked") {
   CAPTURE(printed);
   CHECK(printed.find("geheim") == std::string::npos);
   for (const char* line : {"queue = 77", "insecure = true", "no-projector = false",
-                           "services = [\"account\", \"product\"]",
+                           "no-writer = false", "services = [\"account\", \"product\"]",
                            "nats-url = \"nats://***@one:4222,nats://***@two\"",
                            "database = \"postgresql://***@db/shop?password=***&sslmode=require\"",
                            "quote-secret = \"***\"", "port-base = 11000"})

@@ -16,11 +16,12 @@ void for_each_service(const std::function<void(const Service&)>& look) {
   const Quotes quotes("a secret of a test");
   Importer importer(writer, log_lookup);
   DeliveryFeed delivery_feed(log, {}, {});
-  const Backend backend{writer, read_models, log_lookup, quotes, importer, delivery_feed};
+  const CommandSide commands{writer, log_lookup, quotes, importer};
+  const Backend backend{&commands, read_models, delivery_feed};
   for (const auto make : {account_service, product_service, purchase_service, delivery_service})
     look(make(backend));
-  const Metrics metrics({writer, read_models, nullptr, delivery_feed, nullptr});
-  look(operations_service({writer, read_models, nullptr, log_search, metrics}));
+  const Metrics metrics({&writer, read_models, nullptr, delivery_feed, nullptr});
+  look(operations_service({&writer, read_models, nullptr, log_search, metrics}));
 }
 
 }  // namespace jangbu::test
