@@ -117,11 +117,19 @@ Unavailable broken(const Entity& entity, EventId id) {
   return Unavailable(what);
 }
 
-// Both kinds of no answer are the same for every query.
+// Why there is no answer is the same for every query.
 template <class T>
-PastEntity no_answer(QueryResult<T> result) {
-  if (const auto* behind = std::get_if<Behind>(&result)) return *behind;
-  return std::get<Unavailable>(std::move(result));
+PastEntity unanswered(QueryResult<T> result) {
+  return std::visit(
+      [](auto& why) -> PastEntity {
+        if constexpr (requires { why.value; }) {
+          invariant(false, "only what has no answer is passed on");
+          return Unavailable("");
+        } else {
+          return std::move(why);
+        }
+      },
+      result);
 }
 
 // Each event of an account or a product tells all of it: the last one is enough.
@@ -132,7 +140,7 @@ void find_last(ReadModels& read_models, const Entity& entity, EventId until, Rea
       last_event_of(entity, until), at,
       [entity, done = std::move(done)](QueryResult<Found> result) {
         const auto* found = std::get_if<Answer<Found>>(&result);
-        if (!found) return done(no_answer(std::move(result)));
+        if (!found) return done(unanswered(std::move(result)));
         if (!found->value) return done(Answer<std::optional<EntityView>>{{}, found->position});
         const auto& [id, recorded] = *found->value;
         if (entity_of(recorded.event) != entity) return done(broken(entity, id));
@@ -157,7 +165,7 @@ void fold_after(const std::shared_ptr<Folding>& folding, std::optional<EventId> 
       history_of(folding->entity, {.limit = events_at_once, .after = after}, folding->until),
       folding->at, [folding](QueryResult<Events> result) {
         const auto* events = std::get_if<Answer<Events>>(&result);
-        if (!events) return folding->done(no_answer(std::move(result)));
+        if (!events) return folding->done(unanswered(std::move(result)));
         for (const HistoryRow& row : events->value.items)
           if (!folding->purchase.take(row)) return folding->done(broken(folding->entity, row.id));
         if (events->value.more) return fold_after(folding, events->value.items.back().id);
