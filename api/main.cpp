@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "api/cli/events_command.hpp"
+#include "api/cli/projections_command.hpp"
 #include "api/cli/serve_command.hpp"
 #include "api/cli/settings.hpp"
 #include "api/demo.hpp"
@@ -14,6 +15,7 @@ int main(int argc, char** argv) {
 
   cli::add_serve(app, status);
   cli::add_events(app, status);
+  cli::add_projections(app, status);
 
   int demo_port_base = 11000;
   CLI::App* demo_command =

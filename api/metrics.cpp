@@ -253,17 +253,24 @@ Families projection_families(const Projector& projector, const Writer* writer) {
   const Projector::Status status = projector.status();
   const Position end =
       writer ? std::max(status.log_end, writer->status().position) : status.log_end;
-  return {states("jangbu_projection_state", "Which state the projector is in", status.state,
-                 {State::starting, State::following, State::waiting, State::failed}),
-          gauge("jangbu_projection_position", "The commit up to which the read models are filled",
-                status.position.value),
-          gauge("jangbu_projection_lag_commits", "Commits that are not in the read models yet",
-                end.value - std::min(end, status.position).value),
-          counter("jangbu_projection_events_total", "Events written into the read models",
-                  projector.measures().events.value()),
-          histogram("jangbu_projection_batch_duration_seconds",
-                    "Of a transaction that writes a batch of commits",
-                    projector.measures().batch_duration, seconds_per_ns)};
+  auto parked = family(MetricType::Gauge, "jangbu_projection_parked_rows",
+                       "Rows that are frozen, because an event could not be folded into them");
+  for (const auto& model : status.read_models)
+    add(parked, {{"read_model", std::string(model.name)}}).gauge.value =
+        model.checkpoint ? model.checkpoint->parked : 0;
+  return {
+      parked,
+      states("jangbu_projection_state", "Which state the projector is in", status.state,
+             {State::starting, State::following, State::standby, State::waiting, State::failed}),
+      gauge("jangbu_projection_position", "The commit up to which the read models are filled",
+            status.position.value),
+      gauge("jangbu_projection_lag_commits", "Commits that are not in the read models yet",
+            end.value - std::min(end, status.position).value),
+      counter("jangbu_projection_events_total", "Events written into the read models",
+              projector.measures().events.value()),
+      histogram("jangbu_projection_batch_duration_seconds",
+                "Of a transaction that writes a batch of commits",
+                projector.measures().batch_duration, seconds_per_ns)};
 }
 
 // What the writer remembers of the commits that the projector has not reached.

@@ -9,7 +9,7 @@
 
 #include "api/backend.hpp"
 #include "api/event_filter.hpp"
-#include "projections/tables/registry.hpp"
+#include "api/projection_routes.hpp"
 
 namespace jangbu {
 
@@ -36,7 +36,7 @@ Json writer_check(const Writer* writer) {
 }
 
 Json projector_check(const Projector::Status& status) {
-  Json json{{"status", status.state == Projector::State::following ? "up" : "down"},
+  Json json{{"status", is_up(status.state) ? "up" : "down"},
             {"state", to_string(status.state)},
             {"position", status.position.value},
             {"lag", status.log_end.value - std::min(status.log_end, status.position).value}};
@@ -64,7 +64,7 @@ class Readiness {
                 {"readModels", {{"status", reads ? "up" : "down"}}}};
     if (parts_.projector) {
       const auto projector = parts_.projector->status();
-      all = all && projector.state == Projector::State::following;
+      all = all && is_up(projector.state);
       checks["projector"] = projector_check(projector);
     }
     auto response = json_response(takes_work ? 200 : 503, {{"status", all          ? "up"
@@ -79,19 +79,6 @@ class Readiness {
   const Parts parts_;
   std::atomic<bool> began_ = false;  // the read models were there, since this process began
 };
-
-http::Response projections(const Parts& parts) {
-  Json items = Json::array();
-  if (parts.projector) {
-    const auto status = parts.projector->status();
-    for (const ReadModel* model : read_models()) {
-      Json item{{"name", model->name}};
-      item.update(projector_check(status));
-      items.push_back(std::move(item));
-    }
-  }
-  return json_response(200, {{"items", std::move(items)}, {"next", nullptr}});
-}
 
 EventId first_event(const http::Request& request) {
   const auto text = request.query_value("from");
@@ -154,11 +141,12 @@ Service operations_service(const Parts& parts) {
   using http::Exchange;
   using http::Method;
   using http::Request;
-  return {
+  Service service{
       .name = "operations",
       .title = "Jangbu operations",
       .description =
-          "Is it up, can it take work, how far are the read models, what happened, and metrics.",
+          "Is it up, can it take work, how far are the read models, what happened, and metrics; "
+          "and rebuilding read models.",
       .routes = {
           {Method::get,
            "/health/live",
@@ -188,12 +176,6 @@ Service operations_service(const Parts& parts) {
             .kind = openapi::Kind::text,
             .gives = "Metrics"}},
           {Method::get,
-           "/projections",
-           [parts](Request&&, const Exchange& exchange) { exchange.respond(projections(parts)); },
-           {.id = "listProjections",
-            .summary = "How far the read models are",
-            .gives = "Projections"}},
-          {Method::get,
            "/events",
            [parts](Request&& request, const Exchange& exchange) {
              find_events(parts.log_search, request, exchange);
@@ -207,6 +189,9 @@ Service operations_service(const Parts& parts) {
             .kind = openapi::Kind::log,
             .gives = "CloudEvent",
             .parameters = {"from", "eventType", "entity"}}}}};
+  for (Route& route : projection_routes(parts.projector, parts.rebuilds))
+    service.routes.push_back(std::move(route));
+  return service;
 }
 
 }  // namespace jangbu

@@ -6,6 +6,7 @@
 
 #include "api/log_search.hpp"
 #include "api/metrics.hpp"
+#include "api/rebuild_jobs.hpp"
 #include "api/service.hpp"
 #include "commands/writer.hpp"
 #include "projections/projector.hpp"
@@ -18,6 +19,7 @@ struct Parts {
   const ReadModels& read_models;
   const Projector* projector;  // null when another process projects
   LogSearch& log_search;
+  RebuildJobs& rebuilds;
   const Metrics& metrics;
 };
 

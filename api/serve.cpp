@@ -193,6 +193,7 @@ void run(const ServeOptions& options) {
   log->create_stream();
 
   LogSearch log_search(*log);
+  RebuildJobs rebuilds(*log, options.database);
   ReadModels read_models({.conninfo = options.database});
   std::unique_ptr<Projector> projector;
   if (options.projector)
@@ -220,7 +221,7 @@ void run(const ServeOptions& options) {
     spdlog::info("{} at http://{}:{}", service.name, options.listen, servers.back()->port());
   };
   listen(options.port_base,
-         operations_service({writer, read_models, projector.get(), log_search, metrics}));
+         operations_service({writer, read_models, projector.get(), log_search, rebuilds, metrics}));
   for (const ServicePort& service : services)
     if (std::ranges::find(options.services, service.name) != options.services.end())
       listen(options.port_base + service.offset, service.make(backend));

@@ -22,6 +22,13 @@ constexpr std::chrono::seconds log_end_age{1};
 // How often one that stands by looks whether it is its turn.
 constexpr milliseconds standby_pause{250};
 
+bool same_generations(const std::vector<Tracks::Generation>& one,
+                      const std::vector<Tracks::Generation>& other) {
+  return std::equal(
+      one.begin(), one.end(), other.begin(), other.end(),
+      [](const auto& a, const auto& b) { return a.checkpoint.schema() == b.checkpoint.schema(); });
+}
+
 // That all of them have reached.
 Position lowest_position(const std::vector<Projector::ReadModelStatus>& read_models) {
   std::optional<Position> lowest;
@@ -204,8 +211,9 @@ void Projector::follow(pg::Connection& connection, std::vector<Tracks::Generatio
       status_.committed_at = batch->last().commit.committed_at;
     }
     if (Clock::now() - log_end_seen_ > log_end_age) look_at_log_end();
-    if (ours.size() < options_.models.size() && Clock::now() - looked > standby_pause) {
-      if (take_ours(connection).size() != ours.size()) return;
+    const bool all = ours.size() == options_.models.size();
+    if (Clock::now() - looked > (all ? milliseconds(log_end_age) : standby_pause)) {
+      if (!same_generations(take_ours(connection), ours)) return;
       looked = Clock::now();
     }
   }

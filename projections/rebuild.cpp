@@ -29,6 +29,7 @@ constexpr int most_rounds = 50;
 constexpr const char* swap_settings = "SET LOCAL lock_timeout = '2s'";
 constexpr int most_swaps = 30;
 constexpr milliseconds pause{200};
+constexpr std::chrono::seconds longest_wait_for_lock{5};
 
 // Building an index of millions of rows takes long, and so does comparing them.
 constexpr std::chrono::hours patience{12};
@@ -148,7 +149,13 @@ Rebuilt Rebuild::rollback(const ReadModel& model) {
     throw CannotRebuild("there is no earlier generation of " + std::string(model.name) +
                         " that this build can serve from. If an earlier build served from one, run "
                         "that build: it finds its own");
-  require_lock(builder, lock_to_fill(back.front().checkpoint));
+  // A projector lets go of what does not serve any more when it looks, every second.
+  const std::string lock = lock_to_fill(back.front().checkpoint);
+  for (const auto begun = Clock::now(); !try_lock(builder, lock);) {
+    require_going_on();
+    if (Clock::now() - begun > longest_wait_for_lock) require_lock(builder, lock);
+    ::poll(nullptr, 0, static_cast<int>(pause.count()));
+  }
   if (const auto wrong = contradiction(std::span(&back.front().checkpoint, 1), log_))
     throw CannotRebuild(*wrong);
   Rebuilt rebuilt{.generation = back.front().checkpoint.generation, .before = before.generation};

@@ -43,7 +43,7 @@ bool is_command(Kind kind) {
 
 // Neither of the log nor of a read model.
 bool is_plain(Kind kind) {
-  return kind == Kind::plain || kind == Kind::text;
+  return kind == Kind::plain || kind == Kind::text || kind == Kind::job;
 }
 
 bool is_query(Kind kind) {
@@ -73,7 +73,7 @@ std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& opera
   if (operation.kind == Kind::stream) append(all, {problems::too_many_subscribers});
   if (is_query(operation.kind))
     append(all, {problems::read_model_behind, problems::read_model_unavailable,
- problems::entity_parked});
+                 problems::entity_parked});
   if (is_command(operation.kind))
     append(all, {problems::version_differs, problems::idempotency_key_reused,
                  problems::idempotency_key_in_flight, problems::idempotency_keys_full,
@@ -207,10 +207,12 @@ Json answer(const Operation& operation) {
     headers["Event-Position"] = ref("headers", "eventPosition");
   if (operation.kind == Kind::one || is_command(operation.kind))
     headers["ETag"] = ref("headers", "eTag");
-  if (operation.kind == Kind::create) headers["Location"] = ref("headers", "location");
+  if (operation.kind == Kind::create || operation.kind == Kind::job)
+    headers["Location"] = ref("headers", "location");
   if (is_command(operation.kind))
     headers["Idempotent-Replayed"] = ref("headers", "idempotentReplayed");
   Json response{{"description", operation.kind == Kind::create ? "Done, and on disk: the new one."
+                                : operation.kind == Kind::job  ? "It has begun."
                                 : is_command(operation.kind)   ? "Done, and on disk: how it is now."
                                                                : "As asked for."}};
   response["headers"] = std::move(headers);
@@ -220,7 +222,9 @@ Json answer(const Operation& operation) {
 
 Json responses(const Operation& operation) {
   Json responses = Json::object();
-  responses[operation.kind == Kind::create ? "201" : "200"] = answer(operation);
+  responses[operation.kind == Kind::create ? "201"
+            : operation.kind == Kind::job  ? "202"
+                                           : "200"] = answer(operation);
   for (const auto& [status, types] : problems_of(operation))
     responses[std::to_string(status)] = problem_response(status, types, operation.kind);
   if (!operation.gives_when_unavailable.empty())

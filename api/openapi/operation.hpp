@@ -20,6 +20,7 @@ enum class Kind {
   quote,    // decided like a command, but nothing happens
   command,  // Idempotency-Key, If-Match, ETag
   create,   // a command that makes something: 201, Location
+  job,      // begins something that goes on: 202, Location of its progress
   rows,     // bulk import: NDJSON in, a result a row out
   stream,   // server-sent events
 };

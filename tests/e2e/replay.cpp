@@ -21,9 +21,10 @@ Tables rows_in(const std::string& database, Position end) {
       "the read models to reach " + std::to_string(end.value),
       [&] {
         const auto checkpoints = read_checkpoints(connection);
-        return checkpoints.size() == read_models().size() &&
-               std::ranges::all_of(checkpoints,
-                                   [&](const Checkpoint& c) { return c.position == end; });
+        return std::ranges::all_of(read_models(), [&](const ReadModel* model) {
+          const Checkpoint* serving = serving_generation(checkpoints, *model);
+          return serving && serving->position == end;
+        });
       },
       30s);
   Tables tables;

@@ -21,7 +21,8 @@ void for_each_service(const std::function<void(const Service&)>& look) {
   for (const auto make : {account_service, product_service, purchase_service, delivery_service})
     look(make(backend));
   const Metrics metrics({&writer, read_models, nullptr, delivery_feed, nullptr});
-  look(operations_service({&writer, read_models, nullptr, log_search, metrics}));
+  RebuildJobs rebuilds(log, "host=/nowhere");
+  look(operations_service({&writer, read_models, nullptr, log_search, rebuilds, metrics}));
 }
 
 }  // namespace jangbu::test

@@ -1,0 +1,25 @@
+// Comparisons of read models, for people.
+//
+// Threads: pure functions.
+#pragma once
+
+#include <string>
+
+#include "projections/comparison.hpp"
+
+namespace jangbu::cli {
+
+// What was compared, in that order: "what serves" and "the replay".
+struct ComparedNames {
+  std::string first;
+  std::string second;
+};
+
+// One line when they are equal; otherwise the numbers and the rows that differ.
+std::string comparison_text(const Comparison& comparison, const ComparedNames& names);
+
+// The fields that differ between two rows (JSON objects; empty: no such row), each a line. Several
+// rows, as comma-separated objects, are told as a whole.
+std::string changed_fields_text(const std::string& before, const std::string& after);
+
+}  // namespace jangbu::cli
