@@ -265,3 +265,28 @@ TEST_CASE("A history that somebody edited is told of, and hurts nothing else") {
   CHECK(deliveries.get(as_of("/deliveries/" + headless, 2)).status == 404);
   CHECK(shop.jangbu.stop() == 0);
 }
+
+TEST_CASE("What is parked in the history cannot be looked back at, and still be asked for") {
+  Shop shop;
+  const std::string account = id_of(open_account(shop, "홍길동"));
+  list_product(shop, "먹", 15'000, 3);
+  const std::string bought = id_of(buy(shop, "홍길동", "먹"));
+  HttpClient accounts = shop.accounts(), deliveries = shop.deliveries();
+  REQUIRE(accounts.get(as_of("/accounts/" + account, 3)).status == 200);
+  REQUIRE(deliveries.get(as_of("/deliveries/" + bought, 3)).status == 200);
+
+  jangbu::pg::Connection database({.conninfo = shop.database});
+  for (const std::string& entity : {account, bought})
+    database.run("INSERT INTO jangbu.parked SELECT read_model, generation, '" + entity +
+                 "', 1, 0, 'a test' FROM jangbu.checkpoints WHERE read_model = 'history'; "
+                 "UPDATE jangbu.checkpoints SET parked = parked + 1 WHERE read_model = 'history'");
+  for (const Reply& reply : {accounts.get(as_of("/accounts/" + account, 3)),
+                             deliveries.get(as_of("/deliveries/" + bought, 3))}) {
+    CAPTURE(reply.body);
+    CHECK(reply.status == 503);
+    CHECK(reply.code() == "entity-parked");
+  }
+  CHECK(accounts.get("/accounts/" + account).status == 200);
+  CHECK(deliveries.get("/deliveries/" + bought).status == 200);
+  CHECK(shop.jangbu.stop() == 0);
+}
