@@ -5,6 +5,7 @@
 #include "api/cli/projections_command.hpp"
 #include "api/cli/serve_command.hpp"
 #include "api/cli/settings.hpp"
+#include "api/cli/status_command.hpp"
 #include "api/demo.hpp"
 
 int main(int argc, char** argv) {
@@ -16,6 +17,7 @@ int main(int argc, char** argv) {
   cli::add_serve(app, status);
   cli::add_events(app, status);
   cli::add_projections(app, status);
+  cli::add_status(app, status);
 
   int demo_port_base = 11000;
   CLI::App* demo_command =

@@ -1,0 +1,195 @@
+#include "api/cli/status_command.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/cli/settings.hpp"
+#include "api/cli/tool.hpp"
+#include "api/shop_client.hpp"
+
+namespace jangbu::cli {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Json = nlohmann::ordered_json;
+using Service = ShopClient::Service;
+
+constexpr auto longest_answer = 5s;
+
+constexpr std::pair<Service, std::string_view> services[] = {
+    {Service::operations, "operations"}, {Service::account, "account"},
+    {Service::product, "product"},       {Service::purchase, "purchase"},
+    {Service::delivery, "delivery"},
+};
+
+struct StatusFlags {
+  std::string host = "127.0.0.1";
+  int port_base = 11000;
+  bool json = false;
+};
+
+// What one of the operations service's pages says; Failure when it is none of a shop's.
+Json ask_operations(ShopClient& shop, const std::string& path, std::string_view field) {
+  const auto answer = shop.get(Service::operations, path);
+  Json json = Json::parse(answer.body, nullptr, false);
+  if (!json.is_object() || !json.contains(field))
+    throw Failure(shop.url(Service::operations) + path + " answered " +
+                  std::to_string(answer.status) +
+                  ", but not as a shop's operations do. Check --port-base (JANGBU_PORT_BASE)");
+  return json;
+}
+
+// A process need not serve all services: a closed port is "off". Another program's port is not.
+Json look_at(ShopClient& shop, Service service, std::string_view name) {
+  Json found{{"name", name}, {"url", shop.url(service)}, {"status", "up"}};
+  const auto down = [&](const std::string& reason) {
+    found["status"] = "down";
+    found["reason"] = reason;
+  };
+  try {
+    const auto answer = shop.get(service, "/");
+    const Json index = Json::parse(answer.body, nullptr, false);
+    const Json who = index.is_object() ? index.value("service", Json()) : Json();
+    if (who != name) down("something else answers there");
+  } catch (const NobodyListens&) {
+    found["status"] = "off";
+  } catch (const Unavailable& away) {
+    down(away.what());
+  }
+  return found;
+}
+
+// Everything that is known of the shop. Unavailable when its operations service does not answer.
+Json look(ShopClient& shop) {
+  const Json ready = ask_operations(shop, "/health/ready", "checks");
+  const Json projections = ask_operations(shop, "/projections", "items");
+  Json found{{"status", ready.at("status")},
+             {"url", shop.url(Service::operations)},
+             {"checks", ready.at("checks")},
+             {"readModels", projections.at("items")},
+             {"services", Json::array()}};
+  for (const auto& [service, name] : services)
+    found["services"].push_back(look_at(shop, service, name));
+  const bool all_services = std::ranges::none_of(
+      found["services"], [](const Json& service) { return service.at("status") == "down"; });
+  if (!all_services && found["status"] == "up") found["status"] = "degraded";
+  return found;
+}
+
+// --- For people ----------------------------------------------------------------------------------
+
+std::string text_of(const Json& json, const char* field) {
+  const auto value = json.find(field);
+  if (value == json.end() || value->is_null()) return {};
+  return value->is_string() ? value->get<std::string>() : value->dump();
+}
+
+using Row = std::vector<std::string>;
+
+// In columns, two blanks apart; the last one ends where its text does.
+void print(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths;
+  for (const Row& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i)
+      line += row[i] + std::string(widths[i] + 2 - row[i].size(), ' ');
+    line.erase(line.find_last_not_of(' ') + 1);
+    std::cout << line << "\n";
+  }
+}
+
+Row part(const std::string& name, const Json& check, const std::string& more) {
+  const std::string reason = text_of(check, "reason");
+  std::string said = text_of(check, "state");
+  for (const std::string& text : {more, reason})
+    if (!text.empty()) said += (said.empty() ? "" : ", ") + text;
+  return {name, text_of(check, "status"), text_of(check, "position"), said};
+}
+
+void print_for_people(const Json& found) {
+  std::cout << "The shop at " << text_of(found, "url") << " is " << text_of(found, "status")
+            << ".\n\n";
+  std::vector<Row> rows{{"SERVICE", "STATUS", "URL"}};
+  for (const Json& service : found.at("services")) {
+    const std::string reason = text_of(service, "reason");
+    rows.push_back({text_of(service, "name"), text_of(service, "status"),
+                    text_of(service, "url") + (reason.empty() ? "" : "  " + reason)});
+  }
+  print(rows);
+
+  const Json& checks = found.at("checks");
+  const Json writer = checks.value("writer", Json::object());
+  const bool decides = text_of(writer, "status") != "off";
+  rows = {{"PART", "STATUS", "POSITION", ""}};
+  rows.push_back(part("writer", writer,
+                      decides ? text_of(writer, "queued") + " commands queued"
+                              : "another process takes commands (--no-writer)"));
+  const auto projector = checks.find("projector");
+  rows.push_back(
+      projector == checks.end()
+          ? Row{"projector", "off", "", "another process projects (--no-projector)"}
+          : part("projector", *projector, text_of(*projector, "lag") + " commits behind"));
+  rows.push_back(part("queries", checks.value("readModels", Json::object()), ""));
+  std::cout << "\n";
+  print(rows);
+
+  if (found.at("readModels").empty()) return;
+  rows = {{"READ MODEL", "STATUS", "POSITION", "BEHIND", ""}};
+  for (const Json& model : found.at("readModels")) {
+    rows.push_back({text_of(model, "name"), text_of(model, "status"), text_of(model, "position"),
+                    text_of(model, "lag"), text_of(model, "state")});
+  }
+  std::cout << "\n";
+  print(rows);
+}
+
+// -------------------------------------------------------------------------------------------------
+
+int show_status(const StatusFlags& flags) {
+  ShopClient shop(flags.host, flags.port_base, longest_answer);
+  Json found;
+  try {
+    found = look(shop);
+  } catch (const Unavailable& away) {
+    const std::string url = shop.url(Service::operations);
+    if (!flags.json)
+      throw Failure("no shop answers at " + url + " (" + away.what() +
+                    "). Start one with jangbu serve, or say where it is with --host and "
+                    "--port-base (JANGBU_PORT_BASE)");
+    found = {{"status", "unreachable"}, {"url", url}, {"reason", away.what()}};
+  }
+  if (flags.json) {
+    std::cout << found.dump(2) << "\n";
+  } else {
+    print_for_people(found);
+  }
+  if (!std::cout.flush()) throw Failure("standard output cannot be written");
+  return found.at("status") == "up" ? 0 : 1;
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, int& status) {
+  const auto flags = std::make_shared<StatusFlags>();
+  CLI::App* command =
+      app.add_subcommand("status", "Tell how a running shop is; ends with 1 unless all is up");
+  add_port_base_flag(*command, flags->port_base);
+  command->add_option("--host", flags->host, "Where it runs: a name or an address")
+      ->capture_default_str();
+  command->add_flag("--json", flags->json, "For machines");
+  command->callback([flags, &status] { status = run_tool([&] { return show_status(*flags); }); });
+}
+
+}  // namespace jangbu::cli
