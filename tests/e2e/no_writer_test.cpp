@@ -81,11 +81,13 @@ TEST_CASE("Without a writer queries are answered and commands are turned away") 
   CHECK(reply.status == 200);
   CHECK(reply.json.at("status") == "up");
   CHECK(reply.json.at("checks").at("writer") == Json{{"status", "off"}});
+  CHECK(reply.json.at("checks").at("projector").at("state") == "standby");
   const std::string metrics = operations.get("/metrics").body;
   for (const char* of_writers : {"jangbu_writer", "jangbu_commands", "jangbu_commit",
                                  "jangbu_idempotency", "jangbu_projection_lag_seconds"})
     CHECK_THAT(metrics, !ContainsSubstring(of_writers));
-  CHECK_THAT(metrics, ContainsSubstring("jangbu_projection_lag_commits 0"));
+  CHECK_THAT(metrics, ContainsSubstring("\njangbu_projection_lag_commits "));
+  CHECK_THAT(metrics, ContainsSubstring("jangbu_projection_state{state=\"standby\"} 1\n"));
 
   // What the shop goes on to do is heard here, too.
   record_scan(shop, id, "picked-up", "2026-03-02T09:00:00Z");
