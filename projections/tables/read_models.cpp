@@ -43,14 +43,13 @@ constexpr int own_columns = 2;
 // The rows of `text` in their order: there is one checkpoint and the join has no condition, so it
 // runs as a loop over the rows. No row at all: this generation does not serve any more.
 std::string with_position(const QueryText& text, const Checkpoint& checkpoint) {
-  const std::string parked =
-      text.entity.empty() ? "false"
-                          : "c.parked > 0 AND EXISTS (SELECT FROM jangbu.parked p WHERE "
-                            "p.read_model = c.read_model AND p.generation = c.generation "
-                            "AND p.entity_id = " +
-                                std::string(text.entity) + ")";
-  return "SELECT c.position, " + parked +
-         ", r.* FROM jangbu.checkpoints c LEFT JOIN LATERAL (" +
+  const std::string parked = text.entity.empty()
+                                 ? "false"
+                                 : "c.parked > 0 AND EXISTS (SELECT FROM jangbu.parked p WHERE "
+                                   "p.read_model = c.read_model AND p.generation = c.generation "
+                                   "AND p.entity_id = " +
+                                       std::string(text.entity) + ")";
+  return "SELECT c.position, " + parked + ", r.* FROM jangbu.checkpoints c LEFT JOIN LATERAL (" +
          in_schema(text.sql, checkpoint.schema()) + ") r ON true WHERE c.read_model = '" +
          checkpoint.read_model + "' AND c.generation = " + std::to_string(checkpoint.generation) +
          " AND c.state = 'serving'";
@@ -338,8 +337,7 @@ void ReadModels::Loop::answer(Pending query, pg::AsyncConnection::Reply reply) {
   if (position < query.min_position) return finish(query.done, Behind{position});
   // The outer join gives one row of nulls where the query has none.
   const bool none = PQgetisnull(result.get(), 0, own_columns);
-  finish(query.done,
-         Answer<Rows>{Rows(std::move(result), none ? 0 : rows, own_columns), position});
+  finish(query.done, Answer<Rows>{Rows(std::move(result), none ? 0 : rows, own_columns), position});
 }
 
 void ReadModels::Loop::finish(const Done& done, RawResult result) {
@@ -372,10 +370,9 @@ void ReadModels::Loop::look() {
     return;
   }
   looking_ = true;
-  listener_.send(select_checkpoints, {},
-                 [this](pg::AsyncConnection::Reply reply, const pg::Params&) {
-                   looked(std::move(reply));
-                 });
+  listener_.send(
+      select_checkpoints, {},
+      [this](pg::AsyncConnection::Reply reply, const pg::Params&) { looked(std::move(reply)); });
 }
 
 void ReadModels::Loop::looked(pg::AsyncConnection::Reply reply) {
