@@ -184,7 +184,7 @@ std::vector<Checkpoint> Rebuild::prepare(std::span<const ReadModel* const> model
   for (auto& [model, checkpoint] : made) {
     set_state(builder, checkpoint, GenerationState::serving);
     checkpoint.state = GenerationState::serving;
-    if (!is_shown(builder, *model)) show(builder, checkpoint);
+    if (!shown(builder, *model)) show(builder, *model, checkpoint);
     prepared.push_back(checkpoint);
   }
   transaction.commit();
@@ -198,7 +198,7 @@ void Rebuild::tidy_up(std::span<const ReadModel* const> models) {
     if (const Checkpoint* own = serving_generation(checkpoints, *model)) {
       pg::Transaction transaction(connection);
       connection.run(swap_settings);
-      show(connection, *own);
+      show(connection, *model, *own);
       transaction.commit();
     }
     if (!try_lock(connection, lock_to_rebuild(model->name))) continue;
@@ -209,7 +209,7 @@ void Rebuild::tidy_up(std::span<const ReadModel* const> models) {
 
 Comparison Rebuild::diff(const ReadModel& model) {
   pg::Connection builder = connect("diff", projection_settings);
-  const Checkpoint before = serving(builder, model);
+  const Checkpoint before = seen_by_people(builder, model);
   require_lock(builder, lock_to_rebuild(model.name));
   const std::array models{&model};
   auto made = load(builder, models, before.position);
@@ -226,7 +226,7 @@ Comparison Rebuild::as_of(const ReadModel& model, Position position, const std::
     throw CannotRebuild("the log ends at position " + std::to_string(end.value) + ": " +
                         std::to_string(position.value) + " is yet to come");
   pg::Connection builder = connect("as of", projection_settings);
-  const Checkpoint now = serving(builder, model);
+  const Checkpoint now = seen_by_people(builder, model);
   const std::array targets{Target{&model, schema}};
   {
     pg::Transaction transaction(builder);
@@ -288,6 +288,15 @@ Checkpoint Rebuild::serving(pg::Connection& connection, const ReadModel& model) 
                         " serves this build of jangbu yet. `jangbu serve` makes it at its start, "
                         "`jangbu projections prepare` beforehand");
   if (const auto wrong = contradiction(std::span(found, 1), log_)) throw CannotRebuild(*wrong);
+  return *found;
+}
+
+Checkpoint Rebuild::seen_by_people(pg::Connection& connection, const ReadModel& model) const {
+  const auto found = shown(connection, model);
+  if (!found)
+    throw CannotRebuild("nothing serves " + std::string(model.name) +
+                        " in this database: `jangbu serve` has not used it yet");
+  if (const auto wrong = contradiction(std::span(&*found, 1), log_)) throw CannotRebuild(*wrong);
   return *found;
 }
 
@@ -451,7 +460,7 @@ Position Rebuild::take_over(pg::Connection& builder, const Checkpoint& serving,
         set_state(holder, serving, GenerationState::retired);
         set_state(holder, next, GenerationState::serving);
         holder.run(swap_settings);
-        show(holder, next);
+        show(holder, *made.front().model, next);
         // A projector finds it free as soon as it serves.
         unlock(builder, lock_to_fill(next));
       });

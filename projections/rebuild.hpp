@@ -84,11 +84,12 @@ class Rebuild {
   // Lets the views for people show what serves this build, and removes what nobody uses.
   void tidy_up(std::span<const ReadModel* const> models);
 
-  // Compares what serves with a replay of the log.
+  // Compares what people see in the views, whichever build fills it, with a replay of the log by
+  // this one.
   Comparison diff(const ReadModel& model);
 
   // The read model as it was right after this position, in a schema of this name, and what is
-  // different in the one that serves now. REQUIRES: is_free_name(schema).
+  // different in what people see now. REQUIRES: is_free_name(schema).
   Comparison as_of(const ReadModel& model, Position position, const std::string& schema);
 
   // Whether a schema may have this name: it is one, in lower case, and none of a generation's.
@@ -102,6 +103,7 @@ class Rebuild {
 
   pg::Connection connect(std::string_view purpose, std::string_view settings) const;
   Checkpoint serving(pg::Connection& connection, const ReadModel& model) const;
+  Checkpoint seen_by_people(pg::Connection& connection, const ReadModel& model) const;
   std::vector<Tracks::Generation> load(pg::Connection& connection,
                                        std::span<const ReadModel* const> models, Position to);
   // Makes the tables and fills them, in the transaction that is open.

@@ -136,19 +136,25 @@ void clean_up(pg::Connection& connection, const ReadModel& model) {
   }
 }
 
-bool is_shown(pg::Connection& connection, const ReadModel& model) {
-  const auto found = connection.run("SELECT 1 WHERE to_regclass('jangbu." +
-                                    std::string(model.name) + "') IS NOT NULL");
-  return PQntuples(found.get()) == 1;
+std::optional<Checkpoint> shown(pg::Connection& connection, const ReadModel& model) {
+  const pg::Statement select{
+      "generations.shown",
+      "SELECT coalesce(pg_get_viewdef(to_regclass('jangbu.' || $1::text)), '')"};
+  const auto result = connection.execute({&select, pg::Params::of(model.name)});
+  const auto definition = pg::Row(result.get(), 0).next<std::string>();
+  for (const Checkpoint& checkpoint : read_checkpoints(connection))
+    if (checkpoint.read_model == model.name &&
+        definition.find("FROM " + checkpoint.schema() + ".") != definition.npos)
+      return checkpoint;
+  return std::nullopt;
 }
 
-void show(pg::Connection& connection, const Checkpoint& checkpoint) {
+void show(pg::Connection& connection, const ReadModel& model, const Checkpoint& checkpoint) {
+  const auto before = shown(connection, model);
+  if (before && before->generation == checkpoint.generation) return;
   const std::string view = "jangbu." + checkpoint.read_model;
   const std::string select =
       " AS SELECT * FROM " + checkpoint.schema() + "." + checkpoint.read_model;
-  const auto shown = connection.run("SELECT 1 WHERE pg_get_viewdef(to_regclass('" + view +
-                                    "')) LIKE '%FROM " + checkpoint.schema() + ".%'");
-  if (PQntuples(shown.get()) == 1) return;
   // REPLACE keeps what people were granted, and needs the same columns.
   constexpr std::string_view invalid_table_definition = "42P16";
   connection.run("SAVEPOINT view");

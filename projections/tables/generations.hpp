@@ -7,6 +7,7 @@
 // Threads: functions of the connection they are given. Errors: as pg::Connection's.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,10 +47,11 @@ void drop_generation(pg::Connection& connection, const Checkpoint& checkpoint);
 // is. REQUIRES: the lock to rebuild that read model; outside of a transaction.
 void clean_up(pg::Connection& connection, const ReadModel& model);
 
-// Whether there is a view for people of this read model.
-bool is_shown(pg::Connection& connection, const ReadModel& model);
+// The generation that the view for people shows, and with it the build that serves. Nothing where
+// there is no view.
+std::optional<Checkpoint> shown(pg::Connection& connection, const ReadModel& model);
 
 // Lets the view for people (`jangbu.deliveries`) show this generation.
-void show(pg::Connection& connection, const Checkpoint& checkpoint);
+void show(pg::Connection& connection, const ReadModel& model, const Checkpoint& checkpoint);
 
 }  // namespace jangbu

@@ -6,8 +6,8 @@
 //
 // A query with a min_position waits, at the cost of a map entry, until the read model has reached
 // it; the projector's NOTIFY wakes it. Rows and the position at which they are true come from one
-// statement, and only from the generation that serves when it is executed: one that was swapped away
-// on the way is asked for again from its successor.
+// statement, and only from the generation that serves when it is executed: one that was swapped
+// away on the way is asked for again from its successor.
 //
 // Threads: every member from any thread. Callbacks run on the I/O thread and must neither block nor
 // throw; when a query is refused at once because too many are waiting, its callback runs on the
