@@ -79,6 +79,7 @@ std::string check_time(const std::string& text) {
 
 void add_filter_flags(CLI::App& app, Flags& flags) {
   app.add_option("--type", flags.types, "Events of this type; may be said more than once")
+      ->allow_extra_args(false)
       ->check(check_type);
   app.add_option("--entity", flags.entity, "Events about this account, product or purchase")
       ->check(check_entity);
@@ -352,7 +353,9 @@ int export_events(const Flags& flags) {
   LogRange range(*log, begin, last, stop);
   std::uint64_t written = 0;
   try {
-    Progress progress("exporting", "commits", last.value, begin.value - 1);
+    std::optional<Progress> progress;
+    if (!writer.is_terminal())
+      progress.emplace("exporting", "commits", last.value, begin.value - 1);
     for (auto commits = range.next(); !commits.empty(); commits = range.next())
       for (const StoredCommit& stored : commits) {
         const Commit commit = decode(stored);
@@ -361,7 +364,7 @@ int export_events(const Flags& flags) {
                         " has no events, and cannot be exported");
         writer.append(stored, commit);
         ++written;
-        progress.show(stored.position.value);
+        if (progress) progress->show(stored.position.value);
       }
   } catch (...) {
     writer.finish();  // what is there is whole, and can be gone on with
@@ -527,7 +530,7 @@ void add_events(CLI::App& app, int& status) {
   add_filter_flags(*command, *flags);
   add_stretch_flags(*command, *flags);
   command->add_option("--limit", flags->limit, "So many events at most")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000'000}));
+      ->check(CLI::PositiveNumber);
   add_json_flag(*command, *flags, "CloudEvents, as GET /events gives them");
 
   command = add("show", "Print a commit, or one event of it, with all that is known of it",

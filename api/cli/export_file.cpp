@@ -351,7 +351,9 @@ void ExportWriter::resume(EventLog& log, Position first) {
                   "another file. It was left as it is");
 
   const std::string wanted = line_start({first, 0});
-  const std::string found = beginning(path_, wanted.size());
+  std::string found = beginning(path_, wanted.size());
+  // A crash may leave zeros where the last bytes were to be written.
+  while (found.ends_with('\0')) found.pop_back();
   if (found != wanted.substr(0, found.size()))
     throw Failure(path_ + " is not an export that begins at position " +
                   std::to_string(first.value) +
@@ -372,6 +374,10 @@ void ExportWriter::resume(EventLog& log, Position first) {
       ::lseek(fd_, static_cast<off_t>(kept.size), SEEK_SET) < 0)
     throw failure(path_, "write");
   next_ = kept.next;
+}
+
+bool ExportWriter::is_terminal() const {
+  return ::isatty(fd_) == 1;
 }
 
 void ExportWriter::append(const StoredCommit& stored, const Commit& commit) {

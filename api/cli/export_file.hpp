@@ -94,6 +94,8 @@ class ExportWriter {
   // Until here the file was whole when it was opened; 0 for a new one.
   Position resumed_behind() const { return resumed_behind_; }
 
+  bool is_terminal() const;
+
   // REQUIRES: commits come in order, from next() on.
   void append(const StoredCommit& stored, const Commit& commit);
   // Writes what is left, and makes sure that it is on disk.

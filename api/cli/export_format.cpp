@@ -13,11 +13,15 @@ namespace jangbu::cli {
 
 namespace {
 
-std::string sha256(std::string_view bytes) {
+// Of all that a commit is: "<position> <id> <format>", a line feed, and the payload.
+std::string sha256_of(const StoredCommit& stored) {
+  std::string bytes = std::to_string(stored.position.value) + ' ' + to_string(stored.id) + ' ' +
+                      std::to_string(stored.format) + '\n';
+  bytes += stored.payload;
   std::string digest(SHA256_DIGEST_LENGTH, '\0');
   SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
          reinterpret_cast<unsigned char*>(digest.data()));
-  return digest;
+  return to_base64(digest);
 }
 
 std::string text_at(const nlohmann::json& line, const char* name) {
@@ -40,7 +44,7 @@ std::string export_lines(const StoredCommit& stored, const Commit& commit) {
       line.add("commitid", to_string(stored.id));
       line.add("commitformat", stored.format);
       line.add("commitbytes", to_base64(stored.payload));
-      line.add("commitsha256", to_base64(sha256(stored.payload)));
+      line.add("commitsha256", sha256_of(stored));
     }
     lines += line.text();
     lines += '\n';
@@ -63,10 +67,11 @@ std::optional<StoredCommit> parse_first_line(std::string_view text) {
   if (!id || id->index != 0 || !commit_id || format == line.end() ||
       !format->is_number_unsigned() || !bytes)
     throw Corrupt("does not tell its commit's id, format and bytes");
-  if (text_at(line, "commitsha256") != to_base64(sha256(*bytes)))
-    throw Corrupt("has bytes of its commit that do not fit their SHA-256");
   const auto owner = std::make_shared<const std::string>(std::move(*bytes));
-  return StoredCommit{id->position, *commit_id, format->get<unsigned>(), *owner, owner};
+  StoredCommit stored{id->position, *commit_id, format->get<unsigned>(), *owner, owner};
+  if (text_at(line, "commitsha256") != sha256_of(stored))
+    throw Corrupt("is damaged: its commit does not fit its SHA-256");
+  return stored;
 }
 
 bool tells_of(std::string_view text, EventId id, const RecordedEvent& recorded) {

@@ -2,8 +2,9 @@
 // (https://github.com/cloudevents/spec, JSON format), in the order of the log.
 //
 // A commit's first event has four extension attributes more, from which the commit can be restored
-// exactly: `commitid`, `commitformat`, `commitbytes` (its payload, base64) and `commitsha256` (of
-// the payload, base64). Everything else is for whoever reads the file. docs/backup.md tells more.
+// exactly: `commitid`, `commitformat`, `commitbytes` (its payload, base64) and `commitsha256`
+// (base64; of the text "<position> <commitid> <commitformat>", a line feed and the payload).
+// Everything else is for whoever reads the file. docs/backup.md tells more.
 //
 // Threads: pure functions.
 #pragma once

@@ -76,14 +76,18 @@ int run_tool(const std::function<int()>& tool) {
 
 StopSignals::StopSignals() {
   const sigset_t signals = stop_signals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  pthread_sigmask(SIG_BLOCK, &signals, &before_);
+}
+
+StopSignals::~StopSignals() {
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
 void StopSignals::check() const {
-  sigset_t pending;
-  if (::sigpending(&pending) != 0) return;
-  for (const int signal : {SIGINT, SIGTERM})
-    if (sigismember(&pending, signal) == 1) throw Interrupted{signal};
+  const sigset_t signals = stop_signals();
+  const timespec at_once{};
+  if (const int signal = ::sigtimedwait(&signals, nullptr, &at_once); signal > 0)
+    throw Interrupted{signal};
 }
 
 std::unique_ptr<JetStreamLog> open_existing_log(const JetStreamOptions& options) {

@@ -6,6 +6,8 @@
 // stdout is for what was asked for.
 #pragma once
 
+#include <signal.h>
+
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -39,13 +41,20 @@ void flush_output();
 // Tells on stderr what was done, for who watches.
 void tell(const std::string& text);
 
-// While one exists, SIGINT and SIGTERM wait until somebody asks for them. Made before the first
-// thread, which inherits the mask.
+// While one exists, SIGINT and SIGTERM wait until somebody asks for them. Made before other
+// threads, which inherit the mask.
 class StopSignals {
  public:
   StopSignals();
+  ~StopSignals();
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
   // Throws Interrupted when one came.
   void check() const;
+
+ private:
+  sigset_t before_;
 };
 
 // The event log, which must be there. Throws Failure when the server cannot be reached or has no

@@ -64,11 +64,17 @@ Process::Process(Options options) : options_(std::move(options)) {
   const int log = ::open(options_.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (log < 0) throw std::system_error(errno, std::generic_category(), options_.log.string());
 
+  const int errors =
+      options_.errors.empty()
+          ? ::fcntl(log, F_DUPFD_CLOEXEC, 0)
+          : ::open(options_.errors.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (errors < 0) throw std::system_error(errno, std::generic_category(), options_.errors.string());
+
   pid_ = ::fork();
   if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
   if (pid_ == 0) {
     ::dup2(log, STDOUT_FILENO);
-    ::dup2(log, STDERR_FILENO);
+    ::dup2(errors, STDERR_FILENO);
     for (auto& variable : options_.environment) ::putenv(variable.data());
     if (user && (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
                  ::setuid(user->pw_uid) != 0))
@@ -80,6 +86,7 @@ Process::Process(Options options) : options_(std::move(options)) {
     ::_exit(127);
   }
   ::close(log);
+  ::close(errors);
 }
 
 Process::~Process() {

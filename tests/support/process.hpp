@@ -32,8 +32,9 @@ class TemporaryFolder {
 class Process {
  public:
   struct Options {
-    std::vector<std::string> command;  // program and arguments; the program is looked up in PATH
-    std::filesystem::path log;         // stdout and stderr are appended here
+    std::vector<std::string> command;   // program and arguments; the program is looked up in PATH
+    std::filesystem::path log;          // stdout and stderr are appended here
+    std::filesystem::path errors = {};  // stderr, when it has a file of its own
     std::vector<std::string> environment = {};  // additional "NAME=value"
     std::string user = {};                      // run as this user when the caller is root
   };

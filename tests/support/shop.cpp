@@ -48,7 +48,8 @@ int free_port_base() {
 
 std::unique_ptr<Process> run_jangbu(const std::vector<std::string>& arguments,
                                     const std::filesystem::path& log,
-                                    const std::vector<std::string>& environment) {
+                                    const std::vector<std::string>& environment,
+                                    const std::filesystem::path& errors) {
   std::vector<std::string> command{"env"};
   for (char** variable = environ; *variable; ++variable) {
     const std::string_view text = *variable;
@@ -58,7 +59,8 @@ std::unique_ptr<Process> run_jangbu(const std::vector<std::string>& arguments,
   command.insert(command.end(), environment.begin(), environment.end());
   command.emplace_back(JANGBU_PROGRAM);
   command.insert(command.end(), arguments.begin(), arguments.end());
-  return std::make_unique<Process>(Process::Options{.command = command, .log = log});
+  return std::make_unique<Process>(
+      Process::Options{.command = command, .log = log, .errors = errors});
 }
 
 ServeProcess::ServeProcess(Options options)

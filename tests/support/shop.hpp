@@ -28,10 +28,11 @@ enum class Pages { keep_apart, use_each_other };
 int free_port_base();
 
 // The program under test, with these arguments. Nothing of the caller's JANGBU_… environment
-// reaches it.
+// reaches it. What it says on stderr goes to `errors`, or with the rest to `log`.
 std::unique_ptr<Process> run_jangbu(const std::vector<std::string>& arguments,
                                     const std::filesystem::path& log,
-                                    const std::vector<std::string>& environment = {});
+                                    const std::vector<std::string>& environment = {},
+                                    const std::filesystem::path& errors = {});
 
 // A running `jangbu serve`.
 class ServeProcess {

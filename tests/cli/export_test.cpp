@@ -1,0 +1,251 @@
+// Exports: what is in them, and how they are gone on with.
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <nlohmann/json.hpp>
+
+#include "api/cli/export_file.hpp"
+#include "api/cli/export_format.hpp"
+#include "infra/base64.hpp"
+#include "infra/eventlog/memory_log.hpp"
+#include "tests/cli/logs.hpp"
+#include "tests/cli/tools.hpp"
+#include "tests/support/process.hpp"
+#include "tests/support/property.hpp"
+#include "tests/support/samples.hpp"
+
+namespace jangbu::test {
+
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
+
+TEST_CASE("an export has a CloudEvent a line, and the first of a commit can restore it") {
+  MemoryLog log;
+  for (const Commit& commit : small_story()) append(log, commit);
+  const TemporaryFolder folder;
+  export_to(folder.path() / "log", log, false);
+
+  std::istringstream text(read_text(folder.path() / "log"));
+  std::vector<nlohmann::json> lines;
+  for (std::string line; std::getline(text, line);) lines.push_back(nlohmann::json::parse(line));
+  REQUIRE(lines.size() == 7);
+  CHECK(lines[0].at("specversion") == "1.0");
+  CHECK(lines[0].at("id") == "1.0");
+  CHECK(lines[0].at("type") == "AccountOpened");
+  CHECK(lines[0].at("subject") == "account/" + to_string(hong.account));
+  CHECK(lines[0].at("data").at("name") == "홍길동");
+  CHECK(lines[1].at("id") == "1.1");
+  CHECK_FALSE(lines[1].contains("commitid"));
+
+  const StoredCommit third = *log.read({3});
+  CHECK(lines[4].at("id") == "3.0");
+  CHECK(lines[4].at("commitid") == to_string(third.id));
+  CHECK(lines[4].at("commitformat") == 1);
+  CHECK(from_base64(lines[4].at("commitbytes").get<std::string>()) == third.payload);
+  // CloudEvents 1.0, "Naming conventions": names of attributes are lower-case letters and digits.
+  for (const auto& [name, value] : lines[4].items())
+    CHECK(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") == name.npos);
+}
+
+TEST_CASE("an export that was cut off anywhere is gone on with, to the same bytes") {
+  const bool compressed = GENERATE(false, true);
+  MemoryLog log;
+  // Compressed, a member has a MiB of text: there must be several.
+  const auto commits = compressed ? many_purchases(6'000, 50) : small_story();
+  for (const Commit& commit : commits) append(log, commit);
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "log";
+  export_to(file, log, compressed);
+  const std::string whole = read_text(file);
+
+  const std::size_t step = compressed ? whole.size() / 30 : 3;
+  for (std::size_t size = 0; size <= whole.size(); size += step) {
+    CAPTURE(size, whole.size());
+    write_text(file, whole.substr(0, size));
+    export_to(file, log, compressed);
+    REQUIRE((read_text(file) == whole));
+    // A crash may leave anything behind what was on disk.
+    if (size % 7 == 0 && size > 0) {
+      write_text(file, whole.substr(0, size) + std::string(100, '\0'));
+      export_to(file, log, compressed);
+      REQUIRE((read_text(file) == whole));
+    }
+  }
+}
+
+TEST_CASE("an export that grows with the log is the same as one made at the end") {
+  const bool compressed = GENERATE(false, true);
+  const TemporaryFolder folder;
+  MemoryLog log;
+  unsigned number = 0;
+  for (const Commit& commit : many_purchases(3'000, 100)) {
+    append(log, commit);
+    if (++number % 15 == 0) export_to(folder.path() / "grown", log, compressed);
+  }
+  export_to(folder.path() / "grown", log, compressed);
+  export_to(folder.path() / "at once", log, compressed);
+  CHECK((read_text(folder.path() / "grown") == read_text(folder.path() / "at once")));
+}
+
+TEST_CASE("a file that is not this log's export is refused, and left as it is") {
+  MemoryLog log;
+  for (const Commit& commit : small_story()) append(log, commit);
+  MemoryLog other;
+  for (const Commit& commit : small_story()) append(other, commit);
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "log";
+  const auto refuses = [&](bool compressed, Position from, const std::string& why) {
+    const std::string before = read_text(file);
+    CHECK_THROWS_MATCHES(export_to(file, log, compressed, from), cli::Failure,
+                         MessageMatches(ContainsSubstring(why)));
+    CHECK((read_text(file) == before));
+  };
+
+  export_to(file, other, false);
+  refuses(false, {1}, "is an export of another log: commit 4");
+  export_to(folder.path() / "gz", other, true);
+  write_text(file, read_text(folder.path() / "gz"));
+  refuses(true, {1}, "is an export of another log: commit 4");
+  refuses(false, {1}, "is compressed");
+  write_text(file, "Dear diary,\n");
+  refuses(false, {1}, "is not an export");
+  refuses(true, {1}, "is not compressed");
+  write_text(file, "");
+  export_to(file, log, false);
+  refuses(true, {1}, "is not compressed");
+  refuses(false, {2}, "is not an export that begins at position 2");
+
+  const cli::ExportWriter writer(file, false, log, {1});
+  refuses(false, {1}, "is being written");
+}
+
+TEST_CASE("whatever bit of an export is turned, its reader finds it or restores the same commits") {
+  const bool compressed = GENERATE(false, true);
+  MemoryLog log;
+  for (const Commit& commit : small_story()) append(log, commit);
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "log";
+  export_to(file, log, compressed);
+  const std::string whole = read_text(file);
+  for (std::size_t bit = 0; bit < whole.size() * 8; bit += compressed ? 5 : 13) {
+    std::string damaged = whole;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+    write_text(file, damaged);
+    CAPTURE(bit);
+    std::vector<StoredCommit> commits;
+    bool found = false;
+    try {
+      commits = read_export(file, cli::ExportFile::Lines::as_written_today);
+    } catch (const Corrupt&) {
+      found = true;
+    }
+    // Some bits of gzip say nothing about the content: of its header, of codes that are not used.
+    if (!found) REQUIRE((compressed && same_commits(commits, all_of(log))));
+  }
+}
+
+TEST_CASE("a reader goes on behind a damaged commit, and tells the line") {
+  MemoryLog log;
+  for (const Commit& commit : small_story()) append(log, commit);
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "log";
+  export_to(file, log, false);
+  std::string text = read_text(file);
+  const auto read_on = [&] {
+    write_text(file, text);
+    cli::ExportFile source(file, cli::ExportFile::Lines::as_needed);
+    std::vector<std::uint64_t> positions;
+    std::vector<std::string> wrong;
+    for (;;) {
+      try {
+        const auto commits = source.next();
+        if (commits.empty()) break;
+        for (const StoredCommit& commit : commits) positions.push_back(commit.position.value);
+      } catch (const Corrupt& corrupt) {
+        wrong.push_back(corrupt.what());
+      }
+    }
+    return std::pair(positions, wrong);
+  };
+  const auto line_begin = [&](const std::string& event) {
+    return text.find(cli::line_start(*parse_event_id(event)));
+  };
+  using Positions = std::vector<std::uint64_t>;
+
+  SECTION("bytes of a commit") {
+    const auto at = text.find("commitbytes", line_begin("2.0")) + 40;
+    text[at] = text[at] == 'A' ? 'B' : 'A';
+    const auto [positions, wrong] = read_on();
+    CHECK(positions == Positions{1, 3, 4});
+    REQUIRE(wrong.size() == 1);
+    CHECK_THAT(wrong[0], ContainsSubstring("line 4 ") && ContainsSubstring("SHA-256"));
+  }
+  SECTION("a line that is missing") {
+    const auto begin = line_begin("1.2");
+    text.erase(begin, text.find('\n', begin) + 1 - begin);
+    const auto [positions, wrong] = read_on();
+    CHECK(positions == Positions{2, 3, 4});
+    REQUIRE(wrong.size() == 1);
+    CHECK_THAT(wrong[0], ContainsSubstring("line 3 is not event 1.2"));
+  }
+  SECTION("another type in a line") {
+    text.replace(text.find("DeliveryScanned", line_begin("3.1")), 8, "delivery");
+    const auto [positions, wrong] = read_on();
+    CHECK(positions == Positions{1, 2, 4});
+    REQUIRE(wrong.size() == 1);
+    CHECK_THAT(wrong[0], ContainsSubstring("line 6 is not event 3.1"));
+  }
+  SECTION("a commit's first line that is missing") {
+    const auto begin = line_begin("3.0");
+    text.erase(begin, text.find('\n', begin) + 1 - begin);
+    const auto [positions, wrong] = read_on();
+    CHECK(positions == Positions{1, 2, 4});
+    REQUIRE(wrong.size() == 1);
+    CHECK_THAT(wrong[0], ContainsSubstring("line 5 does not begin a commit"));
+  }
+  SECTION("the end") {
+    text.resize(text.size() - 1);
+    const auto [positions, wrong] = read_on();
+    CHECK(positions == Positions{1, 2, 3});
+    REQUIRE(wrong.size() == 1);
+    CHECK_THAT(wrong[0], ContainsSubstring("ends in the middle of line 7"));
+  }
+  SECTION("lines of the last commit") {
+    text.resize(line_begin("3.1"));
+    const auto [positions, wrong] = read_on();
+    CHECK(positions == Positions{1, 2});
+    REQUIRE(wrong.size() == 1);
+    CHECK_THAT(wrong[0], ContainsSubstring("ends in the middle of commit 3"));
+  }
+  SECTION("what is for people only, and which other versions may write otherwise") {
+    text.replace(text.find("홍길동", line_begin("1.0")), 9, "임꺽정");
+    const auto [positions, wrong] = read_on();
+    CHECK(positions == Positions{1, 2, 3, 4});
+    CHECK(wrong.empty());
+    CHECK_THROWS_MATCHES(read_export(file, cli::ExportFile::Lines::as_written_today), Corrupt,
+                         MessageMatches(ContainsSubstring("line 1 differs from event 1.0")));
+  }
+}
+
+TEST_CASE("a compressed export has members of whole commits") {
+  MemoryLog log;
+  for (const Commit& commit : many_purchases(6'000, 50)) append(log, commit);
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "log.gz";
+  export_to(file, log, true);
+  cli::ExportText text(file);
+  std::string member;
+  int members = 0;
+  while (text.read(member)) {
+    if (!text.at_member_end()) continue;
+    ++members;
+    CHECK(cli::parse_first_line(member.substr(0, member.find('\n'))));
+    CHECK(member.back() == '\n');
+    member.clear();
+  }
+  CHECK(members > 2);
+  CHECK(text.member_end() == std::filesystem::file_size(file));
+}
+
+}  // namespace jangbu::test
