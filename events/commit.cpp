@@ -107,6 +107,23 @@ class EventReader {
   std::uint16_t version_ = 0;
 };
 
+void write_head(CommitOutput& output, Timestamp committed_at, std::uint64_t events) {
+  output(little_endian, committed_at, events);
+}
+
+void write(CommitOutput& output, const RecordedEvent& recorded) {
+  const WireType wire = wire_type(recorded.event);
+  const Entity entity = entity_of(recorded.event);
+  std::uint32_t size = 0;
+  output(std::uint64_t{wire.name.size()});
+  output.write(wire.name.data(), wire.name.size());
+  output(wire.version, static_cast<std::uint8_t>(entity.kind), entity.id, recorded.envelope, size);
+  const std::size_t start = output.size();
+  std::visit([&](const auto& fact) { output(fact); }, recorded.event);
+  size = static_cast<std::uint32_t>(output.size() - start);
+  output.patch(start - sizeof size, &size, sizeof size);
+}
+
 // Reads a commit: its head, and what `next_event` makes of each event. Its time.
 template <class Item, class NextEvent>
 Timestamp read_commit(const StoredCommit& stored, std::span<const Decoder> decoders,
@@ -147,31 +164,23 @@ Undecodable::Undecodable(Position position, std::size_t index, std::string type,
       version_(version) {}
 
 std::string encode(const RecordedEvent& recorded) {
-  const WireType wire = wire_type(recorded.event);
-  const Entity entity = entity_of(recorded.event);
   CommitOutput output;
-  std::uint32_t size = 0;
-  output(std::string(wire.name), wire.version, static_cast<std::uint8_t>(entity.kind), entity.id,
-         recorded.envelope, size);
-  const std::size_t start = output.size();
-  std::visit([&](const auto& fact) { output(fact); }, recorded.event);
-  size = static_cast<std::uint32_t>(output.size() - start);
-  output.patch(start - sizeof size, &size, sizeof size);
+  write(output, recorded);
   return output.take();
 }
 
 std::string encode_commit(Timestamp committed_at, const std::vector<std::string>& encoded_events) {
   CommitOutput output;
-  output(little_endian, committed_at, static_cast<std::uint64_t>(encoded_events.size()));
+  write_head(output, committed_at, encoded_events.size());
   for (const std::string& event : encoded_events) output.write(event.data(), event.size());
   return output.take();
 }
 
 std::string encode_commit(const Commit& commit) {
-  std::vector<std::string> encoded;
-  encoded.reserve(commit.events.size());
-  for (const RecordedEvent& event : commit.events) encoded.push_back(encode(event));
-  return encode_commit(commit.committed_at, encoded);
+  CommitOutput output;
+  write_head(output, commit.committed_at, commit.events.size());
+  for (const RecordedEvent& event : commit.events) write(output, event);
+  return output.take();
 }
 
 Commit decode(const StoredCommit& stored) {

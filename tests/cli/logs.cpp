@@ -69,11 +69,18 @@ std::vector<Commit> small_story() {
 }
 
 std::vector<Commit> many_purchases(unsigned count, unsigned in_a_commit) {
+  std::vector<Commit> commits;
+  make_purchases(count, in_a_commit, [&](const Commit& commit) { commits.push_back(commit); });
+  return commits;
+}
+
+void make_purchases(unsigned count, unsigned in_a_commit,
+                    const std::function<void(const Commit&)>& take) {
   ProductState product = keyboard;
   product.stock = count;
-  std::vector<Commit> commits{{opening,
-                               {{{opening, {}, "", "", ""}, AccountOpened{hong}},
-                                {{opening, {}, "", "", ""}, ProductListed{product}}}}};
+  take({opening,
+        {{{opening, {}, "", "", ""}, AccountOpened{hong}},
+         {{opening, {}, "", "", ""}, ProductListed{product}}}});
   for (unsigned made = 0; made < count;) {
     const Timestamp at{opening.ms + made};
     Commit commit{at, {}};
@@ -81,9 +88,8 @@ std::vector<Commit> many_purchases(unsigned count, unsigned in_a_commit) {
       commit.events.push_back(
           {{at, key(made), "00-4bf92f3577b34da6a3ce929d0e0e4736", "", ""},
            bought(id<PurchaseId>(1'000 + made), hong, {line(product, 1)}, false, at)});
-    commits.push_back(std::move(commit));
+    take(commit);
   }
-  return commits;
 }
 
 }  // namespace jangbu::test

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,5 +29,8 @@ void write_text(const std::filesystem::path& file, const std::string& text);
 std::vector<Commit> small_story();
 // A shop that has so many purchases, as many of them in a commit as said.
 std::vector<Commit> many_purchases(unsigned count, unsigned in_a_commit);
+// The same, a commit at a time.
+void make_purchases(unsigned count, unsigned in_a_commit,
+                    const std::function<void(const Commit&)>& take);
 
 }  // namespace jangbu::test

@@ -177,6 +177,28 @@ TEST_CASE("cereal's portable binary archive reads the bytes") {
 
 // --- Bytes that cannot be read -------------------------------------------------------------------
 
+TEST_CASE("events are listed with what stands in front of them, known or not") {
+  property("for any commit", [] {
+    const Commit commit = any_commit();
+    const std::string payload = encode_commit(commit);
+    const auto listed = list_events(stored(payload));
+    RC_ASSERT(listed.size() == commit.events.size());
+    for (std::size_t i = 0; i < listed.size(); ++i) {
+      const RecordedEvent& event = commit.events[i];
+      RC_ASSERT((WireType{listed[i].type, listed[i].version} == wire_type(event.event)));
+      RC_ASSERT((Entity{listed[i].kind, listed[i].entity} == entity_of(event.event)));
+      RC_ASSERT(listed[i].envelope == event.envelope);
+      RC_ASSERT(listed[i].bytes == encode(event));
+    }
+  });
+  std::string payload = encode_commit(commit_of(AccountOpened{hong}));
+  payload.replace(payload.find("AccountOpened"), 7, "Balloon");
+  CHECK_THROWS_AS(decode(stored(payload)), Undecodable);
+  CHECK(list_events(stored(payload)).front().type == "BalloonOpened");
+  payload.pop_back();
+  CHECK_THROWS_AS(list_events(stored(payload)), Undecodable);
+}
+
 TEST_CASE("a commit that ends anywhere too early is refused") {
   for (const Event& event : one_of_each()) {
     const std::string whole = encode_commit(commit_of(event));
