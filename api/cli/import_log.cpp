@@ -53,6 +53,7 @@ Imported import_log(EventLog& log, CommitSource& source, const StopSignals& stop
   std::size_t compared = 0;  // of them
   Position expected{1};
   for (auto commits = source.next(); !commits.empty(); commits = source.next()) {
+    stop.check();
     for (const StoredCommit& commit : commits) {
       if (commit.position != expected)
         throw Failure("commit " + number(commit.position) + " comes where commit " +

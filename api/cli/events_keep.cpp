@@ -1,0 +1,185 @@
+// The tools that keep the log safe: export, import, verify.
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/cli/commit_source.hpp"
+#include "api/cli/events_tools.hpp"
+#include "api/cli/export_file.hpp"
+#include "api/cli/import_log.hpp"
+#include "api/cli/progress.hpp"
+#include "api/cli/tool.hpp"
+#include "api/cli/verify.hpp"
+#include "api/open_log.hpp"
+#include "events/errors.hpp"
+
+namespace jangbu::cli {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string commits_text(std::uint64_t count) {
+  return grouped(count) + (count == 1 ? " commit" : " commits");
+}
+
+}  // namespace
+
+int run_export(const EventsFlags& flags) {
+  const StopSignals stop;
+  const auto log = open_existing_log(flags.log);
+  const Position from =
+      std::max(parse_place(flags.from.empty() ? "1" : flags.from)->position, Position{1});
+  Position last = log->last();
+  if (!flags.to.empty()) last = std::min(last, parse_place(flags.to)->position);
+  ExportWriter writer(flags.file.empty() ? "-" : flags.file, flags.gzip, *log, from);
+  const Position begin = writer.next();
+  LogRange range(*log, begin, last, stop);
+  std::uint64_t written = 0;
+  try {
+    std::optional<Progress> progress;
+    if (!writer.is_terminal())
+      progress.emplace("exporting", "commits", last.value, begin.value - 1);
+    for (auto commits = range.next(); !commits.empty(); commits = range.next())
+      for (const StoredCommit& stored : commits) {
+        const Commit commit = decode(stored);
+        if (commit.events.empty())
+          throw Failure("commit " + std::to_string(stored.position.value) +
+                        " has no events, and cannot be exported");
+        writer.append(stored, commit);
+        ++written;
+        if (progress) progress->show(stored.position.value);
+      }
+  } catch (...) {
+    writer.finish();  // what is there is whole, and can be gone on with
+    throw;
+  }
+  writer.finish();
+  tell((writer.resumed_behind() == Position{}
+            ? "exported "
+            : "went on behind commit " + std::to_string(begin.value - 1) + " with ") +
+       commits_text(written) + ", up to position " +
+       std::to_string(std::max(last.value, begin.value - 1)));
+  return 0;
+}
+
+namespace {
+
+// An event log that can be appended to, and that need not be there yet.
+std::unique_ptr<JetStreamLog> open_or_create_log(const EventsFlags& flags) {
+  try {
+    auto log = open_log(flags.log, flags.accept_weak_durability, 5s);
+    log->create_stream();
+    return log;
+  } catch (const Corrupt& corrupt) {
+    throw Failure(corrupt.what());
+  }
+}
+
+// The first commits are looked at before the stream is created.
+class Primed final : public CommitSource {
+ public:
+  explicit Primed(CommitSource& source) : source_(source), first_(source.next()) {}
+
+  std::vector<StoredCommit> next() override {
+    return first_ ? *std::exchange(first_, std::nullopt) : source_.next();
+  }
+
+ private:
+  CommitSource& source_;
+  std::optional<std::vector<StoredCommit>> first_;
+};
+
+}  // namespace
+
+int run_import(const EventsFlags& flags) {
+  const StopSignals stop;
+  Position end;
+  std::uint64_t appended = 0;
+  try {
+    ExportFile file(flags.file, ExportFile::Lines::as_needed);
+    Primed source(file);
+    const auto log = open_or_create_log(flags);
+    Progress progress("importing", "commits", 0, log->last().value);
+    const Imported imported = import_log(*log, source, stop, [&](Position position) {
+      end = position;
+      ++appended;
+      progress.show(position.value);
+    });
+    end = imported.end;
+  } catch (const Corrupt& corrupt) {
+    throw Failure(std::string(corrupt.what()) + ". " + commits_text(appended) +
+                  " before it were imported");
+  }
+  tell("imported " + commits_text(appended) + ", the log ends at position " +
+       std::to_string(end.value));
+  return 0;
+}
+
+namespace {
+
+Verifier::Report verify_all(CommitSource& source, std::uint64_t total, const StopSignals& stop) {
+  Verifier verifier;
+  Progress progress("verifying", "commits", total);
+  for (;;) {
+    stop.check();
+    try {
+      const auto commits = source.next();
+      if (commits.empty()) break;
+      for (const StoredCommit& stored : commits) {
+        verifier.take(stored);
+        progress.show(verifier.report().commits);
+        if (verifier.has_enough()) return verifier.report();
+      }
+    } catch (const Corrupt& corrupt) {
+      verifier.take_damage(corrupt.what());
+      if (verifier.has_enough()) break;
+    }
+  }
+  return verifier.report();
+}
+
+}  // namespace
+
+int run_verify(const EventsFlags& flags) {
+  const StopSignals stop;
+  const auto begun = std::chrono::steady_clock::now();
+  Verifier::Report report;
+  if (flags.file.empty()) {
+    const auto log = open_existing_log(flags.log);
+    const Position last = log->last();
+    LogRange range(*log, {1}, last, stop);
+    report = verify_all(range, last.value, stop);
+  } else {
+    ExportFile file(flags.file, ExportFile::Lines::as_written_today);
+    report = verify_all(file, 0, stop);
+  }
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begun;
+  const auto rate = static_cast<std::uint64_t>(static_cast<double>(report.events) / taken.count());
+  print(commits_text(report.commits) + ", " + grouped(report.events) + " events, " +
+        grouped(report.bytes) + " bytes; " + grouped(rate) + " events/s\n");
+  if (report.first)
+    print("first  commit " + std::to_string(report.first->value) + ", " +
+          to_string(report.first_at) + "\nlast   commit " + std::to_string(report.last.value) +
+          ", " + to_string(report.last_at) + "\n");
+  if (report.upcast > 0)
+    print(grouped(report.upcast) + " events are of versions that are not written any more\n");
+  if (report.consistent_up_to.value_or(Position{}) != report.last)
+    print("what follows from what was looked at up to commit " +
+          std::to_string(report.consistent_up_to.value_or(Position{}).value) +
+          " only: behind it something is missing\n");
+  for (const std::string& problem : report.problems) print("problem: " + problem + "\n");
+  if (report.problems.empty()) {
+    print("no problems\n");
+    return 0;
+  }
+  if (report.problems.size() >= Verifier::most_problems) print("stopped here: there may be more\n");
+  flush_output();
+  throw Failure(grouped(report.problems.size()) + " problems were found");
+}
+
+}  // namespace jangbu::cli

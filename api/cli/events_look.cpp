@@ -1,0 +1,277 @@
+// The tools that look at the log: list, tail, show, stats.
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/cli/commit_source.hpp"
+#include "api/cli/events_tools.hpp"
+#include "api/cli/log_stats.hpp"
+#include "api/cli/progress.hpp"
+#include "api/cli/tool.hpp"
+#include "api/json/represent.hpp"
+#include "events/errors.hpp"
+
+namespace jangbu::cli {
+
+namespace {
+
+// The first position whose commit is of that time or later; one behind the last where there is
+// none. Commits are in the order of their times, so a few looks are enough.
+Position first_since(EventLog& log, Position last, Timestamp time) {
+  std::uint64_t begin = 1;
+  for (std::uint64_t end = last.value + 1; begin < end;) {
+    const std::uint64_t middle = begin + (end - begin) / 2;
+    const auto stored = log.read({middle});
+    if (!stored) throw Corrupt("commit " + std::to_string(middle) + " is missing");
+    if (decode(*stored).committed_at < time) {
+      begin = middle + 1;
+    } else {
+      end = middle;
+    }
+  }
+  return {begin};
+}
+
+// The stretch of the log that the flags ask for.
+struct Stretch {
+  Position from;
+  Position last;
+
+  std::uint64_t commits() const { return last < from ? 0 : last.value - from.value + 1; }
+};
+
+Stretch stretch_of(EventLog& log, const EventsFlags& flags) {
+  const EventFilter filter = filter_of(flags);
+  const Position end = log.last();
+  Stretch stretch{filter.from.position, std::min(filter.to.position, end)};
+  if (!flags.since.empty())
+    stretch.from = std::max(stretch.from, first_since(log, end, *parse_timestamp(flags.since)));
+  if (!flags.until.empty()) {
+    const Timestamp behind{parse_timestamp(flags.until)->ms + 1};
+    stretch.last = std::min(stretch.last, Position{first_since(log, end, behind).value - 1});
+  }
+  return stretch;
+}
+
+std::string table_line(EventId id, Timestamp committed_at, const Event& event) {
+  const auto padded = [](std::string text, std::size_t width) {
+    text.resize(std::max(text.size(), width), ' ');
+    return text;
+  };
+  const Entity entity = entity_of(event);
+  return padded(to_string(id), 12) + " " + to_string(committed_at) + " " +
+         padded(std::string(wire_type(event).name), 22) + std::string(to_string(entity.kind)) +
+         "/" + to_string(entity.id) + "\n";
+}
+
+std::string event_line(EventId id, const Commit& commit, bool json) {
+  const RecordedEvent& recorded = commit.events[id.index];
+  return json ? to_cloud_event(id, recorded).text() + "\n"
+              : table_line(id, commit.committed_at, recorded.event);
+}
+
+// What matches in a commit, line by line.
+template <class Take>
+void each_match(const StoredCommit& stored, const EventFilter& filter, bool json, Take take) {
+  const Commit commit = decode(stored);
+  for (std::uint32_t index = 0; index < commit.events.size(); ++index) {
+    const EventId id{stored.position, index};
+    if (filter.matches(id, commit.events[index].event)) take(event_line(id, commit, json));
+  }
+}
+
+}  // namespace
+
+int run_list(const EventsFlags& flags) {
+  const StopSignals stop;
+  const auto log = open_existing_log(flags.log);
+  const EventFilter filter = filter_of(flags);
+  const Stretch stretch = stretch_of(*log, flags);
+  LogRange range(*log, stretch.from, stretch.last, stop);
+  std::uint64_t left = flags.limit > 0 ? flags.limit : std::numeric_limits<std::uint64_t>::max();
+  for (auto commits = range.next(); !commits.empty() && left > 0; commits = range.next())
+    for (const StoredCommit& stored : commits)
+      each_match(stored, filter, flags.json, [&](const std::string& line) {
+        if (left == 0) return;
+        print(line);
+        --left;
+      });
+  return 0;
+}
+
+namespace {
+
+// The last `count` lines that match, looked for from the end in growing steps.
+std::deque<std::string> last_lines(EventLog& log, Position last, const EventFilter& filter,
+                                   const EventsFlags& flags, const StopSignals& stop) {
+  std::deque<std::string> lines;
+  if (flags.last == 0) return lines;
+  Position begin = last.next();
+  for (std::uint64_t step = flags.last; lines.size() < flags.last && begin > Position{1};
+       step *= 8) {
+    const Position end{begin.value - 1};
+    begin.value -= std::min(begin.value - 1, step);
+    std::deque<std::string> earlier;
+    LogRange range(log, begin, end, stop);
+    for (auto commits = range.next(); !commits.empty(); commits = range.next())
+      for (const StoredCommit& stored : commits)
+        each_match(stored, filter, flags.json, [&](std::string line) {
+          earlier.push_back(std::move(line));
+          if (earlier.size() > flags.last) earlier.pop_front();
+        });
+    lines.insert(lines.begin(), earlier.begin(), earlier.end());
+  }
+  while (lines.size() > flags.last) lines.pop_front();
+  return lines;
+}
+
+}  // namespace
+
+// Ends with a signal only, which is how it is meant to end.
+int run_tail(const EventsFlags& flags) {
+  try {
+    const StopSignals stop;
+    const auto log = open_existing_log(flags.log);
+    const EventFilter filter = filter_of(flags);
+    Position next = filter.from.position;
+    if (flags.from.empty()) {
+      const Position last = log->last();
+      for (const std::string& line : last_lines(*log, last, filter, flags, stop)) print(line);
+      next = last.next();
+    }
+    PatientReader reader(*log, next, stop, std::chrono::hours(24 * 365 * 100));
+    for (;;) {
+      flush_output();
+      for (const StoredCommit& stored : reader.next())
+        each_match(stored, filter, flags.json, [](const std::string& line) { print(line); });
+    }
+  } catch (const Interrupted& interrupted) {
+    if (interrupted.is_stop()) return 0;
+    throw;
+  }
+}
+
+namespace {
+
+// --- One commit ----------------------------------------------------------------------------------
+
+// A commit as far as it can be read.
+struct Shown {
+  StoredCommit stored;
+  std::vector<StoredEvent> heads;  // empty when the commit's form is not known
+  std::optional<Commit> commit;
+  std::string wrong;  // why it cannot be decoded
+};
+
+Shown look_at(StoredCommit stored) {
+  Shown shown{std::move(stored), {}, {}, {}};
+  try {
+    shown.heads = list_events(shown.stored);
+    shown.commit = decode(shown.stored);
+  } catch (const Undecodable& undecodable) {
+    shown.wrong = undecodable.what();
+  }
+  return shown;
+}
+
+Json json_of(const Shown& shown, std::optional<std::uint32_t> only) {
+  Json json{{"position", shown.stored.position.value},
+            {"commitId", to_string(shown.stored.id)},
+            {"format", shown.stored.format},
+            {"bytes", shown.stored.payload.size()}};
+  if (shown.commit) json.add("committedAt", to_string(shown.commit->committed_at));
+  if (!shown.wrong.empty()) json.add("problem", shown.wrong);
+  Json events = Json::array();
+  for (std::uint32_t index = 0; index < shown.heads.size(); ++index) {
+    if (only && *only != index) continue;
+    const StoredEvent& head = shown.heads[index];
+    Json event{
+        {"storedType", head.type}, {"storedVersion", head.version}, {"bytes", head.bytes.size()}};
+    if (!head.envelope.causation.empty()) event.add("causation", head.envelope.causation);
+    if (const auto& key = head.envelope.command_key) {
+      event.add("idempotencyKeyHash", to_string(key->key));
+      event.add("requestHash", to_string(key->request));
+    }
+    if (shown.commit)
+      event.add("event",
+                to_cloud_event({shown.stored.position, index}, shown.commit->events[index]));
+    events.push_back(event);
+  }
+  json.add("events", events);
+  return json;
+}
+
+std::string text_of(const Shown& shown, std::optional<std::uint32_t> only) {
+  const auto field = [](const std::string& name, const std::string& value) {
+    return value.empty() ? "" : "  " + name + std::string(14 - name.size(), ' ') + value + "\n";
+  };
+  std::string text = "commit " + std::to_string(shown.stored.position.value) + "\n";
+  text += field("id", to_string(shown.stored.id));
+  if (shown.commit) text += field("committed at", to_string(shown.commit->committed_at));
+  text += field("format", std::to_string(shown.stored.format));
+  text += field("size", grouped(shown.stored.payload.size()) + " bytes, " +
+                            grouped(shown.heads.size()) + " events");
+  for (std::uint32_t index = 0; index < shown.heads.size(); ++index) {
+    if (only && *only != index) continue;
+    const StoredEvent& head = shown.heads[index];
+    const Envelope& envelope = head.envelope;
+    const EventId id{shown.stored.position, index};
+    text += "\nevent " + to_string(id) + "\n";
+    text += field("type", head.type + " version " + std::to_string(head.version));
+    text += field("about", std::string(to_string(head.kind)) + "/" + to_string(head.entity));
+    text += field("occurred at", to_string(envelope.occurred_at));
+    text += field("size", grouped(head.bytes.size()) + " bytes");
+    if (const auto& key = envelope.command_key)
+      text += field("command key", to_string(key->key) + " of request " + to_string(key->request));
+    text += field("correlation", envelope.correlation);
+    text += field("causation", envelope.causation);
+    text += field("actor", envelope.actor);
+    if (shown.commit) text += field("data", event_data(shown.commit->events[index].event).text());
+  }
+  return text;
+}
+
+}  // namespace
+
+int run_show(const EventsFlags& flags) {
+  const auto log = open_existing_log(flags.log);
+  const EventId place = *parse_place(flags.place);
+  auto stored = log->read(place.position);
+  if (!stored)
+    throw Failure("there is no commit " + std::to_string(place.position.value) +
+                  ": the log ends at " + std::to_string(log->last().value));
+  std::optional<std::uint32_t> only;
+  if (flags.place.find('.') != std::string::npos) only = place.index;
+  const Shown shown = look_at(std::move(*stored));
+  if (only && shown.commit && *only >= shown.heads.size())
+    throw Failure("there is no event " + flags.place + ": its commit has " +
+                  std::to_string(shown.heads.size()));
+  print(flags.json ? json_of(shown, only).text() + "\n" : text_of(shown, only));
+  if (!shown.wrong.empty()) throw Failure(shown.wrong);
+  return 0;
+}
+
+int run_stats(const EventsFlags& flags) {
+  const StopSignals stop;
+  const auto log = open_existing_log(flags.log);
+  const Stretch stretch = stretch_of(*log, flags);
+  LogRange range(*log, stretch.from, stretch.last, stop);
+  LogStats found;
+  {
+    Progress progress("reading", "commits", stretch.commits());
+    std::uint64_t read = 0;
+    for (auto commits = range.next(); !commits.empty(); commits = range.next()) {
+      for (const StoredCommit& stored : commits) found.take(stored, decode(stored));
+      progress.show(read += commits.size());
+    }
+  }
+  print(flags.json ? found.json().text() + "\n" : found.text());
+  return 0;
+}
+
+}  // namespace jangbu::cli

@@ -1,0 +1,48 @@
+// The tools of `jangbu events`, each as what it does with its flags. Each returns its exit status,
+// or throws what run_tool() tells.
+//
+// Threads: none but those of the log's connection.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "api/event_filter.hpp"
+#include "infra/eventlog/jetstream_log.hpp"
+
+namespace jangbu::cli {
+
+// What the flags of all subcommands say; each has some of them.
+struct EventsFlags {
+  JetStreamOptions log;
+  bool accept_weak_durability = false;
+  std::vector<std::string> types;
+  std::string entity;
+  std::string from;
+  std::string to;
+  std::string since;
+  std::string until;
+  std::uint64_t limit = 0;  // none
+  std::size_t last = 10;
+  bool json = false;
+  bool gzip = false;
+  std::string file;
+  std::string place;
+};
+
+EventFilter filter_of(const EventsFlags& flags);
+
+// events_look.cpp
+int run_list(const EventsFlags& flags);
+int run_show(const EventsFlags& flags);
+int run_tail(const EventsFlags& flags);
+int run_stats(const EventsFlags& flags);
+
+// events_keep.cpp
+int run_export(const EventsFlags& flags);
+int run_import(const EventsFlags& flags);
+int run_verify(const EventsFlags& flags);
+
+}  // namespace jangbu::cli
