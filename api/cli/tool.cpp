@@ -86,8 +86,8 @@ StopSignals::~StopSignals() {
 void StopSignals::check() const {
   const sigset_t signals = stop_signals();
   const timespec at_once{};
-  if (const int signal = ::sigtimedwait(&signals, nullptr, &at_once); signal > 0)
-    throw Interrupted{signal};
+  if (const int signal = ::sigtimedwait(&signals, nullptr, &at_once); signal > 0) came_ = signal;
+  if (const int signal = came_; signal != 0) throw Interrupted{signal};
 }
 
 std::unique_ptr<JetStreamLog> open_existing_log(const JetStreamOptions& options) {

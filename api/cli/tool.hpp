@@ -8,6 +8,7 @@
 
 #include <signal.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -50,11 +51,12 @@ class StopSignals {
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
-  // Throws Interrupted when one came.
+  // Throws Interrupted when one has come. Threads: from any.
   void check() const;
 
  private:
   sigset_t before_;
+  mutable std::atomic<int> came_ = 0;
 };
 
 // The event log, which must be there. Throws Failure when the server cannot be reached or has no

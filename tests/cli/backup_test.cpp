@@ -161,7 +161,7 @@ TEST_CASE("a connection that is lost does not end an export or an import") {
   CHECK(same_commits(all_of(*restored), all_of(*log)));
 }
 
-TEST_CASE("an export can be read from standard output, and imported from standard input") {
+TEST_CASE("an export goes to standard output, whole or in part") {
   const Server server;
   const auto log = server.fill("SHOP", small_story());
   const TemporaryFolder folder;

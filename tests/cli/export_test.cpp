@@ -1,4 +1,7 @@
 // Exports: what is in them, and how they are gone on with.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -226,6 +229,23 @@ TEST_CASE("a reader goes on behind a damaged commit, and tells the line") {
     CHECK_THROWS_MATCHES(read_export(file, cli::ExportFile::Lines::as_written_today), Corrupt,
                          MessageMatches(ContainsSubstring("line 1 differs from event 1.0")));
   }
+}
+
+TEST_CASE("an export can be read from standard input") {
+  const bool compressed = GENERATE(false, true);
+  MemoryLog log;
+  for (const Commit& commit : small_story()) append(log, commit);
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "log";
+  export_to(file, log, compressed);
+  const int standard_input = ::dup(STDIN_FILENO);
+  const int exported = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  ::dup2(exported, STDIN_FILENO);
+  const auto commits = read_export("-", cli::ExportFile::Lines::as_written_today);
+  ::dup2(standard_input, STDIN_FILENO);
+  ::close(standard_input);
+  ::close(exported);
+  CHECK(same_commits(commits, all_of(log)));
 }
 
 TEST_CASE("a compressed export has members of whole commits") {
