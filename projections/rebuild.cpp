@@ -220,32 +220,35 @@ Comparison Rebuild::diff(const ReadModel& model) {
   return comparison;
 }
 
-Comparison Rebuild::as_of(const ReadModel& model, Position position, const std::string& schema) {
+void Rebuild::build(const ReadModel& model, Position position, const std::string& schema) {
   invariant(is_free_name(schema), "a schema for people has a name of its own");
   if (const Position end = log_.last(); position > end)
     throw CannotRebuild("the log ends at position " + std::to_string(end.value) + ": " +
                         std::to_string(position.value) + " is yet to come");
   pg::Connection builder = connect("as of", projection_settings);
-  const Checkpoint now = seen_by_people(builder, model);
   const std::array targets{Target{&model, schema}};
-  {
-    pg::Transaction transaction(builder);
-    try {
-      fill(builder, targets, position);
-    } catch (const LoadRefused& refused) {
-      throw CannotRebuild(refused.what());
-    } catch (const pg::SqlError& error) {
-      constexpr std::string_view duplicate_schema = "42P06";
-      if (error.sqlstate() != duplicate_schema) throw;
-      throw CannotRebuild("the schema " + schema + " is there already. Drop it (DROP SCHEMA " +
-                          schema + " CASCADE) or choose another name");
-    }
-    tell(Stage::indexing, position, position);
-    create_indexes(builder, model, schema);
-    transaction.commit();
+  pg::Transaction transaction(builder);
+  try {
+    fill(builder, targets, position);
+  } catch (const LoadRefused& refused) {
+    throw CannotRebuild(refused.what());
+  } catch (const pg::SqlError& error) {
+    constexpr std::string_view duplicate_schema = "42P06";
+    if (error.sqlstate() != duplicate_schema) throw;
+    throw CannotRebuild("the schema " + schema + " is there already. Drop it (DROP SCHEMA " +
+                        schema + " CASCADE) or choose another name");
   }
-  tell(Stage::comparing, position, position);
+  tell(Stage::indexing, position, position);
+  create_indexes(builder, model, schema);
+  builder.run(durably);
+  transaction.commit();
+}
+
+Comparison Rebuild::as_of(const ReadModel& model, Position position, const std::string& schema) {
   pg::Connection comparer = connect("comparison", {});
+  const Checkpoint now = seen_by_people(comparer, model);
+  build(model, position, schema);
+  tell(Stage::comparing, position, position);
   comparer.run("BEGIN ISOLATION LEVEL REPEATABLE READ");
   const Position at = position_of(comparer, look, now);
   Comparison comparison = compare(comparer, model, schema, now.schema());

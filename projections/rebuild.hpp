@@ -88,8 +88,10 @@ class Rebuild {
   // this one.
   Comparison diff(const ReadModel& model);
 
-  // The read model as it was right after this position, in a schema of this name, and what is
-  // different in what people see now. REQUIRES: is_free_name(schema).
+  // Builds the read model as it was right after this position, in a schema of this name, which is
+  // nobody's but the caller's. REQUIRES: is_free_name(schema).
+  void build(const ReadModel& model, Position position, const std::string& schema);
+  // The same, and what is different in what people see now.
   Comparison as_of(const ReadModel& model, Position position, const std::string& schema);
 
   // Whether a schema may have this name: it is one, in lower case, and none of a generation's.

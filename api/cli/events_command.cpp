@@ -142,6 +142,29 @@ void add_events(CLI::App& app, int& status) {
                 "  jangbu events verify\n  jangbu events verify backup.ndjson.gz", run_verify);
   command->add_option("FILE", flags->file, "An exported file, instead of the log");
 
+  command = add(
+      "check",
+      "Before a deployment: can this build read all of the log, and would its read models say "
+      "anything else? Exit status 0 when it is fit, 1 with what is wrong or different",
+      "  new/jangbu events check                                # the log, and what serves now\n"
+      "  new/jangbu events check --against old/jangbu           # what that build makes of it\n"
+      "  new/jangbu events check --against backup.ndjson.gz     # an exported log\n"
+      "  new/jangbu events check --accept deliveries            # that one was changed on purpose",
+      run_check);
+  command
+      ->add_option("--against", flags->against,
+                   "Another build's program, or an exported log; otherwise the live log and "
+                   "what serves now")
+      ->check(CLI::ExistingFile);
+  command
+      ->add_option("--accept", flags->accepted,
+                   "A read model that is meant to be different: told, but no reason to fail")
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember(read_model_names()));
+  command->add_flag("--log-only", flags->log_only, "Leave the read models and PostgreSQL out");
+  add_database_flag(*command, flags->database);
+  add_json_flag(*command, *flags, "As one JSON document");
+
   command = add("stats", "Count events by type and by day, and the sizes of commits",
                 "  jangbu events stats --since 2026-03-01T00:00:00Z\n"
                 "  jangbu events stats --json | jq .byType",

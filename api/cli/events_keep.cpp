@@ -21,14 +21,6 @@ namespace jangbu::cli {
 
 using namespace std::chrono_literals;
 
-namespace {
-
-std::string commits_text(std::uint64_t count) {
-  return grouped(count) + (count == 1 ? " commit" : " commits");
-}
-
-}  // namespace
-
 int run_export(const EventsFlags& flags) {
   const StopSignals stop;
   const auto log = open_existing_log(flags.log);
@@ -120,31 +112,6 @@ int run_import(const EventsFlags& flags) {
   return 0;
 }
 
-namespace {
-
-Verifier::Report verify_all(CommitSource& source, std::uint64_t total, const StopSignals& stop) {
-  Verifier verifier;
-  Progress progress("verifying", "commits", total);
-  for (;;) {
-    stop.check();
-    try {
-      const auto commits = source.next();
-      if (commits.empty()) break;
-      for (const StoredCommit& stored : commits) {
-        verifier.take(stored);
-        progress.show(verifier.report().commits);
-        if (verifier.has_enough()) return verifier.report();
-      }
-    } catch (const Corrupt& corrupt) {
-      verifier.take_damage(corrupt.what());
-      if (verifier.has_enough()) break;
-    }
-  }
-  return verifier.report();
-}
-
-}  // namespace
-
 int run_verify(const EventsFlags& flags) {
   const StopSignals stop;
   const auto begun = std::chrono::steady_clock::now();
@@ -159,20 +126,7 @@ int run_verify(const EventsFlags& flags) {
     report = verify_all(file, 0, stop);
   }
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begun;
-  const auto rate = static_cast<std::uint64_t>(static_cast<double>(report.events) / taken.count());
-  print(commits_text(report.commits) + ", " + grouped(report.events) + " events, " +
-        grouped(report.bytes) + " bytes; " + grouped(rate) + " events/s\n");
-  if (report.first)
-    print("first  commit " + std::to_string(report.first->value) + ", " +
-          to_string(report.first_at) + "\nlast   commit " + std::to_string(report.last.value) +
-          ", " + to_string(report.last_at) + "\n");
-  if (report.upcast > 0)
-    print(grouped(report.upcast) + " events are of versions that are not written any more\n");
-  if (report.consistent_up_to.value_or(Position{}) != report.last)
-    print("what follows from what was looked at up to commit " +
-          std::to_string(report.consistent_up_to.value_or(Position{}).value) +
-          " only: behind it something is missing\n");
-  for (const std::string& problem : report.problems) print("problem: " + problem + "\n");
+  print(text_of(report, taken));
   if (report.problems.empty()) {
     print("no problems\n");
     return 0;

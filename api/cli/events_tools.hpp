@@ -30,6 +30,10 @@ struct EventsFlags {
   bool gzip = false;
   std::string file;
   std::string place;
+  std::string against;
+  std::string database = "postgresql://jangbu@127.0.0.1:5432/jangbu";
+  std::vector<std::string> accepted;
+  bool log_only = false;
 };
 
 EventFilter filter_of(const EventsFlags& flags);
@@ -44,5 +48,8 @@ int run_stats(const EventsFlags& flags);
 int run_export(const EventsFlags& flags);
 int run_import(const EventsFlags& flags);
 int run_verify(const EventsFlags& flags);
+
+// events_check.cpp
+int run_check(const EventsFlags& flags);
 
 }  // namespace jangbu::cli

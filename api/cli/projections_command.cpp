@@ -6,11 +6,11 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "api/cli/comparison_text.hpp"
 #include "api/cli/progress.hpp"
+#include "api/cli/rebuilding.hpp"
 #include "api/cli/settings.hpp"
 #include "api/cli/tool.hpp"
 #include "api/event_filter.hpp"
@@ -61,45 +61,6 @@ int run_with_database(const std::function<int()>& tool) {
 }
 
 // --- Rebuilding ----------------------------------------------------------------------------------
-
-// A line for each stage of a rebuild.
-class StageProgress {
- public:
-  void show(const RebuildProgress& at) {
-    if (!line_ || at.stage != stage_) {
-      line_.reset();
-      line_.emplace(std::string(to_string(at.stage)), "commits", at.target.value);
-      stage_ = at.stage;
-    }
-    line_->show(at.position.value);
-  }
-  void erase() { line_.reset(); }
-
- private:
-  std::optional<Progress> line_;
-  RebuildProgress::Stage stage_{};
-};
-
-// Turns SIGINT and SIGTERM into a stop request, which also ends a wait for PostgreSQL.
-class StopRequests {
- public:
-  std::stop_token token() { return source_.get_token(); }
-  void check() const { signals_.check(); }
-
- private:
-  const StopSignals signals_;  // before the thread, which inherits the mask
-  std::stop_source source_;
-  std::jthread watching_{[this](const std::stop_token& done) {
-    while (!done.stop_requested() && !source_.stop_requested()) {
-      try {
-        signals_.check();
-      } catch (const Interrupted&) {
-        source_.request_stop();
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-  }};
-};
 
 // Gives `work` what it needs, and shows how far it is.
 template <class Work>
@@ -354,9 +315,8 @@ void add_connections(CLI::App& app, Flags& flags) {
 }
 
 CLI::Option* add_name(CLI::App& app, Flags& flags) {
-  std::vector<std::string> names;
-  for (const ReadModel* model : read_models()) names.emplace_back(model->name);
-  return app.add_option("name", flags.name, "Which read model")->check(CLI::IsMember(names));
+  return app.add_option("name", flags.name, "Which read model")
+      ->check(CLI::IsMember(read_model_names()));
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <cctype>
 #include <string_view>
 
+#include "projections/tables/registry.hpp"
+
 namespace jangbu::cli {
 
 std::string environment_name(std::string flag) {
@@ -43,6 +45,12 @@ void add_gate_flags(CLI::App& app, JetStreamOptions& log, bool& accept_weak_dura
 
 void add_database_flag(CLI::App& app, std::string& database) {
   setting(app, "database", database, "PostgreSQL for the read models, as libpq takes it");
+}
+
+std::vector<std::string> read_model_names() {
+  std::vector<std::string> names;
+  for (const ReadModel* model : read_models()) names.emplace_back(model->name);
+  return names;
 }
 
 void add_port_base_flag(CLI::App& app, int& port_base) {

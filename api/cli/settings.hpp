@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 #include "infra/eventlog/jetstream_log.hpp"
 
@@ -37,6 +38,8 @@ void add_log_flags(CLI::App& app, JetStreamOptions& log);
 void add_gate_flags(CLI::App& app, JetStreamOptions& log, bool& accept_weak_durability);
 // --database
 void add_database_flag(CLI::App& app, std::string& database);
+// What a flag that names read models takes.
+std::vector<std::string> read_model_names();
 // --port-base
 void add_port_base_flag(CLI::App& app, int& port_base);
 

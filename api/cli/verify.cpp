@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/cli/progress.hpp"
 #include "events/decoders.hpp"
 #include "projections/views/consistency.hpp"
 
@@ -99,6 +100,49 @@ void Verifier::check_story(Commit commit, Position position) {
 
 void Verifier::problem(Position position, const std::string& what) {
   report_.problems.push_back("commit " + std::to_string(position.value) + ": " + what);
+}
+
+Verifier::Report verify_all(CommitSource& source, std::uint64_t total, const StopSignals& stop) {
+  Verifier verifier;
+  Progress progress("verifying", "commits", total);
+  for (;;) {
+    stop.check();
+    try {
+      const auto commits = source.next();
+      if (commits.empty()) break;
+      for (const StoredCommit& stored : commits) {
+        verifier.take(stored);
+        progress.show(verifier.report().commits);
+        if (verifier.has_enough()) return verifier.report();
+      }
+    } catch (const Corrupt& corrupt) {
+      verifier.take_damage(corrupt.what());
+      if (verifier.has_enough()) break;
+    }
+  }
+  return verifier.report();
+}
+
+std::string text_of(const Verifier::Report& report, std::chrono::duration<double> taken) {
+  const auto rate = static_cast<std::uint64_t>(static_cast<double>(report.events) / taken.count());
+  std::string text = commits_text(report.commits) + ", " + grouped(report.events) + " events, " +
+                     grouped(report.bytes) + " bytes; " + grouped(rate) + " events/s\n";
+  if (report.first)
+    text += "first  commit " + std::to_string(report.first->value) + ", " +
+            to_string(report.first_at) + "\nlast   commit " + std::to_string(report.last.value) +
+            ", " + to_string(report.last_at) + "\n";
+  if (report.upcast > 0)
+    text += grouped(report.upcast) + " events are of versions that are not written any more\n";
+  const Position consistent_up_to = report.consistent_up_to.value_or(Position{});
+  if (consistent_up_to != report.last)
+    text += "what follows from what was looked at up to commit " +
+            std::to_string(consistent_up_to.value) + " only: behind it something is missing\n";
+  for (const std::string& problem : report.problems) text += "problem: " + problem + "\n";
+  return text;
+}
+
+std::string commits_text(std::uint64_t count) {
+  return grouped(count) + (count == 1 ? " commit" : " commits");
 }
 
 }  // namespace jangbu::cli

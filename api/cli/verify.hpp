@@ -5,6 +5,7 @@
 // Threads: one at a time.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -55,5 +56,15 @@ class Verifier {
   std::optional<StoredCommit> before_;
   std::optional<Timestamp> time_before_;
 };
+
+// Verifies all that comes, with a line that tells how far it is of `total` (0: not known). Throws
+// Interrupted.
+Verifier::Report verify_all(CommitSource& source, std::uint64_t total, const StopSignals& stop);
+
+// The report for people, but for the verdict.
+std::string text_of(const Verifier::Report& report, std::chrono::duration<double> taken);
+
+// "1 commit", "1,204 commits".
+std::string commits_text(std::uint64_t count);
 
 }  // namespace jangbu::cli

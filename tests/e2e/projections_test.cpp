@@ -5,9 +5,13 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
+#include "infra/eventlog/jetstream_log.hpp"
+#include "infra/ids.hpp"
 #include "infra/postgres/connection.hpp"
 #include "tests/e2e/buyers.hpp"
 #include "tests/e2e/replay.hpp"
@@ -23,20 +27,27 @@ struct Said {
   std::string output;  // stdout and stderr
 };
 
-// `jangbu projections …` on this shop.
-std::vector<std::string> on(const Shop& shop, std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), "projections");
-  for (const std::string& more :
-       {std::string("--nats-url"), shop.nats.url(), std::string("--database"), shop.database})
-    arguments.push_back(more);
-  return arguments;
+// Where the shop's servers are.
+std::vector<std::string> environment(const Shop& shop) {
+  return {"JANGBU_NATS_URL=" + shop.nats.url(), "JANGBU_DATABASE=" + shop.database};
+}
+
+Said run_tool(const Shop& shop, const std::vector<std::string>& arguments) {
+  const TemporaryFolder folder;
+  const auto process = run_jangbu(arguments, folder.path() / "log", environment(shop));
+  const int status = process->wait(60s);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), process->log_text()};
+}
+
+// `jangbu events check …` and `jangbu projections …`.
+Said check(const Shop& shop, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"events", "check"});
+  return run_tool(shop, arguments);
 }
 
 Said run(const Shop& shop, std::vector<std::string> arguments) {
-  const TemporaryFolder folder;
-  const auto process = run_jangbu(on(shop, std::move(arguments)), folder.path() / "log");
-  const int status = process->wait(60s);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), process->log_text()};
+  arguments.insert(arguments.begin(), "projections");
+  return run_tool(shop, arguments);
 }
 
 Json projection(HttpClient operations, const std::string& name) {
@@ -187,8 +198,8 @@ TEST_CASE("A rebuild that is killed costs nothing") {
                             "FROM jangbu.checkpoints WHERE state = 'building'",
                             "FROM pg_stat_activity WHERE application_name = 'jangbu comparison'"}) {
     jangbu::pg::Connection connection({.conninfo = shop.database});
-    const auto process =
-        run_jangbu(on(shop, {"rebuild", "purchases"}), folder.path() / "killed.log");
+    const auto process = run_jangbu({"projections", "rebuild", "purchases"},
+                                    folder.path() / "killed.log", environment(shop));
     wait_until("the rebuild", [&] {
       const auto found = connection.run(std::string("SELECT 1 ") + begun + " LIMIT 1");
       return PQntuples(found.get()) == 1 || !process->running();
@@ -272,4 +283,88 @@ TEST_CASE("A projector takes over from one that is killed, within three seconds"
   for (const Attempt& attempt : market.close()) CHECK(attempt.bought());
   CHECK(projection(shop.operations(), "purchases").at("state") == "standby");
   CHECK(projected_rows(shop) == replayed_rows(shop));
+}
+
+TEST_CASE("The deploy gate says whether a build is fit") {
+  Shop shop;
+  open_account(shop, "홍길동");
+  list_product(shop, "쑥차 50g", 9'500, 20);
+  const std::string bought = id_of(buy(shop, "홍길동", "쑥차 50g"));
+  projected_rows(shop);
+  const TemporaryFolder folder;
+  const std::string backup = folder.path() / "backup.ndjson.gz";
+  REQUIRE(run_tool(shop, {"events", "export", backup, "--gzip"}).status == 0);
+
+  SECTION("as it is") {
+    Said said = check(shop, {});
+    CAPTURE(said.output);
+    CHECK(said.status == 0);
+    CHECK_THAT(said.output, ContainsSubstring("3 commits, 3 events"));
+    CHECK_THAT(said.output, ContainsSubstring("deliveries: at position 3: "));
+    CHECK_THAT(said.output, ContainsSubstring("\nfit to be deployed"));
+    said = check(shop, {"--against", backup, "--json"});
+    CAPTURE(said.output);
+    CHECK(said.status == 0);
+    const Json json = Json::parse(said.output);
+    CHECK(json.at("fit") == true);
+    CHECK(json.at("readModels").size() == 5);
+    for (const Json& model : json.at("readModels"))
+      CHECK(model.at("comparison").at("equal") == true);
+    buy(shop, "홍길동", "쑥차 50g");
+    projected_rows(shop);
+    said = check(shop, {"--against", backup});
+    CHECK(said.status == 0);
+    CHECK_THAT(said.output, ContainsSubstring("not where the exported log ends"));
+    // Nothing is left behind.
+    CHECK_THAT(run(shop, {"list", "--json"}).output, !ContainsSubstring("building"));
+    execute(shop, "SELECT 1 / (count(*) = 0)::int FROM pg_namespace WHERE nspname LIKE '%check%'");
+  }
+  SECTION("where what serves is different") {
+    execute(shop, "UPDATE jangbu.deliveries SET recipient = '임꺽정'");
+    Said said = check(shop, {});
+    CHECK(said.status == 1);
+    CHECK_THAT(said.output, ContainsSubstring("NOT fit to be deployed"));
+    CHECK_THAT(said.output, ContainsSubstring(R"(recipient: "임꺽정" -> "홍길동")"));
+    CHECK(check(shop, {"--accept", "deliveries"}).status == 0);
+    CHECK(check(shop, {"--accept", "purchases"}).status == 1);
+    CHECK(check(shop, {"--log-only"}).status == 0);
+  }
+  SECTION("against another build's program") {
+    const std::string same = jangbu_program();
+    Said said = check(shop, {"--against", same});
+    CAPTURE(said.output);
+    CHECK(said.status == 0);
+    CHECK_THAT(said.output, ContainsSubstring("history: at position 3: "));
+    // One that makes something else of it.
+    const std::string script = folder.path() / "other";
+    std::ofstream(script) << "#!/bin/sh\n"
+                          << same << R"( "$@"
+status=$?
+test "$3" != deliveries || psql -q "$JANGBU_DATABASE" -c "DELETE FROM $7.deliveries"
+exit $status
+)";
+    std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+    said = check(shop, {"--against", script});
+    CAPTURE(said.output);
+    CHECK(said.status == 1);
+    CHECK_THAT(said.output, ContainsSubstring("event 3.0: only in this build's"));
+    std::ofstream(script) << "#!/bin/sh\nexit 1\n";
+    said = check(shop, {"--against", script});
+    CHECK(said.status == 1);
+    CHECK_THAT(said.output, ContainsSubstring("did not build accounts"));
+  }
+  SECTION("a log that this build cannot read") {
+    const auto log =
+        jangbu::JetStreamLog::connect({.url = shop.nats.url(), .monitor_url = {}}, 10s);
+    const auto end = log->last();
+    log->append(end, jangbu::new_id<jangbu::CommitId>(), "not the bytes of a commit", 5s);
+    const Said said = check(shop, {"--log-only"});
+    CHECK(said.status == 1);
+    CHECK_THAT(said.output, ContainsSubstring("event 4.0 cannot be read"));
+    CHECK_THAT(said.output, ContainsSubstring("NOT fit to be deployed"));
+  }
+  SECTION("bad usage") {
+    CHECK(check(shop, {"--against", "/nowhere"}).status == 2);
+    CHECK(check(shop, {"--accept", "orders"}).status == 2);
+  }
 }

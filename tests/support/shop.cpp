@@ -46,6 +46,10 @@ int free_port_base() {
   throw std::runtime_error("no five free ports in a row");
 }
 
+std::string jangbu_program() {
+  return JANGBU_PROGRAM;
+}
+
 std::unique_ptr<Process> run_jangbu(const std::vector<std::string>& arguments,
                                     const std::filesystem::path& log,
                                     const std::vector<std::string>& environment,

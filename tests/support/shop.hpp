@@ -27,6 +27,9 @@ enum class Pages { keep_apart, use_each_other };
 // A free port whose next four are free, too, outside of the range that the system picks from.
 int free_port_base();
 
+// Where the program under test is.
+std::string jangbu_program();
+
 // The program under test, with these arguments. Nothing of the caller's JANGBU_… environment
 // reaches it. What it says on stderr goes to `errors`, or with the rest to `log`.
 std::unique_ptr<Process> run_jangbu(const std::vector<std::string>& arguments,

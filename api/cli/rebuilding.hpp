@@ -1,0 +1,58 @@
+// What tools that rebuild read models have in common: how they show how far they are, and how they
+// are stopped.
+//
+// Threads: one at a time; StopRequests has one of its own.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include "api/cli/progress.hpp"
+#include "api/cli/tool.hpp"
+#include "projections/rebuild.hpp"
+
+namespace jangbu::cli {
+
+// A line for each stage of a rebuild.
+class StageProgress {
+ public:
+  void show(const RebuildProgress& at) {
+    if (!line_ || at.stage != stage_) {
+      line_.reset();
+      line_.emplace(std::string(to_string(at.stage)), "commits", at.target.value);
+      stage_ = at.stage;
+    }
+    line_->show(at.position.value);
+  }
+  void erase() { line_.reset(); }
+
+ private:
+  std::optional<Progress> line_;
+  RebuildProgress::Stage stage_{};
+};
+
+// Turns SIGINT and SIGTERM into a stop request, which also ends a wait for PostgreSQL.
+class StopRequests {
+ public:
+  std::stop_token token() { return source_.get_token(); }
+  void check() const { signals_.check(); }
+
+ private:
+  const StopSignals signals_;  // before the thread, which inherits the mask
+  std::stop_source source_;
+  std::jthread watching_{[this](const std::stop_token& done) {
+    while (!done.stop_requested() && !source_.stop_requested()) {
+      try {
+        signals_.check();
+      } catch (const Interrupted&) {
+        source_.request_stop();
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }};
+};
+
+}  // namespace jangbu::cli
