@@ -189,7 +189,7 @@ Service operations_service(const Parts& parts) {
             .kind = openapi::Kind::log,
             .gives = "CloudEvent",
             .parameters = {"from", "eventType", "entity"}}}}};
-  for (Route& route : projection_routes(parts.projector, parts.rebuilds))
+  for (Route& route : projection_routes(parts.projector, parts.writer, parts.rebuilds))
     service.routes.push_back(std::move(route));
   return service;
 }

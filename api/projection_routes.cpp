@@ -18,17 +18,21 @@ http::Response json_response(int status, const Json& json) {
 }
 
 // Of one read model: its own state is that of who fills it, or that it is being built.
-Json to_json(const Projector::ReadModelStatus& model, const Projector::Status& status) {
+Json to_json(const Projector::ReadModelStatus& model, const Projector::Status& status,
+             const Writer* writer) {
   const Position position = model.checkpoint ? model.checkpoint->position : Position{};
-  const std::uint64_t lag = status.log_end.value - std::min(status.log_end, position).value;
-  const bool is_late = lag > 0 && status.committed_at.ms > 0;
-  const std::int64_t late_ms = is_late ? system_now().ms - status.committed_at.ms : 0;
+  const Position end =
+      writer ? std::max(status.log_end, writer->status().position) : status.log_end;
   Json json{{"name", model.name},
             {"status", is_up(status.state) && model.checkpoint ? "up" : "down"},
             {"state", model.checkpoint ? to_string(status.state) : "building"},
             {"position", position.value},
-            {"lag", lag},
-            {"lagSeconds", std::max<std::int64_t>(late_ms, 0) / 1'000}};
+            {"lag", end.value - std::min(end, position).value}};
+  if (writer) {
+    const Writer::Backlog backlog = writer->after(position);
+    const std::int64_t age_ms = backlog.events > 0 ? system_now().ms - backlog.oldest.ms : 0;
+    json.add("lagSeconds", std::max<std::int64_t>(age_ms, 0) / 1'000);
+  }
   if (model.checkpoint) {
     json.add("generation", model.checkpoint->generation);
     json.add("fingerprint", model.checkpoint->fingerprint);
@@ -38,11 +42,11 @@ Json to_json(const Projector::ReadModelStatus& model, const Projector::Status& s
   return json;
 }
 
-http::Response list(const Projector* projector) {
+http::Response list(const Projector* projector, const Writer* writer) {
   Json items = Json::array();
   if (projector) {
     const auto status = projector->status();
-    for (const auto& model : status.read_models) items.push_back(to_json(model, status));
+    for (const auto& model : status.read_models) items.push_back(to_json(model, status, writer));
   }
   return json_response(200, {{"items", items}, {"next", nullptr}});
 }
@@ -111,13 +115,16 @@ bool is_up(Projector::State state) {
   return state == Projector::State::following || state == Projector::State::standby;
 }
 
-std::vector<Route> projection_routes(const Projector* projector, RebuildJobs& rebuilds) {
+std::vector<Route> projection_routes(const Projector* projector, const Writer* writer,
+                                     RebuildJobs& rebuilds) {
   using http::Exchange;
   using http::Method;
   using http::Request;
   return {{Method::get,
            "/projections",
-           [projector](Request&&, const Exchange& exchange) { exchange.respond(list(projector)); },
+           [projector, writer](Request&&, const Exchange& exchange) {
+             exchange.respond(list(projector, writer));
+           },
            {.id = "listProjections",
             .summary = "How far the read models are",
             .description = "Of the read models that this build serves from; none where another "

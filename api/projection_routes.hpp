@@ -7,12 +7,14 @@
 
 #include "api/rebuild_jobs.hpp"
 #include "api/service.hpp"
+#include "commands/writer.hpp"
 #include "projections/projector.hpp"
 
 namespace jangbu {
 
-// `projector` is null where another process projects.
-std::vector<Route> projection_routes(const Projector* projector, RebuildJobs& rebuilds);
+// Null: another process projects; another one writes, and the age of what is missing is not known.
+std::vector<Route> projection_routes(const Projector* projector, const Writer* writer,
+                                     RebuildJobs& rebuilds);
 
 // At work, or ready to be.
 bool is_up(Projector::State state);

@@ -149,9 +149,15 @@ void Projector::follow(const std::stop_token& stop) {
       continue;
     }
     look_at_log_end();
-    set(State::standby);
+    set(is_complete() ? State::standby : State::starting);
     pause(standby_pause, stop);
   }
+}
+
+bool Projector::is_complete() const {
+  const std::scoped_lock lock(mutex_);
+  return std::all_of(status_.read_models.begin(), status_.read_models.end(),
+                     [](const ReadModelStatus& model) { return model.checkpoint.has_value(); });
 }
 
 std::vector<Tracks::Generation> Projector::take_ours(pg::Connection& connection) {

@@ -84,6 +84,8 @@ class Projector {
   // Projects what is ours to fill, until that changes.
   void follow(pg::Connection& connection, std::vector<Tracks::Generation> ours,
               const std::stop_token& stop);
+  // Whether every read model has a generation of this build.
+  bool is_complete() const;
   // What this projector may fill: what serves this build and no other session fills.
   std::vector<Tracks::Generation> take_ours(pg::Connection& connection);
   void publish(const Tracks& tracks);
