@@ -85,7 +85,7 @@ http::Response no_such_model(std::string_view name) {
 }
 
 http::Response start(RebuildJobs& rebuilds, const http::Request& request) {
-  const auto name = request.param("name");
+  const auto name = request.param("projection");
   const ReadModel* model = find_model(name);
   if (!model) return no_such_model(name);
   if (!rebuilds.start(*model))
@@ -99,7 +99,7 @@ http::Response start(RebuildJobs& rebuilds, const http::Request& request) {
 }
 
 http::Response progress(const RebuildJobs& rebuilds, const http::Request& request) {
-  const auto name = request.param("name");
+  const auto name = request.param("projection");
   if (!find_model(name)) return no_such_model(name);
   const auto status = rebuilds.status(name);
   if (!status)
@@ -131,7 +131,7 @@ std::vector<Route> projection_routes(const Projector* projector, const Writer* w
                            "process fills them (--no-projector).",
             .gives = "Projections"}},
           {Method::post,
-           "/projections/{name}/rebuild",
+           "/projections/{projection}/rebuild",
            [&rebuilds](Request&& request, const Exchange& exchange) {
              exchange.respond(start(rebuilds, request));
            },
@@ -144,7 +144,7 @@ std::vector<Route> projection_routes(const Projector* projector, const Writer* w
             .gives = "Rebuild",
             .problems = {problems::projection_not_found, problems::rebuild_running}}},
           {Method::get,
-           "/projections/{name}/rebuild",
+           "/projections/{projection}/rebuild",
            [&rebuilds](Request&& request, const Exchange& exchange) {
              exchange.respond(progress(rebuilds, request));
            },

@@ -193,9 +193,9 @@ std::optional<Timestamp> parse_timestamp(std::string_view text) {
   const auto time =
       sys_days{date} + hours{*h} + minutes{*mi} + seconds{*s} + milliseconds{ms} - offset;
   // An offset or a leap second may lead out of the years that can be written again.
-  if (time < sys_days{year{1} / 1 / 1} || time >= sys_days{year{10000} / 1 / 1})
-    return std::nullopt;
-  return Timestamp{time.time_since_epoch().count()};
+  const std::int64_t since_1970 = time.time_since_epoch().count();
+  if (since_1970 < Timestamp::earliest_ms || since_1970 > Timestamp::latest_ms) return std::nullopt;
+  return Timestamp{since_1970};
 }
 
 std::string_view to_string(const Currency& currency) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -79,6 +80,10 @@ std::optional<EventId> parse_event_id(std::string_view text);
 
 // Milliseconds since 1970-01-01T00:00:00Z. Written as RFC 3339 in UTC, `2026-03-01T09:30:00.000Z`.
 struct Timestamp {
+  // The first and the last of the years 1 to 9999, which is what RFC 3339 can write.
+  static constexpr std::int64_t earliest_ms = -62'135'596'800'000;
+  static constexpr std::int64_t latest_ms = 253'402'300'799'999;
+
   std::int64_t ms = 0;
 
   friend auto operator<=>(const Timestamp&, const Timestamp&) = default;
@@ -86,6 +91,8 @@ struct Timestamp {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(ms);
+    if (Archive::is_loading::value && (ms < earliest_ms || ms > latest_ms))
+      throw std::out_of_range("a time is not in the years 1 to 9999");
   }
 };
 

@@ -34,7 +34,8 @@ inline std::int64_t any_number() {
 }
 
 inline Timestamp any_time() {
-  return {any_number()};
+  return {*rc::gen::oneOf(rc::gen::inRange(Timestamp::earliest_ms, Timestamp::latest_ms + 1),
+                          rc::gen::element(Timestamp::earliest_ms, Timestamp::latest_ms))};
 }
 
 template <class Enumeration>

@@ -350,6 +350,13 @@ TEST_CASE("values that this build does not know are refused") {
     event = GENERATE_COPY(as<Event>(), AccountOpened{account}, AddressChanged{account},
                           AccountDetailsChanged{account}, AccountClosed{account, {}});
   }
+  SECTION("a time beyond the years that can be written") {
+    account.opened_at.ms = GENERATE(Timestamp::earliest_ms - 1, Timestamp::latest_ms + 1,
+                                    std::numeric_limits<std::int64_t>::max());
+    CHECK_THAT(expect_refusal(encode_commit(commit_of(AccountOpened{account}))).what(),
+               ContainsSubstring("years 1 to 9999"));
+    return;
+  }
   SECTION("a scan's status") {
     of_scan.scan.status = static_cast<DeliveryStatus>(12);
     event = of_scan;
