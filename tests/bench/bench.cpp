@@ -6,17 +6,14 @@
 #include <iostream>
 #include <map>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "infra/postgres/connection.hpp"
 #include "tests/bench/bench_shop.hpp"
 #include "tests/bench/machine.hpp"
 #include "tests/bench/report.hpp"
 #include "tests/bench/sql_load.hpp"
-#include "tests/http/client.hpp"
 #include "tests/support/process.hpp"
 
 namespace {
@@ -56,23 +53,6 @@ void add_flags(CLI::App& app, Flags& flags) {
 
 void tell(const std::string& text) {
   std::cerr << text << std::endl;
-}
-
-std::map<std::string, std::string> versions(const Servers& servers,
-                                            const std::filesystem::path& folder) {
-  const auto jangbu = test::run_jangbu({"version"}, folder / "version");
-  jangbu->wait(std::chrono::seconds(10));
-  std::istringstream words(jangbu->log_text());
-  std::string name, version;
-  words >> name >> version;
-  // The server's first words are INFO and a JSON object.
-  const std::string info = test::Client(servers.nats.port()).read_some();
-  const auto nats = nlohmann::json::parse(info.substr(info.find('{')));
-  pg::Connection postgres({.conninfo = servers.postgres.conninfo()});
-  const pg::Result shown = postgres.run("SHOW server_version");
-  return {{name, version},
-          {"nats-server", nats.at("version")},
-          {"PostgreSQL", PQgetvalue(shown.get(), 0, 0)}};
 }
 
 void measure_jangbu(BenchShop& shop, Cell& cell, const Flags& flags) {

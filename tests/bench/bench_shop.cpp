@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <stdexcept>
 #include <utility>
 #include <variant>
 
 #include "events/commit.hpp"
 #include "infra/eventlog/jetstream_log.hpp"
+#include "infra/postgres/connection.hpp"
+#include "tests/http/client.hpp"
 
 namespace jangbu::bench {
 
@@ -99,6 +102,23 @@ class PurchaseRequests {
 Servers::Servers()
     : postgres({"fsync=on", "synchronous_commit=on", "max_connections=400", "shared_buffers=512MB",
                 "max_wal_size=8GB", "checkpoint_timeout=1h"}) {}
+
+std::map<std::string, std::string> versions(const Servers& servers,
+                                            const std::filesystem::path& folder) {
+  const auto jangbu = test::run_jangbu({"version"}, folder / "version");
+  jangbu->wait(10s);
+  std::istringstream words(jangbu->log_text());
+  std::string name, version;
+  words >> name >> version;
+  // The server's first words are INFO and a JSON object.
+  const std::string info = test::Client(servers.nats.port()).read_some();
+  const auto nats = nlohmann::json::parse(info.substr(info.find('{')));
+  pg::Connection postgres({.conninfo = servers.postgres.conninfo()});
+  const pg::Result shown = postgres.run("SHOW server_version");
+  return {{name, version},
+          {"nats-server", nats.at("version")},
+          {"PostgreSQL", PQgetvalue(shown.get(), 0, 0)}};
+}
 
 BenchShop::BenchShop(const Servers& servers, std::string database, bool projector,
                      std::size_t accounts, std::size_t products)

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -27,6 +28,10 @@ struct Servers {
   test::NatsServer nats;
   test::PostgresServer postgres;
 };
+
+// Of jangbu and both servers. The folder is for a file of words.
+std::map<std::string, std::string> versions(const Servers& servers,
+                                            const std::filesystem::path& folder);
 
 // Accounts and products by id, as the shop answered.
 struct Catalogue {

@@ -176,4 +176,8 @@ std::string post_request(std::string_view target, std::string_view body, std::st
       .append(body);
 }
 
+std::string get_request(std::string_view target) {
+  return std::string("GET ").append(target).append(" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+}
+
 }  // namespace jangbu::bench

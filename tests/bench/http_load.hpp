@@ -1,4 +1,4 @@
-// Load on an HTTP service: POST requests on kept-alive connections of loopback, each of which sends
+// Load on an HTTP service: requests on kept-alive connections of loopback, each of which sends
 // its next request when it has read the answer to the last (a closed loop).
 //
 // It shares the machine with what it measures, so it is light: one thread, one recv, one send and
@@ -45,5 +45,6 @@ Measured run(const HttpLoad& load);
 // A request with a JSON body, and maybe more header fields, each with its line's end.
 std::string post_request(std::string_view target, std::string_view body,
                          std::string_view fields = {});
+std::string get_request(std::string_view target);
 
 }  // namespace jangbu::bench

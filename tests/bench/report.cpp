@@ -8,22 +8,9 @@
 
 namespace jangbu::bench {
 
-namespace {
-
 using Json = nlohmann::ordered_json;
 
-// 38,412
-std::string grouped(double value) {
-  std::string digits = std::to_string(static_cast<long long>(value + 0.5));
-  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
-  return digits;
-}
-
-std::string with_decimals(double value, int decimals) {
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(decimals) << value;
-  return text.str();
-}
+namespace {
 
 void put(std::ostream& out, const std::string& text, int width) {
   out << std::setw(width) << text;
@@ -45,10 +32,6 @@ void put_key(std::ostream& out, const Cell& cell) {
 
 void put_heading(std::ostream& out, const char* rest) {
   out << "\nprojector  products  conns" << rest << '\n';
-}
-
-Json to_json(const Series& series) {
-  return {{"median", series.median()}, {"min", series.least()}, {"max", series.most()}};
 }
 
 Json to_json(const Speed& speed) {
@@ -111,6 +94,45 @@ double Series::most() const {
   return *std::ranges::max_element(values_);
 }
 
+std::string grouped(double value) {
+  std::string digits = std::to_string(static_cast<long long>(value + 0.5));
+  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
+  return digits;
+}
+
+std::string with_decimals(double value, int decimals) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(decimals) << value;
+  return text.str();
+}
+
+Json to_json(const Series& series) {
+  return {{"median", series.median()}, {"min", series.least()}, {"max", series.most()}};
+}
+
+Json to_json(const Machine& machine) {
+  return {{"processors", machine.processors},
+          {"model", machine.model},
+          {"kernel", machine.kernel},
+          {"fileSystem", machine.file_system},
+          {"syncP50Ms", machine.sync_p50_ms},
+          {"syncP99Ms", machine.sync_p99_ms},
+          {"loadAverageBefore", machine.load_average}};
+}
+
+void print(const Machine& machine, const std::map<std::string, std::string>& versions,
+           std::ostream& out) {
+  out << machine.processors << " processors (" << machine.model << "), " << machine.kernel << ", "
+      << machine.file_system << '\n'
+      << "write + fdatasync of 4 KiB: p50 " << with_decimals(machine.sync_p50_ms, 2) << " ms, p99 "
+      << with_decimals(machine.sync_p99_ms, 2)
+      << " ms; load average before: " << with_decimals(machine.load_average, 2) << '\n';
+  const char* separator = "";
+  for (const auto& [name, version] : versions)
+    out << std::exchange(separator, ", ") << name << ' ' << version;
+  out << '\n';
+}
+
 void Speed::add(const Measured& measured) {
   per_second.add(measured.per_second());
   p50_ms.add(measured.percentile_ms(0.5));
@@ -122,19 +144,10 @@ bool Report::good() const {
 }
 
 void print(const Report& report, std::ostream& out) {
-  const Machine& machine = report.machine;
   out << "Purchases over HTTP, each fsync'd before its answer, beside the same job as one SQL "
-         "transaction (pgbench)\n\n"
-      << machine.processors << " processors (" << machine.model << "), " << machine.kernel << ", "
-      << machine.file_system << '\n'
-      << "write + fdatasync of 4 KiB: p50 " << with_decimals(machine.sync_p50_ms, 2) << " ms, p99 "
-      << with_decimals(machine.sync_p99_ms, 2)
-      << " ms; load average before: " << with_decimals(machine.load_average, 2) << '\n';
-  const char* separator = "";
-  for (const auto& [name, version] : report.versions)
-    out << std::exchange(separator, ", ") << name << ' ' << version;
-  out << '\n'
-      << report.accounts << " accounts, " << report.products << " products; "
+         "transaction (pgbench)\n\n";
+  print(report.machine, report.versions, out);
+  out << report.accounts << " accounts, " << report.products << " products; "
       << (report.keys ? "an idempotency key each; " : "") << report.repetitions << " rounds of "
       << report.seconds
       << " s each, in turn: median (least-most) of the rates, medians of the percentiles\n";
@@ -176,15 +189,7 @@ void print(const Report& report, std::ostream& out) {
 }
 
 nlohmann::ordered_json to_json(const Report& report) {
-  const Machine& machine = report.machine;
-  Json json{{"machine",
-             {{"processors", machine.processors},
-              {"model", machine.model},
-              {"kernel", machine.kernel},
-              {"fileSystem", machine.file_system},
-              {"syncP50Ms", machine.sync_p50_ms},
-              {"syncP99Ms", machine.sync_p99_ms},
-              {"loadAverageBefore", machine.load_average}}},
+  Json json{{"machine", to_json(report.machine)},
             {"versions", report.versions},
             {"repetitions", report.repetitions},
             {"seconds", report.seconds},

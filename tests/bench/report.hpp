@@ -26,6 +26,15 @@ class Series {
   std::vector<double> values_;
 };
 
+nlohmann::ordered_json to_json(const Series& series);
+nlohmann::ordered_json to_json(const Machine& machine);
+// The machine, and the versions of what ran on it.
+void print(const Machine& machine, const std::map<std::string, std::string>& versions,
+           std::ostream& out);
+
+std::string grouped(double value);  // 38,412
+std::string with_decimals(double value, int decimals);
+
 struct Speed {
   Series per_second;
   Series p50_ms;

@@ -50,6 +50,10 @@ INSERT INTO purchase (buyer, recipient, line, zip_code, product, product_name, q
 COMMIT;
 )sql";
 
+constexpr const char* lookup = R"sql(\set buyer random(1, :accounts)
+SELECT * FROM account WHERE id = :buyer;
+)sql";
+
 // pgbench's own work must not be what is measured, nor take more of the processors than it needs.
 constexpr std::size_t most_threads = 2;
 
@@ -103,14 +107,22 @@ SqlShop::SqlShop(std::string conninfo, std::filesystem::path folder, std::size_t
       number(products) + ") n");
   database.run("VACUUM ANALYZE");
   std::ofstream(folder_ / "purchase.sql") << transaction;
+  std::ofstream(folder_ / "lookup.sql") << lookup;
 }
 
 Measured SqlShop::run(const Round& round) {
+  return run(round, "purchase.sql");
+}
+
+Measured SqlShop::look_up(const Round& round) {
+  return run(round, "lookup.sql");
+}
+
+Measured SqlShop::run(const Round& round, const std::string& script) {
   const std::string prefix = "round-" + std::to_string(++rounds_);
   test::Process pgbench(
       {.command = {"pgbench", "--no-vacuum", "--protocol=prepared",
-                   "--file=" + (folder_ / "purchase.sql").string(),
-                   "--client=" + number(round.clients),
+                   "--file=" + (folder_ / script).string(), "--client=" + number(round.clients),
                    "--jobs=" + number(std::min(round.clients, most_threads)),
                    "--time=" + std::to_string(round.seconds),
                    "--define=accounts=" + number(accounts_),

@@ -24,8 +24,12 @@ class SqlShop {
     bool hot;  // all buy the same product
   };
   Measured run(const Round& round);
+  // Instead of purchases, one SELECT of a random account by its key.
+  Measured look_up(const Round& round);
 
  private:
+  Measured run(const Round& round, const std::string& script);
+
   const std::string conninfo_;
   const std::filesystem::path folder_;
   const std::size_t accounts_;

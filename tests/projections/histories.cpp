@@ -43,16 +43,21 @@ Commit Histories::next(std::size_t events) {
 Commit Histories::open_shop(std::size_t accounts, std::size_t products) {
   Commit commit;
   for (std::size_t i = 0; i < accounts; ++i) commit.events.push_back(record(open_account()));
-  for (std::size_t i = 0; i < products; ++i) commit.events.push_back(record(list_product()));
-  for (Product& product : products_) product.state.stock = 1'000'000'000;
+  for (std::size_t i = 0; i < products; ++i) {
+    Event listed = list_product();
+    products_.back().state.stock = std::get<ProductListed>(listed).state.stock = 1'000'000'000;
+    commit.events.push_back(record(std::move(listed)));
+  }
   commit.committed_at = {ms_};
   return commit;
 }
 
-RecordedEvent Histories::purchase() {
-  RecordedEvent event = record(buy(1));
-  purchases_.clear();
-  return event;
+RecordedEvent Histories::trade() {
+  constexpr std::size_t most_open = 20'000;
+  ++ms_;
+  if (purchases_.size() == most_open) forget(below(most_open));
+  if (purchases_.empty() || below(10) < 6) return record(buy(1 + below(3)));
+  return record(go_on(below(purchases_.size())));
 }
 
 std::map<ProductId, std::int64_t> Histories::stocks() const {
@@ -184,21 +189,17 @@ Event Histories::buy(std::size_t lines) {
 Event Histories::go_on(std::size_t which) {
   Purchase& purchase = purchases_[which];
   const PurchaseCompleted completed = purchase.completed;
-  const auto close = [&] {
-    purchases_.erase(purchases_.begin() + static_cast<std::ptrdiff_t>(which));
-  };
   if (purchase.status <= DeliveryStatus::label_created && below(5) == 0) {
+    const auto id = [](const Product& product) { return product.state.product; };  // ascending
     for (const PurchaseLine& line : completed.lines)
-      std::find_if(products_.begin(), products_.end(), [&](const Product& product) {
-        return product.state.product == line.product;
-      })->state.stock += line.quantity;
-    close();
+      std::ranges::lower_bound(products_, line.product, {}, id)->state.stock += line.quantity;
+    forget(which);
     return PurchaseCancelled{
         completed.purchase, completed.buyer,        completed.recipient, completed.lines,
         completed.total,    completed.purchased_at, "changed my mind",   {ms_}};
   }
   if (purchase.status == DeliveryStatus::delivered && below(2) == 0) {
-    close();
+    forget(which);
     return ReceiptConfirmed{completed.purchase, completed.buyer, {ms_}};
   }
   // A scan that comes late enters the history and leaves the status.
@@ -211,8 +212,13 @@ Event Histories::go_on(std::size_t which) {
   if (purchase.status == DeliveryStatus::delivered) scan.status = DeliveryStatus::in_transit;
   purchase.status = std::max(purchase.status, scan.status);
   const DeliveryScanned scanned{completed.purchase, completed.buyer, scan, purchase.status};
-  if (purchase.status == DeliveryStatus::returned_to_sender) close();
+  if (purchase.status == DeliveryStatus::returned_to_sender) forget(which);
   return scanned;
+}
+
+void Histories::forget(std::size_t which) {
+  std::swap(purchases_[which], purchases_.back());
+  purchases_.pop_back();
 }
 
 }  // namespace jangbu::test

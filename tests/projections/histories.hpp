@@ -22,9 +22,10 @@ class Histories {
   // again.
   Commit next(std::size_t events);
 
-  // A purchase of one product, as under load.
-  RecordedEvent purchase();
-  // Accounts and products that never run out, for purchase().
+  // As in a shop that does well, and fast: six in ten are purchases, the others scans,
+  // cancellations and receipts of those that were made not long before. REQUIRES: open_shop().
+  RecordedEvent trade();
+  // Accounts, and products that never run out, for trade().
   Commit open_shop(std::size_t accounts, std::size_t products);
 
   // Pieces that can be bought, of every product there ever was.
@@ -52,6 +53,7 @@ class Histories {
   Event change_product(Product& product);
   Event buy(std::size_t lines);
   Event go_on(std::size_t which);
+  void forget(std::size_t which);
   RecordedEvent record(Event event);
 
   std::size_t below(std::size_t bound) { return random_() % bound; }

@@ -69,7 +69,7 @@ class Sales {
 
   PurchaseId sell() {
     Commit commit{opening, {}};
-    for (int i = 0; i < 5; ++i) commit.events.push_back(histories_.purchase());
+    for (int i = 0; i < 5; ++i) commit.events.push_back(histories_.trade());
     add(commit);
     return std::get<PurchaseCompleted>(commit.events.back().event).purchase;
   }
