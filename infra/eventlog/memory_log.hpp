@@ -1,5 +1,5 @@
-// The event log in memory: for tests, and for a log that was read from a file. It behaves as the one on JetStream does, and can be made to
-// fail as that one fails.
+// The event log in memory: for tests, and for a log that was read from a file. It behaves as the
+// one on JetStream does, and can be made to fail as that one fails.
 //
 // Threads: every member from any thread. Ownership: readers end before their log; what they
 // returned may stay.
