@@ -137,15 +137,16 @@ void Projector::run(const std::stop_token& stop) {
 }
 
 void Projector::follow(const std::stop_token& stop) {
-  pg::Connection connection({.conninfo = options_.conninfo,
-                             .application_name = "jangbu projector",
-                             .settings = std::string(projection_settings)},
-                            stop);
+  const pg::ConnectOptions options{.conninfo = options_.conninfo,
+                                   .application_name = "jangbu projector",
+                                   .settings = std::string(projection_settings)};
+  pg::Connection connection(options, stop);  // its session has the locks
+  pg::Connection second(options, stop);
   locks_.clear();  // they went with the connection before
   while (!stop.stop_requested()) {
     auto ours = take_ours(connection);
     if (!ours.empty()) {
-      follow(connection, std::move(ours), stop);
+      follow(connection, second, std::move(ours), stop);
       continue;
     }
     look_at_log_end();
@@ -187,13 +188,13 @@ std::vector<Tracks::Generation> Projector::take_ours(pg::Connection& connection)
   return ours;
 }
 
-void Projector::follow(pg::Connection& connection, std::vector<Tracks::Generation> ours,
-                       const std::stop_token& stop) {
+void Projector::follow(pg::Connection& connection, pg::Connection& second,
+                       std::vector<Tracks::Generation> ours, const std::stop_token& stop) {
   std::vector<Checkpoint> checkpoints;
   for (const auto& generation : ours) checkpoints.push_back(generation.checkpoint);
   if (const auto wrong = contradiction(checkpoints, log_)) throw Corrupt(*wrong);
 
-  Tracks tracks(connection, ours);
+  Tracks tracks(connection, ours, &second);
   Batches batches(log_, tracks.position(), options_.batch_events);
   look_at_log_end();
   if (tracks.position() != Position{}) {

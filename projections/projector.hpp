@@ -5,7 +5,7 @@
 // build yet gets one from a replay, while the others go on.
 //
 // Threads: two of its own, one to follow and one to build, which the destructor stops after the
-// batch they are at; status() from any thread. Ownership: the log must outlive it.
+// batch they are at (a third helps to write a large one); status() from any thread. Ownership: the log must outlive it.
 // Errors: while the log or the database is away it waits and goes on by itself. An event that does
 // not fit a row parks that row (tracks.hpp). What cannot be mended by waiting (bytes it cannot
 // decode, a lost end of the log) stops projection, not the process: state `failed`, with the
@@ -82,8 +82,8 @@ class Projector {
   // Projects until something is away (throws Unavailable), wrong (anything else) or stop is asked.
   void follow(const std::stop_token& stop);
   // Projects what is ours to fill, until that changes.
-  void follow(pg::Connection& connection, std::vector<Tracks::Generation> ours,
-              const std::stop_token& stop);
+  void follow(pg::Connection& connection, pg::Connection& second,
+              std::vector<Tracks::Generation> ours, const std::stop_token& stop);
   // Whether every read model has a generation of this build.
   bool is_complete() const;
   // What this projector may fill: what serves this build and no other session fills.

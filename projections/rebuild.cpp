@@ -373,11 +373,11 @@ Checkpoint Rebuild::fill(pg::Connection& connection, std::span<const Target> tar
   std::future<void> writing;  // of the batch before, while the next one is read and folded
   while (filled.position < to) {
     require_going_on();
-    const auto batch = std::make_shared<const Batch>(batches.full(to));
+    const Batch batch = batches.full(to);
     const Position before = filled.position;
     std::vector<Part> parts;
     for (std::size_t i = 0; i < targets.size(); ++i) {
-      for (const LogCommit& commit : batch->commits) fold_commit(*folds[i], commit);
+      for (const LogCommit& commit : batch.commits) fold_commit(*folds[i], commit);
       try {
         parts.push_back({targets[i].schema + "." + std::string(targets[i].model->name),
                          take_changes(*folds[i], {})});
@@ -386,17 +386,17 @@ Checkpoint Rebuild::fill(pg::Connection& connection, std::span<const Target> tar
       }
     }
     if (writing.valid()) writing.get();
-    writing = std::async(std::launch::async,
-                         [&connection, batch, before, parts = std::move(parts)]() mutable {
-                           try {
-                             for (Part& part : parts) load_part(connection, std::move(part));
-                           } catch (const Unfit& unfit) {
-                             throw LoadRefused(before, unfit.what());
-                           }
-                         });
-    filled.position = batch->last().position;
-    filled.commit_id = batch->last().id;
-    progress_.events += batch->events;
+    writing =
+        std::async(std::launch::async, [&connection, before, parts = std::move(parts)]() mutable {
+          try {
+            for (Part& part : parts) load_part(connection, std::move(part));
+          } catch (const Unfit& unfit) {
+            throw LoadRefused(before, unfit.what());
+          }
+        });
+    filled.position = batch.last().position;
+    filled.commit_id = batch.last().id;
+    progress_.events += batch.events;
     tell(Stage::loading, filled.position, to);
   }
   if (writing.valid()) writing.get();

@@ -66,7 +66,7 @@ class Rebuild {
     std::string conninfo;
     std::function<void(const RebuildProgress&)> on_progress = [](const RebuildProgress&) {};
     std::stop_token stop = {};
-    std::size_t load_events = 100'000;  // that are in memory at once while loading
+    std::size_t load_events = 200'000;  // that are in memory at once while loading
   };
 
   Rebuild(EventLog& log, Options options);

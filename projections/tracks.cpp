@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <future>
 #include <iterator>
 #include <map>
 #include <set>
@@ -18,6 +19,8 @@ constexpr std::size_t most_commits_read = 256;
 constexpr std::chrono::milliseconds read_timeout{100};
 constexpr std::chrono::seconds longest_silence{5};
 constexpr std::size_t retry_batch_events = 20'000;
+// With so many events a second transaction saves more time than it costs.
+constexpr std::size_t worth_two_transactions = 200;
 
 // Only what is still where it was expected: a projector that was faster, a swap or a row that was
 // released meanwhile leave fewer rows.
@@ -258,8 +261,86 @@ std::vector<Parked> read_parked(pg::Connection& connection) {
   return parked;
 }
 
-Tracks::Tracks(pg::Connection& connection, std::span<const Generation> generations)
-    : connection_(connection) {
+namespace {
+
+// The checkpoints first: their row locks make a second projector wait here and find them moved.
+bool move_checkpoints(pg::Connection& connection, const std::vector<Track*>& tracks,
+                      const Batch& batch) {
+  pg::Array<std::string> names, states;
+  pg::Array<std::int32_t> generations, parked;
+  for (const Track* track : tracks) {
+    const Checkpoint& checkpoint = track->checkpoint;
+    names.push(checkpoint.read_model);
+    generations.push(checkpoint.generation);
+    states.push(to_string(checkpoint.state));
+    parked.push(checkpoint.parked);
+  }
+  pg::Params params = pg::Params::take(names, generations, states, parked);
+  params.add(tracks.front()->checkpoint.position);
+  params.add(batch.last().position);
+  params.add(batch.last().id);
+  return rows_of(connection.execute({&move_checkpoints_text, std::move(params)})) == tracks.size();
+}
+
+// Tracks that are at one position, in one transaction.
+bool write_together(pg::Connection& connection, const std::vector<Track*>& tracks,
+                    const Batch& batch, bool row_by_row) {
+  pg::Transaction transaction(connection);
+  if (!move_checkpoints(connection, tracks, batch)) return false;
+
+  const pg::Call tell{&notify, pg::Params::of(checkpoints_channel)};
+  std::vector<std::vector<RowByRow::Refused>> refused(tracks.size());
+  if (row_by_row) {
+    for (std::size_t i = 0; i < tracks.size(); ++i) {
+      Track& track = *tracks[i];
+      refused[i] = RowByRow(connection, *track.fold, batch.commits).write(not_parked(track));
+      if (refused[i].empty()) continue;
+      write_parked(connection, track.checkpoint, refused[i]);
+      const auto parked = track.checkpoint.parked + static_cast<int>(refused[i].size());
+      if (parked > most_parked)
+        throw Corrupt("more than " + std::to_string(most_parked) + " rows of " +
+                      track.checkpoint.schema() +
+                      " cannot be folded, the latest because: " + refused[i].back().reason);
+      write_parked_count(connection, track.checkpoint, parked);
+    }
+    connection.execute(tell);
+  } else {
+    std::vector<Change> changes;
+    for (Track* track : tracks) {
+      for (const LogCommit& commit : batch.commits) fold_commit(*track->fold, commit);
+      auto taken = take_changes(*track->fold, not_parked(*track));
+      std::move(taken.begin(), taken.end(), std::back_inserter(changes));
+    }
+    execute(connection, std::move(changes), {tell});
+  }
+  transaction.commit();
+
+  for (std::size_t i = 0; i < tracks.size(); ++i) {
+    Checkpoint& checkpoint = tracks[i]->checkpoint;
+    checkpoint.position = batch.last().position;
+    checkpoint.commit_id = batch.last().id;
+    checkpoint.parked += static_cast<int>(refused[i].size());
+    for (const auto& row : refused[i]) tracks[i]->parked.insert(row.entity);
+  }
+  return true;
+}
+
+bool write_together(pg::Connection& connection, const std::vector<Track*>& tracks,
+                    const Batch& batch) {
+  try {
+    return write_together(connection, tracks, batch, false);
+  } catch (const Unfit& unfit) {
+    spdlog::warn("a batch up to position {} is written row by row: {}", batch.last().position.value,
+                 unfit.what());
+    return write_together(connection, tracks, batch, true);
+  }
+}
+
+}  // namespace
+
+Tracks::Tracks(pg::Connection& connection, std::span<const Generation> generations,
+               pg::Connection* second)
+    : connection_(connection), second_(second) {
   std::vector<Parked> parked;
   const auto has_parked = [](const Generation& one) { return one.checkpoint.parked > 0; };
   if (std::any_of(generations.begin(), generations.end(), has_parked))
@@ -295,74 +376,17 @@ std::vector<Track*> Tracks::moving() {
   return moving;
 }
 
-// The checkpoints first: their row locks make a second projector wait here and find them moved.
-bool Tracks::move_checkpoints(const std::vector<Track*>& moving, const Batch& batch) {
-  pg::Array<std::string> names, states;
-  pg::Array<std::int32_t> generations, parked;
-  for (const Track* track : moving) {
-    const Checkpoint& checkpoint = track->checkpoint;
-    names.push(checkpoint.read_model);
-    generations.push(checkpoint.generation);
-    states.push(to_string(checkpoint.state));
-    parked.push(checkpoint.parked);
-  }
-  pg::Params params = pg::Params::take(names, generations, states, parked);
-  params.add(position());
-  params.add(batch.last().position);
-  params.add(batch.last().id);
-  return rows_of(connection_.execute({&move_checkpoints_text, std::move(params)})) == moving.size();
-}
-
 bool Tracks::write(const Batch& batch) {
-  try {
-    return write(batch, false);
-  } catch (const Unfit& unfit) {
-    spdlog::warn("a batch up to position {} is written row by row: {}", batch.last().position.value,
-                 unfit.what());
-    return write(batch, true);
-  }
-}
-
-bool Tracks::write(const Batch& batch, bool row_by_row) {
-  const std::vector<Track*> tracks = moving();
-  pg::Transaction transaction(connection_);
-  if (!move_checkpoints(tracks, batch)) return false;
-
-  const pg::Call tell{&notify, pg::Params::of(checkpoints_channel)};
-  std::vector<std::vector<RowByRow::Refused>> refused(tracks.size());
-  if (row_by_row) {
-    for (std::size_t i = 0; i < tracks.size(); ++i) {
-      Track& track = *tracks[i];
-      refused[i] = RowByRow(connection_, *track.fold, batch.commits).write(not_parked(track));
-      if (refused[i].empty()) continue;
-      write_parked(connection_, track.checkpoint, refused[i]);
-      const auto parked = track.checkpoint.parked + static_cast<int>(refused[i].size());
-      if (parked > most_parked)
-        throw Corrupt("more than " + std::to_string(most_parked) + " rows of " +
-                      track.checkpoint.schema() +
-                      " cannot be folded, the latest because: " + refused[i].back().reason);
-      write_parked_count(connection_, track.checkpoint, parked);
-    }
-    connection_.execute(tell);
-  } else {
-    std::vector<Change> changes;
-    for (Track* track : tracks) {
-      for (const LogCommit& commit : batch.commits) fold_commit(*track->fold, commit);
-      auto taken = take_changes(*track->fold, not_parked(*track));
-      std::move(taken.begin(), taken.end(), std::back_inserter(changes));
-    }
-    execute(connection_, std::move(changes), {tell});
-  }
-  transaction.commit();
-
-  for (std::size_t i = 0; i < tracks.size(); ++i) {
-    Checkpoint& checkpoint = tracks[i]->checkpoint;
-    checkpoint.position = batch.last().position;
-    checkpoint.commit_id = batch.last().id;
-    checkpoint.parked += static_cast<int>(refused[i].size());
-    for (const auto& row : refused[i]) tracks[i]->parked.insert(row.entity);
-  }
-  return true;
+  const std::vector<Track*> all = moving();
+  if (!second_ || all.size() < 2 || batch.events < worth_two_transactions)
+    return write_together(connection_, all, batch);
+  // Neighbours in the registry do not cost alike: every other one.
+  std::vector<Track*> here, there;
+  for (Track* track : all) (here.size() > there.size() ? there : here).push_back(track);
+  auto other =
+      std::async(std::launch::async, [&] { return write_together(*second_, there, batch); });
+  const bool written = write_together(connection_, here, batch);
+  return other.get() && written;
 }
 
 // --- Parked rows ---------------------------------------------------------------------------------

@@ -1,14 +1,16 @@
 // Takes generations of read models forward: a batch of commits at a time, folded in memory, written
-// with a few bulk statements, and the checkpoints move with it, all in one transaction. The
+// with a few bulk statements, and the checkpoints move with it, in the same transaction. The
 // checkpoints move by compare-and-swap, so nothing is applied twice, whoever else fills the same
-// tables.
+// tables. With two connections a large batch is written in two transactions beside each other, each
+// of some of the read models.
 //
 // An event that cannot be folded into a row, or whose values PostgreSQL refuses (SQLSTATE classes
 // 22 and 23), freezes that one row as it was before, in that one generation: it is parked, in the
 // same transaction. Everything else goes on.
 //
-// Threads: one at a time. Ownership: the connection must outlive it.
-// Errors: Unavailable as pg::Connection's; Corrupt and SqlError where it is no matter of one row.
+// Threads: one at a time; a second one works for it while it writes. Ownership: the connections
+// must outlive it. Errors: Unavailable as pg::Connection's; Corrupt and SqlError where it is no
+// matter of one row.
 #pragma once
 
 #include <chrono>
@@ -133,7 +135,8 @@ class Tracks {
   };
 
   // REQUIRES: at least one generation.
-  Tracks(pg::Connection& connection, std::span<const Generation> generations);
+  Tracks(pg::Connection& connection, std::span<const Generation> generations,
+         pg::Connection* second = nullptr);
 
   // That all of them have reached.
   Position position() const;
@@ -142,18 +145,18 @@ class Tracks {
   // together. Nothing when all are at one position.
   std::optional<Position> limit() const;
 
-  // False when a checkpoint is not where it was any more: nothing was written, and these tracks are
-  // out of date. REQUIRES: the batch begins after position() and ends at limit() at the latest.
+  // False when a checkpoint is not where it was any more: nothing was written to its generation nor
+  // to those written with it. After that, or an exception, these tracks are out of date. REQUIRES:
+  // the batch begins after position() and ends at limit() at the latest.
   bool write(const Batch& batch);
 
   const std::vector<Track>& all() const { return tracks_; }
 
  private:
   std::vector<Track*> moving();
-  bool write(const Batch& batch, bool row_by_row);
-  bool move_checkpoints(const std::vector<Track*>& moving, const Batch& batch);
 
   pg::Connection& connection_;
+  pg::Connection* second_;
   std::vector<Track> tracks_;
 };
 

@@ -1,5 +1,8 @@
 // Measures what the log is read for: replay, read models and queries. See README.md.
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -355,6 +358,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("bench"));  // stdout is for the result
   try {
     return benchmark(flags);
   } catch (const std::exception& error) {
