@@ -5,7 +5,8 @@
 // build yet gets one from a replay, while the others go on.
 //
 // Threads: two of its own, one to follow and one to build, which the destructor stops after the
-// batch they are at (a third helps to write a large one); status() from any thread. Ownership: the log must outlive it.
+// batch they are at (a third helps to write a large one); status() from any thread. Ownership: the
+// log must outlive it.
 // Errors: while the log or the database is away it waits and goes on by itself. An event that does
 // not fit a row parks that row (tracks.hpp). What cannot be mended by waiting (bytes it cannot
 // decode, a lost end of the log) stops projection, not the process: state `failed`, with the
