@@ -413,6 +413,10 @@ Retried retry(pg::Connection& connection, EventLog& log, const ReadModel& model,
   checkpoint.read_model = parked.read_model;
   checkpoint.generation = parked.generation;
   const std::string schema = checkpoint.schema();
+  for (const Checkpoint& other : read_checkpoints(connection))
+    if (other.schema() == schema && other.fingerprint != fingerprint(model))
+      throw Corrupt(schema +
+                    " is filled by another build of jangbu: let that one fold its rows again");
   const auto only_this = [&](const EntityId& id) { return id == parked.entity; };
   const auto fold = model.fold(schema);
 

@@ -70,7 +70,7 @@ class DeployGate {
   explicit DeployGate(const EventsFlags& flags) : flags_(flags) {}
 
   // Throws Interrupted when it was asked to stop.
-  void check_stop() const { signals_.check(); }
+  void check_stop() const { stop_.signals().check(); }
 
   int run() {
     const bool is_program = !flags_.against.empty() && ::access(flags_.against.c_str(), X_OK) == 0;
@@ -79,7 +79,7 @@ class DeployGate {
     } else {
       log_ = open_existing_log(flags_.log);
       const Position end = log_->last();
-      LogRange range(*log_, {1}, end, signals_);
+      LogRange range(*log_, {1}, end, stop_.signals());
       verify(range, end.value);
       if (!flags_.log_only)
         for (const ReadModel* model : read_models())
@@ -91,7 +91,7 @@ class DeployGate {
  private:
   void verify(CommitSource& source, std::uint64_t total) {
     const auto begun = std::chrono::steady_clock::now();
-    report_ = verify_all(source, total, signals_);
+    report_ = verify_all(source, total, stop_.signals());
     taken_ = std::chrono::steady_clock::now() - begun;
     if (!flags_.json) print(text_of(report_, taken_));
   }
@@ -106,7 +106,7 @@ class DeployGate {
     ExportFile file(flags_.against, ExportFile::Lines::as_needed);
     for (auto commits = file.next(); !commits.empty(); commits = file.next())
       for (const StoredCommit& stored : commits) {
-        signals_.check();
+        stop_.signals().check();
         log->append(log->last(), stored.id, stored.payload, std::chrono::seconds(1));
       }
     log_ = std::move(log);
@@ -241,7 +241,6 @@ class DeployGate {
 
   const EventsFlags& flags_;
   StopRequests stop_;  // before the threads of the log's connection
-  const StopSignals signals_;
   std::unique_ptr<EventLog> log_;
   StageProgress progress_;
   Verifier::Report report_;

@@ -76,7 +76,7 @@ int with_rebuild(const Flags& flags, const Work& work) {
       return work(rebuild, *log, [&] { progress.erase(); });
     } catch (const Unavailable&) {
       progress.erase();
-      stop.check();
+      stop.signals().check();
       throw;
     }
   });

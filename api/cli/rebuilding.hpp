@@ -5,6 +5,8 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -38,21 +40,26 @@ class StageProgress {
 class StopRequests {
  public:
   std::stop_token token() { return source_.get_token(); }
-  void check() const { signals_.check(); }
+  const StopSignals& signals() const { return signals_; }
 
  private:
-  const StopSignals signals_;  // before the thread, which inherits the mask
-  std::stop_source source_;
-  std::jthread watching_{[this](const std::stop_token& done) {
-    while (!done.stop_requested() && !source_.stop_requested()) {
+  void watch(const std::stop_token& done) {
+    std::unique_lock lock(mutex_);
+    while (!source_.stop_requested() && !ended_.wait_for(lock, done, std::chrono::milliseconds(50),
+                                                         [&] { return done.stop_requested(); })) {
       try {
         signals_.check();
       } catch (const Interrupted&) {
         source_.request_stop();
       }
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
-  }};
+  }
+
+  const StopSignals signals_;  // before the thread, which inherits the mask
+  std::stop_source source_;
+  std::mutex mutex_;  // of the next
+  std::condition_variable_any ended_;
+  std::jthread watching_{[this](const std::stop_token& done) { watch(done); }};
 };
 
 }  // namespace jangbu::cli

@@ -1,5 +1,6 @@
 // Events that cannot be written into a row: that row is frozen, everything else goes on.
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "projections/rebuild.hpp"
@@ -14,6 +15,7 @@
 namespace jangbu::test {
 
 using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
 
 namespace {
 
@@ -159,6 +161,13 @@ TEST_CASE("a parked row is folded again from its first event", "[parked]") {
     REQUIRE(again.parked_again.has_value());
     CHECK(again.parked_again->event == EventId{{2}, 0});
     CHECK(again.before == again.after);
+    CHECK(parked_in(conninfo).size() == 1);
+  }
+  SECTION("but not by a build with another fold") {
+    ReadModel newer = accounts_model;
+    newer.fold_version += 1;
+    CHECK_THROWS_MATCHES(retry(connection, log, newer, parked[0]), Corrupt,
+                         MessageMatches(ContainsSubstring("another build")));
     CHECK(parked_in(conninfo).size() == 1);
   }
   SECTION("and goes on from there, when it is gone") {

@@ -302,6 +302,26 @@ TEST_CASE("PostgreSQL is killed at any step of a rebuild", "[rebuild]") {
   }
 }
 
+TEST_CASE("somebody who reads the view makes the swap wait, and nothing else", "[rebuild]") {
+  Projected shop(47);
+  pg::Connection reader({.conninfo = shop.conninfo});
+  reader.run("BEGIN; SELECT count(*) FROM jangbu.deliveries");
+  int swaps = 0;
+  Rebuild rebuild(shop.log, {.conninfo = shop.conninfo, .on_progress = [&](const auto& at) {
+                               if (at.stage != Stage::swapping || ++swaps != 2) return;
+                               // The first try gave up, and let go of what it held.
+                               append_history(shop.log, 48, 5);
+                               CHECK(generations_of(shop.conninfo, deliveries_model) ==
+                                     "1 serving, 2 building");
+                               reader.run("COMMIT");
+                             }});
+  CHECK(rebuild.rebuild(deliveries_model).comparison.equal());
+  CHECK(swaps == 2);
+  CHECK(generations_of(shop.conninfo, deliveries_model) == "1 retired, 2 serving");
+  project(shop.log, shop.conninfo);
+  CHECK(dump(shop.conninfo) == replayed(shop.log, 1'000));
+}
+
 TEST_CASE("two rebuilds of one read model do not meet", "[rebuild]") {
   Projected shop(39);
   pg::Connection other({.conninfo = shop.conninfo});
