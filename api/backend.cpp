@@ -297,10 +297,11 @@ void execute(const Backend& backend, const http::Request& request, const http::E
   auto asked = std::make_shared<Asked>(Asked{backend, exchange, resource, creates, {}, false});
   if (const auto* scan = std::get_if<RecordScan>(&command)) asked->scan = scan->scan;
   asked->confirms_receipt = std::holds_alternative<ConfirmReceipt>(command);
+  const Timestamp at = time_of(command, system_now());
   backend.commands->writer.submit(
       {.command = std::move(command),
        .conditions = {.key = command_key(request), .if_match = if_match(request)},
-       .at = system_now(),
+       .at = at,
        .correlation = correlation_of(request),
        .actor = {},
        .answer = [asked = std::shared_ptr<const Asked>(std::move(asked))](Outcome outcome) {

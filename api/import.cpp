@@ -215,9 +215,11 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
 
   void submit(std::uint64_t number, std::uint64_t line, const std::string& text) {
     try {
-      Submission submission{.command = order_.to_command(Body(text)),
+      Command command = order_.to_command(Body(text));
+      const Timestamp at = time_of(command, system_now());
+      Submission submission{.command = std::move(command),
                             .conditions = {},
-                            .at = system_now(),
+                            .at = at,
                             .correlation = order_.correlation,
                             .actor = {},
                             .answer = [self = shared_from_this(), number](Outcome outcome) {

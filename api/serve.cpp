@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <memory>
@@ -166,6 +167,28 @@ DeliveryFeed::History history_from(ReadModels& read_models) {
   };
 }
 
+// What each server may take. Clients never use up the descriptors that the ways to NATS and
+// PostgreSQL need, and those of one service not all that the others need.
+http::Limits limits_of_each(const ServeOptions& options) {
+  constexpr std::size_t own_descriptors = 256;
+  http::Limits limits;
+  limits.max_connections = options.max_connections;
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return limits;
+  descriptors.rlim_cur = descriptors.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &descriptors);
+  const std::size_t all =
+      std::max<std::size_t>(descriptors.rlim_max, 2 * own_descriptors) - own_descriptors;
+  limits.max_process_connections = all;
+  limits.max_turned_away = std::min(limits.max_turned_away, all / 16);
+  const std::size_t most = all * 3 / 4 - limits.max_turned_away;
+  if (most >= limits.max_connections) return limits;
+  spdlog::info("each service takes {} clients, not {}: the process may open {} files (ulimit -Hn)",
+               most, limits.max_connections, descriptors.rlim_max);
+  limits.max_connections = most;
+  return limits;
+}
+
 // What takes commands, where this process does.
 struct CommandParts {
   CommandParts(const ServeOptions& options, EventLog& log, const Quotes& quotes)
@@ -182,6 +205,7 @@ struct CommandParts {
 };
 
 void run(const ServeOptions& options) {
+  spdlog::info("jangbu {} starts", JANGBU_VERSION);
   check_listen(options);
   const sigset_t signals = block_stop_signals();
   std::optional<Quotes> quotes;
@@ -209,13 +233,14 @@ void run(const ServeOptions& options) {
   const Writer* writer = commands ? &commands->writer : nullptr;
   Metrics metrics({writer, read_models, projector.get(), delivery_feed, access_log.get()});
   std::vector<std::unique_ptr<http::Server>> servers;
+  const http::Limits limits = limits_of_each(options);
   const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options));
   const auto listen = [&](int port, const Service& service) {
     http::Router router = to_router(service);
     swagger_ui.add_to(router);
     router.allow(cors(options));
     servers.push_back(std::make_unique<http::Server>(
-        options.listen, port, std::move(router), http::Limits{}, options.workers,
+        options.listen, port, std::move(router), limits, options.workers,
         access_log ? access_log->of_service(service.name) : http::OnAccess()));
     metrics.add(service.name, *servers.back());
     spdlog::info("{} at http://{}:{}", service.name, options.listen, servers.back()->port());

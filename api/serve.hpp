@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "api/http/limits.hpp"
 #include "api/swagger_ui/swagger_ui.hpp"
 #include "infra/eventlog/jetstream_log.hpp"
 #include "projections/views/shop.hpp"
@@ -19,7 +20,8 @@ struct ServeOptions {
   std::string listen = "127.0.0.1";
   bool insecure = false;  // listen beyond loopback although there is no access control
   std::vector<std::string> services{"account", "product", "purchase", "delivery"};
-  int workers = 1;  // HTTP threads a service
+  int workers = 1;                                               // HTTP threads a service
+  std::size_t max_connections = http::Limits{}.max_connections;  // of each service
 
   JetStreamOptions log;
   bool accept_weak_durability = false;

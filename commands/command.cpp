@@ -45,6 +45,17 @@ class VersionOf {
 
 }  // namespace
 
+Timestamp time_of(const Command& command, Timestamp now) {
+  return std::visit(
+      [&](const auto& given) {
+        if constexpr (requires { given.at; })
+          return given.at;
+        else
+          return now;
+      },
+      command);
+}
+
 Decision decide(const Shop& shop, const Command& command, const Conditions& conditions) {
   if (conditions.key) {
     if (const auto done = shop.keys.find(conditions.key->key)) {

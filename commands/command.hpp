@@ -16,6 +16,9 @@ using Command = std::variant<OpenAccount, ChangeAddress, ChangeAccountDetails, C
                              ListProduct, ChangePrice, ChangeStock, WithdrawProduct, RequestQuote,
                              ConfirmQuote, BuyNow, CancelPurchase, RecordScan, ConfirmReceipt>;
 
+// When it was given: what it says itself, or `now`, of one that does not say.
+Timestamp time_of(const Command& command, Timestamp now);
+
 struct Conditions {
   std::optional<CommandKey> key;    // Idempotency-Key: carry out once
   std::optional<EventId> if_match;  // only if the entity is at this version

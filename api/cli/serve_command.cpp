@@ -47,6 +47,9 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
       ->check(CLI::IsMember({"account", "product", "purchase", "delivery"}));
   setting(app, "workers", options.workers, "HTTP threads for each service")
       ->check(CLI::Range(1, 64));
+  setting(app, "max-connections", options.max_connections,
+          "Clients of each service at the same time; more get 503")
+      ->check(CLI::Range(1, 1'000'000));
   add_log_flags(app, options.log);
   add_gate_flags(app, options.log, options.accept_weak_durability);
   add_database_flag(app, options.database);

@@ -82,6 +82,7 @@ class Connection final : public Pistache::Tcp::Peer {
 
   Phase phase = Phase::receiving;
   Clock::time_point deadline;  // of the phase
+  bool turned_away = false;    // one too many: its first request is not taken
 
   std::string input;                   // received and not yet taken
   bool input_ended = false;            // the client has closed its side; it may still read

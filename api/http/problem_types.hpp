@@ -20,6 +20,8 @@ inline constexpr ProblemType internal_error{500, "internal-error", "Internal err
 inline constexpr ProblemType method_not_implemented{501, "method-not-implemented",
                                                     "Method not implemented"};
 inline constexpr ProblemType unavailable{503, "unavailable", "Temporarily unavailable"};
+inline constexpr ProblemType too_many_connections{503, "too-many-connections",
+                                                  "Too many connections"};
 inline constexpr ProblemType http_version_not_supported{505, "http-version-not-supported",
                                                         "HTTP version not supported"};
 

@@ -37,6 +37,8 @@ Response malformed_target() {
 
 constexpr Refusal parsers_disagree = {problems::malformed_request,
                                       "The request can be read in more than one way."};
+constexpr Refusal one_too_many = {problems::too_many_connections,
+                                  "All connections of this service are in use; try again later."};
 constexpr Refusal request_timeout = {problems::request_timeout,
                                      "The request did not arrive in time."};
 
@@ -124,7 +126,10 @@ Transport& Protocol::transport() {
 }
 
 void Protocol::onConnection(const std::shared_ptr<Pistache::Tcp::Peer>& peer) {
-  connection_of(peer)->deadline = transport().now() + server_->limits.idle_timeout;
+  const auto connection = connection_of(peer);
+  const Limits& limits = server_->limits;
+  connection->deadline =
+      transport().now() + (connection->turned_away ? limits.header_timeout : limits.idle_timeout);
 }
 
 void Protocol::onInput(const char* bytes, std::size_t size,
@@ -172,6 +177,7 @@ void Protocol::read_request(const std::shared_ptr<Connection>& connection) {
     if (const auto* refusal = std::get_if<Refusal>(&read)) return refuse(connection, *refusal);
     if (auto* head = std::get_if<Head>(&read)) {
       announce(c, std::move(*head));
+      if (c.turned_away) return refuse(connection, one_too_many);
       const Route* route = c.announced->route;
       if (route && route->streams_body())
         return dispatch_streaming(connection, std::get<StreamingHandler>(route->handler));
@@ -365,7 +371,8 @@ bool Protocol::parse(Method method, std::string_view path) {
 void Protocol::refuse(const std::shared_ptr<Connection>& connection, const Refusal& refusal) {
   if (!connection->serving.open) begin_serving(*connection, {});
   connection->form = {.keep_alive = false, .request_id = connection->serving.id};
-  const Response response = problem(refusal.type, refusal.detail);
+  Response response = problem(refusal.type, refusal.detail);
+  if (response.status == 503) response.headers.emplace_back("Retry-After", "1");
   begin_answer(*connection, response);
   send_last(connection, to_wire(response, connection->form));
 }

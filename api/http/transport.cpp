@@ -51,6 +51,7 @@ Transport::Transport(std::shared_ptr<ServerState> server, std::shared_ptr<Protoc
 
 Transport::~Transport() {
   mailbox_->close();
+  server_->process_connections -= peers.size();
   for (const auto& [descriptor, peer] : peers) {
     const auto connection = std::static_pointer_cast<Connection>(peer);
     connection->gone = true;
@@ -182,6 +183,7 @@ void Transport::drop(const std::shared_ptr<Connection>& connection) {
   if (connection->gone.exchange(true)) return;
   removePeer(connection);  // closes the descriptor
   protocol_->dropped(connection);
+  --server_->process_connections;
   const std::size_t left = --server_->connections;
   if (draining_ && left == 0) {
     const std::lock_guard lock(server_->mutex);
@@ -207,8 +209,10 @@ void Transport::watch(Connection& c) {
 }
 
 void Transport::accept_connections() {
+  const std::size_t most = server_->limits.max_connections + server_->limits.max_turned_away;
   for (int i = 0; i < accepts_per_round; ++i) {
-    if (server_->connections >= server_->limits.max_connections)
+    if (server_->connections >= most ||
+        server_->process_connections >= server_->limits.max_process_connections)
       return pause_accepting("all connections that are allowed are in use");
     sockaddr_storage address{};
     socklen_t size = sizeof address;
@@ -228,7 +232,8 @@ void Transport::accept_connections() {
 void Transport::welcome(int descriptor, sockaddr* address) {
   const auto connection =
       std::make_shared<Connection>(descriptor, Pistache::Address::fromUnix(address));
-  ++server_->connections;
+  ++server_->process_connections;
+  connection->turned_away = ++server_->connections > server_->limits.max_connections;
   guarded(connection, [&] {
     handleNewPeer(connection);
     // Pistache watches edges; with levels one recv per request is enough, and nothing is forgotten

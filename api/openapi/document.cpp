@@ -63,7 +63,8 @@ constexpr http::ProblemType not_taken[] = {
 // What can go wrong, in the order of the status codes.
 std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& operation) {
   auto all = operation.problems;
-  append(all, {problems::malformed_request, problems::malformed_target, problems::internal_error});
+  append(all, {problems::malformed_request, problems::malformed_target, problems::internal_error,
+               problems::too_many_connections});
   if (!operation.takes.empty()) append(all, {problems::unsupported_media_type});
   const bool has_fields = !operation.takes.empty() && operation.kind != Kind::rows;
   if (has_fields || is_query(operation.kind) || operation.kind == Kind::log ||

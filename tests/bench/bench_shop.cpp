@@ -121,15 +121,18 @@ std::map<std::string, std::string> versions(const Servers& servers,
 }
 
 BenchShop::BenchShop(const Servers& servers, std::string database, bool projector,
-                     std::size_t accounts, std::size_t products)
-    : servers_(servers), complete_(options(servers, database, {})) {
+                     std::size_t accounts, std::size_t products,
+                     const std::vector<std::string>& flags)
+    : servers_(servers), complete_(options(servers, database, flags)) {
   catalogue_.accounts = create(Service::account, "/accounts", accounts, account_body);
   catalogue_.products = create(Service::product, "/products", products, product_body);
   catch_up();
   if (projector) return;
   complete_.stop();
+  std::vector<std::string> without_projector = flags;
+  without_projector.push_back("--no-projector");
   without_projector_ = std::make_unique<test::ServeProcess>(
-      options(servers, std::move(database), {"--no-projector"}));
+      options(servers, std::move(database), without_projector));
 }
 
 // Sends so many commands at once and takes the ids out of the answers.
@@ -156,8 +159,7 @@ std::vector<std::string> BenchShop::create(Service service, const std::string& t
 }
 
 Measured BenchShop::purchases(const Round& round) {
-  const auto& shop = without_projector_ ? *without_projector_ : complete_;
-  return run({.port = shop.port(Service::purchase),
+  return run({.port = process().port(Service::purchase),
               .connections = round.connections,
               .next = PurchaseRequests(catalogue_, round.hot, round.keys, random_),
               .answered =
@@ -172,8 +174,10 @@ Measured BenchShop::purchases(const Round& round) {
 }
 
 std::uint64_t BenchShop::position() {
-  const auto& shop = without_projector_ ? *without_projector_ : complete_;
-  return shop.client(Service::operations).get("/health/ready").json["checks"]["writer"]["position"];
+  return process()
+      .client(Service::operations)
+      .get("/health/ready")
+      .json["checks"]["writer"]["position"];
 }
 
 void BenchShop::catch_up() {

@@ -44,7 +44,7 @@ class BenchShop {
   // Starts the shop and fills it. With `projector` off the read models are filled before the rounds
   // and after them, not during them.
   BenchShop(const Servers& servers, std::string database, bool projector, std::size_t accounts,
-            std::size_t products);
+            std::size_t products, const std::vector<std::string>& flags = {});
 
   struct Round {
     std::size_t connections;
@@ -53,6 +53,10 @@ class BenchShop {
     bool keys;  // each with an idempotency key of its own
   };
   Measured purchases(const Round& round);
+  const test::ServeProcess& process() const {
+    return without_projector_ ? *without_projector_ : complete_;
+  }
+  const Catalogue& catalogue() const { return catalogue_; }
   // Answers 201 to all rounds so far.
   std::uint64_t bought() const { return told_.answered_201; }
 

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,7 +22,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr auto patience = std::chrono::seconds(30);
+constexpr std::chrono::milliseconds patience{30'000};
 
 [[noreturn]] void fail(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);
@@ -79,11 +80,11 @@ class Connection {
 
   int descriptor() const { return socket_.number(); }
 
-  // Sends the next request; false when there is none.
-  bool ask(const std::function<bool(std::string&)>& next, Clock::time_point now) {
+  // Sends the next request, which was due then; false when there is none.
+  bool ask(const std::function<bool(std::string&)>& next, Clock::time_point due) {
     if (!next(request_)) return false;
     received_ = 0;
-    asked_at_ = now;
+    asked_at_ = due;
     // The buffer of a connection without anything in flight takes a whole request.
     const ssize_t sent = ::send(descriptor(), request_.data(), request_.size(), MSG_NOSIGNAL);
     if (sent != static_cast<ssize_t>(request_.size())) fail("send");
@@ -117,7 +118,7 @@ std::uint32_t microseconds(Clock::duration time) {
 
 }  // namespace
 
-double Measured::percentile_ms(double share) const {
+double percentile_ms(const std::vector<std::uint32_t>& latencies_us, double share) {
   if (latencies_us.empty()) return 0;
   auto sorted = latencies_us;
   const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size())));
@@ -127,29 +128,52 @@ double Measured::percentile_ms(double share) const {
 }
 
 Measured run(const HttpLoad& load) {
+  rlimit descriptors{};
+  ::getrlimit(RLIMIT_NOFILE, &descriptors);
+  descriptors.rlim_cur = descriptors.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &descriptors);
   const Descriptor epoll(::epoll_create1(EPOLL_CLOEXEC), "epoll");
   std::vector<std::unique_ptr<Connection>> connections;
+  std::vector<Connection*> idle;
   for (std::size_t i = 0; i < load.connections; ++i) {
     connections.push_back(std::make_unique<Connection>(load.port));
-    epoll_event event{.events = EPOLLIN, .data = {.ptr = connections.back().get()}};
+    idle.push_back(connections.back().get());
+    epoll_event event{.events = EPOLLIN, .data = {.ptr = idle.back()}};
     if (::epoll_ctl(epoll.number(), EPOLL_CTL_ADD, connections.back()->descriptor(), &event) != 0)
       fail("epoll_ctl");
   }
 
   Measured measured;
-  const auto begin = Clock::now() + load.warm_up;
+  const auto start = Clock::now();
+  const auto begin = start + load.warm_up;
   const auto end = begin + load.time;
-  std::size_t in_flight = 0;
-  for (const auto& connection : connections)
-    if (connection->ask(load.next, Clock::now())) ++in_flight;
+  const bool paced = load.per_second > 0;
+  bool more = true;
+  std::uint64_t asked = 0;
+  const auto due = [&] {
+    const double seconds = paced ? static_cast<double>(asked) / load.per_second : 0;
+    return start + std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9));
+  };
+  const auto ask_all = [&](Clock::time_point now) {
+    while (more && now < end && !idle.empty() && due() <= now) {
+      more = idle.back()->ask(load.next, paced ? due() : now);
+      ++asked;
+      if (more) idle.pop_back();
+    }
+  };
 
   std::array<epoll_event, 256> ready;
-  auto now = Clock::now();
-  while (in_flight > 0) {
+  auto now = start, heard = start;
+  for (ask_all(now); idle.size() < connections.size() || (more && now < end); ask_all(now)) {
+    // Finer than a request's turn, and long enough for the wait not to be the load.
+    const auto wait = paced ? std::chrono::milliseconds(1) : patience;
     const int count = ::epoll_wait(epoll.number(), ready.data(), static_cast<int>(ready.size()),
-                                   static_cast<int>(std::chrono::milliseconds(patience).count()));
+                                   static_cast<int>(wait.count()));
     if (count < 0 && errno != EINTR) fail("epoll_wait");
-    if (count == 0) throw std::runtime_error("no answer came for 30 s");
+    now = Clock::now();
+    if (count > 0) heard = now;
+    if (idle.size() < connections.size() && now - heard >= patience)
+      throw std::runtime_error("no answer came for 30 s");
     for (int i = 0; i < count; ++i) {
       auto& connection = *static_cast<Connection*>(ready[static_cast<std::size_t>(i)].data.ptr);
       Answer answer;
@@ -157,8 +181,10 @@ Measured run(const HttpLoad& load) {
       now = Clock::now();
       load.answered(answer.status, answer.body);
       if (now >= begin && now < end)
-        measured.latencies_us.push_back(microseconds(now - connection.asked_at()));
-      if (now >= end || !connection.ask(load.next, now)) --in_flight;
+        (answer.status == 503 ? measured.refusals_us : measured.latencies_us)
+            .push_back(microseconds(now - connection.asked_at()));
+      idle.push_back(&connection);
+      if (!paced) ask_all(now);
     }
   }
   measured.seconds = std::chrono::duration<double>(std::min(now, end) - begin).count();

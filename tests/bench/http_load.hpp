@@ -1,5 +1,6 @@
-// Load on an HTTP service: requests on kept-alive connections of loopback, each of which sends
-// its next request when it has read the answer to the last (a closed loop).
+// Load on an HTTP service: requests on kept-alive connections of loopback. Each connection sends
+// its next request when it has read the answer to the last (a closed loop), or, at a given rate,
+// when the next one is due.
 //
 // It shares the machine with what it measures, so it is light: one thread, one recv, one send and
 // one look at the clock a request, and no parsing beyond status and length.
@@ -18,14 +19,17 @@
 
 namespace jangbu::bench {
 
+// The latency that this share of all does not exceed; 0 of none. REQUIRES: 0 < share <= 1.
+double percentile_ms(const std::vector<std::uint32_t>& latencies_us, double share);
+
 // Answers, or transactions, of one round.
 struct Measured {
   double seconds = 0;
   std::vector<std::uint32_t> latencies_us;  // one each
+  std::vector<std::uint32_t> refusals_us;   // likewise, of answers 503
 
   double per_second() const { return static_cast<double>(latencies_us.size()) / seconds; }
-  // The latency that this share of all does not exceed. REQUIRES: 0 < share <= 1.
-  double percentile_ms(double share) const;
+  double percentile_ms(double share) const { return bench::percentile_ms(latencies_us, share); }
 };
 
 struct HttpLoad {
@@ -37,6 +41,8 @@ struct HttpLoad {
   std::function<void(int status, std::string_view body)> answered;
   std::chrono::nanoseconds warm_up{0};
   std::chrono::nanoseconds time = std::chrono::hours(1);
+  // How many requests become due a second; a latency counts from then on. 0: a closed loop.
+  double per_second = 0;
 };
 
 // Returns when there are no more requests or the time is over, and every request was answered.

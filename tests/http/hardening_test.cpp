@@ -343,10 +343,37 @@ TEST_CASE("clients that take too long are cut") {
   }
 }
 
-TEST_CASE("clients beyond the limit wait their turn") {
+TEST_CASE("clients beyond the limit are told so at once, and let go") {
+  Limits limits;
+  limits.max_connections = 2;
+  Router router;
+  router.add(Method::get, "/hello",
+             [](Request&&, const Exchange& exchange) { exchange.respond(text("hello")); });
+  Server server("127.0.0.1", 0, std::move(router), limits);
+  server.start();
+  std::deque<Client> served;
+  for (int i = 0; i < 2; ++i) CHECK(served.emplace_back(server.port()).get("/hello").status == 200);
+  for (int i = 0; i < 8; ++i) {
+    Client client(server.port());
+    client.send(get_request("/hello"));
+    const Answer answer = client.read_answer();
+    CHECK(answer.status == 503);
+    CHECK(answer.body.find("too-many-connections") != std::string::npos);
+    CHECK(answer.headers.at("retry-after") == "1");
+    CHECK(answer.headers.at("connection") == "close");
+    CHECK(client.read_to_end().empty());
+  }
+  CHECK(served.front().get("/hello").status == 200);
+  served.pop_front();
+  wait_until("a connection to be free", [&] { return server.connections() == 1; });
+  CHECK(Client(server.port()).get("/hello").status == 200);
+}
+
+TEST_CASE("whoever is not even told so waits in the kernel's queue") {
   LogLines log;
   Limits limits;
   limits.max_connections = 2;
+  limits.max_turned_away = 0;
   Router router;
   router.add(Method::get, "/hello",
              [](Request&&, const Exchange& exchange) { exchange.respond(text("hello")); });
@@ -365,6 +392,7 @@ TEST_CASE("clients beyond the limit wait their turn") {
 TEST_CASE("slow clients that fill the server are cut, and the others get their turn") {
   Limits limits;
   limits.max_connections = 4;
+  limits.max_turned_away = 0;
   limits.header_timeout = 300ms;
   Router router;
   router.add(Method::get, "/hello",

@@ -143,7 +143,7 @@ TEST_CASE("a rebuild under load takes over without a failed read", "[rebuild]") 
   const std::string conninfo = shared_postgres().create_database();
   const Projector projector(log, {.conninfo = conninfo});
   Sales sales(log);
-  for (int i = 0; i < 200; ++i) sales.sell();
+  for (int i = 0; i < 1'100; ++i) sales.sell();
   wait_until_projected(projector, log);
 
   const PurchaseId known = sales.sell();
@@ -152,8 +152,13 @@ TEST_CASE("a rebuild under load takes over without a failed read", "[rebuild]") 
   std::jthread buying([&] {
     // As much as the projector can take, and a little more.
     constexpr std::uint64_t most_ahead = 500;
-    while (!stop)
-      if (log.last().value < projector.status().position.value + most_ahead) sales.sell();
+    const auto may_sell = [&] {
+      return stop || log.last().value < projector.status().position.value + most_ahead;
+    };
+    while (!stop) {
+      wait_until("the projector to come near", may_sell, 60s);
+      sales.sell();
+    }
   });
   Asker asker(conninfo);
   Reader readers[2];

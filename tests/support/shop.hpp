@@ -1,7 +1,7 @@
 // A whole shop of a test: a private nats-server, a private PostgreSQL and the real `jangbu serve`
 // on private ports.
 //
-// Not thread-safe, except ServeProcess::port(), client() and signal(). Errors: std::runtime_error
+// Not thread-safe, except ServeProcess::port() and client(). Errors: std::runtime_error
 // with the log of what did not come up.
 #pragma once
 
