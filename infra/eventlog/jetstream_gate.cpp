@@ -233,7 +233,14 @@ std::vector<GateFinding> JetStreamLog::inspect() {
                             "replayed. Restore it from a backup, or choose another stream name"});
   } else if (last > 0) {
     try {
-      stream.get(Position{1});
+      for (const Position end : {Position{1}, Position{last}})
+        if (!stream.get(end)) {
+          findings.push_back({Code::commits_missing,
+                              "The " + called + " has a message " + std::to_string(end.value) +
+                                  " that its server cannot read: its files are damaged. Restore "
+                                  "it from a backup (docs/backup.md)"});
+          break;
+        }
     } catch (const Corrupt& foreign) {
       findings.push_back({Code::foreign_messages, std::string("Someone else uses the stream: ") +
                                                       foreign.what() +

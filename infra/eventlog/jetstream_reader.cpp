@@ -144,6 +144,7 @@ std::vector<StoredCommit> JetStreamReader::take(std::size_t max) {
       bytes += commits.back().payload.size();
       next_ = next_.next();
       consumer_->delivered = true;
+      consumer_->end_checked = false;
     }
     // A lower position is one from before the reader's start, where that was beyond the end.
     consumer_->arrived.pop_front();
@@ -160,7 +161,7 @@ std::vector<StoredCommit> JetStreamReader::take(std::size_t max) {
 // ADR-37: 100 is a heartbeat, 408 a request whose time is up; everything else ends the consumer.
 void JetStreamReader::take_status(natsMsg& message) {
   const std::string_view status = header(message, "Status");
-  if (status == "100") return;
+  if (status == "100") return require_end();
   if (status == "408") {
     const std::string_view pending = header(message, "Nats-Pending-Messages");
     std::size_t unused = 0;
@@ -169,6 +170,17 @@ void JetStreamReader::take_status(natsMsg& message) {
     return;
   }
   retire(std::string(status) + " " + std::string(header(message, "Description")));
+}
+
+// The server passes over messages that it cannot read, as if they were not there. Before another
+// one that shows as a gap; at the end of the stream only when it is asked.
+void JetStreamReader::require_end() {
+  if (consumer_->end_checked) return;
+  const Position last = stream_.last();
+  if (next_ <= last && !stream_.get(next_))
+    throw Corrupt("commit " + std::to_string(next_.value) + " is missing: " + stream_.called() +
+                  " ends at " + std::to_string(last.value) + ", but its server cannot read it");
+  consumer_->end_checked = true;
 }
 
 // Ends this consumer. One that ended as soon as it began is a fault of the server's that the

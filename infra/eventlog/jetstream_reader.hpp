@@ -38,6 +38,7 @@ class JetStreamReader final : public LogReader {
     std::deque<NatsMessage> arrived;
     std::size_t requested = 0;  // messages that were asked for and not taken yet
     bool delivered = false;
+    bool end_checked = false;  // since the last commit
     Clock::time_point opened = Clock::now();
     Clock::time_point heard = opened;
   };
@@ -47,6 +48,7 @@ class JetStreamReader final : public LogReader {
   void wait(Clock::time_point until);
   std::vector<StoredCommit> take(std::size_t max);
   void take_status(natsMsg& message);
+  void require_end();
   void retire(const std::string& why);
   void give_up_consumer() noexcept;
 

@@ -5,6 +5,8 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <fstream>
+#include <iterator>
 
 #include "infra/eventlog/jetstream_gate.hpp"
 #include "infra/eventlog/nats_connection.hpp"
@@ -194,6 +196,37 @@ TEST_CASE("a stream with a hole is refused", "[contract][gate]") {
   for (unsigned i = 1; i <= 3; ++i) append_next(*log, commit_id(i), "x");
   REQUIRE(gate.call("STREAM.MSG.DELETE.SHOP", {{"seq", 2}}).at("success") == true);
   CHECK(codes(gate.inspect()) == std::vector{Code::stream_differs, Code::commits_missing});
+}
+
+TEST_CASE("a log whose first or last commit cannot be read is refused, and its reader says which",
+          "[contract][gate]") {
+  Gate gate;
+  {
+    const auto log = JetStreamLog::connect(gate.log_options(), 10s);
+    log->create_stream();
+    for (unsigned i = 1; i <= 3; ++i)
+      append_next(*log, commit_id(i), "payload " + std::to_string(i));
+  }
+  const auto damaged = GENERATE(1, 3);
+  gate.server.stop();
+  const auto file = gate.server.store() / "$G/streams/SHOP/msgs/1.blk";
+  std::fstream block(file, std::ios::in | std::ios::out | std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(block), {}};
+  const auto place = text.find("payload " + std::to_string(damaged));
+  REQUIRE(place != std::string::npos);
+  block.seekp(static_cast<std::streamoff>(place));
+  block.put('P');
+  block.close();
+  gate.server.start();
+
+  const auto log = JetStreamLog::connect(gate.log_options(), 10s);
+  REQUIRE(log->last() == Position{3});
+  CHECK_THAT(only(log->inspect(), Code::commits_missing).text,
+             ContainsSubstring("a message " + std::to_string(damaged) + " "));
+  const auto reader = log->read_from({1});
+  CHECK_THROWS_MATCHES(
+      read_commits(*reader, 3), Corrupt,
+      MessageMatches(ContainsSubstring("commit " + std::to_string(damaged) + " is missing")));
 }
 
 TEST_CASE("more replicas than servers cannot be had", "[contract][gate]") {
