@@ -417,7 +417,7 @@ void Writer::turn_away(NotDecided why) {
 
 void Writer::set_state(State state, std::string why) {
   std::lock_guard lock(mutex_);
-  if (status_.state == state) return;
+  if (status_.state == state && status_.why == why) return;
   if (state == State::log_away) spdlog::warn("the log does not answer: {}", why);
   if (state == State::active) spdlog::info("the writer is active at {}", position_.value);
   status_.state = state;

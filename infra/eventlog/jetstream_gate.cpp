@@ -14,6 +14,7 @@
 
 namespace jangbu {
 
+using namespace std::chrono_literals;
 using nlohmann::json;
 using Code = GateFinding::Code;
 
@@ -60,7 +61,6 @@ json get_json(const std::string& url, std::chrono::milliseconds timeout, std::st
   curl_easy_setopt(request.get(), CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(request.get(), CURLOPT_PROXY, "");  // the server's own port, never through one
   curl_easy_setopt(request.get(), CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(request.get(), CURLOPT_FAILONERROR, 1L);
   curl_easy_setopt(request.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
   curl_easy_setopt(request.get(), CURLOPT_WRITEFUNCTION, append_body);
   curl_easy_setopt(request.get(), CURLOPT_WRITEDATA, &body);
@@ -124,6 +124,14 @@ std::string_view to_string(Code code) {
   }
   invariant(false, "every finding has a name");
   return {};
+}
+
+std::string complaint_of_server(const JetStreamOptions& options) {
+  constexpr auto patience = 200ms;  // the writer waits for it
+  if (options.monitor_url.empty()) return {};
+  std::string unused;
+  const json health = get_json(options.monitor_url + "/healthz", patience, unused);
+  return health.is_null() ? std::string() : health.value("error", std::string());
 }
 
 bool version_at_least(std::string_view version, std::string_view minimum) {

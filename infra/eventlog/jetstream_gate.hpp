@@ -1,5 +1,5 @@
-// The parts of the start-up gate that need no server, so that tests can show them what no server
-// here would say. Internal to infra/eventlog.
+// What the log asks the server's monitoring port, and the parts of the start-up gate that need no
+// server, so that tests can show them what no server here would say. Internal to infra/eventlog.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -17,6 +17,10 @@ bool version_at_least(std::string_view version, std::string_view minimum);
 
 // What the answer of a server to /varz says about its version, JetStream and fsync mode.
 std::vector<GateFinding> judge_server(const nlohmann::json& varz);
+
+// What the server's monitoring port says is wrong with it; empty when nothing is, or it cannot be
+// asked.
+std::string complaint_of_server(const JetStreamOptions& options);
 
 // The configuration of the stream that Jangbu creates.
 nlohmann::json stream_config(const JetStreamOptions& options, const std::string& subject);

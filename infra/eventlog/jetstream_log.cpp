@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "events/errors.hpp"
+#include "infra/eventlog/jetstream_gate.hpp"
 #include "infra/eventlog/jetstream_reader.hpp"
 #include "infra/eventlog/stream.hpp"
 
@@ -14,6 +15,18 @@ namespace jangbu {
 using nlohmann::json;
 
 namespace {
+
+constexpr const char* needs_restart =
+    "Make room and restart it: until then it stores nothing (docs/operations.md)";
+
+// A server that could not write says so on its monitoring port, and nothing to the publisher.
+NoAnswer timed_out(const JetStreamOptions& options, std::chrono::milliseconds timeout) {
+  std::string why = "no acknowledgement within " + std::to_string(timeout.count()) + " ms";
+  const std::string complaint = complaint_of_server(options);
+  if (!complaint.empty()) why += "; the NATS server says: " + complaint;
+  if (complaint.find("write error") != std::string::npos) why.append(". ").append(needs_restart);
+  return {why};
+}
 
 AppendResult append_result(const Stream& stream, Position expected, natsMsg& answer) {
   if (natsMsg_IsNoResponders(&answer)) return NoAnswer{"no stream takes " + stream.subject};
@@ -25,6 +38,10 @@ AppendResult append_result(const Stream& stream, Position expected, natsMsg& ans
     case api_error::wrong_last_sequence:
     case api_error::wrong_last_sequence_in_flight:
       return WrongSequence{};
+    case api_error::insufficient_resources:
+      return NoAnswer{error_text(ack) +
+                      ": the NATS server has used what it may of its disk (max_file_store). " +
+                      needs_restart};
     default:
       return NoAnswer{error_text(ack)};
   }
@@ -78,7 +95,7 @@ AppendResult JetStreamLog::append(Position expected, const CommitId& id, std::st
       case Event::lost:
         return NoAnswer{"the connection to NATS was lost"};
       case Event::timeout:
-        return NoAnswer{"no acknowledgement within " + std::to_string(timeout.count()) + " ms"};
+        return timed_out(stream_->options, timeout);
       case Event::messages:
         break;
     }

@@ -24,6 +24,7 @@ inline constexpr const char* commit_format_header = "Jangbu-Format";
 // Numbers of the JetStream API's errors.
 namespace api_error {
 inline constexpr int not_enabled_for_account = 10039;
+inline constexpr int insufficient_resources = 10023;
 inline constexpr int message_not_found = 10037;
 inline constexpr int stream_differs = 10058;
 inline constexpr int stream_not_found = 10059;
