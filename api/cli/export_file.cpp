@@ -85,11 +85,14 @@ std::optional<Found> last_commit(std::string_view text) {
   return std::nullopt;
 }
 
-// How far a file can be kept, and the last commit in it.
+// How far a file is whole, and the last commit in it.
 struct Kept {
   std::uint64_t size = 0;
   Position next;
   std::optional<StoredCommit> last;
+  // A member that is not full is written again, with what comes: where it begins, and its text.
+  std::uint64_t member_begin = 0;
+  std::string member = {};
 };
 
 // Looks from the end, in steps, so that a large file need not be read.
@@ -102,30 +105,31 @@ Kept find_end_of_plain(int fd, const std::string& path, std::uint64_t size, Posi
       throw failure(path, "read");
     // The window begins somewhere in a line, which is nobody's first then.
     if (auto found = last_commit(text))
-      return {begin + found->end, found->commit.position.next(), std::move(found->commit)};
-    if (begin == 0) return {0, first, std::nullopt};
+      return {.size = begin + found->end,
+              .next = found->commit.position.next(),
+              .last = std::move(found->commit),
+              .member_begin = begin + found->end};
+    if (begin == 0) return {.size = 0, .next = first, .last = std::nullopt};
   }
 }
 
 Kept find_end_of_compressed(const std::string& path, Position first) {
   ExportText file(path);
-  Kept kept{0, first, std::nullopt};
+  Kept kept{.size = 0, .next = first, .last = std::nullopt};
   std::string member;
-  std::uint64_t member_begin = 0;
   try {
     while (file.read(member)) {
       if (!file.at_member_end()) continue;
       auto last = last_commit(member);
-      if (!last || last->end != member.size()) break;
-      // A member that is not full is written again, with what came since.
-      const bool full = member.size() >= member_text;
-      const auto begins = commit_at(member, 0);
-      if (!begins) break;
-      kept.size = full ? file.member_end() : member_begin;
-      kept.next = full ? last->commit.position.next() : begins->commit.position;
+      if (!last || last->end != member.size() || !commit_at(member, 0)) break;
+      kept.size = file.member_end();
+      kept.next = last->commit.position.next();
       kept.last = std::move(last->commit);
-      if (!full) break;
-      member_begin = file.member_end();
+      if (member.size() < member_text) {
+        kept.member = std::move(member);
+        break;
+      }
+      kept.member_begin = file.member_end();
       member.clear();
     }
   } catch (const Corrupt&) {
@@ -359,8 +363,8 @@ void ExportWriter::resume(EventLog& log, Position first) {
                   std::to_string(first.value) +
                   ": name another file, or say --from as for this one. It was left as it is");
 
-  const Kept kept = compressed_ ? find_end_of_compressed(path_, first)
-                                : find_end_of_plain(fd_, path_, size, first);
+  Kept kept = compressed_ ? find_end_of_compressed(path_, first)
+                          : find_end_of_plain(fd_, path_, size, first);
   if (kept.last) {
     const auto there = log.read(kept.last->position);
     if (!there || there->id != kept.last->id || there->payload != kept.last->payload)
@@ -370,9 +374,9 @@ void ExportWriter::resume(EventLog& log, Position first) {
                     ". Name another file. It was left as it is");
     resumed_behind_ = kept.last->position;
   }
-  if (::ftruncate(fd_, static_cast<off_t>(kept.size)) != 0 ||
-      ::lseek(fd_, static_cast<off_t>(kept.size), SEEK_SET) < 0)
-    throw failure(path_, "write");
+  if (::ftruncate(fd_, static_cast<off_t>(kept.size)) != 0) throw failure(path_, "write");
+  begin_ = static_cast<off_t>(kept.member_begin);
+  text_ = std::move(kept.member);
   next_ = kept.next;
 }
 
@@ -382,12 +386,13 @@ bool ExportWriter::is_terminal() const {
 
 void ExportWriter::append(const StoredCommit& stored, const Commit& commit) {
   text_ += export_lines(stored, commit);
+  appended_ = true;
   next_ = stored.position.next();
   if (text_.size() >= member_text) write_text();
 }
 
 void ExportWriter::finish() {
-  if (!text_.empty()) write_text();
+  if (appended_) write_text();
   if (!is_file_) return;
   if (::fsync(fd_) != 0) throw failure(path_, "write");
   // Its name is in the folder, which is on disk only then.
@@ -399,9 +404,16 @@ void ExportWriter::finish() {
   if (!synced) throw failure(folder, "write");
 }
 
+// What the file has of this text it keeps until there is more: a log that cannot be read any
+// further must not cost what was read of it before.
 void ExportWriter::write_text() {
-  write(compressed_ ? compress(text_) : text_);
+  const std::string bytes = compressed_ ? compress(text_) : std::move(text_);
+  if (begin_ && (::ftruncate(fd_, *begin_) != 0 || ::lseek(fd_, *begin_, SEEK_SET) < 0))
+    throw failure(path_, "write");
+  begin_.reset();
+  write(bytes);
   text_.clear();
+  appended_ = false;
 }
 
 void ExportWriter::write(std::string_view bytes) {

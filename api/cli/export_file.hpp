@@ -112,7 +112,9 @@ class ExportWriter {
   bool is_file_ = false;
   Position next_;
   Position resumed_behind_;
-  std::string text_;  // whole commits that are not written yet
+  std::string text_;            // whole commits that are not written yet, or to be written again
+  bool appended_ = false;       // something to it
+  std::optional<off_t> begin_;  // of what is written next, in a file that is gone on with
 };
 
 }  // namespace jangbu::cli

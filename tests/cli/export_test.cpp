@@ -77,6 +77,21 @@ TEST_CASE("an export that was cut off anywhere is gone on with, to the same byte
   }
 }
 
+TEST_CASE("an export of a log that cannot be read any more keeps what it has") {
+  const bool compressed = GENERATE(false, true);
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "log";
+  MemoryLog log;
+  for (const Commit& commit : small_story()) append(log, commit);
+  export_to(file, log, compressed);
+  const std::string before = read_text(file);
+
+  cli::ExportWriter writer(file, compressed, log, {1});
+  CHECK(writer.next() == Position{5});
+  writer.finish();
+  CHECK((read_text(file) == before));
+}
+
 TEST_CASE("an export that grows with the log is the same as one made at the end") {
   const bool compressed = GENERATE(false, true);
   const TemporaryFolder folder;
