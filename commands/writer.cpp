@@ -219,6 +219,23 @@ void Writer::publish_position() {
 
 // --- A turn --------------------------------------------------------------------------------------
 
+// Says it when somebody set the wall clock, by which keys are remembered. Nothing more: whether the
+// old time or the new one is the right one cannot be told here.
+void Writer::watch_clock(Timestamp now) {
+  constexpr auto worth_telling = 1min;
+  const auto steady = Clock::now();
+  if (clocks_) {
+    const auto jump =
+        std::chrono::milliseconds(now.ms - clocks_->first.ms) - (steady - clocks_->second);
+    if (std::chrono::abs(jump) > worth_telling)
+      spdlog::warn(
+          "the system's clock was set {} by {} s: see docs/operations.md, 'The clock'",
+          jump > 0s ? "forward" : "back",
+          std::chrono::duration_cast<std::chrono::seconds>(std::chrono::abs(jump)).count());
+  }
+  clocks_ = {now, steady};
+}
+
 // Moves what was submitted to the writer's own side.
 void Writer::gather() {
   std::deque<Waiting> fresh;
@@ -236,7 +253,9 @@ void Writer::gather() {
 
 Writer::Turn Writer::decide_turn() {
   Turn turn;
-  turn.committed_at = std::max(sources_.now(), committed_at_);
+  const Timestamp now = sources_.now();
+  watch_clock(now);
+  turn.committed_at = std::max(now, committed_at_);
   turn.decided.reserve(std::min(waiting_.size(), options_.commit_events));
   while (!waiting_.empty() && turn.decided.size() < options_.commit_events) {
     Submission& next = waiting_.front().submission;

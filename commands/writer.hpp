@@ -18,9 +18,11 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_set>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -165,6 +167,7 @@ class Writer {
   void catch_up();
   void require_not_shorter(Position last) const;
 
+  void watch_clock(Timestamp now);
   void gather();
   Turn decide_turn();
   void finish(Turn turn);
@@ -195,6 +198,8 @@ class Writer {
   Shop shop_;
   Position position_;  // of the last commit in shop_
   Timestamp committed_at_;
+  // What the clocks said when the wall clock was last looked at.
+  std::optional<std::pair<Timestamp, Clock::time_point>> clocks_;
   Clock::time_point look_again_;  // whether others appended
   std::deque<Waiting> waiting_;
 
