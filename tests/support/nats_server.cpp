@@ -60,7 +60,8 @@ void NatsServer::launch() {
   file << "listen: \"127.0.0.1:" << port_ << "\"\n"
        << "http: \"127.0.0.1:" << monitor_port_ << "\"\n";
   if (options_.jetstream) {
-    file << "jetstream {\n  store_dir: '" << folder_.path().string() << "'\n"
+    file << "jetstream {\n  store_dir: '" << volume().string() << "'\n"
+         << options_.in_jetstream << "\n"
          << (options_.sync_always ? "  sync_interval: always\n" : "") << "}\n";
   }
   file << options_.extra << "\n";

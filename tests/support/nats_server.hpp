@@ -18,7 +18,9 @@ class NatsServer {
   struct Options {
     bool sync_always = true;
     bool jetstream = true;
-    std::string extra = {};  // lines added to the configuration file
+    std::string extra = {};             // lines added to the configuration file
+    std::string in_jetstream = {};      // and to its block about JetStream
+    std::filesystem::path volume = {};  // an existing folder: the store is in it, and outlives this
   };
 
   NatsServer() : NatsServer(Options{}) {}
@@ -31,7 +33,7 @@ class NatsServer {
   std::string monitor_url() const;
   int port() const { return port_; }
   // Where the streams are kept.
-  std::filesystem::path store() const { return folder_.path() / "jetstream"; }
+  std::filesystem::path store() const { return volume() / "jetstream"; }
 
   // Again on the same ports and folder, when it has ended. Returns when it is ready.
   void start();
@@ -42,6 +44,9 @@ class NatsServer {
 
  private:
   void launch();
+  std::filesystem::path volume() const {
+    return options_.volume.empty() ? folder_.path() : options_.volume;
+  }
 
   Options options_;
   TemporaryFolder folder_;

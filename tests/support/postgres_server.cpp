@@ -56,12 +56,14 @@ bool runs(pid_t pid) {
 
 }  // namespace
 
-PostgresServer::PostgresServer(std::vector<std::string> settings)
-    : settings_(std::move(settings)), programs_(newest_programs()) {
-  make_folder(folder_.path() / "data");
+PostgresServer::PostgresServer(std::vector<std::string> settings, const fs::path& volume)
+    : data_((volume.empty() ? folder_.path() : volume) / "data"),
+      settings_(std::move(settings)),
+      programs_(newest_programs()) {
+  make_folder(data_);
   make_folder(folder_.path() / "socket");
-  Process initdb({.command = {programs_ / "initdb", "-D", folder_.path() / "data", "-U", user,
-                              "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"},
+  Process initdb({.command = {programs_ / "initdb", "-D", data_, "-U", user, "--auth=trust",
+                              "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"},
                   .log = folder_.path() / "initdb.log",
                   .user = user});
   if (initdb.wait(60s) != 0) throw std::runtime_error("initdb: " + initdb.log_text());
@@ -85,8 +87,9 @@ std::string PostgresServer::create_database() {
 }
 
 void PostgresServer::start() {
-  std::vector<std::string> command{programs_ / "postgres",    "-D", folder_.path() / "data", "-k",
-                                   folder_.path() / "socket", "-c", "listen_addresses="};
+  std::vector<std::string> command{
+      programs_ / "postgres", "-D", data_, "-k", folder_.path() / "socket", "-c",
+      "listen_addresses="};
   for (const std::string& setting : settings_) {
     command.push_back("-c");
     command.push_back(setting);

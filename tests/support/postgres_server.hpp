@@ -15,7 +15,9 @@ class PostgresServer {
  public:
   // Makes a new cluster and starts it. `settings` are "name=value". By default it does not fsync: a
   // process that is killed loses nothing that it has written.
-  explicit PostgresServer(std::vector<std::string> settings = {"fsync=off"});
+  // Its data is in `volume`, an existing folder, if one is named.
+  explicit PostgresServer(std::vector<std::string> settings = {"fsync=off"},
+                          const std::filesystem::path& volume = {});
 
   ~PostgresServer();
   PostgresServer(const PostgresServer&) = delete;
@@ -33,10 +35,12 @@ class PostgresServer {
   // kill -9 of the server and every process of it.
   void kill();
 
+  bool running() { return process_->running(); }
   std::string log_text() const { return process_->log_text(); }
 
  private:
   TemporaryFolder folder_;
+  const std::filesystem::path data_;
   std::vector<std::string> settings_;
   std::filesystem::path programs_;
   std::unique_ptr<Process> process_;

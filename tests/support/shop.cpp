@@ -92,7 +92,7 @@ void ServeProcess::launch() {
     arguments.insert(arguments.end(), {"--cors-origin", origins});
   }
   arguments.insert(arguments.end(), options_.flags.begin(), options_.flags.end());
-  process_ = run_jangbu(arguments, folder_.path() / "jangbu.log");
+  process_ = run_jangbu(arguments, folder_.path() / "jangbu.log", options_.environment);
 }
 
 void ServeProcess::start() {
@@ -168,6 +168,16 @@ std::string ServeProcess::sanitizer_report() const {
 
 Shop::Shop(std::vector<std::string> flags, Pages pages)
     : database(postgres.create_database()), jangbu(options(std::move(flags), pages)) {}
+
+Shop::Shop(NatsServer::Options nats_options, Place place)
+    : nats(std::move(nats_options)),
+      postgres({"fsync=off"}, place.database_volume),
+      database(postgres.create_database()),
+      jangbu({.nats_url = nats.url(),
+              .nats_monitor_url = nats.monitor_url(),
+              .database = database,
+              .flags = std::move(place.flags),
+              .environment = std::move(place.environment)}) {}
 
 ServeProcess::Options Shop::options(std::vector<std::string> flags, Pages pages) const {
   return {.nats_url = nats.url(),

@@ -46,6 +46,7 @@ class ServeProcess {
     std::string database;
     std::vector<std::string> flags = {};
     Pages pages = Pages::keep_apart;
+    std::vector<std::string> environment = {};  // additional "NAME=value"
   };
 
   // Starts it, and returns when it takes commands and answers queries.
@@ -90,6 +91,14 @@ class ServeProcess {
 
 struct Shop {
   explicit Shop(std::vector<std::string> flags = {}, Pages pages = Pages::keep_apart);
+
+  struct Place {
+    std::filesystem::path database_volume = {};  // see PostgresServer
+    std::vector<std::string> flags = {};
+    std::vector<std::string> environment = {};
+  };
+  // In a place where something is to go wrong.
+  Shop(NatsServer::Options nats_options, Place place);
 
   // One more process on the same log and read models.
   ServeProcess::Options options(std::vector<std::string> flags = {},
