@@ -35,9 +35,8 @@ class VersionOf {
 
  private:
   template <class View>
-  static std::optional<EventId> of(const std::shared_ptr<const View>* view,
-                                   EventId View::*version) {
-    return view ? std::optional((**view).*version) : std::nullopt;
+  static std::optional<EventId> of(const std::optional<View>& view, EventId View::*version) {
+    return view ? std::optional((*view).*version) : std::nullopt;
   }
 
   const Shop& shop_;

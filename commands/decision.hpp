@@ -42,7 +42,7 @@ using AccountRef = std::variant<AccountId, std::string>;
 using ProductRef = std::variant<ProductId, std::string>;
 
 // The row a reference means, or null.
-const Account* find(const Shop& shop, const AccountRef& account);
-const Product* find(const Shop& shop, const ProductRef& product);
+std::optional<AccountView> find(const Shop& shop, const AccountRef& account);
+std::optional<ProductView> find(const Shop& shop, const ProductRef& product);
 
 }  // namespace jangbu

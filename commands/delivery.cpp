@@ -45,11 +45,12 @@ bool is_carrier_status(DeliveryStatus status) {
 }
 
 Decision decide(const Shop& shop, const RecordScan& command) {
-  const Purchase* found = shop.purchases.find(command.purchase);
+  auto found = shop.purchases.find(command.purchase);
   if (!found) return refusal::NoOpenPurchase{command.purchase};
-  const PurchaseView& delivery = **found;
+  const PurchaseView& delivery = *found;
   const Scan& scan = command.scan;
-  if (std::ranges::find(delivery.scans, scan) != delivery.scans.end()) return Unchanged{*found};
+  if (std::ranges::find(delivery.scans, scan) != delivery.scans.end())
+    return Unchanged{std::make_shared<const PurchaseView>(*std::move(found))};
   if (delivery.status == DeliveryStatus::delivered &&
       scan.status == DeliveryStatus::returned_to_sender)
     return refusal::IllegalStatusChange{command.purchase, delivery.status, scan.status};
@@ -61,13 +62,12 @@ Decision decide(const Shop& shop, const RecordScan& command) {
 }
 
 Decision decide(const Shop& shop, const ConfirmReceipt& command) {
-  const Purchase* delivery = shop.purchases.find(command.purchase);
+  const auto delivery = shop.purchases.find(command.purchase);
   if (!delivery) return refusal::NoOpenPurchase{command.purchase};
-  if ((*delivery)->status != DeliveryStatus::delivered)
-    return refusal::NotDelivered{command.purchase, (*delivery)->status};
-  return ReceiptConfirmed{.purchase = command.purchase,
-                          .buyer = (*delivery)->purchase.buyer,
-                          .confirmed_at = command.at};
+  if (delivery->status != DeliveryStatus::delivered)
+    return refusal::NotDelivered{command.purchase, delivery->status};
+  return ReceiptConfirmed{
+      .purchase = command.purchase, .buyer = delivery->purchase.buyer, .confirmed_at = command.at};
 }
 
 }  // namespace jangbu

@@ -14,23 +14,22 @@ Unchanged unchanged(const Shop& shop, const ProductView& row) {
 
 }  // namespace
 
-const Product* find(const Shop& shop, const ProductRef& product) {
+std::optional<ProductView> find(const Shop& shop, const ProductRef& product) {
   if (const auto* id = std::get_if<ProductId>(&product)) return shop.products.find(*id);
-  const ProductId* id = shop.product_names.find(std::get<std::string>(product));
-  return id ? shop.products.find(*id) : nullptr;
+  return shop.products.find_by_name(std::get<std::string>(product));
 }
 
 ProductState state_now(const Shop& shop, const ProductView& row) {
-  const std::int64_t* stock = shop.stock.find(row.state.product);
-  invariant(stock, "every product has a stock");
+  const auto stock = shop.stock.find(row.state.product);
+  invariant(stock.has_value(), "every product has a stock");
   ProductState state = row.state;
-  state.stock = *stock;
+  state.stock = stock->pieces;
   return state;
 }
 
 Decision decide(const Shop& shop, const ListProduct& command) {
-  if (const ProductId* holder = shop.product_names.find(command.name))
-    return refusal::ProductNameTaken{command.name, *holder};
+  if (const auto holder = shop.products.find_by_name(command.name))
+    return refusal::ProductNameTaken{command.name, holder->state.product};
   return ProductListed{{.product = command.product,
                         .name = command.name,
                         .unit_price = command.unit_price,
@@ -40,20 +39,20 @@ Decision decide(const Shop& shop, const ListProduct& command) {
 }
 
 Decision decide(const Shop& shop, const ChangePrice& command) {
-  const Product* product = shop.products.find(command.product);
+  const auto product = shop.products.find(command.product);
   if (!product) return refusal::ProductNotFound{to_string(command.product)};
-  if ((*product)->withdrawn_at) return refusal::ProductIsWithdrawn{command.product};
-  if ((*product)->state.unit_price == command.unit_price) return unchanged(shop, **product);
-  PriceChanged event{state_now(shop, **product)};
+  if (product->withdrawn_at) return refusal::ProductIsWithdrawn{command.product};
+  if (product->state.unit_price == command.unit_price) return unchanged(shop, *product);
+  PriceChanged event{state_now(shop, *product)};
   event.state.unit_price = command.unit_price;
   return event;
 }
 
 Decision decide(const Shop& shop, const ChangeStock& command) {
-  const Product* product = shop.products.find(command.product);
+  const auto product = shop.products.find(command.product);
   if (!product) return refusal::ProductNotFound{to_string(command.product)};
-  if ((*product)->withdrawn_at) return refusal::ProductIsWithdrawn{command.product};
-  StockChanged event{state_now(shop, **product), command.change, command.reason};
+  if (product->withdrawn_at) return refusal::ProductIsWithdrawn{command.product};
+  StockChanged event{state_now(shop, *product), command.change, command.reason};
   if (command.change < -event.state.stock)
     return refusal::InsufficientStock{command.product, event.state.name, -command.change,
                                       event.state.stock};
@@ -64,10 +63,10 @@ Decision decide(const Shop& shop, const ChangeStock& command) {
 }
 
 Decision decide(const Shop& shop, const WithdrawProduct& command) {
-  const Product* product = shop.products.find(command.product);
+  const auto product = shop.products.find(command.product);
   if (!product) return refusal::ProductNotFound{to_string(command.product)};
-  if ((*product)->withdrawn_at) return unchanged(shop, **product);
-  return ProductWithdrawn{.state = state_now(shop, **product), .withdrawn_at = command.at};
+  if (product->withdrawn_at) return unchanged(shop, *product);
+  return ProductWithdrawn{.state = state_now(shop, *product), .withdrawn_at = command.at};
 }
 
 }  // namespace jangbu

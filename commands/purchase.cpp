@@ -30,10 +30,10 @@ std::optional<Money> times(const Money& price, std::int64_t quantity) {
 // The offer for these lines at today's address and prices, or the first rule that is in the way.
 std::variant<Offer, Refusal> offer(const Shop& shop, const AccountRef& buyer,
                                    const std::vector<RequestedLine>& lines) {
-  const Account* account = find(shop, buyer);
+  const auto account = find(shop, buyer);
   if (!account) return refusal::AccountNotFound{text_of(buyer)};
-  const AccountState& state = (*account)->state;
-  if ((*account)->closed_at) return refusal::AccountIsClosed{state.account};
+  const AccountState& state = account->state;
+  if (account->closed_at) return refusal::AccountIsClosed{state.account};
 
   Offer offer{.buyer = state.account,
               .recipient = {state.person.name, state.person.address},
@@ -41,10 +41,10 @@ std::variant<Offer, Refusal> offer(const Shop& shop, const AccountRef& buyer,
               .total = {}};
   offer.lines.reserve(lines.size());
   for (const RequestedLine& line : lines) {
-    const Product* found = find(shop, line.product);
+    const auto found = find(shop, line.product);
     if (!found) return refusal::ProductNotFound{text_of(line.product)};
-    const ProductState& product = (*found)->state;
-    if ((*found)->withdrawn_at) return refusal::ProductIsWithdrawn{product.product};
+    const ProductState& product = found->state;
+    if (found->withdrawn_at) return refusal::ProductIsWithdrawn{product.product};
     if (offer.lines.empty()) offer.total.currency = product.unit_price.currency;
     if (offer.total.currency != product.unit_price.currency)
       return refusal::MixedCurrencies{offer.total.currency, product.unit_price.currency};
@@ -64,10 +64,10 @@ std::optional<Refusal> lacking_stock(const Shop& shop, const std::vector<Purchas
     std::int64_t requested = 0;
     for (const PurchaseLine& other : lines)
       if (other.product == line.product) requested += other.quantity;
-    const std::int64_t* available = shop.stock.find(line.product);
-    invariant(available, "every product has a stock");
-    if (requested > *available)
-      return refusal::InsufficientStock{line.product, line.name, requested, *available};
+    const auto available = shop.stock.find(line.product);
+    invariant(available.has_value(), "every product has a stock");
+    if (requested > available->pieces)
+      return refusal::InsufficientStock{line.product, line.name, requested, available->pieces};
   }
   return std::nullopt;
 }
@@ -126,10 +126,10 @@ Decision decide(const Shop& shop, const BuyNow& command) {
 }
 
 Decision decide(const Shop& shop, const CancelPurchase& command) {
-  const Purchase* found = shop.purchases.find(command.purchase);
+  const auto found = shop.purchases.find(command.purchase);
   if (!found) return refusal::NoOpenPurchase{command.purchase};
-  if (was_picked_up(**found)) return refusal::AlreadyShipped{command.purchase, (*found)->status};
-  const PurchaseCompleted& purchase = (*found)->purchase;
+  if (was_picked_up(*found)) return refusal::AlreadyShipped{command.purchase, found->status};
+  const PurchaseCompleted& purchase = found->purchase;
   return PurchaseCancelled{.purchase = purchase.purchase,
                            .buyer = purchase.buyer,
                            .recipient = purchase.recipient,

@@ -1,37 +1,36 @@
 #include "projections/views/command_keys.hpp"
 
 #include <algorithm>
-#include <functional>
 
 namespace jangbu {
 
-CommandKeys::CommandKeys(std::size_t budget) : budget_(budget), buckets_(1) {}
+CommandKeys::CommandKeys(std::size_t budget) : budget_(budget) {}
 
-// A bucket's entries go from the youngest to the oldest, so that the first one that is gone ends
-// it.
 std::optional<CommandKeys::Remembered> CommandKeys::find(const KeyHash& key) const {
-  std::size_t end = entries_.size();
-  for (std::size_t at = place(buckets_[bucket_of(key)]); at < end;) {
-    const Entry& entry = entries_[at];
-    if (entry.key == key) return Remembered{entry.request, {{entry.position}, entry.index}};
-    end = at;
-    at = place(entry.older);
-  }
-  return std::nullopt;
+  std::optional<std::size_t> youngest;
+  index_.find(hash_of(bytes_of(key)), [&](Ref ref) {
+    const std::size_t place = place_of(ref);
+    if (place < entries_.size() && entries_[place].key == key && (!youngest || *youngest < place))
+      youngest = place;
+    return false;
+  });
+  if (!youngest) return std::nullopt;
+  const Entry& entry = entries_[*youngest];
+  const std::uint64_t position = std::uint64_t{entry.position_high} << 32 | entry.position_low;
+  return Remembered{entry.request, {{position}, entry.index}};
 }
 
 void CommandKeys::remember(const KeyHash& key, const Remembered& command, Timestamp committed_at) {
-  if (buckets_.size() <= entries_.size()) split_bucket();
-  Number& bucket = buckets_[bucket_of(key)];
-  const Number number = number_behind_last();
+  const std::uint64_t position = command.event.position.value;
   entries_.push_back({.key = key,
                       .request = command.request,
-                      .position = command.event.position.value,
-                      .index = command.event.index,
-                      .older = bucket});
-  bucket = number;
+                      .position_high = static_cast<std::uint32_t>(position >> 32),
+                      .position_low = static_cast<std::uint32_t>(position),
+                      .index = command.event.index});
+  index_.insert(hash_of(bytes_of(key)), ref_of(entries_.size() - 1),
+                [&](Ref ref) { return place_of(ref) >= entries_.size(); });
   if (runs_.empty() || runs_.back().committed_at != committed_at) runs_.push_back({committed_at});
-  ++runs_.back().entries;
+  runs_.set(runs_.size() - 1, {committed_at, runs_.back().entries + 1});
   ++staged_;
 }
 
@@ -54,55 +53,42 @@ void CommandKeys::keep(Timestamp now) {
   while (entries_.size() > budget_ && oldest_is_before(now.ms - shortest_ms)) forget_oldest();
 }
 
-// Each is the youngest of its bucket when its turn comes.
 void CommandKeys::drop() {
   for (; staged_ > 0; --staged_) {
-    buckets_[bucket_of(entries_.back().key)] = entries_.back().older;
+    index_.erase(hash_of(bytes_of(entries_.back().key)), ref_of(entries_.size() - 1));
     entries_.pop_back();
-    if (--runs_.back().entries == 0) runs_.pop_back();
+    const Run last = runs_.back();
+    if (last.entries == 1) {
+      runs_.pop_back();
+    } else {
+      runs_.set(runs_.size() - 1, {last.committed_at, last.entries - 1});
+    }
   }
 }
 
 std::size_t CommandKeys::bytes() const {
-  return entries_.size() * sizeof(Entry) + runs_.size() * sizeof(Run) +
-         buckets_.size() * sizeof(Number);
+  return entries_.bytes() + runs_.bytes() + index_.bytes();
 }
 
-// The lowest bits are left out: those of a quote, which is a UUID, are not all random.
-std::size_t CommandKeys::bucket_of(const KeyHash& key) const {
-  constexpr int uneven_bits = 8;
-  const std::size_t hash = std::hash<KeyHash>()(key) >> uneven_bits;
-  const std::size_t bucket = hash & (unsplit_ - 1);
-  return bucket < split_ ? hash & (2 * unsplit_ - 1) : bucket;
+CommandKeys::Ref CommandKeys::ref_of(std::size_t place) const {
+  return static_cast<Ref>((forgotten_ + place) % ref_count) + 1;
 }
 
-// Shares the entries of one bucket between it and a new one, in their order.
-void CommandKeys::split_bucket() {
-  const Number gone = oldest_ - 1;
-  const std::size_t from = split_;
-  std::size_t at = place(buckets_[from]);
-  buckets_.push_back(gone);
-  if (++split_ == unsplit_) {
-    unsplit_ *= 2;
-    split_ = 0;
-  }
-  Number* stays = &buckets_[from];
-  Number* moves = &buckets_.back();
-  for (std::size_t end = entries_.size(); at < end;) {
-    Entry& entry = entries_[at];
-    Number*& tail = bucket_of(entry.key) == from ? stays : moves;
-    *tail = oldest_ + static_cast<Number>(at);
-    tail = &entry.older;
-    end = at;
-    at = place(entry.older);
-  }
-  *stays = *moves = gone;
+std::size_t CommandKeys::place_of(Ref ref) const {
+  const auto oldest = static_cast<std::uint32_t>(forgotten_ % ref_count);
+  const std::uint32_t number = ref - 1;
+  return number >= oldest ? number - oldest : number + (ref_count - oldest);
 }
 
 void CommandKeys::forget_oldest() {
   entries_.pop_front();
-  ++oldest_;
-  if (--runs_.front().entries == 0) runs_.pop_front();
+  ++forgotten_;
+  const Run first = runs_.front();
+  if (first.entries == 1) {
+    runs_.pop_front();
+  } else {
+    runs_.set(0, {first.committed_at, first.entries - 1});
+  }
 }
 
 }  // namespace jangbu

@@ -6,20 +6,21 @@
 // running shop did. What the log holds of the last hour is remembered whatever the budget: it is
 // kept by taking no more commands that have to be remembered.
 //
-// There may be tens of millions of them. So each takes little more than its 48 bytes, and the index
-// grows a bucket at a time (linear hashing: W. Litwin, VLDB 1980): no table is ever moved as a
-// whole, which would hold up every command for seconds.
+// There may be tens of millions of them. So each takes little more than its 44 bytes, and neither
+// the queue nor the index is ever moved as a whole, which would hold up every command for seconds.
+// What is forgotten is left in the index until that part of it grows.
 //
-// Threads: one at a time. Complexity: constant, but for drop(), which is linear in what it drops.
+// Threads: as Shared. Complexity: constant, but for drop(), which is linear in what it drops.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 
 #include "events/commit.hpp"
 #include "events/values.hpp"
+#include "projections/views/hash_index.hpp"
+#include "projections/views/shared_fifo.hpp"
 
 namespace jangbu {
 
@@ -63,20 +64,19 @@ class CommandKeys {
   }
 
  private:
-  // Entries have numbers that go up by one, modulo 2^32.
-  using Number = std::uint32_t;
+  using Ref = HashIndex::Ref;
+  // References are the entries' numbers, which go up by one, modulo this, and one more.
+  static constexpr std::uint32_t ref_count = 0xffff'ffff;
 
   struct Entry {
     KeyHash key;
     RequestHash request;
-    std::uint64_t position = 0;
+    // In halves, since 44 bytes are no multiple of 8.
+    std::uint32_t position_high = 0;
+    std::uint32_t position_low = 0;
     std::uint32_t index = 0;
-    Number older = 0;  // the next one in its bucket; one that is gone ends the bucket
 
-    friend bool operator==(const Entry& a, const Entry& b) {
-      return a.key == b.key && a.request == b.request && a.position == b.position &&
-             a.index == b.index;
-    }
+    friend bool operator==(const Entry&, const Entry&) = default;
   };
   // How many of the entries, one after the other, were committed at a time.
   struct Run {
@@ -84,24 +84,17 @@ class CommandKeys {
     std::size_t entries = 0;
   };
 
-  // The place of a number in entries_; beyond its end when that entry is gone.
-  std::size_t place(Number number) const { return static_cast<Number>(number - oldest_); }
-  Number number_behind_last() const { return oldest_ + static_cast<Number>(entries_.size()); }
-  std::size_t bucket_of(const KeyHash& key) const;
-  void split_bucket();
+  Ref ref_of(std::size_t place) const;
+  // Beyond the end of entries_ when that entry is gone.
+  std::size_t place_of(Ref ref) const;
   void forget_oldest();
 
   std::size_t budget_;
-  std::deque<Entry> entries_;  // oldest first
-  std::deque<Run> runs_;
-  Number oldest_ = 1;
-  std::size_t staged_ = 0;  // how many at the end of entries_
-
-  // The youngest entry of each bucket. Those below `split_` and as many at the end are told apart
-  // by one bit more of the hash than the others.
-  std::deque<Number> buckets_;
-  std::size_t unsplit_ = 1;  // how many there were when this round of splits began: a power of two
-  std::size_t split_ = 0;
+  SharedFifo<Entry> entries_;  // oldest first
+  SharedFifo<Run> runs_;
+  std::uint64_t forgotten_ = 0;  // the number of the oldest
+  std::size_t staged_ = 0;       // how many at the end of entries_
+  HashIndex index_;
 };
 
 }  // namespace jangbu

@@ -14,14 +14,14 @@ class Judge {
 
   std::string operator()(const AccountOpened& event) const {
     if (shop_.accounts.find(event.state.account)) return "the account was opened before";
-    if (shop_.account_names.find(event.state.person.name))
+    if (shop_.accounts.find_by_name(event.state.person.name))
       return "another open account has the name " + event.state.person.name;
     return {};
   }
   std::string operator()(const AddressChanged& event) const { return open(event.state); }
   std::string operator()(const AccountDetailsChanged& event) const {
-    const AccountId* owner = shop_.account_names.find(event.state.person.name);
-    if (owner && *owner != event.state.account)
+    const auto owner = shop_.accounts.find_by_name(event.state.person.name);
+    if (owner && owner->state.account != event.state.account)
       return "another open account has the name " + event.state.person.name;
     return open(event.state);
   }
@@ -29,7 +29,7 @@ class Judge {
 
   std::string operator()(const ProductListed& event) const {
     if (shop_.products.find(event.state.product)) return "the product was listed before";
-    if (shop_.product_names.find(event.state.name))
+    if (shop_.products.find_by_name(event.state.name))
       return "another product on sale has the name " + event.state.name;
     if (event.state.stock < 0) return "its stock is below zero";
     return {};
@@ -42,17 +42,16 @@ class Judge {
 
   std::string operator()(const PurchaseCompleted& event) const {
     if (shop_.purchases.find(event.purchase)) return "the purchase was completed before";
-    const Account* buyer = shop_.accounts.find(event.buyer);
+    const auto buyer = shop_.accounts.find(event.buyer);
     if (!buyer) return "its buyer has no account";
-    if ((*buyer)->closed_at) return "its buyer's account is closed";
+    if (buyer->closed_at) return "its buyer's account is closed";
     if (event.lines.empty()) return "it has no lines";
     std::map<ProductId, std::int64_t> bought;
     std::int64_t total = 0;
     for (const PurchaseLine& line : event.lines) {
-      const Product* product = shop_.products.find(line.product);
+      const auto product = shop_.products.find(line.product);
       if (!product) return "the product " + to_string(line.product) + " was never listed";
-      if ((*product)->withdrawn_at)
-        return "the product " + to_string(line.product) + " was withdrawn";
+      if (product->withdrawn_at) return "the product " + to_string(line.product) + " was withdrawn";
       if (line.quantity < 1) return "a line's quantity is below one";
       std::int64_t amount = 0;
       if (__builtin_mul_overflow(line.unit_price.amount, line.quantity, &amount) ||
@@ -62,56 +61,55 @@ class Judge {
           __builtin_add_overflow(total, amount, &total) ||
           __builtin_add_overflow(bought[line.product], line.quantity, &bought[line.product]))
         return "its total is not the sum of its lines";
-      if (bought[line.product] > *shop_.stock.find(line.product))
+      if (const auto stock = shop_.stock.find(line.product); bought[line.product] > stock->pieces)
         return "it takes " + std::to_string(bought[line.product]) + " of the product " +
-               to_string(line.product) + ", of which there were " +
-               std::to_string(*shop_.stock.find(line.product));
+               to_string(line.product) + ", of which there were " + std::to_string(stock->pieces);
     }
     if (total != event.total.amount) return "its total is not the sum of its lines";
     return {};
   }
   std::string operator()(const PurchaseCancelled& event) const {
-    const Purchase* purchase = shop_.purchases.find(event.purchase);
+    const auto purchase = shop_.purchases.find(event.purchase);
     if (!purchase) return "no purchase is open that it could cancel";
-    const PurchaseCompleted& completed = (*purchase)->purchase;
+    const PurchaseCompleted& completed = purchase->purchase;
     if (completed.buyer != event.buyer) return "its buyer is not the purchase's";
     if (completed.lines != event.lines || completed.total != event.total)
       return "its lines are not the purchase's";
     return {};
   }
   std::string operator()(const DeliveryScanned& event) const {
-    const Purchase* purchase = shop_.purchases.find(event.purchase);
+    const auto purchase = shop_.purchases.find(event.purchase);
     if (!purchase) return "no delivery is open that it could be a scan of";
-    if ((*purchase)->purchase.buyer != event.buyer) return "its buyer is not the purchase's";
-    if (event.previous && *event.previous != (*purchase)->status)
-      return "the status before it was " + std::string(to_string((*purchase)->status)) + ", not " +
+    if (purchase->purchase.buyer != event.buyer) return "its buyer is not the purchase's";
+    if (event.previous && *event.previous != purchase->status)
+      return "the status before it was " + std::string(to_string(purchase->status)) + ", not " +
              std::string(to_string(*event.previous));
     return {};
   }
   std::string operator()(const ReceiptConfirmed& event) const {
-    const Purchase* purchase = shop_.purchases.find(event.purchase);
+    const auto purchase = shop_.purchases.find(event.purchase);
     if (!purchase) return "no delivery is open whose receipt it could confirm";
-    if ((*purchase)->purchase.buyer != event.buyer) return "its buyer is not the purchase's";
-    if ((*purchase)->status != DeliveryStatus::delivered)
-      return "the delivery was not delivered, but " + std::string(to_string((*purchase)->status));
+    if (purchase->purchase.buyer != event.buyer) return "its buyer is not the purchase's";
+    if (purchase->status != DeliveryStatus::delivered)
+      return "the delivery was not delivered, but " + std::string(to_string(purchase->status));
     return {};
   }
 
  private:
   std::string open(const AccountState& state) const {
-    const Account* account = shop_.accounts.find(state.account);
+    const auto account = shop_.accounts.find(state.account);
     if (!account) return "the account was never opened";
-    if ((*account)->closed_at) return "the account is closed";
+    if (account->closed_at) return "the account is closed";
     return {};
   }
 
   // The state's stock is what there was, and the change.
   std::string on_sale(const ProductState& state, std::int64_t change) const {
-    const Product* product = shop_.products.find(state.product);
+    const auto product = shop_.products.find(state.product);
     if (!product) return "the product was never listed";
-    if ((*product)->withdrawn_at) return "the product is withdrawn";
+    if (product->withdrawn_at) return "the product is withdrawn";
     if (state.stock < 0) return "its stock is below zero";
-    const std::int64_t before = *shop_.stock.find(state.product);
+    const std::int64_t before = shop_.stock.find(state.product)->pieces;
     std::int64_t after = 0;
     if (__builtin_add_overflow(before, change, &after) || after != state.stock)
       return "it says that the stock is " + std::to_string(state.stock) + " after a change of " +

@@ -13,28 +13,19 @@ class Fold {
       : shop_(shop), id_(id), recorded_at_(recorded_at), committed_at_(committed_at) {}
 
   EntityView operator()(AccountOpened&& event) {
-    shop_.account_names.put(event.state.person.name, event.state.account);
     return put(AccountView{std::move(event.state), std::nullopt, id_});
   }
   EntityView operator()(AddressChanged&& event) {
     return put(AccountView{std::move(event.state), std::nullopt, id_});
   }
   EntityView operator()(AccountDetailsChanged&& event) {
-    const Account* before = shop_.accounts.find(event.state.account);
-    invariant(before, "details change on an account that was opened");
-    if ((*before)->state.person.name != event.state.person.name) {
-      shop_.account_names.erase((*before)->state.person.name);
-      shop_.account_names.put(event.state.person.name, event.state.account);
-    }
     return put(AccountView{std::move(event.state), std::nullopt, id_});
   }
   EntityView operator()(AccountClosed&& event) {
-    shop_.account_names.erase(event.state.person.name);
     return put(AccountView{std::move(event.state), event.closed_at, id_});
   }
 
   EntityView operator()(ProductListed&& event) {
-    shop_.product_names.put(event.state.name, event.state.product);
     return put(ProductView{std::move(event.state), std::nullopt, id_});
   }
   EntityView operator()(PriceChanged&& event) {
@@ -44,7 +35,6 @@ class Fold {
     return put(ProductView{std::move(event.state), std::nullopt, id_});
   }
   EntityView operator()(ProductWithdrawn&& event) {
-    shop_.product_names.erase(event.state.name);
     return put(ProductView{std::move(event.state), event.withdrawn_at, id_});
   }
 
@@ -56,48 +46,45 @@ class Fold {
   }
   EntityView operator()(PurchaseCancelled&& event) {
     for (const PurchaseLine& line : event.lines) move_stock(line.product, line.quantity);
-    return put(evolve(copy_of(event.purchase), event, id_));
+    return put(evolve(open_purchase(event.purchase), event, id_));
   }
   EntityView operator()(DeliveryScanned&& event) {
-    return put(evolve(copy_of(event.purchase), event, id_, recorded_at_));
+    return put(evolve(open_purchase(event.purchase), event, id_, recorded_at_));
   }
   EntityView operator()(ReceiptConfirmed&& event) {
-    return put(evolve(copy_of(event.purchase), event, id_));
+    return put(evolve(open_purchase(event.purchase), event, id_));
   }
 
  private:
-  EntityView put(AccountView row) {
-    auto account = std::make_shared<const AccountView>(std::move(row));
-    shop_.accounts.put(account->state.account, account);
-    return account;
+  EntityView put(AccountView account) {
+    shop_.accounts.put(account);
+    return std::make_shared<const AccountView>(std::move(account));
   }
-  EntityView put(ProductView row) {
-    auto product = std::make_shared<const ProductView>(std::move(row));
-    shop_.products.put(product->state.product, product);
-    shop_.stock.put(product->state.product, product->state.stock);
-    return product;
+  EntityView put(ProductView product) {
+    shop_.products.put(product);
+    shop_.stock.put({product.state.product, product.state.stock});
+    return std::make_shared<const ProductView>(std::move(product));
   }
-  EntityView put(PurchaseView row) {
-    auto purchase = std::make_shared<const PurchaseView>(std::move(row));
-    if (is_closed(purchase->status)) {
-      shop_.purchases.erase(purchase->purchase.purchase);
+  EntityView put(PurchaseView purchase) {
+    if (is_closed(purchase.status)) {
+      shop_.purchases.erase(purchase.purchase.purchase);
     } else {
-      shop_.purchases.put(purchase->purchase.purchase, purchase);
+      shop_.purchases.put(purchase);
     }
-    return purchase;
+    return std::make_shared<const PurchaseView>(std::move(purchase));
   }
 
-  PurchaseView copy_of(const PurchaseId& id) const {
-    const Purchase* purchase = shop_.purchases.find(id);
-    invariant(purchase, "a delivery's events follow its purchase");
-    return **purchase;
+  PurchaseView open_purchase(const PurchaseId& id) const {
+    auto purchase = shop_.purchases.find(id);
+    invariant(purchase.has_value(), "a delivery's events follow its purchase");
+    return *std::move(purchase);
   }
 
   void move_stock(const ProductId& product, std::int64_t change) {
-    const std::int64_t* stock = shop_.stock.find(product);
-    invariant(stock, "a product that is bought was listed");
-    invariant(*stock + change >= 0, "stock never falls below zero");
-    shop_.stock.put(product, *stock + change);
+    const auto stock = shop_.stock.find(product);
+    invariant(stock.has_value(), "a product that is bought was listed");
+    invariant(stock->pieces + change >= 0, "stock never falls below zero");
+    shop_.stock.put({product, stock->pieces + change});
   }
 
   Shop& shop_;
@@ -145,9 +132,7 @@ PurchaseView evolve(PurchaseView before, const ReceiptConfirmed& event, EventId 
 
 void Shop::keep(Timestamp committed_at) {
   accounts.keep();
-  account_names.keep();
   products.keep();
-  product_names.keep();
   stock.keep();
   purchases.keep();
   keys.keep(committed_at);
@@ -155,9 +140,7 @@ void Shop::keep(Timestamp committed_at) {
 
 void Shop::drop() {
   accounts.drop();
-  account_names.drop();
   products.drop();
-  product_names.drop();
   stock.drop();
   purchases.drop();
   keys.drop();

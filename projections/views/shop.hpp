@@ -1,16 +1,16 @@
 // What commands are validated against: accounts, products with their stock, purchases on their way,
 // and the commands that were already carried out. A fold of the log, held in memory.
 //
-// Rows are immutable and shared: a change puts a new row in place of the old one, so an answer can
-// be made from a row on another thread while the shop goes on.
+// A copy of a shop shares what it holds with the original until one of the two changes it, and
+// another thread may read it while the writer goes on.
 //
-// Threads: a Shop belongs to one thread (the writer's); the rows may be read from any.
+// Threads: a Shop belongs to one thread (the writer's), which also makes the copies; a copy belongs
+// to whom it is given.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -24,24 +24,62 @@
 namespace jangbu {
 
 struct AccountView {
+  using Key = AccountId;
+  static constexpr bool named = true;  // until it is closed
+
   AccountState state;
   std::optional<Timestamp> closed_at;
   EventId version;  // the account's last event
 
   friend bool operator==(const AccountView&, const AccountView&) = default;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(state.account, closed_at, state.person.name, state.person.email, state.person.address,
+            state.member_type, state.membership_level, state.opened_at, version.position.value,
+            version.index);
+  }
 };
 
 struct ProductView {
+  using Key = ProductId;
+  static constexpr bool named = true;  // until it is withdrawn
+
   ProductState state;  // its stock is as of the product's last own event; Shop::stock is now
   std::optional<Timestamp> withdrawn_at;
   EventId version;
 
   friend bool operator==(const ProductView&, const ProductView&) = default;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(state.product, withdrawn_at, state.name, state.unit_price, state.stock,
+            state.description, state.listed_at, version.position.value, version.index);
+  }
+};
+
+// What there is of a product, apart from it, since every purchase moves it.
+struct StockView {
+  using Key = ProductId;
+  static constexpr bool named = false;
+
+  ProductId product;
+  std::int64_t pieces = 0;
+
+  friend bool operator==(const StockView&, const StockView&) = default;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(product, pieces);
+  }
 };
 
 // A purchase with its delivery. In memory while it is open; the view made by the event that closes
 // it is only for the answer.
 struct PurchaseView {
+  using Key = PurchaseId;
+  static constexpr bool named = false;
+
   PurchaseCompleted purchase;
   DeliveryStatus status = DeliveryStatus::preparing;
   std::vector<Scan> scans;  // in the order they were recorded
@@ -50,6 +88,12 @@ struct PurchaseView {
   EventId delivery_version;
 
   friend bool operator==(const PurchaseView&, const PurchaseView&) = default;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(purchase, status, scans, closed_at, purchase_version.position.value,
+            purchase_version.index, delivery_version.position.value, delivery_version.index);
+  }
 };
 
 using Account = std::shared_ptr<const AccountView>;
@@ -70,12 +114,10 @@ PurchaseView evolve(PurchaseView before, const DeliveryScanned& event, EventId i
 PurchaseView evolve(PurchaseView before, const ReceiptConfirmed& event, EventId id);
 
 struct Shop {
-  Table<AccountId, Account> accounts;
-  Table<std::string, AccountId> account_names;  // of open accounts
-  Table<ProductId, Product> products;
-  Table<std::string, ProductId> product_names;  // of products not withdrawn
-  Table<ProductId, std::int64_t> stock;         // apart, since every purchase moves it
-  Table<PurchaseId, Purchase> purchases;        // open ones
+  Table<AccountView> accounts;
+  Table<ProductView> products;
+  Table<StockView> stock;
+  Table<PurchaseView> purchases;  // open ones
   CommandKeys keys;
 
   // What was folded since the last keep() or drop() stays, or goes.

@@ -1,65 +1,159 @@
-// A map that can take back what was changed since the last commit, so that a turn of the writer can
-// stage its changes in place: keep() when its commit is in the log, drop() when it is not.
+// Views by their key, and by their name where they have one, that can take back what was changed
+// since the last commit: a turn of the writer stages its changes in place, with keep() when its
+// commit is in the log and drop() when it is not.
 //
-// Threads: one at a time. Complexity: as std::unordered_map; drop() is linear in the changes.
+// There may be millions. So a view is kept as a row of bytes (row_archive.hpp) and made again when
+// it is asked for, which takes about 100 ns; a name is found in the row itself. A copy of a table
+// shares its rows and indexes until one of the two changes them.
+//
+// A View has a `Key`, which is an Id, and a serialize() that begins with it. If it is `named`,
+// there follow an optional time, with which its name is free again, and the name.
+//
+// Threads: as Shared. Complexity: constant; drop() is linear in the changes.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
-#include <unordered_map>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "events/values.hpp"
+#include "projections/views/hash_index.hpp"
+#include "projections/views/row_archive.hpp"
+#include "projections/views/row_pages.hpp"
+
 namespace jangbu {
 
-template <class Key, class Value>
+template <class View>
 class Table {
  public:
-  // The value of a key, or null. Valid until the key is changed.
-  const Value* find(const Key& key) const {
-    const auto found = rows_.find(key);
-    return found == rows_.end() ? nullptr : &found->second;
+  using Key = typename View::Key;
+
+  std::optional<View> find(const Key& key) const { return view_at(find_ref(bytes_of(key))); }
+
+  std::optional<View> find_by_name(std::string_view name) const requires View::named {
+    return view_at(by_name_.find(hash_of(name), [&](Ref ref) { return name_at(ref) == name; }));
   }
 
-  void put(const Key& key, Value value) {
-    const auto [row, is_new] = rows_.try_emplace(key, std::move(value));
-    if (is_new) {
-      journal_.emplace_back(key, std::nullopt);
-    } else {
-      journal_.emplace_back(key, std::exchange(row->second, std::move(value)));
-    }
+  void put(const View& view) {
+    RowOutput output;
+    output(view);
+    put_row(output.bytes());
   }
 
   void erase(const Key& key) {
-    const auto row = rows_.find(key);
-    if (row == rows_.end()) return;
-    journal_.emplace_back(key, std::move(row->second));
-    rows_.erase(row);
+    if (const Ref ref = find_ref(bytes_of(key))) change(ref, none);
   }
 
-  void keep() { journal_.clear(); }
+  // As it was given by for_each_row(). REQUIRES: it begins with a key.
+  void put_row(std::string_view row) { change(find_ref(key_in(row)), rows_.append(row)); }
+
+  void keep() {
+    for (const auto& [before, after] : journal_)
+      if (before) rows_.forget(before);
+    journal_.clear();
+    rows_.compact([this](Ref ref) {
+      const std::string_view row = rows_.at(ref);
+      if (find_ref(key_in(row)) != ref) return;
+      move(ref, rows_.append(row));
+      rows_.forget(ref);
+    });
+  }
 
   void drop() {
     for (auto change = journal_.rbegin(); change != journal_.rend(); ++change) {
-      auto& [key, before] = *change;
-      if (before) {
-        rows_.insert_or_assign(key, std::move(*before));
-      } else {
-        rows_.erase(key);
-      }
+      move(change->second, change->first);
+      if (change->second) rows_.forget(change->second);
     }
     journal_.clear();
   }
 
-  std::size_t size() const { return rows_.size(); }
-  auto begin() const { return rows_.begin(); }
-  auto end() const { return rows_.end(); }
+  std::size_t size() const { return size_; }
 
-  friend bool operator==(const Table& a, const Table& b) { return a.rows_ == b.rows_; }
+  // Of memory.
+  std::size_t row_bytes() const { return rows_.bytes(); }
+  std::size_t index_bytes() const { return by_key_.bytes() + by_name_.bytes(); }
+
+  // In no order that means anything.
+  template <class Visit>
+  void for_each_row(const Visit& visit) const {
+    by_key_.for_each([&](Ref ref) { visit(rows_.at(ref)); });
+  }
+  template <class Visit>
+  void for_each(const Visit& visit) const {
+    by_key_.for_each([&](Ref ref) { visit(*view_at(ref)); });
+  }
+
+  friend bool operator==(const Table& a, const Table& b) {
+    bool equal = a.size() == b.size();
+    a.for_each_row([&](std::string_view row) {
+      const Ref other = b.find_ref(key_in(row));
+      equal = equal && other && b.rows_.at(other) == row;
+    });
+    return equal;
+  }
 
  private:
-  std::unordered_map<Key, Value> rows_;
-  // Each change in order, with what was there before: nothing for a new key.
-  std::vector<std::pair<Key, std::optional<Value>>> journal_;
+  using Ref = HashIndex::Ref;
+  static constexpr Ref none = HashIndex::none;
+
+  static std::string_view key_in(std::string_view row) { return row.substr(0, sizeof(Key::bytes)); }
+
+  // Nothing when it is free again.
+  std::optional<std::string_view> name_at(Ref ref) const {
+    RowInput input(rows_.at(ref));
+    Key key;
+    std::optional<Timestamp> ended;
+    std::string_view name;
+    input(key, ended);
+    if (ended) return std::nullopt;
+    input.read(name);
+    return name;
+  }
+
+  Ref find_ref(std::string_view key) const {
+    return by_key_.find(hash_of(key), [&](Ref ref) { return key_in(rows_.at(ref)) == key; });
+  }
+
+  std::optional<View> view_at(Ref ref) const {
+    if (!ref) return std::nullopt;
+    RowInput input(rows_.at(ref));
+    std::optional<View> view(std::in_place);
+    input(*view);
+    return view;
+  }
+
+  void change(Ref before, Ref after) {
+    move(before, after);
+    journal_.emplace_back(before, after);
+  }
+
+  // Has the indexes lead to one row in place of the other; either may be none.
+  void move(Ref from, Ref to) {
+    move_in(by_key_, from ? std::optional(key_in(rows_.at(from))) : std::nullopt, from,
+            to ? std::optional(key_in(rows_.at(to))) : std::nullopt, to);
+    if constexpr (View::named)
+      move_in(by_name_, from ? name_at(from) : std::nullopt, from, to ? name_at(to) : std::nullopt,
+              to);
+    size_ += to ? 1 : 0;
+    size_ -= from ? 1 : 0;
+  }
+
+  using Word = std::optional<std::string_view>;
+  static void move_in(HashIndex& index, const Word& word, Ref from, const Word& new_word, Ref to) {
+    if (word && word == new_word) return index.replace(hash_of(*word), from, to);
+    if (word) index.erase(hash_of(*word), from);
+    if (new_word) index.insert(hash_of(*new_word), to);
+  }
+
+  RowPages rows_;
+  HashIndex by_key_;
+  HashIndex by_name_;
+  std::size_t size_ = 0;
+  // Each change in order: the row that was there before it, and the one after.
+  std::vector<std::pair<Ref, Ref>> journal_;
 };
 
 }  // namespace jangbu

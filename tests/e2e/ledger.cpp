@@ -7,7 +7,7 @@
 namespace jangbu::test {
 
 std::int64_t Ledger::stock_of(const std::string& product) const {
-  return *views.stock.find(parse_id<ProductId>(product).value());
+  return views.stock.find(parse_id<ProductId>(product).value()).value().pieces;
 }
 
 std::int64_t Ledger::sold(const std::string& product) const {

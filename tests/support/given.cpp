@@ -18,15 +18,17 @@ EntityView as_in(const Shop& shop, const EntityView& view) {
   struct Current {
     const Shop& shop;
     EntityView operator()(const Account& account) const {
-      return *shop.accounts.find(account->state.account);
+      return std::make_shared<const AccountView>(
+          shop.accounts.find(account->state.account).value());
     }
     EntityView operator()(const Product& product) const {
-      ProductView now = **shop.products.find(product->state.product);
-      now.state.stock = *shop.stock.find(product->state.product);
+      ProductView now = shop.products.find(product->state.product).value();
+      now.state.stock = shop.stock.find(product->state.product).value().pieces;
       return std::make_shared<const ProductView>(std::move(now));
     }
     EntityView operator()(const Purchase& purchase) const {
-      return *shop.purchases.find(purchase->purchase.purchase);
+      return std::make_shared<const PurchaseView>(
+          shop.purchases.find(purchase->purchase.purchase).value());
     }
   };
   return std::visit(Current{shop}, view);

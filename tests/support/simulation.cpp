@@ -61,6 +61,12 @@ rc::Gen<std::vector<Step>> any_steps() {
           rc::gen::inRange(-3, 8), rc::gen::arbitrary<bool>(), rc::gen::arbitrary<bool>())));
 }
 
+std::vector<std::string> Simulation::names_in_use() {
+  std::vector<std::string> all(names.begin(), names.end());
+  all.insert(all.end(), goods.begin(), goods.end());
+  return all;
+}
+
 Command Simulation::command_of(const Step& step) {
   const AccountId account = pick(accounts_, step.who);
   const ProductId product = pick(products_, step.what);

@@ -40,6 +40,9 @@ class Simulation {
     EventId event;
   };
 
+  // All that accounts and products are called.
+  static std::vector<std::string> names_in_use();
+
   Simulation() = default;
   explicit Simulation(Options options) : options_(options) {}
 

@@ -168,13 +168,13 @@ TEST_CASE("accounts are found by id, and by name while they are open") {
   const Shop open = given(AccountOpened{hong}).shop();
   REQUIRE(find(open, AccountRef{hong.account}));
   CHECK(find(open, AccountRef{hong.account}) == find(open, AccountRef{hong.person.name}));
-  CHECK((*find(open, AccountRef{hong.account}))->state == hong);
+  CHECK(find(open, AccountRef{hong.account})->state == hong);
   CHECK_FALSE(find(open, AccountRef{alice.account}));
   CHECK_FALSE(find(open, AccountRef{alice.person.name}));
 
   const Shop closed = given(AccountOpened{hong}, AccountClosed{hong, after_minutes(1)}).shop();
   REQUIRE(find(closed, AccountRef{hong.account}));
-  CHECK((*find(closed, AccountRef{hong.account}))->closed_at == after_minutes(1));
+  CHECK(find(closed, AccountRef{hong.account})->closed_at == after_minutes(1));
   CHECK_FALSE(find(closed, AccountRef{hong.person.name}));
 }
 

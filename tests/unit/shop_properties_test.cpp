@@ -91,7 +91,7 @@ TEST_CASE("stock is what was received, less what was sold, and what was cancelle
       RC_ASSERT(simulation.shop().stock.size() == expected.pieces().size());
       for (const auto& [product, pieces] : expected.pieces()) {
         RC_ASSERT(pieces >= 0);
-        RC_ASSERT(*simulation.shop().stock.find(product) == pieces);
+        RC_ASSERT(simulation.shop().stock.find(product)->pieces == pieces);
       }
     }
   });
@@ -112,8 +112,9 @@ TEST_CASE("money is conserved") {
         paid.erase(taken_back->purchase);  // so that it cannot be taken back twice
       }
     }
-    for (const auto& [id, purchase] : simulation.shop().purchases)
-      RC_ASSERT(paid.at(id) == purchase->purchase.total);
+    simulation.shop().purchases.for_each([&](const PurchaseView& view) {
+      RC_ASSERT(paid.at(view.purchase.purchase) == view.purchase.total);
+    });
   });
 }
 
@@ -153,22 +154,24 @@ TEST_CASE("a name belongs to one") {
     Simulation simulation;
     simulation.run(*any_steps());
     const Shop& shop = simulation.shop();
-    std::size_t open = 0;
-    for (const auto& [id, account] : shop.accounts) {
-      if (account->closed_at) continue;
-      ++open;
-      const AccountId* holder = shop.account_names.find(account->state.person.name);
-      RC_ASSERT(holder && *holder == id);
+    std::map<std::string, AccountId> holders;
+    std::map<std::string, ProductId> goods;
+    shop.accounts.for_each([&](const AccountView& account) {
+      if (account.closed_at) return;
+      RC_ASSERT(holders.emplace(account.state.person.name, account.state.account).second);
+    });
+    shop.products.for_each([&](const ProductView& product) {
+      if (product.withdrawn_at) return;
+      RC_ASSERT(goods.emplace(product.state.name, product.state.product).second);
+    });
+    for (const std::string& name : Simulation::names_in_use()) {
+      const auto account = shop.accounts.find_by_name(name);
+      RC_ASSERT(account.has_value() == holders.contains(name));
+      if (account) RC_ASSERT(account->state.account == holders.at(name));
+      const auto product = shop.products.find_by_name(name);
+      RC_ASSERT(product.has_value() == goods.contains(name));
+      if (product) RC_ASSERT(product->state.product == goods.at(name));
     }
-    RC_ASSERT(shop.account_names.size() == open);
-    std::size_t on_sale = 0;
-    for (const auto& [id, product] : shop.products) {
-      if (product->withdrawn_at) continue;
-      ++on_sale;
-      const ProductId* holder = shop.product_names.find(product->state.name);
-      RC_ASSERT(holder && *holder == id);
-    }
-    RC_ASSERT(shop.product_names.size() == on_sale);
   });
 }
 

@@ -4,7 +4,12 @@
 #include <catch2/catch_test_macros.hpp>
 #include <deque>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "projections/views/shop.hpp"
 #include "tests/support/property.hpp"
@@ -14,109 +19,320 @@ namespace jangbu::test {
 
 namespace {
 
-using Numbers = Table<std::string, int>;
+struct Item {
+  using Key = EntityId;
+  static constexpr bool named = true;
 
-std::map<std::string, int> content_of(const Numbers& table) {
-  return {table.begin(), table.end()};
+  EntityId id;
+  std::optional<Timestamp> ended;
+  std::string name;
+  std::string text;
+
+  friend bool operator==(const Item&, const Item&) = default;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id, ended, name, text);
+  }
+};
+
+using Items = Table<Item>;
+using Content = std::map<EntityId, Item>;
+
+Item item(unsigned number, std::string text, std::string name = {}) {
+  if (name.empty()) name = "item " + std::to_string(number);
+  return {id<EntityId>(number), std::nullopt, std::move(name), std::move(text)};
 }
 
-using Content = std::map<std::string, int>;
+Content content_of(const Items& table) {
+  Content content;
+  table.for_each([&](const Item& one) { content.emplace(one.id, one); });
+  return content;
+}
+
+Content content(std::initializer_list<Item> items) {
+  Content content;
+  for (const Item& one : items) content.emplace(one.id, one);
+  return content;
+}
 
 }  // namespace
 
 TEST_CASE("a table is a map") {
-  Numbers table;
-  CHECK_FALSE(table.find("a"));
-  table.put("a", 1);
-  table.put("b", 2);
-  table.put("a", 3);
-  REQUIRE(table.find("a"));
-  CHECK(*table.find("a") == 3);
+  Items table;
+  CHECK_FALSE(table.find(id<EntityId>(1)));
+  table.put(item(1, "a"));
+  table.put(item(2, "b"));
+  table.put(item(1, "c"));
+  CHECK(table.find(id<EntityId>(1)) == item(1, "c"));
   CHECK(table.size() == 2);
-  table.erase("b");
-  table.erase("c");
-  CHECK(content_of(table) == Content{{"a", 3}});
+  table.erase(id<EntityId>(2));
+  table.erase(id<EntityId>(3));
+  CHECK(content_of(table) == content({item(1, "c")}));
+}
+
+TEST_CASE("a name leads to its row until the row has another one, has ended or is gone") {
+  Items table;
+  table.put(item(1, "a", "tea"));
+  CHECK(table.find_by_name("tea") == item(1, "a", "tea"));
+  CHECK_FALSE(table.find_by_name("te"));
+  table.put(item(1, "a", "green tea"));
+  CHECK_FALSE(table.find_by_name("tea"));
+  table.put(item(2, "b", "tea"));
+  CHECK(table.find_by_name("tea") == item(2, "b", "tea"));
+  Item ended = item(2, "b", "tea");
+  ended.ended = opening;
+  table.put(ended);
+  CHECK_FALSE(table.find_by_name("tea"));
+  CHECK(table.find(ended.id) == ended);
+  table.put(item(3, "c", "tea"));
+  table.erase(id<EntityId>(3));
+  CHECK_FALSE(table.find_by_name("tea"));
+  table.drop();
+  CHECK_FALSE(table.find_by_name("green tea"));
 }
 
 TEST_CASE("what was not kept is dropped, whatever it was") {
-  Numbers table;
-  table.put("old", 1);
-  table.put("gone", 2);
+  const EntityId gone = id<EntityId>(2);
+  Items table;
+  table.put(item(1, "old"));
+  table.put(item(2, "gone"));
   table.keep();
   const Content before = content_of(table);
 
   SECTION("a new key") {
-    table.put("new", 3);
+    table.put(item(3, "new"));
   }
   SECTION("a changed value, more than once") {
-    table.put("old", 3);
-    table.put("old", 4);
+    table.put(item(1, "changed", "with another name"));
+    table.put(item(1, "changed again"));
   }
   SECTION("an erased key") {
-    table.erase("gone");
+    table.erase(gone);
   }
   SECTION("one that was not there") {
-    table.erase("never");
+    table.erase(id<EntityId>(4));
   }
   SECTION("erased and put again") {
-    table.erase("gone");
-    table.put("gone", 3);
+    table.erase(gone);
+    table.put(item(2, "again"));
   }
   SECTION("put, erased and put again") {
-    table.put("new", 3);
-    table.erase("new");
-    table.put("new", 4);
+    table.put(item(3, "new"));
+    table.erase(id<EntityId>(3));
+    table.put(item(3, "newer"));
   }
   SECTION("changed, erased, put and erased") {
-    table.put("old", 3);
-    table.erase("old");
-    table.put("old", 4);
-    table.erase("old");
+    table.put(item(1, "changed"));
+    table.erase(id<EntityId>(1));
+    table.put(item(1, "again"));
+    table.erase(id<EntityId>(1));
   }
   table.drop();
   CHECK(content_of(table) == before);
+  CHECK(table.find_by_name("item 1") == item(1, "old"));
+  CHECK(table.find_by_name("item 2") == item(2, "gone"));
   table.drop();
   CHECK(content_of(table) == before);
 }
 
 TEST_CASE("what was kept stays") {
-  Numbers table;
-  table.put("a", 1);
+  Items table;
+  table.put(item(1, "a"));
   table.keep();
-  table.erase("a");
-  table.put("b", 2);
+  table.erase(id<EntityId>(1));
+  table.put(item(2, "b"));
   table.keep();
   table.drop();
-  CHECK(content_of(table) == Content{{"b", 2}});
+  CHECK(content_of(table) == content({item(2, "b")}));
 }
 
+TEST_CASE("a copy of a table is a table of its own") {
+  Items table;
+  for (unsigned number = 0; number < 1'000; ++number) table.put(item(number, "before"));
+  table.keep();
+  Items copy = table;
+  CHECK(copy == table);
+  for (unsigned number = 0; number < 1'000; ++number) {
+    table.put(item(number, "after"));
+    copy.put(item(number + 500, "copy"));
+  }
+  table.keep();
+  copy.keep();
+  CHECK(table.size() == 1'000);
+  CHECK(copy.size() == 1'500);
+  CHECK(table.find(id<EntityId>(700)) == item(700, "after"));
+  CHECK(copy.find(id<EntityId>(700)) == item(700, "copy"));
+  CHECK(copy.find(id<EntityId>(100)) == item(100, "before"));
+  CHECK_FALSE(copy == table);
+}
+
+namespace {
+
+// The same as a table, by copying a map.
+struct Model {
+  Content kept, staged;
+
+  std::optional<EntityId> holder(const std::string& name) const {
+    for (const auto& [key, one] : staged)
+      if (one.name == name && !one.ended) return key;
+    return std::nullopt;
+  }
+};
+
+// Some of which have a page of their own.
+std::string text_of_size(int size) {
+  return std::string(static_cast<std::size_t>(size == 99 ? 70'000 : size * size), 'x');
+}
+
+}  // namespace
+
 TEST_CASE("a table is what the kept changes make of it") {
-  property("as a map that is copied for every turn", [] {
-    Numbers table;
-    Content kept;
-    Content staged;
-    const auto changes = *rc::gen::container<std::vector<std::tuple<int, int, int>>>(
-        rc::gen::tuple(rc::gen::inRange(0, 8), rc::gen::inRange(0, 4), rc::gen::inRange(0, 100)));
-    for (const auto& [what, number, value] : changes) {
-      const std::string name = std::to_string(number);
-      if (what < 4) {
-        table.put(name, value);
-        staged[name] = value;
-      } else if (what < 6) {
-        table.erase(name);
-        staged.erase(name);
-      } else if (what == 6) {
+  property("as a map that is copied for every turn, and so are its copies", [] {
+    const auto changes =
+        *rc::gen::scale(5, rc::gen::container<std::vector<std::tuple<int, unsigned, int, int>>>(
+                               rc::gen::tuple(rc::gen::inRange(0, 20), rc::gen::inRange(0U, 30U),
+                                              rc::gen::inRange(0, 6), rc::gen::inRange(0, 100))));
+    Items table;
+    Model model;
+    Items copy;
+    Content copied;
+    for (const auto& [what, number, which_name, size] : changes) {
+      const std::string name = "name " + std::to_string(which_name);
+      if (what < 12) {
+        Item one = item(number, text_of_size(size), name);
+        const auto holder = model.holder(name);
+        if (what == 0 || (holder && *holder != one.id)) one.ended = opening;
+        table.put(one);
+        model.staged[one.id] = one;
+      } else if (what < 15) {
+        table.erase(id<EntityId>(number));
+        model.staged.erase(id<EntityId>(number));
+      } else if (what < 17) {
         table.keep();
-        kept = staged;
-      } else {
+        model.kept = model.staged;
+      } else if (what < 19) {
         table.drop();
-        staged = kept;
+        model.staged = model.kept;
+      } else {
+        copy = table;
+        copied = model.staged;
       }
-      RC_ASSERT(content_of(table) == staged);
+      RC_ASSERT(table.size() == model.staged.size());
+      RC_ASSERT(table.find(id<EntityId>(number)).has_value() ==
+                model.staged.contains(id<EntityId>(number)));
+      const auto named = table.find_by_name(name);
+      const auto holder = model.holder(name);
+      RC_ASSERT((named ? std::optional(named->id) : std::nullopt) == holder);
     }
+    RC_ASSERT(content_of(table) == model.staged);
+    RC_ASSERT(content_of(copy) == copied);
     table.drop();
-    RC_ASSERT(content_of(table) == kept);
+    RC_ASSERT(content_of(table) == model.kept);
   });
+}
+
+TEST_CASE("a table of rows that change all the time takes twice what lives, and a page or two") {
+  constexpr unsigned rows = 5'000;
+  constexpr std::size_t row = 64;  // with its length
+  Items table;
+  std::map<unsigned, unsigned> versions;
+  unsigned random = 1;
+  const auto rewrite = [&](unsigned among, unsigned times) {
+    for (unsigned turn = 0; turn < times; ++turn) {
+      for (int change = 0; change < 50; ++change) {
+        random = random * 1'664'525 + 1'013'904'223;
+        const unsigned number = (random >> 8) % among;
+        std::string text = std::to_string(++versions[number]);
+        text.resize(row - 16 - 1 - 1 - 12 - 2, ' ');
+        Item one = item(number, text, "n");
+        one.ended = opening;
+        table.put(one);
+      }
+      // Turns that are taken back leave no more than others.
+      if (turn % 10 == 9)
+        table.drop();
+      else
+        table.keep();
+    }
+  };
+  const auto check_bound = [&](std::size_t live) {
+    CHECK(table.row_bytes() <= 2 * live * row + 3 * RowPages::page_bytes);
+  };
+  rewrite(rows, 2'000);  // a hundred thousand changes of all
+  REQUIRE(table.size() == rows);
+  check_bound(rows);
+  rewrite(10, 2'000);  // and of a few
+  check_bound(rows);
+  for (unsigned number = 10; number < rows; ++number) table.erase(id<EntityId>(number));
+  table.keep();
+  rewrite(10, 100);
+  CHECK(table.size() == 10);
+  check_bound(10);
+  CHECK(table.index_bytes() < 200'000);
+}
+
+// --- The index -----------------------------------------------------------------------------------
+
+TEST_CASE("an index finds every reference, however close their hashes are") {
+  property("as a multimap", [] {
+    using Changes = std::vector<std::tuple<int, unsigned, unsigned>>;
+    const auto changes = *rc::gen::scale(
+        5, rc::gen::container<Changes>(rc::gen::tuple(
+               rc::gen::inRange(0, 10), rc::gen::inRange(0U, 8U), rc::gen::inRange(0U, 4U))));
+    HashIndex index;
+    std::multimap<std::uint64_t, HashIndex::Ref> model;
+    std::set<HashIndex::Ref> gone;
+    HashIndex::Ref last = 0;
+    for (const auto& [what, high, low] : changes) {
+      // All in one of the index's tables, at its ends and in clusters between them.
+      const std::uint64_t hash = high == 7 ? 0xffff'fffc + low : high * 0x2000'0000ULL + low;
+      const auto known = model.find(hash);
+      if (what < 6 || known == model.end()) {
+        index.insert(hash, ++last, [&](HashIndex::Ref ref) { return gone.contains(ref); });
+        model.emplace(hash, last);
+      } else if (what == 6) {
+        index.erase(hash, known->second);
+        model.erase(known);
+      } else if (what == 7) {
+        index.replace(hash, known->second, ++last);
+        known->second = last;
+      } else if (what == 8) {
+        gone.insert(known->second);
+        model.erase(known);
+      }
+      std::multiset<HashIndex::Ref> found, expected;
+      index.find(hash, [&](HashIndex::Ref ref) {
+        if (!gone.contains(ref)) found.insert(ref);
+        return false;
+      });
+      const auto [first, end] = model.equal_range(hash);
+      for (auto entry = first; entry != end; ++entry) expected.insert(entry->second);
+      RC_ASSERT(found == expected);
+    }
+    std::size_t all = 0;
+    index.for_each([&](HashIndex::Ref ref) { all += gone.contains(ref) ? 0 : 1; });
+    RC_ASSERT(all == model.size());
+    for (const auto& [hash, ref] : model)
+      RC_ASSERT(index.find(hash, [expected = ref](auto found) { return found == expected; }) ==
+                ref);
+  });
+}
+
+TEST_CASE("an index takes little more than 10 bytes for each, and gives them back") {
+  constexpr HashIndex::Ref many = 200'000;
+  const auto hash = [](HashIndex::Ref ref) {
+    return hash_of({reinterpret_cast<const char*>(&ref), sizeof ref});
+  };
+  HashIndex index;
+  const std::size_t empty = index.bytes();
+  for (HashIndex::Ref ref = 1; ref <= many; ++ref) {
+    index.insert(hash(ref), ref);
+    if (ref >= 50'000 && ref % 10'000 == 0) CHECK(index.bytes() - empty < ref * 14);
+  }
+  CHECK(index.bytes() - empty < many * 12);
+  for (HashIndex::Ref ref = 1; ref <= many; ++ref) index.erase(hash(ref), ref);
+  CHECK(index.bytes() - empty < 300'000);
 }
 
 // --- Command keys --------------------------------------------------------------------------------
@@ -322,7 +538,7 @@ TEST_CASE("command keys are as a map of the last uses") {
   });
 }
 
-TEST_CASE("many keys are found, and take little more than 48 bytes each") {
+TEST_CASE("many keys are found, and take little more than 44 bytes each") {
   constexpr unsigned many = 100'000;
   CommandKeys keys;
   for (unsigned number = 1; number <= many; ++number) {
@@ -339,7 +555,7 @@ TEST_CASE("many keys are found, and take little more than 48 bytes each") {
     if (number % 1'000 == 0) REQUIRE(keys.find(key)->event.position == Position{number});
   }
   CHECK(keys.size() == many);
-  CHECK(keys.bytes() < many * 54);
+  CHECK(keys.bytes() < many * 58);
 }
 
 }  // namespace jangbu::test
