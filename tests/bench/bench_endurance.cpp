@@ -208,7 +208,7 @@ class Day {
                           key());
     }
     const std::string id = open_.any(random());
-    if (random() % 8 == 0 || id.empty()) return get_request("/purchases?limit=20&buyer=" + buyer);
+    if (random() % 8 == 0 || id.empty()) return get_request("/purchases?limit=5&buyer=" + buyer);
     return get_request("/purchases/" + id);
   }
 
@@ -227,7 +227,7 @@ class Day {
       }
     }
     const std::string id = open_.any(random());
-    if (random() % 8 == 0 || id.empty()) return get_request("/deliveries?limit=20");
+    if (random() % 8 == 0 || id.empty()) return get_request("/deliveries?limit=5");
     return get_request("/deliveries/" + id);
   }
 
