@@ -59,6 +59,13 @@ class Process {
   int status_ = 0;
 };
 
+// Whether what a process takes of memory is what it asked for: a sanitizer takes more.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool memory_is_its_own = false;
+#else
+inline constexpr bool memory_is_its_own = true;
+#endif
+
 // Asks until the condition holds; throws std::runtime_error naming `what` at the deadline.
 void wait_until(const std::string& what, const std::function<bool()>& condition,
                 std::chrono::milliseconds deadline = 10s);
