@@ -34,9 +34,6 @@ constexpr std::chrono::seconds longest_wait_for_lock{5};
 // Building an index of millions of rows takes long, and so does comparing them.
 constexpr std::chrono::hours patience{12};
 
-// Generations come and go for good, unlike the batches that fill them.
-constexpr const char* durably = "SET LOCAL synchronous_commit = on";
-
 const pg::Statement hold{
     "rebuild.hold",
     "SELECT position FROM jangbu.checkpoints "
@@ -179,7 +176,6 @@ std::vector<Checkpoint> Rebuild::prepare(std::span<const ReadModel* const> model
   auto made = load(builder, missing, log_.last());
   catch_up(builder, made, log_.last());
   pg::Transaction transaction(builder);
-  builder.run(durably);
   std::vector<Checkpoint> prepared;
   for (auto& [model, checkpoint] : made) {
     set_state(builder, checkpoint, GenerationState::serving);
@@ -240,7 +236,6 @@ void Rebuild::build(const ReadModel& model, Position position, const std::string
   }
   tell(Stage::indexing, position, position);
   create_indexes(builder, model, schema);
-  builder.run(durably);
   transaction.commit();
 }
 
@@ -348,7 +343,6 @@ std::vector<Tracks::Generation> Rebuild::load(pg::Connection& connection,
         generation.checkpoint.commit_id = filled.commit_id;
         add_generation(connection, generation.checkpoint);
       }
-      connection.run(durably);
       transaction.commit();
       break;
     } catch (const LoadRefused& refused) {

@@ -36,12 +36,12 @@ namespace jangbu {
 // What a connection needs on which statements are planned once, for arrays of any length: they must
 // go through the indexes however small the tables are when that happens.
 //
-// Nothing is lost by synchronous_commit=off. PostgreSQL may forget the last transactions in a
-// crash, but whole, and each holds its rows and its checkpoint: what is forgotten is projected
-// again. A position that a query showed may then be ahead of the tables for a moment, and
-// minPosition waits as ever.
+// synchronous_commit stays on, although nothing would be lost without it, since what PostgreSQL
+// forgets in a crash is projected again: until then queries would show an earlier position than
+// they did before, and who looked would see things un-happen. A batch is flushed as one, and
+// batches grow with the load.
 inline constexpr std::string_view projection_settings =
-    "-c synchronous_commit=off -c plan_cache_mode=force_generic_plan -c jit=off "
+    "-c synchronous_commit=on -c plan_cache_mode=force_generic_plan -c jit=off "
     "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
 
 // A commit, with its place in the log.
