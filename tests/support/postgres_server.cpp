@@ -10,6 +10,7 @@
 #include <fstream>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 namespace jangbu::test {
 
@@ -56,10 +57,15 @@ bool runs(pid_t pid) {
 
 }  // namespace
 
-PostgresServer::PostgresServer(std::vector<std::string> settings, const fs::path& volume)
+PostgresServer::PostgresServer(std::vector<std::string> settings, const fs::path& volume, int port)
     : data_((volume.empty() ? folder_.path() : volume) / "data"),
       settings_(std::move(settings)),
+      port_(port),
       programs_(newest_programs()) {
+  if (port_ != 0) {
+    settings_.push_back("listen_addresses=127.0.0.1");
+    settings_.push_back("port=" + std::to_string(port_));
+  }
   make_folder(data_);
   make_folder(folder_.path() / "socket");
   Process initdb({.command = {programs_ / "initdb", "-D", data_, "-U", user, "--auth=trust",
@@ -71,7 +77,8 @@ PostgresServer::PostgresServer(std::vector<std::string> settings, const fs::path
 }
 
 std::string PostgresServer::conninfo(const std::string& database) const {
-  return "host=" + (folder_.path() / "socket").string() + " user=" + user + " dbname=" + database;
+  return "host=" + (folder_.path() / "socket").string() + " user=" + user + " dbname=" + database +
+         (port_ != 0 ? " port=" + std::to_string(port_) : "");
 }
 
 std::string PostgresServer::create_database() {
@@ -106,11 +113,24 @@ void PostgresServer::start() {
 }
 
 PostgresServer::~PostgresServer() {
+  resume();  // paused ones would not see that they are asked to stop
   if (process_->running()) stop();
 }
 
 void PostgresServer::stop() {
   process_->stop(SIGINT, 30s);  // 'fast': sessions are ended
+}
+
+void PostgresServer::pause() {
+  // The server first, so that it starts no more of them.
+  process_->signal(SIGSTOP);
+  paused_ = children_of(process_->pid());
+  for (const pid_t child : paused_) ::kill(child, SIGSTOP);
+}
+
+void PostgresServer::resume() {
+  for (const pid_t child : std::exchange(paused_, {})) ::kill(child, SIGCONT);
+  process_->signal(SIGCONT);
 }
 
 void PostgresServer::kill() {

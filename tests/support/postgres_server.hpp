@@ -1,5 +1,8 @@
-// A private PostgreSQL for tests, on a Unix socket in a temporary folder of its own.
+// A private PostgreSQL for tests, on a Unix socket in a temporary folder of its own, and on a
+// loopback port if asked for.
 #pragma once
+
+#include <sys/types.h>
 
 #include <filesystem>
 #include <memory>
@@ -15,9 +18,10 @@ class PostgresServer {
  public:
   // Makes a new cluster and starts it. `settings` are "name=value". By default it does not fsync: a
   // process that is killed loses nothing that it has written.
-  // Its data is in `volume`, an existing folder, if one is named.
+  // Its data is in `volume`, an existing folder, if one is named. With a port it listens there,
+  // too.
   explicit PostgresServer(std::vector<std::string> settings = {"fsync=off"},
-                          const std::filesystem::path& volume = {});
+                          const std::filesystem::path& volume = {}, int port = 0);
 
   ~PostgresServer();
   PostgresServer(const PostgresServer&) = delete;
@@ -34,6 +38,9 @@ class PostgresServer {
   void stop();
   // kill -9 of the server and every process of it.
   void kill();
+  // SIGSTOP of the server and every process of it: connections stay open, nothing is answered.
+  void pause();
+  void resume();  // SIGCONT
 
   bool running() { return process_->running(); }
   std::string log_text() const { return process_->log_text(); }
@@ -42,8 +49,10 @@ class PostgresServer {
   TemporaryFolder folder_;
   const std::filesystem::path data_;
   std::vector<std::string> settings_;
+  int port_ = 0;
   std::filesystem::path programs_;
   std::unique_ptr<Process> process_;
+  std::vector<pid_t> paused_;
   int databases_ = 0;
 };
 

@@ -1,14 +1,21 @@
 // A TCP proxy on loopback between a client and its server, for tests of what happens when the way
-// between them fails: answers that never arrive, connections that break.
+// between them fails: answers that never arrive, requests that arrive late, slow ways, connections
+// that break.
 //
-// Threads: the members from any thread; one thread of its own carries the bytes.
+// Threads: the members from any thread; one thread of its own carries the bytes, and never waits
+// for either side. What is asked of it is done when the member returns.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
+#include <deque>
+#include <functional>
 #include <list>
+#include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace jangbu::test {
 
@@ -24,36 +31,64 @@ class TcpProxy {
 
   // While mute, what the server sends is held back; it arrives afterwards, if the connection lives.
   void set_mute(bool mute);
+  // Everything arrives that much later, in both directions.
+  void set_delay(std::chrono::milliseconds delay);
   // Breaks all connections; what was held back is gone. New ones are let in.
   void cut();
   // While closed, new connections are broken at once.
   void set_closed(bool closed);
-  // Bytes that servers sent while mute.
+
+  // A request that arrives after its client has given it up, in three steps. What clients send on
+  // the connections of now is held back;
+  void hold_requests();
+  // they lose these connections, and are let in again;
+  void strand();
+  // what was held back reaches the server, on the old connections, which then end.
+  void deliver();
+
+  // Bytes that servers sent while mute, and that clients sent while held back.
   std::size_t held_back() const { return held_back_; }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Piece {
+    Clock::time_point due;
+    std::string bytes;
+  };
   struct Link {
-    int client;
-    int server;
-    std::string held;
+    int client = -1;  // -1: that side has gone
+    int server = -1;
+    bool requests_held = false;
+    std::deque<Piece> to_server = {};
+    std::deque<Piece> to_client = {};
   };
 
   void run();
   void obey();
   void let_in();
-  bool carry(Link& link, int from, int to);
-  void wake();
+  // True when something of it may be sent now.
+  bool may_send_to_server(const Link& link, Clock::time_point now) const;
+  bool may_send_to_client(const Link& link, Clock::time_point now) const;
+  void receive(Link& link, bool from_client);
+  void end_where_done(Link& link) const;
+  void ask(std::function<void()> what);
 
   const int server_port_;
   int port_ = 0;
   int listener_ = -1;
   int wake_[2] = {-1, -1};
-  std::atomic<bool> mute_ = false;
-  std::atomic<bool> closed_ = false;
-  std::atomic<bool> cut_ = false;
-  std::atomic<bool> stop_ = false;
   std::atomic<std::size_t> held_back_ = 0;
-  std::list<Link> links_;  // the thread's own
+
+  std::mutex mutex_;
+  std::vector<std::function<void()>> asked_;
+
+  // The thread's own.
+  bool mute_ = false;
+  bool closed_ = false;
+  bool stop_ = false;
+  std::chrono::milliseconds delay_{0};
+  std::list<Link> links_;
   std::thread thread_;
 };
 
