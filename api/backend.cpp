@@ -97,16 +97,18 @@ http::Response replayed(http::Response response) {
   return response;
 }
 
-// The delivery is not in memory: the read model, at the position of the refusal, knows why.
-http::Response respond_closed(const Asked& asked, PurchaseId id,
+// The delivery is not in memory: the read model, at the position of the refusal or a later one,
+// knows why. The writer refused at `decided`.
+http::Response respond_closed(const Asked& asked, PurchaseId id, Position decided,
                               const std::optional<DeliveryRow>& row, Position position) {
   const auto about = [&](http::Response response) {
     add_position(response, position);
     return response;
   };
   if (!row) return about(not_found(asked.resource.not_found, to_string(id)));
-  // It is open: bought at another instance a moment ago, and the writer here has yet to hear of it.
-  if (!row->closed_at) return to_response(NotDecided::not_ready);
+  // It is open, or what closed it came later, perhaps this very command: bought at another instance
+  // a moment ago, and the writer here has yet to hear of it.
+  if (!row->closed_at || row->version.position > decided) return to_response(NotDecided::not_ready);
   if (asked.confirms_receipt && row->status == DeliveryStatus::receipt_confirmed)
     return ok(to_json(*row), position, row->version);
   if (asked.scan) {
@@ -152,9 +154,9 @@ struct Respond {
     if (const auto* no = std::get_if<refusal::NoOpenPurchase>(&refusal)) {
       return answer_query(asked->backend, at_position(position), asked->exchange,
                           delivery_by_id(no->purchase),
-                          [asked = asked, id = no->purchase](const std::optional<DeliveryRow>& row,
-                                                             Position reached) {
-                            return respond_closed(*asked, id, row, reached);
+                          [asked = asked, id = no->purchase, decided = position](
+                              const std::optional<DeliveryRow>& row, Position reached) {
+                            return respond_closed(*asked, id, decided, row, reached);
                           });
     }
     asked->exchange.respond_with([refusal = std::move(refusal), position = position] {

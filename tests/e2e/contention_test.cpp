@@ -145,6 +145,36 @@ TEST_CASE("A purchase made at another instance is never taken for a closed one")
   }
 }
 
+TEST_CASE("A command that another instance carried out is told again, or later") {
+  Shop shop;
+  ServeProcess second(shop.options());
+  open_account(shop, "홍길동");
+  list_product(shop, "놋쇠 수저 세트", 39'900, 20);
+  for (int i = 0; i < 20; ++i) {
+    const std::string id = id_of(buy(shop, "홍길동", "놋쇠 수저 세트"));
+    const std::string path = "/purchases/" + id + "/cancellation";
+    const HttpClient::Fields key{{"Idempotency-Key", "cancel-" + id}};
+    const Reply first = shop.purchases().send("POST", path, {}, key);
+    REQUIRE(first.status == 200);
+    HttpClient purchases = second.client(Service::purchase);
+    REQUIRE(purchases.get(at("/purchases/" + id, first.position())).json.at("status") ==
+            "cancelled");
+    // Its read model knows; its writer may not.
+    wait_until("the first answer", [&] {
+      const Reply reply = purchases.send("POST", path, {}, key);
+      CAPTURE(reply.body);
+      if (reply.status == 503) {
+        REQUIRE(reply.code() == "not-ready");
+        return false;
+      }
+      REQUIRE(reply.status == 200);
+      CHECK(reply.header("idempotent-replayed") == "true");
+      CHECK(reply.position() == first.position());
+      return true;
+    });
+  }
+}
+
 TEST_CASE("Cancelling and the first scan race, and exactly one of them wins") {
   constexpr std::size_t rounds = 200;
   Shop shop;
