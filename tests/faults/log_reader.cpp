@@ -1,0 +1,397 @@
+#include "tests/faults/log_reader.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <concepts>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+
+namespace jangbu::test {
+
+namespace {
+
+[[noreturn]] void fail(const std::string& what) {
+  throw std::runtime_error("the log cannot be read: " + what);
+}
+
+// --- Bytes ---------------------------------------------------------------------------------------
+
+class Bytes {
+ public:
+  explicit Bytes(std::string_view rest) : rest_(rest) {}
+
+  std::string_view take(std::uint64_t size) {
+    if (size > rest_.size()) fail("a commit ends too early");
+    const auto taken = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return taken;
+  }
+
+  // Lowest byte first.
+  template <std::integral Number>
+  Number number() {
+    std::uint64_t value = 0;
+    const auto bytes = take(sizeof(Number));
+    for (std::size_t i = bytes.size(); i-- > 0;)
+      value = value << 8 | static_cast<unsigned char>(bytes[i]);
+    return static_cast<Number>(value);
+  }
+
+  std::string text() { return std::string(take(number<std::uint64_t>())); }
+
+  bool truth() {
+    const auto byte = number<std::uint8_t>();
+    if (byte > 1) fail("a truth value that is neither");
+    return byte == 1;
+  }
+
+  // As a UUID is written.
+  std::string id() {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string written;
+    const auto bytes = take(16);
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      if (i == 4 || i == 6 || i == 8 || i == 10) written += '-';
+      const auto byte = static_cast<unsigned char>(bytes[i]);
+      written += digits[byte >> 4];
+      written += digits[byte & 15];
+    }
+    return written;
+  }
+
+  void end() const {
+    if (!rest_.empty()) fail(std::to_string(rest_.size()) + " bytes are left over");
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+constexpr std::array<std::string_view, 12> statuses{
+    "preparing",      "label-created",        "picked-up", "in-transit", "out-for-delivery",
+    "attempt-failed", "available-for-pickup", "exception", "delivered",  "returned-to-sender",
+    "cancelled",      "receipt-confirmed"};
+
+std::string status(Bytes& bytes) {
+  const auto number = bytes.number<std::uint8_t>();
+  if (number >= statuses.size()) fail("an unknown status");
+  return std::string(statuses[number]);
+}
+
+std::int64_t money(Bytes& bytes) {
+  const auto amount = bytes.number<std::int64_t>();
+  if (bytes.take(3) != "KRW") fail("another currency");
+  return amount;
+}
+
+std::string address(Bytes& bytes) {
+  std::string line = bytes.text();
+  bytes.text();  // zip code
+  return line;
+}
+
+void time(Bytes& bytes) {
+  bytes.number<std::int64_t>();
+}
+
+// Returns the entity, which stands in front.
+std::string account(Bytes& bytes, LogEvent& event) {
+  std::string id = bytes.id();
+  event.text = bytes.text();
+  bytes.text();  // e-mail
+  event.address = address(bytes);
+  bytes.take(2);  // member type and level
+  time(bytes);
+  return id;
+}
+
+std::string product(Bytes& bytes, LogEvent& event) {
+  std::string id = bytes.id();
+  event.text = bytes.text();
+  event.price = money(bytes);
+  event.stock = bytes.number<std::int64_t>();
+  bytes.text();  // description
+  time(bytes);
+  return id;
+}
+
+std::string purchase(Bytes& bytes, LogEvent& event) {
+  std::string id = bytes.id();
+  event.buyer = bytes.id();
+  bytes.text();  // recipient's name
+  event.address = address(bytes);
+  for (auto left = bytes.number<std::uint64_t>(); left > 0; --left) {
+    Line line;
+    line.product = bytes.id();
+    bytes.text();  // name
+    money(bytes);
+    line.quantity = bytes.number<std::int64_t>();
+    money(bytes);
+    event.lines.push_back(std::move(line));
+  }
+  event.total = money(bytes);
+  return id;
+}
+
+std::string scan(Bytes& bytes, LogEvent& event) {
+  std::string id = bytes.id();
+  event.buyer = bytes.id();
+  bytes.text();  // carrier
+  bytes.text();  // tracking number
+  event.scanned = status(bytes);
+  bytes.text();  // location
+  bytes.text();  // code
+  time(bytes);
+  event.text = status(bytes);
+  if (!bytes.truth()) status(bytes);  // the one before
+  return id;
+}
+
+std::string read_fact(Bytes& bytes, unsigned version, LogEvent& event) {
+  const auto is = [&](std::string_view type, unsigned wanted) {
+    return event.type == type && version == wanted;
+  };
+  std::string id;
+  if (is("AccountOpened", 1) || is("AddressChanged", 1) || is("AccountDetailsChanged", 1)) {
+    id = account(bytes, event);
+  } else if (is("AccountClosed", 1)) {
+    id = account(bytes, event);
+    time(bytes);
+  } else if (is("ProductListed", 1) || is("PriceChanged", 1)) {
+    id = product(bytes, event);
+  } else if (is("StockChanged", 1)) {
+    id = product(bytes, event);
+    event.change = bytes.number<std::int64_t>();
+    bytes.text();  // reason
+  } else if (is("ProductWithdrawn", 1)) {
+    id = product(bytes, event);
+    time(bytes);
+  } else if (is("PurchaseCompleted", 1)) {
+    id = purchase(bytes, event);
+    bytes.truth();  // quoted
+    time(bytes);
+  } else if (is("PurchaseCancelled", 1)) {
+    id = purchase(bytes, event);
+    time(bytes);
+    bytes.text();  // reason
+    time(bytes);
+  } else if (is("DeliveryScanned", 2)) {
+    id = scan(bytes, event);
+  } else if (is("ReceiptConfirmed", 1)) {
+    id = bytes.id();
+    event.buyer = bytes.id();
+    time(bytes);
+  } else {
+    fail("an event of type " + event.type + ", version " + std::to_string(version));
+  }
+  return id;
+}
+
+LogEvent read_event(Bytes& bytes) {
+  LogEvent event;
+  event.type = bytes.text();
+  const auto version = bytes.number<std::uint16_t>();
+  if (bytes.number<std::uint8_t>() > 2) fail("an unknown kind of entity");
+  event.entity = bytes.id();
+  time(bytes);
+  event.keyed = !bytes.truth();
+  if (event.keyed) bytes.take(32);
+  event.correlation = bytes.text();
+  bytes.text();  // causation
+  bytes.text();  // actor
+  Bytes fact(bytes.take(bytes.number<std::uint32_t>()));
+  if (read_fact(fact, version, event) != event.entity) fail("an event of another entity");
+  fact.end();
+  return event;
+}
+
+// --- NATS ----------------------------------------------------------------------------------------
+
+struct Message {
+  std::string reply, headers, payload;
+};
+
+class NatsSocket {
+ public:
+  explicit NatsSocket(int port) : descriptor_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+      ::close(descriptor_);
+      fail("nobody listens on port " + std::to_string(port));
+    }
+    send(R"(CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true})"
+         "\r\n");
+  }
+  ~NatsSocket() { ::close(descriptor_); }
+  NatsSocket(const NatsSocket&) = delete;
+  NatsSocket& operator=(const NatsSocket&) = delete;
+
+  void subscribe(const std::string& subject) {
+    send("SUB " + subject + " " + std::to_string(++subscriptions_) + "\r\n");
+  }
+
+  void publish(const std::string& subject, const std::string& reply, const std::string& payload) {
+    send("PUB " + subject + " " + reply + " " + std::to_string(payload.size()) + "\r\n" + payload +
+         "\r\n");
+  }
+
+  Message next() {
+    for (;;) {
+      const std::string line = this->line();
+      if (line == "PING") {
+        send("PONG\r\n");
+      } else if (line.starts_with("-ERR")) {
+        fail(line);
+      } else if (line.starts_with("MSG ") || line.starts_with("HMSG ")) {
+        return message(line);
+      }
+    }
+  }
+
+ private:
+  static std::size_t size_of(const std::string& text) {
+    std::size_t size = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), size);
+    if (error != std::errc() || end != text.data() + text.size()) fail("'" + text + "' is no size");
+    return size;
+  }
+
+  // [H]MSG <subject> <sid> [reply] [bytes of headers] <bytes in all>
+  Message message(const std::string& line) {
+    std::vector<std::string> words;
+    for (std::size_t at = 0; at < line.size();) {
+      const auto end = std::min(line.find(' ', at), line.size());
+      words.push_back(line.substr(at, end - at));
+      at = end + 1;
+    }
+    const std::size_t sizes = words[0] == "HMSG" ? 2 : 1;
+    if (words.size() < 3 + sizes) fail(line);
+    Message message;
+    if (words.size() > 3 + sizes) message.reply = words[3];
+    std::string all = bytes(size_of(words.back()) + 2);
+    all.resize(all.size() - 2);
+    const std::size_t headers = sizes == 2 ? size_of(words[words.size() - 2]) : 0;
+    message.headers = all.substr(0, headers);
+    message.payload = all.substr(headers);
+    return message;
+  }
+
+  std::string line() {
+    std::size_t end = 0;
+    while ((end = input_.find("\r\n", at_)) == input_.npos) receive();
+    std::string line = input_.substr(at_, end - at_);
+    at_ = end + 2;
+    return line;
+  }
+
+  std::string bytes(std::size_t size) {
+    while (input_.size() - at_ < size) receive();
+    std::string taken = input_.substr(at_, size);
+    at_ += size;
+    return taken;
+  }
+
+  void receive() {
+    constexpr int patience_ms = 20'000;
+    input_.erase(0, std::exchange(at_, 0));
+    pollfd watched{descriptor_, POLLIN, 0};
+    if (::poll(&watched, 1, patience_ms) != 1) fail("nats-server says nothing");
+    std::array<char, 256 * 1024> read;
+    const auto size = ::recv(descriptor_, read.data(), read.size(), 0);
+    if (size <= 0) fail("the connection ended");
+    input_.append(read.data(), static_cast<std::size_t>(size));
+  }
+
+  void send(std::string_view text) {
+    while (!text.empty()) {
+      const auto sent = ::send(descriptor_, text.data(), text.size(), MSG_NOSIGNAL);
+      if (sent <= 0) fail("the connection ended");
+      text.remove_prefix(static_cast<std::size_t>(sent));
+    }
+  }
+
+  const int descriptor_;
+  std::string input_;
+  std::size_t at_ = 0;  // how far the input has been read
+  int subscriptions_ = 0;
+};
+
+std::string header(const std::string& headers, const std::string& name) {
+  const auto start = headers.find("\r\n" + name + ": ");
+  if (start == headers.npos) fail("a message without " + name);
+  const auto value = start + 2 + name.size() + 2;
+  return headers.substr(value, headers.find("\r\n", value) - value);
+}
+
+// $JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.<…>
+std::uint64_t sequence_of(const std::string& reply) {
+  std::size_t at = 0;
+  for (int dots = 0; dots < 5; ++dots) {
+    at = reply.find('.', at);
+    if (at++ == reply.npos) fail("a message from elsewhere: " + reply);
+  }
+  return std::stoull(reply.substr(at));
+}
+
+}  // namespace
+
+std::vector<LogEvent> read_commit(std::uint64_t position, std::string_view payload) {
+  Bytes bytes(payload);
+  if (bytes.number<std::uint8_t>() != 1) fail("another byte order");
+  time(bytes);
+  std::vector<LogEvent> events;
+  for (auto left = bytes.number<std::uint64_t>(); left > 0; --left) {
+    events.push_back(read_event(bytes));
+    events.back().position = position;
+    events.back().index = static_cast<std::uint32_t>(events.size() - 1);
+  }
+  bytes.end();
+  return events;
+}
+
+std::vector<LogCommit> read_log(int port, const std::string& stream) {
+  using nlohmann::json;
+  NatsSocket nats(port);
+  const auto ask = [&](const std::string& what, const json& body) {
+    nats.publish("$JS.API." + what, "checker.answers", body.is_null() ? "" : body.dump());
+    auto answer = json::parse(nats.next().payload);
+    if (answer.contains("error")) fail(answer.dump());
+    return answer;
+  };
+  nats.subscribe("checker.answers");
+  const auto last = ask("STREAM.INFO." + stream, nullptr)
+                        .at(json::json_pointer("/state/last_seq"))
+                        .get<std::uint64_t>();
+  nats.subscribe("checker.commits");
+  nats.publish("$JS.API.CONSUMER.CREATE." + stream, "checker.created",
+               json{{"stream_name", stream},
+                    {"config",
+                     {{"deliver_subject", "checker.commits"},
+                      {"deliver_policy", "all"},
+                      {"ack_policy", "none"},
+                      {"mem_storage", true},
+                      {"num_replicas", 1}}}}
+                   .dump());
+  std::vector<LogCommit> log;
+  while (log.size() < last) {
+    const Message message = nats.next();
+    const std::uint64_t position = sequence_of(message.reply);
+    if (position != log.size() + 1) fail("a gap after " + std::to_string(log.size()));
+    if (header(message.headers, "Jangbu-Format") != "1") fail("another format");
+    log.push_back({position, header(message.headers, "Jangbu-Commit-Id"),
+                   read_commit(position, message.payload)});
+  }
+  return log;
+}
+
+}  // namespace jangbu::test

@@ -1,0 +1,50 @@
+// Reads the shop's log past the shop: the NATS protocol over a plain socket, and a commit's bytes
+// by their specification (events/README.md). It shares no code with what it checks, so that a
+// mistake is not made twice and unseen. Only what the checker asks about is kept; the framing is
+// read strictly, to the last byte.
+//
+// Threads: pure functions. Errors: std::runtime_error.
+// Sources: https://docs.nats.io/reference/reference-protocols/nats-protocol.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/faults/history.hpp"
+
+namespace jangbu::test {
+
+struct LogEvent {
+  std::uint64_t position = 0;
+  std::uint32_t index = 0;
+  std::string type;
+  std::string entity;
+  bool keyed = false;
+  std::string correlation;
+  // What the types have of these:
+  std::string text;         // name of an account opened or product listed, address line, status
+  std::string address;      // of an account; of a purchase: where it goes
+  std::string buyer;        // of a purchase
+  std::vector<Line> lines;  // of a purchase
+  std::int64_t total = 0;   // of a purchase
+  std::int64_t price = 0;   // of a product
+  std::int64_t stock = 0;   // of a product, as its event tells it
+  std::int64_t change = 0;  // of its stock
+  std::string scanned;      // what the carrier said; `text` is what the delivery became
+};
+
+struct LogCommit {
+  std::uint64_t position = 0;
+  std::string id;
+  std::vector<LogEvent> events;
+};
+
+// The commit of these headers and bytes.
+std::vector<LogEvent> read_commit(std::uint64_t position, std::string_view payload);
+
+// All of them, from the nats-server on this loopback port.
+std::vector<LogCommit> read_log(int port, const std::string& stream = "SHOP");
+
+}  // namespace jangbu::test

@@ -1,0 +1,341 @@
+// Rounds of faults under load, and then the question whether the shop kept its promise. README.md
+// tells how to run it.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <sstream>
+
+#include "tests/faults/checker.hpp"
+#include "tests/faults/clients.hpp"
+#include "tests/faults/faulty_shop.hpp"
+
+namespace jangbu::test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto recovery_deadline = 60s;
+
+struct Options {
+  std::size_t rounds = 20;
+  std::size_t season = 10;  // rounds of one shop
+  std::uint64_t seed = 1;
+  unsigned clients = 16;
+  int outage_s = 10;
+  std::vector<std::string> only;
+  std::string evidence = "faults-evidence";
+};
+
+struct Totals {
+  std::map<std::string, std::size_t> rounds;  // by fault
+  std::size_t commands = 0, acknowledged = 0, refused = 0, uncertain_tries = 0, turned_away = 0;
+  std::size_t queries = 0, commits = 0;
+  double conflicts = 0, resends = 0;
+};
+
+// Counters of processes that start again from 0.
+class Metric {
+ public:
+  Metric(std::string name, double& total) : name_(std::move(name)), total_(total) {}
+
+  void look(const ServeProcess& jangbu) {
+    const std::string text = jangbu.client(Service::operations).get("/metrics").body;
+    const auto at = text.find("\n" + name_ + " ");
+    if (at == text.npos) throw std::runtime_error("no metric " + name_);
+    const double now = std::stod(text.substr(at + name_.size() + 2));
+    total_ += now >= last_ ? now - last_ : now;
+    last_ = now;
+  }
+
+ private:
+  const std::string name_;
+  double& total_;
+  double last_ = 0;
+};
+
+// --- What is left for people to look at ----------------------------------------------------------
+
+const char* to_string(Answer answer) {
+  switch (answer) {
+    case Answer::acknowledged:
+      return "acknowledged";
+    case Answer::refused:
+      return "refused";
+    case Answer::turned_away:
+      return "turned away";
+    case Answer::uncertain:
+      return "uncertain";
+    case Answer::unexpected:
+      return "unexpected";
+  }
+  return "";
+}
+
+void write_history(std::ostream& out, const History& history) {
+  const auto begin = history.clients.front().commands.front().tries.front().begin;
+  const auto ms = [&](Time time) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time - begin).count();
+  };
+  for (const Client& client : history.clients) {
+    for (const Command& command : client.commands) {
+      out << command.name << (command.keyed ? "" : " without a key") << ", to '" << command.target
+          << "', " << command.text << " " << command.amount;
+      for (const Line& line : command.lines) out << " " << line.quantity << " of " << line.product;
+      out << "\n";
+      for (const Try& one : command.tries)
+        out << "  " << ms(one.begin) << "-" << ms(one.end) << " ms, process " << one.server << ": "
+            << to_string(one.answer) << " " << one.status << " " << one.code << " at "
+            << one.position << (one.replayed ? ", replayed" : "") << "\n";
+    }
+    for (const Query& query : client.queries)
+      out << "  " << ms(query.begin) << "-" << ms(query.end) << " ms, process " << query.server
+          << ": query of " << query.id << " from " << query.min_position << ": " << query.status
+          << " " << query.code << " at " << query.position << " " << query.text << " "
+          << query.number << "\n";
+  }
+}
+
+void keep_evidence(const std::filesystem::path& folder, const FaultyShop& shop,
+                   const History& history, const std::vector<Violation>& violations) {
+  std::filesystem::create_directories(folder);
+  std::ofstream list(folder / "violations.txt");
+  for (const Violation& one : violations) list << one.rule << ": " << one.what << "\n";
+  std::ofstream all(folder / "history.txt");
+  write_history(all, history);
+  std::ofstream(folder / "jangbu-0.log") << shop.one.jangbu.log_text();
+  std::ofstream(folder / "jangbu-1.log") << shop.other.jangbu.log_text();
+  std::ofstream(folder / "postgres.log") << shop.postgres.log_text();
+  const auto tool = run_jangbu({"events", "list", "--json", "--nats-url", shop.nats.url()},
+                               folder / "log.ndjson");
+  tool->wait(60s);
+}
+
+// --- Rounds --------------------------------------------------------------------------------------
+
+// One shop, from its opening to the reckoning.
+class Season {
+ public:
+  Season(const Options& options, std::uint64_t seed, Totals& totals)
+      : options_(options), random_(seed), totals_(totals), clients_(shop_.ports(), seed) {}
+
+  // One round. False when the shop does not work again by itself.
+  bool suffer(const Fault& fault, std::chrono::seconds outage) {
+    let_pass(random_, 300ms, 1'200ms);
+    ++totals_.rounds[fault.name];
+    try {
+      fault.happen(shop_, random_, outage);
+    } catch (const std::exception& error) {
+      violations_.push_back({"the servers go on", std::string(fault.name) + ": " + error.what()});
+      return false;
+    }
+    return recovers(fault);
+  }
+
+  void begin() { clients_.start(options_.clients); }
+
+  // What is wrong.
+  std::vector<Violation> reckon() {
+    const bool well = violations_.empty();
+    History history = clients_.finish(well);
+    history.outages = shop_.outages;
+    count(history);
+    const auto log = read_log(shop_.nats.port());
+    totals_.commits += log.size();
+    if (!reach(shop_.database, log.size(), 60) && well)
+      violations_.push_back({"read models catch up", "not within 60 s"});
+    const auto found = check(history, log, read_rows(shop_.database));
+    violations_.insert(violations_.end(), found.begin(), found.end());
+    if (well) second_opinion();
+    if (!violations_.empty()) keep_evidence(options_.evidence, shop_, history, violations_);
+    return violations_;
+  }
+
+ private:
+  bool recovers(const Fault& fault) {
+    const auto until = Clock::now() + recovery_deadline;
+    const std::size_t settled = clients_.settled() + 20;
+    const std::size_t answered = clients_.answered() + 5;
+    std::string trouble;
+    while (Clock::now() < until) {
+      const auto found = shop_.trouble();
+      if (!found && clients_.settled() >= settled && clients_.answered() >= answered) {
+        look_at_metrics();
+        return true;
+      }
+      trouble = found.value_or("commands and queries do not come through");
+      let_pass(random_, 20ms, 20ms);
+    }
+    violations_.push_back(
+        {"everything recovers by itself", std::string("after ") + fault.name + ": " + trouble});
+    return false;
+  }
+
+  void look_at_metrics() {
+    for (Metric& metric : of_one_) metric.look(shop_.one.jangbu);
+    for (Metric& metric : of_other_) metric.look(shop_.other.jangbu);
+  }
+
+  void count(const History& history) {
+    for (const Client& client : history.clients) {
+      totals_.commands += client.commands.size();
+      totals_.queries += client.queries.size();
+      for (const Command& command : client.commands) {
+        const Answer last = command.tries.back().answer;
+        totals_.acknowledged += last == Answer::acknowledged ? 1 : 0;
+        totals_.refused += last == Answer::refused ? 1 : 0;
+        for (const Try& one : command.tries) {
+          totals_.uncertain_tries += one.answer == Answer::uncertain ? 1 : 0;
+          totals_.turned_away += one.answer == Answer::turned_away ? 1 : 0;
+        }
+      }
+    }
+  }
+
+  // The shop's own tools agree, and it ends in order.
+  void second_opinion() {
+    const auto expect_0 = [&](const std::string& what, std::vector<std::string> arguments) {
+      const TemporaryFolder folder;
+      arguments.insert(arguments.end(), {"--nats-url", shop_.nats.url()});
+      const auto tool = run_jangbu(arguments, folder.path() / "log");
+      if (tool->wait(120s) != 0)
+        violations_.push_back({"the tools agree", what + ": " + tool->log_text()});
+    };
+    expect_0("events verify", {"events", "verify"});
+    for (const char* model : {"accounts", "products", "purchases", "deliveries", "history"})
+      expect_0(std::string("projections diff ") + model,
+               {"projections", "diff", model, "--database", shop_.database});
+    for (ServeProcess* jangbu : {&shop_.one.jangbu, &shop_.other.jangbu}) {
+      if (const int status = jangbu->stop(40s); status != 0)
+        violations_.push_back({"it ends in order", "exit status " + std::to_string(status)});
+      if (const std::string report = jangbu->sanitizer_report(); !report.empty())
+        violations_.push_back({"sanitizers find nothing", report});
+    }
+  }
+
+  const Options& options_;
+  Random random_;
+  Totals& totals_;
+  FaultyShop shop_;
+  Clients clients_;
+  std::vector<Violation> violations_;
+  std::array<Metric, 2> of_one_{Metric("jangbu_writer_conflicts_total", totals_.conflicts),
+                                Metric("jangbu_writer_resends_total", totals_.resends)};
+  std::array<Metric, 2> of_other_{Metric("jangbu_writer_conflicts_total", totals_.conflicts),
+                                  Metric("jangbu_writer_resends_total", totals_.resends)};
+};
+
+void report(const Totals& totals, const std::vector<Violation>& violations) {
+  std::printf("\n%-24s %s\n", "fault", "rounds");
+  for (const Fault& fault : faults())
+    if (const auto found = totals.rounds.find(fault.name); found != totals.rounds.end())
+      std::printf("%-24s %6zu  %s\n", fault.name, found->second, fault.what);
+  std::printf(
+      "\ncommands %zu: acknowledged %zu, refused %zu; tries turned away %zu, uncertain %zu\n"
+      "queries %zu; commits %zu; writers' conflicts %.0f, resends %.0f\nviolations %zu\n",
+      totals.commands, totals.acknowledged, totals.refused, totals.turned_away,
+      totals.uncertain_tries, totals.queries, totals.commits, totals.conflicts, totals.resends,
+      violations.size());
+  std::map<std::string, std::size_t> shown;
+  for (const Violation& one : violations)
+    if (shown[one.rule]++ < 5)
+      std::printf("  %s: %s\n", one.rule.c_str(), one.what.substr(0, one.what.find('\n')).c_str());
+}
+
+// Every fault once, in an order of its own, and then again.
+class Deck {
+ public:
+  Deck(const std::vector<std::string>& only, Random& random) : random_(random) {
+    for (const Fault& fault : faults())
+      if (only.empty() || std::find(only.begin(), only.end(), fault.name) != only.end())
+        all_.push_back(&fault);
+  }
+
+  const Fault& draw() {
+    if (left_.empty()) {
+      left_ = all_;
+      std::shuffle(left_.begin(), left_.end(), random_);
+    }
+    const Fault* drawn = left_.back();
+    left_.pop_back();
+    return *drawn;
+  }
+
+ private:
+  Random& random_;
+  std::vector<const Fault*> all_, left_;
+};
+
+int run(const Options& options) {
+  constexpr int short_outage_s = 8;
+  Random random(options.seed);
+  Deck deck(options.only, random);
+  Totals totals;
+  std::vector<Violation> violations;
+  std::size_t round = 0;
+  while (round < options.rounds && violations.empty()) {
+    Season season(options, random(), totals);
+    season.begin();
+    for (std::size_t in_season = 0; in_season < options.season && round < options.rounds;
+         ++in_season) {
+      const Fault& fault = deck.draw();
+      std::printf("round %zu: %s\n", ++round, fault.what);
+      std::fflush(stdout);
+      // Long outages take long: once each.
+      const bool first = !totals.rounds.contains(fault.name);
+      if (!season.suffer(fault,
+                         std::chrono::seconds(first ? options.outage_s
+                                                    : std::min(options.outage_s, short_outage_s))))
+        break;
+    }
+    violations = season.reckon();
+  }
+  report(totals, violations);
+  if (violations.empty()) return 0;
+  std::printf("evidence is in %s; again with --seed %llu\n", options.evidence.c_str(),
+              static_cast<unsigned long long>(options.seed));
+  return 1;
+}
+
+}  // namespace
+}  // namespace jangbu::test
+
+int main(int argc, char** argv) {
+  using namespace jangbu::test;
+  Options options;
+  options.seed = std::random_device{}();
+  CLI::App app("Rounds of faults under load: does the shop keep its promise?");
+  app.add_option("--rounds", options.rounds, "How many faults")->capture_default_str();
+  app.add_option("--season", options.season, "How many of them befall one shop")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--seed", options.seed, "Chooses faults, their times and what clients do");
+  app.add_option("--clients", options.clients, "How many, on a thread each")
+      ->check(CLI::Range(1, 60))
+      ->capture_default_str();
+  app.add_option("--outage-s", options.outage_s, "Seconds of the first outage of each kind")
+      ->check(CLI::Range(1, 600))
+      ->capture_default_str();
+  std::vector<std::string> names;
+  for (const Fault& fault : faults()) names.emplace_back(fault.name);
+  app.add_option("--only", options.only, "Only these faults, separated by commas")
+      ->delimiter(',')
+      ->check(CLI::IsMember(names));
+  app.add_option("--evidence", options.evidence, "Folder for what is found, should there be any")
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  try {
+    std::printf("seed %llu\n", static_cast<unsigned long long>(options.seed));
+    return run(options);
+  } catch (const std::exception& error) {
+    std::cerr << "jangbu_faults: " << error.what() << "\n";
+    return 1;
+  }
+}
