@@ -245,6 +245,38 @@ Families writer_families(const Writer& writer) {
             static_cast<double>(status.key_window_ms) * ms)};
 }
 
+Families view_families(const Writer::Status& status) {
+  auto rows = family(MetricType::Gauge, "jangbu_views_rows", "What the writer holds in memory");
+  auto bytes = family(MetricType::Gauge, "jangbu_views_bytes", "The memory that it takes");
+  const auto add_views = [&](const char* view, const Writer::Status::Views& of) {
+    add(rows, {{"view", view}}).gauge.value = static_cast<double>(of.rows);
+    const auto add_part = [&](const char* part, std::size_t size) {
+      add(bytes, {{"view", view}, {"part", part}}).gauge.value = static_cast<double>(size);
+    };
+    add_part("rows", of.row_bytes);
+    add_part("index", of.index_bytes);
+  };
+  add_views("accounts", status.accounts);
+  add_views("products", status.products);
+  add_views("stock", status.stock);
+  add_views("purchases", status.purchases);
+  return {std::move(rows), std::move(bytes)};
+}
+
+Families snapshot_families(const SnapshotFile& snapshots) {
+  const SnapshotFile::Status status = snapshots.status();
+  return {
+      gauge("jangbu_snapshot_position", "The commit up to which the last snapshot goes",
+            status.position.value),
+      gauge("jangbu_snapshot_timestamp_seconds", "When it was written, since 1970; 0: none was",
+            status.written_at_seconds),
+      gauge("jangbu_snapshot_duration_seconds",
+            "How long writing it took; 0: it is from before the start", status.duration_seconds),
+      gauge("jangbu_snapshot_size_bytes", "The size of its file", status.bytes),
+      counter("jangbu_snapshot_failures_total", "Snapshots that could not be written",
+              status.failures)};
+}
+
 // --- Read models ---------------------------------------------------------------------------------
 
 // The writer, where there is one, knows of commits first.
@@ -322,7 +354,11 @@ Families process_families() {
 std::string Metrics::text() const {
   Families all{build_info()};
   append(all, http_families(servers_));
-  if (parts_.writer) append(all, writer_families(*parts_.writer));
+  if (parts_.writer) {
+    append(all, writer_families(*parts_.writer));
+    append(all, view_families(parts_.writer->status()));
+  }
+  if (parts_.snapshots) append(all, snapshot_families(*parts_.snapshots));
   if (parts_.projector) append(all, projection_families(*parts_.projector, parts_.writer));
   if (parts_.projector && parts_.writer)
     append(all, backlog_families(*parts_.projector, *parts_.writer));

@@ -16,6 +16,7 @@
 #include "api/access_log.hpp"
 #include "api/delivery_feed.hpp"
 #include "api/http/server.hpp"
+#include "api/snapshot_file.hpp"
 #include "commands/writer.hpp"
 #include "projections/projector.hpp"
 #include "projections/tables/read_models.hpp"
@@ -25,7 +26,8 @@ namespace jangbu {
 class Metrics {
  public:
   struct Parts {
-    const Writer* writer;  // null when another process takes commands
+    const Writer* writer;           // null when another process takes commands
+    const SnapshotFile* snapshots;  // null likewise
     const ReadModels& read_models;
     const Projector* projector;  // null when another process projects
     const DeliveryFeed& delivery_feed;

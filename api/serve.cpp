@@ -12,6 +12,7 @@
 #include <span>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "api/access_log.hpp"
 #include "api/backend.hpp"
@@ -20,6 +21,7 @@
 #include "api/open_log.hpp"
 #include "api/operations_service.hpp"
 #include "api/service.hpp"
+#include "api/snapshot_file.hpp"
 #include "api/swagger_ui/swagger_ui.hpp"
 #include "events/errors.hpp"
 #include "infra/eventlog/jetstream_log.hpp"
@@ -53,15 +55,20 @@ void check_listen(const ServeOptions& options) {
                 "in front, or say --insecure");
 }
 
-// What these read models saw that the log does not hold. Where they saw anything, a stream that is
-// not there is a log that was lost.
-std::optional<std::string> missing_from(EventLog& log, std::span<const Checkpoint> checkpoints) {
+// What was seen, by the read models or by the snapshot, that the log does not hold. Where they saw
+// anything, a stream that is not there is a log that was lost.
+template <class Seen>
+std::optional<std::string> missing_from(EventLog& log, const std::string& who, const Seen& seen) {
   try {
-    return contradiction(checkpoints, log);
+    return contradiction(seen, log);
   } catch (const Corrupt& corrupt) {
-    return std::string("the read models have seen a log that is not here: ") + corrupt.what();
+    return who + " seen a log that is not here: " + corrupt.what();
   }
 }
+
+constexpr const char* right_log =
+    ". Restore the log from a backup, or name the right one with --nats-url and --stream; or, if "
+    "this log is the right one, ";
 
 // The database's side of the gate: what its read models saw must be in the log.
 void check_checkpoints(const ServeOptions& options, EventLog& log) {
@@ -69,11 +76,10 @@ void check_checkpoints(const ServeOptions& options, EventLog& log) {
   for (;;) {
     try {
       pg::Connection connection({.conninfo = options.database});
-      if (const auto wrong = missing_from(log, read_checkpoints(connection)))
-        throw Refused(*wrong +
-                      ". Restore the log from a backup, or name the right one with --nats-url and "
-                      "--stream; or, if this log is the right one, an empty database with "
-                      "--database, which will be filled from it");
+      const std::vector<Checkpoint> checkpoints = read_checkpoints(connection);
+      if (const auto wrong = missing_from(log, "the read models have", std::span(checkpoints)))
+        throw Refused(*wrong + right_log +
+                      "an empty database with --database, which will be filled from it");
       return;
     } catch (const Unavailable& away) {
       if (std::chrono::steady_clock::now() > deadline)
@@ -83,6 +89,15 @@ void check_checkpoints(const ServeOptions& options, EventLog& log) {
       ::poll(nullptr, 0, 1'000);
     }
   }
+}
+
+// The snapshot's side of it, likewise.
+void check_snapshot(const SnapshotFile& snapshots, EventLog& log) {
+  const auto mark = snapshots.mark();
+  if (!mark) return;
+  if (const auto wrong = missing_from(log, "the snapshot has", *mark))
+    throw Refused(*wrong + right_log + "remove " + snapshots.path().string() +
+                  ", and all of it will be replayed");
 }
 
 std::string quote_secret(const ServeOptions& options) {
@@ -191,9 +206,10 @@ http::Limits limits_of_each(const ServeOptions& options) {
 
 // What takes commands, where this process does.
 struct CommandParts {
-  CommandParts(const ServeOptions& options, EventLog& log, const Quotes& quotes)
+  CommandParts(const ServeOptions& options, EventLog& log, const Quotes& quotes,
+               SnapshotFile& snapshots)
       : writer(log, {.now = system_now, .new_commit_id = new_id<CommitId>},
-               {.queue = options.queue, .idempotency_keys = options.idempotency_keys}),
+               {.queue = options.queue, .idempotency_keys = options.idempotency_keys}, &snapshots),
         log_lookup(log),
         importer(writer, log_lookup),
         side{writer, log_lookup, quotes, importer} {}
@@ -214,6 +230,13 @@ void run(const ServeOptions& options) {
 
   const auto log = open_log(options.log, options.accept_weak_durability, options.wait);
   check_checkpoints(options, *log);
+  std::optional<SnapshotFile> snapshots;
+  if (options.writer) {
+    snapshots.emplace(SnapshotFile::Options{.file = options.data / "snapshot",
+                                            .log = options.log.stream,
+                                            .events = options.snapshot_events});
+    check_snapshot(*snapshots, *log);
+  }
   log->create_stream();
 
   LogSearch log_search(*log);
@@ -224,14 +247,15 @@ void run(const ServeOptions& options) {
     projector = std::make_unique<Projector>(*log, Projector::Options{.conninfo = options.database});
 
   std::unique_ptr<CommandParts> commands;
-  if (options.writer) commands = std::make_unique<CommandParts>(options, *log, *quotes);
+  if (options.writer) commands = std::make_unique<CommandParts>(options, *log, *quotes, *snapshots);
   DeliveryFeed delivery_feed(
       *log, history_from(read_models),
       {.most_subscribers = options.subscribers, .heartbeat = options.heartbeat});
 
   const Backend backend{commands ? &commands->side : nullptr, read_models, delivery_feed};
   const Writer* writer = commands ? &commands->writer : nullptr;
-  Metrics metrics({writer, read_models, projector.get(), delivery_feed, access_log.get()});
+  Metrics metrics({writer, snapshots ? &*snapshots : nullptr, read_models, projector.get(),
+                   delivery_feed, access_log.get()});
   std::vector<std::unique_ptr<http::Server>> servers;
   const http::Limits limits = limits_of_each(options);
   const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options));

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -33,11 +34,13 @@ struct ServeOptions {
   std::filesystem::path swagger_ui = SwaggerUi::default_folder();
   std::vector<std::string> cors_origins;  // whose pages may use the services
 
-  std::filesystem::path data = "jangbu-data";  // holds the quote secret, unless it is given
+  // Holds the snapshot of the writer's shop, and the quote secret, unless that is given.
+  std::filesystem::path data = "jangbu-data";
   std::string quote_secret;
 
   std::size_t queue = 10'000;  // commands waiting for the writer
   std::size_t idempotency_keys = CommandKeys::default_budget;
+  std::uint64_t snapshot_events = 1'000'000;    // from one snapshot to the next; 0: none are taken
   std::size_t subscribers = 2'000;              // of server-sent events
   std::chrono::milliseconds heartbeat{15'000};  // on their streams, when there is nothing to say
   std::string access_log;                       // a file, or "-"; empty: none is kept

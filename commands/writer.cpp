@@ -33,8 +33,12 @@ struct Count {
 
 }  // namespace
 
-Writer::Writer(EventLog& log, Sources sources, Options options)
-    : log_(log), sources_(std::move(sources)), options_(options), recent_commits_(recent_commits) {
+Writer::Writer(EventLog& log, Sources sources, Options options, SnapshotKeeper* snapshots)
+    : log_(log),
+      sources_(std::move(sources)),
+      options_(options),
+      snapshots_(snapshots),
+      recent_commits_(recent_commits) {
   shop_.keys = CommandKeys(options_.idempotency_keys);
 }
 
@@ -68,12 +72,13 @@ Writer::Backlog Writer::after(Position reached) const {
   std::lock_guard lock(mutex_);
   if (reached >= noted_) return {};
   const auto& last = recent_commits_[noted_.value % recent_commits];
-  if (noted_.value - reached.value < recent_commits) {
+  const std::uint64_t oldest = std::max(
+      first_noted_.value, noted_.value - std::min<std::uint64_t>(noted_.value, recent_commits - 1));
+  if (reached.value >= oldest) {
     const auto& first = recent_commits_[reached.next().value % recent_commits];
     const auto& before = recent_commits_[reached.value % recent_commits];
     return {last.events_until - before.events_until, first.committed_at};
   }
-  const std::uint64_t oldest = noted_.value - recent_commits + 1;
   const auto& kept = recent_commits_[oldest % recent_commits];
   const auto until = static_cast<double>(kept.events_until) * static_cast<double>(reached.value) /
                      static_cast<double>(oldest);
@@ -124,6 +129,10 @@ void Writer::run() {
   if (replay(State::replaying)) {
     set_state(State::active);
     for (;;) {
+      // Nothing is staged here, and what is in the shop was acknowledged.
+      if (snapshots_ &&
+          snapshots_->due(recent_commits_[noted_.value % recent_commits].events_until))
+        snapshots_->store(snapshot());
       const bool work = wait_for_work(options_.idle_check);
       if (!work && stopping()) break;
       if (Clock::now() >= look_again_) follow();
@@ -136,6 +145,32 @@ void Writer::run() {
   }
   if (!is_halted()) set_state(State::stopped);
   turn_away(NotDecided::not_ready);
+  if (snapshots_ && is_restored_ && !is_halted()) snapshots_->store_last(snapshot());
+}
+
+// Begins with the snapshot in place of an empty shop. That it is of this log was looked at by the
+// gate; but another process may have put another one there since.
+void Writer::restore() {
+  if (is_restored_) return;
+  log_.last();  // while the log is away nothing is loaded
+  if (auto last = snapshots_ ? snapshots_->load(options_.idempotency_keys) : std::nullopt) {
+    if (const auto wrong = contradiction(last->mark, log_)) throw Corrupt(*wrong);
+    const SnapshotMark& mark = last->mark;
+    shop_ = std::move(last->shop);
+    position_ = mark.position;
+    commit_id_ = mark.commit;
+    committed_at_ = mark.committed_at;
+    std::lock_guard lock(mutex_);
+    first_noted_ = noted_ = position_;
+    recent_commits_[position_.value % recent_commits] = {mark.events, mark.committed_at};
+    publish_position();
+  }
+  is_restored_ = true;
+}
+
+Snapshot Writer::snapshot() const {
+  const auto& last = recent_commits_[noted_.value % recent_commits];
+  return {{position_, commit_id_, committed_at_, last.events_until}, shop_};
 }
 
 // Folds what the log holds and the shop does not, waiting for the log to come: `meanwhile` is the
@@ -143,6 +178,7 @@ void Writer::run() {
 bool Writer::replay(State meanwhile) {
   for (;;) {
     try {
+      restore();
       catch_up();
       return true;
     } catch (const Unavailable& away) {
@@ -193,6 +229,7 @@ void Writer::catch_up() {
       const std::size_t events = commit.events.size();
       fold(shop_, std::move(commit), stored.position);
       position_ = stored.position;
+      commit_id_ = stored.id;
       std::lock_guard lock(mutex_);
       note_commit(position_, events, committed_at_);
     }
@@ -215,6 +252,13 @@ void Writer::publish_position() {
   status_.keys = shop_.keys.size();
   status_.key_bytes = shop_.keys.bytes();
   status_.key_window_ms = shop_.keys.window_ms(committed_at_);
+  const auto views = [](const auto& table) {
+    return Status::Views{table.size(), table.row_bytes(), table.index_bytes()};
+  };
+  status_.accounts = views(shop_.accounts);
+  status_.products = views(shop_.products);
+  status_.stock = views(shop_.stock);
+  status_.purchases = views(shop_.purchases);
 }
 
 // --- A turn --------------------------------------------------------------------------------------
@@ -306,6 +350,7 @@ void Writer::finish(Turn turn) {
       if (!turn.events.empty()) {
         shop_.keep(turn.committed_at);
         position_ = position_.next();
+        commit_id_ = turn.id;
         committed_at_ = turn.committed_at;
         look_again_ = Clock::now() + options_.idle_check;
       }
@@ -345,17 +390,17 @@ void Writer::finish(Turn turn) {
 // still free proves nothing, since the publish may land later: so the very same bytes are sent
 // again until they are in, or something else is.
 Writer::Fate Writer::append(Turn& turn) {
-  const CommitId id = sources_.new_commit_id();
+  turn.id = sources_.new_commit_id();
   const std::string payload = encode_commit(turn.committed_at, turn.events);
   for (auto wait = 10ms;; wait = std::min(2 * wait, 500ms)) {
-    const AppendResult result = log_.append(position_, id, payload, options_.append_timeout);
+    const AppendResult result = log_.append(position_, turn.id, payload, options_.append_timeout);
     if (std::holds_alternative<Appended>(result)) {
       set_state(State::active);
       return Fate::appended;
     }
     if (std::holds_alternative<WrongSequence>(result)) {
       try {
-        const Fate fate = fate_of_refused(id);
+        const Fate fate = fate_of_refused(turn.id);
         set_state(State::active);
         return fate;
       } catch (const Unavailable& away) {

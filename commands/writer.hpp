@@ -30,6 +30,7 @@
 #include "events/event_log.hpp"
 #include "events/measures.hpp"
 #include "projections/views/shop.hpp"
+#include "projections/views/snapshot.hpp"
 
 namespace jangbu {
 
@@ -61,6 +62,23 @@ struct Submission {
   std::string correlation;
   std::string actor;
   std::function<void(Outcome)> answer;
+};
+
+// Keeps the writer's shop from one run to the next, so that it need not replay the whole log.
+//
+// Threads: called on the writer's. None of these but the last may block for longer than it takes to
+// begin the work.
+class SnapshotKeeper {
+ public:
+  virtual ~SnapshotKeeper() = default;
+
+  // The one that is there, if it can be used.
+  virtual std::optional<Snapshot> load(std::size_t key_budget) = 0;
+  // Whether one should be taken, of a shop with so many events behind it.
+  virtual bool due(std::uint64_t events) = 0;
+  virtual void store(Snapshot snapshot) = 0;
+  // There will be no more: stores it if it is worth it, and waits until that is done.
+  virtual void store_last(Snapshot snapshot) = 0;
 };
 
 class Writer {
@@ -97,6 +115,12 @@ class Writer {
     std::size_t keys = 0;  // idempotency keys and used quotes that are remembered
     std::size_t key_bytes = 0;
     std::int64_t key_window_ms = CommandKeys::longest_ms;
+    struct Views {
+      std::size_t rows = 0;
+      std::size_t row_bytes = 0;  // of memory, garbage included
+      std::size_t index_bytes = 0;
+    };
+    Views accounts, products, stock, purchases;
   };
 
   // What became of commands, and how long it took from submit() to their answers; and of commits.
@@ -120,13 +144,14 @@ class Writer {
     Timestamp oldest;  // commit's time; meaningless without events
   };
 
-  Writer(EventLog& log, Sources sources, Options options);
+  // Without a keeper, every start replays the log from its beginning.
+  Writer(EventLog& log, Sources sources, Options options, SnapshotKeeper* snapshots = nullptr);
   Writer(EventLog& log, Sources sources) : Writer(log, std::move(sources), Options{}) {}
   ~Writer();
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
-  // Begins to replay the log into the shop, and then takes turns.
+  // Begins to replay the log into the shop, from the last snapshot on, and then takes turns.
   void start();
 
   // Hands a command over. Its answer is called exactly once.
@@ -139,8 +164,9 @@ class Writer {
   const Measures& measures() const { return measures_; }
   const Options& options() const { return options_; }
 
-  // Of a projection that has reached this position. Exact for the last 65,536 commits; before them
-  // events are taken to be evenly spread, and the oldest of those commits is told.
+  // Of a projection that has reached this position. Exact for the last 65,536 commits, of those
+  // that came after the snapshot that this run began with; before them events are taken to be
+  // evenly spread, and the oldest of those commits is told.
   Backlog after(Position reached) const;
 
  private:
@@ -157,11 +183,14 @@ class Writer {
     std::vector<Decided> decided;
     std::vector<std::string> events;  // encoded
     std::size_t bytes = 0;
+    CommitId id;
     Timestamp committed_at;
   };
   enum class Fate { appended, conflict, abandoned };
 
   void run();
+  void restore();
+  Snapshot snapshot() const;
   bool replay(State meanwhile);
   void follow();
   void catch_up();
@@ -193,10 +222,13 @@ class Writer {
   EventLog& log_;
   const Sources sources_;
   const Options options_;
+  SnapshotKeeper* const snapshots_;  // may be null
 
   // The writer thread's own.
   Shop shop_;
-  Position position_;  // of the last commit in shop_
+  bool is_restored_ = false;  // from a snapshot, or there is none
+  Position position_;         // of the last commit in shop_
+  CommitId commit_id_;
   Timestamp committed_at_;
   // What the clocks said when the wall clock was last looked at.
   std::optional<std::pair<Timestamp, Clock::time_point>> clocks_;
@@ -215,7 +247,8 @@ class Writer {
     Timestamp committed_at;
   };
   std::vector<RecentCommit> recent_commits_;
-  Position noted_;  // the last of them
+  Position first_noted_;  // the oldest that there ever was
+  Position noted_;        // the last of them
 
   Measures measures_;
   std::thread thread_;

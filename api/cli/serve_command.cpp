@@ -61,7 +61,7 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
           "Origins whose pages may use the services, separated by commas")
       ->delimiter(',')
       ->check(check_origin);
-  setting(app, "data", options.data, "Folder for the quote secret");
+  setting(app, "data", options.data, "Folder for the snapshot and the quote secret");
   setting(app, "quote-secret", options.quote_secret,
           "Signs quotes; shared by all instances (default: a file in the data folder)");
   setting(app, "queue", options.queue, "Commands that may wait for the writer")
@@ -71,6 +71,10 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
           "where there are more, for less, but for an hour at least; then commands with a key get "
           "503")
       ->check(CLI::Range(std::int64_t{1'000}, std::int64_t{4'000'000'000}));
+  setting(app, "snapshot-events", options.snapshot_events,
+          "Take a snapshot of the writer's shop after so many events, so that the next start need "
+          "not replay the whole log; 0 takes none")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000'000}));
   setting(app, "access-log", options.access_log,
           "Write a line of JSON for each request into this file; - is standard output");
   setting(app, "subscribers", options.subscribers, "Streams of deliveries at the same time")

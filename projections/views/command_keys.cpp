@@ -15,9 +15,7 @@ std::optional<CommandKeys::Remembered> CommandKeys::find(const KeyHash& key) con
     return false;
   });
   if (!youngest) return std::nullopt;
-  const Entry& entry = entries_[*youngest];
-  const std::uint64_t position = std::uint64_t{entry.position_high} << 32 | entry.position_low;
-  return Remembered{entry.request, {{position}, entry.index}};
+  return entries_[*youngest].command();
 }
 
 void CommandKeys::remember(const KeyHash& key, const Remembered& command, Timestamp committed_at) {

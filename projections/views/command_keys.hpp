@@ -56,7 +56,17 @@ class CommandKeys {
   void keep(Timestamp now);
   void drop();
 
+  // Oldest first: the key, the command, and when it was committed.
+  template <class Visit>
+  void for_each(const Visit& visit) const {
+    std::size_t at = 0;
+    for (std::size_t run = 0; run < runs_.size(); ++run)
+      for (std::size_t left = runs_[run].entries; left > 0; --left, ++at)
+        visit(entries_[at].key, entries_[at].command(), runs_[run].committed_at);
+  }
+
   std::size_t size() const { return entries_.size(); }
+  std::size_t budget() const { return budget_; }
   std::size_t bytes() const;  // of memory
 
   friend bool operator==(const CommandKeys& a, const CommandKeys& b) {
@@ -76,6 +86,9 @@ class CommandKeys {
     std::uint32_t position_low = 0;
     std::uint32_t index = 0;
 
+    Remembered command() const {
+      return {request, {{std::uint64_t{position_high} << 32 | position_low}, index}};
+    }
     friend bool operator==(const Entry&, const Entry&) = default;
   };
   // How many of the entries, one after the other, were committed at a time.

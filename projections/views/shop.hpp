@@ -23,6 +23,10 @@
 
 namespace jangbu {
 
+// Raised whenever a fold, or what a view or a command key is made of, changes: then snapshots of
+// before are of no use.
+inline constexpr std::uint32_t fold_version = 1;
+
 struct AccountView {
   using Key = AccountId;
   static constexpr bool named = true;  // until it is closed

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <stdexcept>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -47,8 +48,14 @@ class Table {
     if (const Ref ref = find_ref(bytes_of(key))) change(ref, none);
   }
 
-  // As it was given by for_each_row(). REQUIRES: it begins with a key.
-  void put_row(std::string_view row) { change(find_ref(key_in(row)), rows_.append(row)); }
+  // Puts a row that for_each_row() gave. Throws std::out_of_range when it is no row of this View.
+  void load(std::string_view row) {
+    RowInput input(row);
+    View view;
+    input(view);
+    if (input.left() > 0) throw std::out_of_range("a row is longer than its view");
+    put_row(row);
+  }
 
   void keep() {
     for (const auto& [before, after] : journal_)
@@ -124,6 +131,8 @@ class Table {
     input(*view);
     return view;
   }
+
+  void put_row(std::string_view row) { change(find_ref(key_in(row)), rows_.append(row)); }
 
   void change(Ref before, Ref after) {
     move(before, after);

@@ -7,10 +7,12 @@
 #include <iomanip>
 #include <iostream>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "projections/views/shop.hpp"
+#include "projections/views/snapshot.hpp"
 #include "tests/bench/shop_content.hpp"
 
 namespace {
@@ -50,8 +52,11 @@ class Filler {
     double time = 0;
     for (std::uint64_t done = 0; done < count;) {
       Commit commit{at, {}};
-      for (; done < count && commit.events.size() < commit_events; ++done)
-        commit.events.push_back({{.occurred_at = at}, event(done)});
+      for (; done < count && commit.events.size() < commit_events; ++done) {
+        RecordedEvent& recorded = commit.events.emplace_back();
+        recorded.envelope.occurred_at = at;
+        recorded.event = event(done);
+      }
       const std::string payload = encode_commit(commit);
       position_ = position_.next();
       time += seconds([&] {
@@ -92,6 +97,25 @@ void require(bool holds) {
   if (!holds) throw std::runtime_error("the shop does not hold what was put into it");
 }
 
+std::string bytes_of_snapshot(const Shop& shop) {
+  std::string bytes;
+  write_snapshot({{.events = 1}, shop}, "SHOP", [&](std::string_view part) { bytes += part; });
+  return bytes;
+}
+
+class TextSource final : public SnapshotSource {
+ public:
+  explicit TextSource(std::string_view text) : rest_(text) {}
+  std::uint64_t left() const override { return rest_.size(); }
+  void read(char* to, std::size_t size) override {
+    rest_.copy(to, size);
+    rest_.remove_prefix(size);
+  }
+
+ private:
+  std::string_view rest_;
+};
+
 void benchmark(const Flags& flags) {
   Shop shop;
   Filler filler(shop);
@@ -102,6 +126,17 @@ void benchmark(const Flags& flags) {
       filler.fold_all("a product with its stock", flags.products,
                       [](std::uint64_t number) { return product_listed(number, at); });
   print("all accounts and products, from commits", accounts + products, "s");
+  {
+    std::string bytes;
+    print("… to a snapshot in memory", seconds([&] { bytes = bytes_of_snapshot(shop); }), "s");
+    print("… from it", seconds([&] {
+            TextSource source(bytes);
+            require(read_snapshot(source, "SHOP", shop.keys.budget()).shop.accounts.size() ==
+                    flags.accounts);
+          }),
+          "s");
+    print("… as a copy that shares", seconds([&] { const Shop copy = shop; }) * 1e6, "µs");
+  }
   const auto purchase = [&](std::uint64_t number) {
     return purchase_completed(number, number * 7919 % flags.accounts,
                               number * 7919 % flags.products, at);

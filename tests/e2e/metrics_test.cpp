@@ -132,6 +132,12 @@ TEST_CASE("Metrics tell of requests, commands, commits and read models") {
   CHECK(scrape["jangbu_idempotency_keys"] == 2);
   CHECK(scrape["jangbu_idempotency_keys_bytes"] > 2 * 64);
   CHECK(scrape["jangbu_idempotency_window_seconds"] == 24 * 60 * 60);
+  CHECK(scrape["jangbu_views_rows{view=\"accounts\"}"] == 1);
+  CHECK(scrape["jangbu_views_rows{view=\"purchases\"}"] == 2);
+  CHECK(scrape["jangbu_views_bytes{view=\"accounts\",part=\"rows\"}"] > 100);
+  CHECK(scrape["jangbu_views_bytes{view=\"accounts\",part=\"index\"}"] > 0);
+  CHECK(scrape["jangbu_snapshot_position"] == 0);
+  CHECK(scrape["jangbu_snapshot_failures_total"] == 0);
 
   // The account's query has waited for the last commit.
   CHECK(scrape["jangbu_projection_state{state=\"following\"}"] == 1);

@@ -20,7 +20,7 @@ void for_each_service(const std::function<void(const Service&)>& look) {
   const Backend backend{&commands, read_models, delivery_feed};
   for (const auto make : {account_service, product_service, purchase_service, delivery_service})
     look(make(backend));
-  const Metrics metrics({&writer, read_models, nullptr, delivery_feed, nullptr});
+  const Metrics metrics({&writer, nullptr, read_models, nullptr, delivery_feed, nullptr});
   RebuildJobs rebuilds(log, "host=/nowhere");
   look(operations_service({&writer, read_models, nullptr, log_search, rebuilds, metrics}));
 }

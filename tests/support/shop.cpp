@@ -83,7 +83,7 @@ void ServeProcess::launch() {
                                      "--database",
                                      options_.database,
                                      "--data",
-                                     folder_.path() / "data"};
+                                     data()};
   if (options_.pages == Pages::use_each_other) {
     std::string origins;
     for (int port = port_base_; port < port_base_ + services; ++port)

@@ -76,6 +76,7 @@ class ServeProcess {
   }
 
   std::string log_text() const { return process_->log_text(); }
+  std::filesystem::path data() const { return folder_.path() / "data"; }
   // What a sanitizer found, if it was built with one; empty otherwise.
   std::string sanitizer_report() const;
 

@@ -13,7 +13,10 @@
 #include "tests/support/faulty_log.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/property.hpp"
+#include "tests/support/same_shop.hpp"
 #include "tests/support/samples.hpp"
+#include "tests/support/simulation.hpp"
+#include "tests/support/snapshots.hpp"
 
 namespace jangbu::test {
 
@@ -97,7 +100,7 @@ class Shopkeeper {
   }
 
   Writer& start() {
-    writer_ = std::make_unique<Writer>(log, sources_, options_);
+    writer_ = std::make_unique<Writer>(log, sources_, options_, &snapshots);
     writer_->start();
     wait_for([](const Writer::Status& status) { return status.state == State::active; });
     return *writer_;
@@ -130,6 +133,7 @@ class Shopkeeper {
   Event rival_event = AccountOpened{alice};
   Answers answers;
   Writer::Sources sources_ = sources();
+  KeepsAll snapshots;
 
  private:
   ProductState other_;
@@ -845,6 +849,95 @@ TEST_CASE("stopping twice, or before the start, is fine") {
   CHECK(started.status().state == State::stopped);
 }
 
+// --- Snapshots -----------------------------------------------------------------------------------
+
+namespace {
+
+// Whether the snapshot is what a replay of the log up to its position gives.
+bool is_of(EventLog& log, const Snapshot& snapshot) {
+  Shop shop;
+  SnapshotMark mark;
+  for (Position at{1}; at <= snapshot.mark.position; at = at.next()) {
+    const auto stored = log.read(at);
+    if (!stored) return false;
+    const Commit commit = decode(*stored);
+    mark = {at, stored->id, commit.committed_at, mark.events + commit.events.size()};
+    fold(shop, commit, at);
+  }
+  return mark == snapshot.mark && same(shop, snapshot.shop);
+}
+
+// The last snapshot of a shop that sold a keyboard at position 2.
+Snapshot taken_from(Shopkeeper& shop) {
+  shop.start();
+  shop.submit("first", buy(keyboard, 1), key(1));
+  shop.answers.of("first");
+  shop.writer().stop();
+  return shop.snapshots.taken.back();
+}
+
+}  // namespace
+
+TEST_CASE("a writer begins with the snapshot, and replays what came after it") {
+  Shopkeeper shop;
+  Snapshot last = taken_from(shop);
+  REQUIRE(last.mark.position == Position{2});
+  REQUIRE(is_of(shop.real, last));
+  // What the snapshot says and the log does not shows that it was used.
+  AccountState marked = hong;
+  marked.person.email = "marked@example.com";
+  last.shop.accounts.put({marked, std::nullopt, {{1}, 0}});
+  last.shop.keep(last.mark.committed_at);
+  last.mark.events = 1'000;
+  append(shop.real, {ProductListed{[] {
+           ProductState other = tea;
+           other.product = id<ProductId>(0xbb);
+           other.name = "after the snapshot";
+           return other;
+         }()}});
+  shop.snapshots.to_load = last;
+  shop.start();
+  CHECK(shop.writer().status().position == Position{3});
+  CHECK(shop.writer().status().products.rows == 3);
+  shop.submit("address", ChangeAddress{hong.account, {"부산", "48094"}});
+  const Outcome changed = shop.answers.of("address");
+  CHECK(std::get<Account>(result<Recorded>(changed).entity)->state.person.email ==
+        "marked@example.com");
+  shop.submit("again", buy(keyboard, 1), key(1));
+  CHECK(result<Repeated>(shop.answers.of("again")).event == EventId{{2}, 0});
+  // Of what was there before the snapshot only the sum is known.
+  CHECK(shop.writer().after({3}).events == 1);
+  CHECK(shop.writer().after({2}).events == 2);
+  CHECK(shop.writer().after({1}).events == 502);
+  CHECK(shop.writer().after({1}).oldest == last.mark.committed_at);
+  shop.writer().stop();
+  CHECK(shop.snapshots.taken.back().mark.position == Position{4});
+  CHECK(shop.snapshots.taken.back().mark.events == 1'002);
+}
+
+TEST_CASE("a writer halts rather than begin with a snapshot that the log contradicts") {
+  Shopkeeper shop;
+  Snapshot last = taken_from(shop);
+  const auto check_halts = [&](const char* why) {
+    shop.snapshots.to_load = last;
+    shop.snapshots.taken.clear();
+    Writer writer(shop.log, sources(), {}, &shop.snapshots);
+    writer.start();
+    wait_until("it to halt", [&] { return writer.status().state == State::halted; });
+    CHECK_THAT(writer.status().why, ContainsSubstring(why));
+    writer.stop();
+    CHECK(shop.snapshots.taken.empty());
+  };
+  SECTION("another commit is there") {
+    last.mark.commit = id<CommitId>(0xffff);
+    check_halts("another commit");
+  }
+  SECTION("the log ends before it") {
+    last.mark.position = {3};
+    check_halts("the log's end was lost");
+  }
+}
+
 // --- All of it together --------------------------------------------------------------------------
 
 TEST_CASE("whatever the log does, what is acknowledged is in it exactly once") {
@@ -885,6 +978,10 @@ TEST_CASE("whatever the log does, what is acknowledged is in it exactly once") {
       }
     }
     RC_ASSERT(acknowledged == count_purchases(shop.real));
+
+    // Nor was there ever a snapshot of anything but the log up to some position.
+    RC_ASSERT(!shop.snapshots.taken.empty());
+    for (const Snapshot& taken : shop.snapshots.taken) RC_ASSERT(is_of(shop.real, taken));
   });
 }
 

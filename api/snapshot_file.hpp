@@ -1,0 +1,78 @@
+// The file in the data folder that the writer's shop begins with at the next start. Written by a
+// thread of its own beside the file, fsync'd and renamed, so that there is always a whole one or
+// none: a kill, or a full disk, leaves the one before.
+//
+// Two processes may share a data folder: the one that holds the lock on the file that is being
+// written writes, the other one leaves it for later; the last one renamed counts.
+//
+// Threads: those of SnapshotKeeper on the writer's; the others from any. Errors: what cannot be
+// read or written is logged; the shop goes on without it.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "commands/writer.hpp"
+
+namespace jangbu {
+
+class SnapshotFile final : public SnapshotKeeper {
+ public:
+  struct Options {
+    std::filesystem::path file;
+    std::string log;                   // the name of the log
+    std::uint64_t events = 1'000'000;  // between two; 0: none is written
+  };
+
+  struct Status {
+    Position position;              // of the last that was written or loaded
+    double written_at_seconds = 0;  // since 1970; 0: there is none
+    double duration_seconds = 0;    // that writing it took; 0: it was loaded
+    std::uint64_t bytes = 0;
+    std::uint64_t failures = 0;  // to write one
+  };
+
+  explicit SnapshotFile(Options options);
+  ~SnapshotFile() override;
+  SnapshotFile(const SnapshotFile&) = delete;
+  SnapshotFile& operator=(const SnapshotFile&) = delete;
+
+  const std::filesystem::path& path() const { return options_.file; }
+  // Where the snapshot that is there was taken, if it can be told. Logs nothing: load() does.
+  std::optional<SnapshotMark> mark() const;
+
+  std::optional<Snapshot> load(std::size_t key_budget) override;
+  // After so many events, but no more than a tenth of the time.
+  bool due(std::uint64_t events) override;
+  void store(Snapshot snapshot) override;
+  // Worth it after a tenth of the events.
+  void store_last(Snapshot snapshot) override;
+
+  Status status() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void run();
+  void try_to_write(Snapshot snapshot);
+  std::uint64_t write(const Snapshot& snapshot);  // its size
+
+  const Options options_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<Snapshot> job_;  // handed over
+  bool busy_ = false;            // writing one
+  std::uint64_t events_ = 0;     // in the log up to the last one
+  Clock::time_point not_before_;
+  Status status_;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace jangbu
