@@ -2,12 +2,14 @@
 //
 //   node SCRIPT CHROMIUM PORT_BASE FOLDER
 //
-// JANGBU_NODE_MODULES is where playwright-core is.
-import { mkdir } from "node:fs/promises";
+// JANGBU_NODE_MODULES is where playwright-core and axe-core are.
+import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 
 const [chromium_path, port_base, folder] = process.argv.slice(2);
-const { chromium } = createRequire(process.env.JANGBU_NODE_MODULES + "/")("playwright-core");
+const require = createRequire(process.env.JANGBU_NODE_MODULES + "/");
+const { chromium } = require("playwright-core");
+const axe_source = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const services = ["operations", "account", "product", "purchase", "delivery"];
 export const origin = (service) => `http://127.0.0.1:${Number(port_base) + services.indexOf(service)}`;
@@ -46,6 +48,17 @@ export function watch(page) {
       complaints.push(`a request to ${request.url()}`);
   });
   return complaints;
+}
+
+// What keeps people from using the page as it is now: contrast, names, roles, order (WCAG 2.1 A and
+// AA, and good practice), as axe-core sees it. A line each.
+export async function barriers(page) {
+  await page.evaluate(axe_source);
+  return page.evaluate(async () => {
+    const runOnly = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"];
+    const { violations } = await axe.run(document, { runOnly });
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(" ")}`));
+  });
 }
 
 // Of a page or a part of it. Hiding the caret would take a style of playwright's own, which the

@@ -7,7 +7,7 @@
 // started this script: a file `kill` or `start` in FOLDER asks for it, and is removed when it is done.
 import assert from "node:assert/strict";
 import { access, writeFile } from "node:fs/promises";
-import { launch, origin, picture, watch } from "./browser.mjs";
+import { barriers, launch, origin, picture, watch } from "./browser.mjs";
 
 const folder = process.argv[4];
 const widths = { wide: { width: 1280, height: 900 }, narrow: { width: 390, height: 844 } };
@@ -66,9 +66,11 @@ class Console {
     await this.get(`main[data-view="${view}"]`).waitFor();
   }
 
+  // A screenshot, of a page that nobody is kept from using.
   async picture(name) {
     await this.page.evaluate(() => scrollTo(0, 0));
     await picture(this.page, `${name}-${this.width}`, { fullPage: true });
+    assert.deepEqual(await barriers(this.page), [], `barriers on ${name}, ${this.width}`);
   }
 
   // Types into a search field as a keyboard would, and takes what it offers for the whole name.

@@ -42,7 +42,7 @@ function showHead() {
   document.getElementById("skip").textContent = t.skip;
   fill(
     document.getElementById("head"),
-    el("a", { class: "brand", href: "#shop" }, el("span", { class: "seal", lang: "ko", "aria-hidden": "true" }, "장부"), el("span", {}, "Jangbu")),
+    el("h1", {}, el("a", { class: "brand", href: "#shop" }, el("span", { class: "seal", lang: "ko", "aria-hidden": "true" }, "장부"), "Jangbu")),
     el(
       "nav",
       { "aria-label": t.tabsLabel },

@@ -214,7 +214,7 @@ export class Operations {
       el(
         "table",
         { class: "cards" },
-        el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
+        el("thead", {}, el("tr", {}, heads.map((head) => (head ? el("th", { scope: "col" }, head) : el("td"))))),
         el("tbody", {}, models.flatMap((model) => this.#model(model, heads, running))),
       ),
     );
