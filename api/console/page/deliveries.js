@@ -42,8 +42,8 @@ export class Deliveries {
     this.listState = el("span", { class: "live" }, t.reconnecting);
     this.one = el("div", {});
     this.refreshList = throttled(400, () => this.#list());
-    const mine = (this.mounted = Symbol());
-    this.#list().then(() => this.mounted === mine && this.#followAll());
+    this.mounted = Symbol();
+    this.#begin();
     if (route) this.chosen = route;
     if (this.chosen) this.choose(this.chosen);
     else fill(this.one, el("p", { class: "hint" }, t.chooseDelivery));
@@ -64,6 +64,11 @@ export class Deliveries {
     ];
   }
 
+  resume() {
+    this.#begin();
+    if (this.chosen && !this.own) this.choose(this.chosen);
+  }
+
   close() {
     this.mounted = null;
     this.all?.close();
@@ -72,6 +77,12 @@ export class Deliveries {
   }
 
   // --- The list ----------------------------------------------------------------------------------
+
+  async #begin() {
+    const { mounted } = this;
+    const there = await this.#list();
+    if (there && this.mounted === mounted && !this.all) this.#followAll();
+  }
 
   async #list() {
     try {
@@ -83,11 +94,13 @@ export class Deliveries {
         json.items.length === 0 && el("li", { class: "hint" }, t.noDeliveries),
         json.items.map((delivery) => this.#row(delivery)),
       );
+      return true;
     } catch (error) {
       fill(
         this.list,
-        el("li", { class: "error" }, problemText(error), " ", el("button", { type: "button", onclick: () => this.#list() }, t.again)),
+        el("li", { class: "error" }, problemText(error), " ", el("button", { type: "button", onclick: () => this.resume() }, t.again)),
       );
+      return false;
     }
   }
 
@@ -112,7 +125,6 @@ export class Deliveries {
   }
 
   #followAll() {
-    this.all?.close();
     this.all = follow("delivery", "/deliveries/events", "delivery-status", {
       after: lastOf(this.position ?? 0),
       onEvent: (_, id) => {

@@ -90,6 +90,11 @@ export class Log {
     this.mountedFor = Symbol();
   }
 
+  // The shop answers again: streams go on by themselves, and one that never began begins.
+  resume() {
+    if (!this.stream) this.#begin();
+  }
+
   show(route) {
     if (!route) return;
     const entity = /^entity\/(account|product|purchase)\/([0-9a-f-]{36})$/.exec(route);

@@ -100,9 +100,7 @@ function tellNotice(before) {
     notice.className = "back";
     notice.textContent = t.back;
     setTimeout(() => notice.className === "back" && fill(notice), 5_000);
-    // What failed meanwhile is asked for again.
-    views[current].unmount();
-    views[current].mount(root, route().rest);
+    views[current].resume?.();
   }
 }
 

@@ -85,6 +85,11 @@ export class Shop {
     this.#render();
   }
 
+  // The shop answers again: what could not be shown is asked for again.
+  resume() {
+    this.deliveries.resume();
+  }
+
   unmount() {
     clearInterval(this.countdown);
     this.deliveries.close();
