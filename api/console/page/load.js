@@ -7,13 +7,14 @@ import { decimals, milliseconds, number, problemText, t } from "./text.js";
 const everyMs = 500;
 const shown = 10; // seconds in the table
 
+// The bounds of POST /load.
 const fields = [
-  { name: "rate", value: 500, min: 1, max: 20_000 },
-  { name: "seconds", value: 10, min: 1, max: 300 },
-  { name: "buyers", value: 100, min: 1, max: 10_000 },
-  { name: "products", value: 20, min: 1, max: 1_000 },
+  { name: "rate", value: 500, min: 1, max: 5_000 },
+  { name: "seconds", value: 10, min: 1, max: 60 },
+  { name: "buyers", value: 100, min: 1, max: 1_000 },
+  { name: "products", value: 20, min: 1, max: 100 },
   { name: "hotShare", value: 20, min: 0, max: 100 }, // in percent here, a share for the server
-  { name: "connections", value: 32, min: 1, max: 1_000 },
+  { name: "connections", value: 32, min: 1, max: 128 },
 ];
 
 const underWay = new Set(["preparing", "running", "settling", "checking"]);
@@ -115,7 +116,7 @@ export class Load {
     return [
       seconds.map(({ second }) => begun + second),
       seconds.map(({ purchased }) => purchased),
-      seconds.map(({ refused }) => refused),
+      seconds.map(({ refused }) => total(refused)),
     ];
   }
 
@@ -147,11 +148,11 @@ export class Load {
         { class: "figures" },
         figure(t.sent, number(run.sent)),
         figure(t.purchased, number(run.purchased), "load-purchased"),
-        figure(t.refused, number(refused.reduce((total, [, count]) => total + count, 0))),
+        figure(t.refused, number(total(run.refused ?? {}))),
         figure(t.uncertainCount, number(run.uncertain)),
         run.notSent > 0 && figure(t.notSent, number(run.notSent)),
-        figure("p50", `${milliseconds(run.latencyMs?.p50)} ms`),
-        figure("p99", `${milliseconds(run.latencyMs?.p99)} ms`),
+        figure("p50", `${milliseconds(run.overallLatencyMs?.p50)} ms`),
+        figure("p99", `${milliseconds(run.overallLatencyMs?.p99)} ms`),
       ),
       refused.length > 0 && [
         el("h3", {}, t.refusals),
@@ -167,7 +168,7 @@ export class Load {
                 "li",
                 { class: ok ? "good" : "error", "data-ok": String(ok) },
                 el("b", {}, ok ? `✓ ${t.invariantHolds}` : `✗ ${t.invariantViolated}`),
-                ` ${name}`,
+                ` ${t.invariantNames[name] ?? name}`,
                 detail && el("span", { class: "hint" }, ` ${detail}`),
               ),
             ),
@@ -177,6 +178,9 @@ export class Load {
     );
   }
 }
+
+// Of counts by the problem's code.
+const total = (counts) => Object.values(counts).reduce((sum, count) => sum + count, 0);
 
 const figure = (name, value, id) => [el("dt", {}, name), el("dd", { id }, value)];
 
@@ -191,8 +195,12 @@ function table(seconds) {
       {},
       seconds
         .toReversed()
-        .map(({ second, purchased, refused, p50, p99 }) =>
-          el("tr", {}, [number(second), number(purchased), number(refused), milliseconds(p50), milliseconds(p99)].map((text) => el("td", {}, text))),
+        .map(({ second, purchased, refused, latencyMs }) =>
+          el(
+            "tr",
+            {},
+            [number(second), number(purchased), number(total(refused)), milliseconds(latencyMs?.p50), milliseconds(latencyMs?.p99)].map((text) => el("td", {}, text)),
+          ),
         ),
     ),
   );

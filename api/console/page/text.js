@@ -242,6 +242,13 @@ export const languages = {
     overall: "Over the whole run",
     invariants: "What must hold",
     invariantsPending: "Checked at the end.",
+    invariantNames: {
+      "acknowledged-in-log": "What was acknowledged is in the log, once, at the position it was told.",
+      "refused-not-in-log": "What was refused is not in the log.",
+      "uncertain-settled": "What got no answer is there once or not at all, as its repetition told.",
+      "stock-adds-up": "Stock is what was listed, less what was sold.",
+      "never-oversold": "Nothing was sold that was not there.",
+    },
     invariantHolds: "holds",
     invariantViolated: "violated",
 
@@ -256,6 +263,7 @@ export const languages = {
       "illegal-status-change": "A delivery of this status cannot take this scan.",
       "purchase-closed": "It was received, cancelled or returned: nothing more can happen to it.",
       "rebuild-running": "A rebuild is under way. One at a time.",
+      "load-not-allowed": "This shop does not allow it. Start it with jangbu serve --allow-load.",
       "load-running": "A burst is under way. One at a time.",
       unreachable: (service) => `The service ${service} does not answer. Is it running, and may this page use it (--cors-origin)?`,
       other: (problem) => problem.detail || problem.title,
@@ -494,6 +502,13 @@ export const languages = {
     overall: "전체",
     invariants: "지켜져야 할 것",
     invariantsPending: "끝날 때 확인합니다.",
+    invariantNames: {
+      "acknowledged-in-log": "확정된 구매는 알려 준 위치에 한 번만 기록되어 있습니다.",
+      "refused-not-in-log": "거절된 구매는 기록에 없습니다.",
+      "uncertain-settled": "응답이 없던 구매는 다시 물어본 대로 한 번 있거나 없습니다.",
+      "stock-adds-up": "재고는 등록 수량에서 판매 수량을 뺀 것과 같습니다.",
+      "never-oversold": "있는 것보다 더 팔리지 않았습니다.",
+    },
     invariantHolds: "지켜짐",
     invariantViolated: "어긋남",
 
@@ -508,6 +523,7 @@ export const languages = {
       "illegal-status-change": "이 상태의 배송에는 그 스캔을 기록할 수 없습니다.",
       "purchase-closed": "수령, 취소 또는 반송되어 더는 바꿀 수 없습니다.",
       "rebuild-running": "재구축이 진행 중입니다. 한 번에 하나만 할 수 있습니다.",
+      "load-not-allowed": "이 가게에서는 허용되지 않습니다. jangbu serve --allow-load로 시작하세요.",
       "load-running": "이미 실행 중입니다. 한 번에 하나만 할 수 있습니다.",
       unreachable: (service) => `${service} 서비스가 응답하지 않습니다. 실행 중인지, 이 페이지에 허용되어 있는지(--cors-origin) 확인하세요.`,
       other: (problem) => problem.detail || problem.title,
