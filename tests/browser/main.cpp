@@ -27,7 +27,7 @@ int run(const std::string& chromium, const std::string& node_modules, const std:
   const std::filesystem::path log = folder / "browser.log";
   std::filesystem::remove(log);
 
-  Shop shop({}, Pages::use_each_other);
+  Shop shop;
   Process node(
       {.command = {"node", script, chromium, std::to_string(shop.jangbu.port_base()), folder},
        .log = log,
