@@ -4,6 +4,7 @@
 // Threads: handlers run on HTTP workers and do not wait. Ownership: the parts outlive the server.
 #pragma once
 
+#include "api/console/console.hpp"
 #include "api/log_search.hpp"
 #include "api/metrics.hpp"
 #include "api/rebuild_jobs.hpp"
@@ -21,6 +22,7 @@ struct Parts {
   LogSearch& log_search;
   RebuildJobs& rebuilds;
   const Metrics& metrics;
+  const Console& console;
 };
 
 Service operations_service(const Parts& parts);
