@@ -4,6 +4,7 @@
 // Threads: handlers run on HTTP workers and do not wait. Ownership: the parts outlive the server.
 #pragma once
 
+#include "api/load_jobs.hpp"
 #include "api/log_search.hpp"
 #include "api/metrics.hpp"
 #include "api/rebuild_jobs.hpp"
@@ -20,6 +21,7 @@ struct Parts {
   const Projector* projector;  // null when another process projects
   LogSearch& log_search;
   RebuildJobs& rebuilds;
+  LoadJobs& loads;
   const Metrics& metrics;
 };
 

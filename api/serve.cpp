@@ -17,6 +17,7 @@
 #include "api/access_log.hpp"
 #include "api/backend.hpp"
 #include "api/http/server.hpp"
+#include "api/load_jobs.hpp"
 #include "api/metrics.hpp"
 #include "api/open_log.hpp"
 #include "api/operations_service.hpp"
@@ -133,6 +134,12 @@ constexpr ServicePort services[] = {
     {"delivery", 4, delivery_service},
 };
 
+// Where this process reaches its own services.
+std::string own_address(const std::string& listen) {
+  if (listen == "0.0.0.0") return "127.0.0.1";
+  return listen == "::" ? "::1" : listen;
+}
+
 // What pages of other origins may send, and what of the answers they may read.
 http::Cors cors(const ServeOptions& options) {
   return http::Cors({.origins = options.cors_origins,
@@ -241,6 +248,8 @@ void run(const ServeOptions& options) {
 
   LogSearch log_search(*log);
   RebuildJobs rebuilds(*log, options.database);
+  LoadJobs loads({.host = own_address(options.listen), .port_base = options.port_base},
+                 options.allow_load);
   ReadModels read_models({.conninfo = options.database});
   std::unique_ptr<Projector> projector;
   if (options.projector)
@@ -269,8 +278,8 @@ void run(const ServeOptions& options) {
     metrics.add(service.name, *servers.back());
     spdlog::info("{} at http://{}:{}", service.name, options.listen, servers.back()->port());
   };
-  listen(options.port_base,
-         operations_service({writer, read_models, projector.get(), log_search, rebuilds, metrics}));
+  listen(options.port_base, operations_service({writer, read_models, projector.get(), log_search,
+                                                rebuilds, loads, metrics}));
   for (const ServicePort& service : services)
     if (std::ranges::find(options.services, service.name) != options.services.end())
       listen(options.port_base + service.offset, service.make(backend));
@@ -279,6 +288,7 @@ void run(const ServeOptions& options) {
   for (const auto& server : servers) server->start();
   wait_for_stop(signals);
 
+  loads.close();
   delivery_feed.stop();  // streams never end by themselves
   const auto deadline = std::chrono::steady_clock::now() + options.drain;
   // All begin at once: each waits for clients that keep their connections open.

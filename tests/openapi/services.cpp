@@ -22,7 +22,8 @@ void for_each_service(const std::function<void(const Service&)>& look) {
     look(make(backend));
   const Metrics metrics({&writer, nullptr, read_models, nullptr, delivery_feed, nullptr});
   RebuildJobs rebuilds(log, "host=/nowhere");
-  look(operations_service({&writer, read_models, nullptr, log_search, rebuilds, metrics}));
+  LoadJobs loads({}, true);
+  look(operations_service({&writer, read_models, nullptr, log_search, rebuilds, loads, metrics}));
 }
 
 }  // namespace jangbu::test
