@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "api/cli/events_command.hpp"
+#include "api/cli/load_command.hpp"
 #include "api/cli/projections_command.hpp"
 #include "api/cli/serve_command.hpp"
 #include "api/cli/settings.hpp"
@@ -18,6 +19,7 @@ int main(int argc, char** argv) {
   cli::add_events(app, status);
   cli::add_projections(app, status);
   cli::add_status(app, status);
+  cli::add_load(app, status);
 
   int demo_port_base = 11000;
   CLI::App* demo_command =

@@ -9,6 +9,7 @@
 
 #include "api/backend.hpp"
 #include "api/event_filter.hpp"
+#include "api/load_routes.hpp"
 #include "api/projection_routes.hpp"
 
 namespace jangbu {
@@ -146,7 +147,7 @@ Service operations_service(const Parts& parts) {
       .title = "Jangbu operations",
       .description =
           "Is it up, can it take work, how far are the read models, what happened, and metrics; "
-          "and rebuilding read models.",
+          "and rebuilding read models, and bursts of purchases.",
       .routes =
           {{Method::get,
             "/health/live",
@@ -194,6 +195,7 @@ Service operations_service(const Parts& parts) {
       }};
   for (Route& route : projection_routes(parts.projector, parts.writer, parts.rebuilds))
     service.routes.push_back(std::move(route));
+  for (Route& route : load_routes(parts.loads)) service.routes.push_back(std::move(route));
   return service;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "api/console/console.hpp"
+#include "api/load_jobs.hpp"
 #include "api/log_search.hpp"
 #include "api/metrics.hpp"
 #include "api/rebuild_jobs.hpp"
@@ -21,6 +22,7 @@ struct Parts {
   const Projector* projector;  // null when another process projects
   LogSearch& log_search;
   RebuildJobs& rebuilds;
+  LoadJobs& loads;
   const Metrics& metrics;
   const Console& console;
 };

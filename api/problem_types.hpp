@@ -59,6 +59,8 @@ inline constexpr ProblemType read_model_unavailable{503, "read-model-unavailable
                                                     "Read model unavailable"};
 inline constexpr ProblemType entity_parked{503, "entity-parked", "Entity parked"};
 inline constexpr ProblemType rebuild_running{409, "rebuild-running", "Rebuild running"};
+inline constexpr ProblemType load_running{409, "load-running", "Load running"};
+inline constexpr ProblemType load_not_allowed{403, "load-not-allowed", "Load not allowed"};
 inline constexpr ProblemType projection_not_found{404, "projection-not-found",
                                                   "Projection not found"};
 

@@ -18,6 +18,7 @@
 #include "api/backend.hpp"
 #include "api/console/console.hpp"
 #include "api/http/server.hpp"
+#include "api/load_jobs.hpp"
 #include "api/metrics.hpp"
 #include "api/open_log.hpp"
 #include "api/operations_service.hpp"
@@ -136,6 +137,12 @@ constexpr ServicePort services[] = {
     {"product", 2, product_service},   {"purchase", 3, purchase_service},
     {"delivery", 4, delivery_service},
 };
+
+// Where this process reaches its own services.
+std::string own_address(const std::string& listen) {
+  if (listen == "0.0.0.0") return "127.0.0.1";
+  return listen == "::" ? "::1" : listen;
+}
 
 bool is_served(const ServeOptions& options, std::string_view service) {
   return service == operations ||
@@ -275,6 +282,8 @@ void run(const ServeOptions& options) {
 
   LogSearch log_search(*log);
   RebuildJobs rebuilds(*log, options.database);
+  LoadJobs loads({.host = own_address(options.listen), .port_base = options.port_base},
+                 options.allow_load);
   ReadModels read_models({.conninfo = options.database});
   std::unique_ptr<Projector> projector;
   if (options.projector)
@@ -306,7 +315,7 @@ void run(const ServeOptions& options) {
     spdlog::info("{} at http://{}:{}", service.name, options.listen, servers.back()->port());
   };
   listen(options.port_base, operations_service({writer, read_models, projector.get(), log_search,
-                                                rebuilds, metrics, console}));
+                                                rebuilds, loads, metrics, console}));
   for (const ServicePort& service : services)
     if (service.make && is_served(options, service.name))
       listen(options.port_base + service.offset, service.make(backend));
@@ -315,6 +324,7 @@ void run(const ServeOptions& options) {
   for (const auto& server : servers) server->start();
   wait_for_stop(signals);
 
+  loads.close();
   delivery_feed.stop();  // streams never end by themselves
   const auto deadline = std::chrono::steady_clock::now() + options.drain;
   // All begin at once: each waits for clients that keep their connections open.

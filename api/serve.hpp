@@ -46,6 +46,7 @@ struct ServeOptions {
   std::size_t subscribers = 2'000;              // of server-sent events
   std::chrono::milliseconds heartbeat{15'000};  // on their streams, when there is nothing to say
   std::string access_log;                       // a file, or "-"; empty: none is kept
+  bool allow_load = false;                      // bursts of purchases over HTTP
   std::chrono::seconds wait{60};                // for NATS and PostgreSQL, at start
   std::chrono::seconds drain{15};               // for requests in flight, at the end
 };

@@ -83,6 +83,8 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
   setting(app, "heartbeat-ms", flags.heartbeat_ms,
           "Milliseconds between heartbeats on such a stream that is silent")
       ->check(CLI::Range(100, 600'000));
+  setting(app, "allow-load", options.allow_load,
+          "Let POST /load buy in bursts, to try the shop out: what is bought stays in the log");
   setting(app, "wait-s", flags.wait_s, "Seconds to wait for NATS and PostgreSQL at start")
       ->check(CLI::Range(0, 3600));
   setting(app, "drain-s", flags.drain_s, "Seconds to finish requests in flight at the end")

@@ -90,6 +90,13 @@ void StopSignals::check() const {
   if (const int signal = came_; signal != 0) throw Interrupted{signal};
 }
 
+std::optional<int> StopSignals::wait(std::chrono::milliseconds time) const {
+  const sigset_t signals = stop_signals();
+  const timespec longest{.tv_sec = time / 1s, .tv_nsec = (time % 1s) / 1ns};
+  const int signal = ::sigtimedwait(&signals, nullptr, &longest);
+  return signal > 0 ? std::optional(signal) : std::nullopt;
+}
+
 std::unique_ptr<JetStreamLog> open_existing_log(const JetStreamOptions& options) {
   try {
     auto log = JetStreamLog::connect(options, longest_connect);

@@ -9,8 +9,10 @@
 #include <signal.h>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -53,6 +55,8 @@ class StopSignals {
 
   // Throws Interrupted when one has come. Threads: from any.
   void check() const;
+  // The one that comes within this time, if one does; for who ends by degrees.
+  std::optional<int> wait(std::chrono::milliseconds time) const;
 
  private:
   sigset_t before_;

@@ -253,6 +253,14 @@ std::int64_t Body::integer(std::string_view field, std::int64_t min, std::int64_
   return value.get<std::int64_t>();
 }
 
+double Body::number(std::string_view field, int min, int max) {
+  const auto& value = at(field);
+  if (!value.is_number() || value.get<double>() < min || value.get<double>() > max)
+    invalid(path_ + std::string(field),
+            "must be a number from " + std::to_string(min) + " to " + std::to_string(max));
+  return value.get<double>();
+}
+
 Money Body::money(std::string_view field) {
   Body money = object(field);
   const std::int64_t amount = money.integer("amount", 0, Money::max_amount);

@@ -59,6 +59,7 @@ class Body {
   // As it stands, for what is not written by people.
   const std::string& token(std::string_view field) { return string(field); }
   std::int64_t integer(std::string_view field, std::int64_t min, std::int64_t max);
+  double number(std::string_view field, int min, int max);
   Money money(std::string_view field);
   Timestamp time(std::string_view field);
   Address address(std::string_view field);

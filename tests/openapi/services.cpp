@@ -22,8 +22,10 @@ void for_each_service(const std::function<void(const Service&)>& look) {
     look(make(backend));
   const Metrics metrics({&writer, nullptr, read_models, nullptr, delivery_feed, nullptr});
   RebuildJobs rebuilds(log, "host=/nowhere");
+  LoadJobs loads({}, true);
   const Console console("/nowhere", {});
-  look(operations_service({&writer, read_models, nullptr, log_search, rebuilds, metrics, console}));
+  look(operations_service(
+      {&writer, read_models, nullptr, log_search, rebuilds, loads, metrics, console}));
 }
 
 }  // namespace jangbu::test

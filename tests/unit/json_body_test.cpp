@@ -75,6 +75,16 @@ TEST_CASE("a number that is too large is pointed to") {
   CHECK_THROWS_AS(body.integer("stock", 0, 10), Problem);
 }
 
+TEST_CASE("a number may have a fraction, and bounds") {
+  Body body(R"({"share":0.25,"all":1,"more":1.01,"less":-1,"word":"0.5","none":null})");
+  CHECK(body.number("share", 0, 1) == 0.25);
+  CHECK(body.number("all", 0, 1) == 1);
+  for (const char* field : {"more", "less", "word", "none", "absent"}) {
+    CAPTURE(field);
+    CHECK_THROWS_AS(body.number(field, 0, 1), Problem);
+  }
+}
+
 TEST_CASE("what is no JSON is pointed to by its byte") {
   CHECK(byte_of("") == 1);
   CHECK(byte_of("{") == 2);

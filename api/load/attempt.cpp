@@ -1,0 +1,16 @@
+#include "api/load/attempt.hpp"
+
+namespace jangbu::load {
+
+Outcome outcome_of(long status, std::string_view code, bool connected, bool repeated) {
+  if (status == 201 || status == 200) return Outcome::purchased;
+  // Those whose code is neither were turned away before anything was done.
+  const bool left_open = status == 0 ? connected
+                                     : code == "outcome-unknown" || status == 500 ||
+                                           code == "idempotency-key-in-flight";
+  if (left_open) return Outcome::unknown;
+  const bool decided = status == 404 || status == 409 || status == 422;
+  return decided || !repeated ? Outcome::refused : Outcome::unknown;
+}
+
+}  // namespace jangbu::load

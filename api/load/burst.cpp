@@ -1,0 +1,179 @@
+#include "api/load/burst.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
+
+namespace jangbu::load {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// A command is answered within 5 s; the rest is patience for a busy machine.
+constexpr auto longest_answer = 10s;
+constexpr auto ask_again_after = 250ms;
+constexpr auto longest_settling = 60s;
+constexpr auto tick_interval = 100ms;
+// For what became due as time ended.
+constexpr auto last_moment = 100ms;
+
+std::string code_of(const HttpPool::Answer& answer) {
+  if (answer.status == 0) return "not-connected";
+  const auto problem = nlohmann::json::parse(answer.body, nullptr, false);
+  if (problem.is_object() && problem.contains("code") && problem.at("code").is_string())
+    return problem.at("code");
+  return "status-" + std::to_string(answer.status);
+}
+
+}  // namespace
+
+Latencies latencies_of(const Histogram& histogram) {
+  return {.p50 = histogram.percentile(0.5),
+          .p90 = histogram.percentile(0.9),
+          .p99 = histogram.percentile(0.99),
+          .max = histogram.max()};
+}
+
+Burst::Burst(HttpPool& pool, const Plan& plan, const Stage& stage, std::string url,
+             const std::atomic<Wish>& wish, std::function<void()> on_tick)
+    : pool_(pool),
+      plan_(plan),
+      stage_(stage),
+      url_(std::move(url)),
+      wish_(wish),
+      on_tick_(std::move(on_tick)) {
+  attempts_.reserve(static_cast<std::size_t>(plan.size()));
+}
+
+void Burst::send(std::chrono::seconds time) {
+  begin_ = Clock::now();
+  next_tick_ = begin_;
+  sending_ = true;
+  const auto end = begin_ + time + last_moment;
+  while (wish_ == Wish::go_on && attempts_.size() < plan_.size()) {
+    const auto now = Clock::now();
+    if (now >= end) break;
+    send_again(now);
+    send_due(now);
+    auto until = end;
+    if (pool_.free() > 0 && attempts_.size() < plan_.size())
+      until = std::min(until, begin_ + plan_.due(attempts_.size()));
+    wait(until);
+  }
+  sending_ = false;
+  figures_.not_sent = plan_.due_by(Clock::now() - begin_) - attempts_.size();
+}
+
+void Burst::settle() {
+  const auto deadline = Clock::now() + longest_settling;
+  for (auto now = Clock::now(); pool_.under_way() > 0 || (!again_.empty() && now < deadline);
+       now = Clock::now()) {
+    if (now < deadline) send_again(now);
+    wait(now + tick_interval);
+  }
+  end_second(Clock::now());
+}
+
+Figures Burst::figures() const {
+  Figures figures = figures_;
+  figures.sent = attempts_.size();
+  figures.overall = latencies_of(overall_);
+  return figures;
+}
+
+void Burst::wait(Clock::time_point until) {
+  if (pool_.free() > 0 && !again_.empty()) until = std::min(until, again_.front().at);
+  pool_.wait(std::min(until, next_tick_));
+  if (wish_ == Wish::abandon) throw Abandoned();
+  tick(Clock::now());
+}
+
+void Burst::send_due(Clock::time_point now) {
+  const std::uint64_t due = plan_.due_by(now - begin_);
+  while (attempts_.size() < due && pool_.free() > 0) {
+    const std::uint64_t n = attempts_.size();
+    attempts_.push_back({.product = static_cast<std::uint32_t>(plan_.product(n))});
+    ask(n);
+  }
+}
+
+void Burst::send_again(Clock::time_point now) {
+  while (!again_.empty() && again_.front().at <= now && pool_.free() > 0) {
+    const std::uint64_t n = again_.front().n;
+    again_.pop_front();
+    ask(n);
+  }
+}
+
+void Burst::ask(std::uint64_t n) {
+  const std::string mark = stage_.mark(n);
+  pool_.send({.method = "POST",
+              .url = url_,
+              .body = R"({"buyerId":")" + stage_.buyers()[plan_.buyer(n)] + R"(","productId":")" +
+                      stage_.products()[plan_.product(n)].id + R"(","quantity":1})",
+              .fields = {"Content-Type: application/json", "Idempotency-Key: " + mark,
+                         "X-Request-Id: " + mark},
+              .timeout = longest_answer},
+             [this, n](const HttpPool::Answer& answer) { answered(n, answer); });
+}
+
+void Burst::answered(std::uint64_t n, const HttpPool::Answer& answer) {
+  Attempt& attempt = attempts_[static_cast<std::size_t>(n)];
+  const bool bought = answer.status == 201;
+  const std::string code = bought ? "" : code_of(answer);
+  attempt.outcome = outcome_of(answer.status, code, answer.connected, attempt.repeated);
+  if (attempt.outcome == Outcome::unknown) {
+    if (!std::exchange(attempt.repeated, true)) {
+      ++figures_.uncertain;
+      ++figures_.repeated;
+    }
+    again_.push_back({Clock::now() + ask_again_after, n});
+    return;
+  }
+  if (attempt.repeated) --figures_.uncertain;
+  if (attempt.outcome == Outcome::purchased) {
+    attempt.position = answer.position;
+    constexpr std::string_view path = "/purchases/";
+    if (answer.location.starts_with(path))
+      attempt.purchase = parse_id<PurchaseId>(std::string_view(answer.location).substr(path.size()))
+                             .value_or(PurchaseId{});
+    ++figures_.purchased;
+    ++second_.purchased;
+  } else {
+    refuse(code);
+  }
+  // What was turned away at the door is quick to answer, and would flatter.
+  if (answer.status == 0 || answer.status == 503) return;
+  const auto latency =
+      std::chrono::duration_cast<Histogram::Latency>(Clock::now() - begin_ - plan_.due(n));
+  latencies_.add(latency);
+  overall_.add(latency);
+}
+
+void Burst::refuse(const std::string& code) {
+  ++figures_.refused[code];
+  ++second_.refused[code];
+}
+
+void Burst::tick(Clock::time_point now) {
+  const auto ends_at = [this] { return begin_ + std::chrono::seconds(second_.second); };
+  while (now >= ends_at()) end_second(ends_at());
+  if (now < next_tick_) return;
+  next_tick_ = std::min(now + tick_interval, ends_at());
+  on_tick_();
+}
+
+void Burst::end_second(Clock::time_point at) {
+  second_.latencies = latencies_of(latencies_);
+  const std::uint64_t due = sending_ ? plan_.due_by(at - begin_) : 0;
+  second_.behind = due - std::min<std::uint64_t>(due, attempts_.size());
+  const std::uint64_t second = second_.second;
+  if (sending_ || second_.purchased > 0 || !second_.refused.empty())
+    figures_.seconds.push_back(std::move(second_));
+  second_ = {.second = second + 1};
+  latencies_ = {};
+}
+
+}  // namespace jangbu::load

@@ -1,0 +1,102 @@
+// The purchases themselves: each is sent when it is due, or as soon as a connection is free, and
+// its latency counts from when it was due, so that a shop that stands still is not measured less.
+// What has an uncertain outcome is asked for again under the same key until it is settled.
+//
+// Threads: the run's. Ownership: all it is given must outlive it, and the pool not be waited for
+// after it. Errors: Abandoned once the run is given up.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "api/load/attempt.hpp"
+#include "api/load/histogram.hpp"
+#include "api/load/http_pool.hpp"
+#include "api/load/plan.hpp"
+#include "api/load/shop_calls.hpp"
+#include "api/load/stage.hpp"
+
+namespace jangbu::load {
+
+struct Latencies {
+  std::chrono::microseconds p50{0}, p90{0}, p99{0}, max{0};
+};
+
+Latencies latencies_of(const Histogram& histogram);
+
+// What was answered within a second of the run.
+struct Second {
+  std::uint64_t second = 0;  // from 1
+  std::uint64_t purchased = 0;
+  std::map<std::string, std::uint64_t> refused = {};  // by the problem's code
+  Latencies latencies = {};
+  std::uint64_t behind = 0;  // at its end: due, and not sent yet
+};
+
+struct Figures {
+  std::uint64_t sent = 0;
+  std::uint64_t purchased = 0;
+  std::map<std::string, std::uint64_t> refused = {};
+  std::uint64_t uncertain = 0;  // of what was sent: not settled yet
+  std::uint64_t repeated = 0;   // were uncertain, and asked for again
+  std::uint64_t not_sent = 0;   // when time was over
+  Latencies overall = {};
+  std::vector<Second> seconds = {};  // the last ones: of what was asked again
+};
+
+class Burst {
+ public:
+  // `on_tick` is called some times a second.
+  Burst(HttpPool& pool, const Plan& plan, const Stage& stage, std::string url,
+        const std::atomic<Wish>& wish, std::function<void()> on_tick);
+
+  // Sends for as long as it is to last, or until a stop is asked for.
+  void send(std::chrono::seconds time);
+  // Waits for the answers, and asks again.
+  void settle();
+
+  const std::vector<Attempt>& attempts() const { return attempts_; }
+  Figures figures() const;
+
+ private:
+  using Clock = HttpPool::Clock;
+
+  struct Again {
+    Clock::time_point at;
+    std::uint64_t n;
+  };
+
+  void send_due(Clock::time_point now);
+  void send_again(Clock::time_point now);
+  void ask(std::uint64_t n);
+  void answered(std::uint64_t n, const HttpPool::Answer& answer);
+  void refuse(const std::string& code);
+  void tick(Clock::time_point now);
+  void end_second(Clock::time_point at);
+  void wait(Clock::time_point until);
+
+  HttpPool& pool_;
+  const Plan& plan_;
+  const Stage& stage_;
+  const std::string url_;
+  const std::atomic<Wish>& wish_;
+  const std::function<void()> on_tick_;
+
+  std::vector<Attempt> attempts_;
+  std::deque<Again> again_;
+  Clock::time_point begin_;
+  Clock::time_point next_tick_;
+  bool sending_ = false;
+  Figures figures_;
+  Histogram overall_;
+  Second second_{.second = 1};  // that has not ended yet
+  Histogram latencies_;         // of it
+};
+
+}  // namespace jangbu::load

@@ -1,0 +1,91 @@
+// Whether what the clients were told, what the log holds and what the read model shows agree. It is
+// fed the log's events of the run, in order, and remembers two bytes for each purchase.
+//
+//   Checker checker(attempts, products);
+//   for (…) checker.purchased(event);
+//   for (const Invariant& invariant : checker.finish()) …
+//
+// Threads: one at a time. Ownership: attempts and products must outlive it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "api/load/attempt.hpp"
+#include "events/values.hpp"
+
+namespace jangbu::load {
+
+// A product of the run.
+struct LoadProduct {
+  std::string id;
+  std::string name;
+  std::int64_t listed = 0;  // the stock that it was listed with
+  // What the read model shows, as of a position.
+  std::int64_t shown = 0;
+  Position shown_at = {};
+};
+
+struct LoggedLine {
+  std::string product;  // an id
+  std::int64_t quantity = 0;
+};
+
+struct LoggedPurchase {
+  EventId event;
+  PurchaseId purchase;
+  std::optional<std::uint64_t> attempt;  // whose it is; none: somebody else's
+  std::vector<LoggedLine> lines;
+};
+
+// `name` is for machines, `detail` a sentence.
+struct Invariant {
+  std::string name;
+  bool ok = true;
+  std::string detail;
+};
+
+class Checker {
+ public:
+  Checker(std::span<const Attempt> attempts, std::span<const LoadProduct> products);
+
+  void purchased(const LoggedPurchase& logged);
+  // Stock that came back, was received or was corrected.
+  void stock_changed(Position at, const std::string& product, std::int64_t change);
+
+  std::vector<Invariant> finish();
+
+ private:
+  // Counts what is wrong, and keeps the first few cases to tell of.
+  class Complaints {
+   public:
+    void add(const std::string& what);
+    Invariant invariant(std::string name, const std::string& if_ok) const;
+
+   private:
+    std::uint64_t count_ = 0;
+    std::string first_;
+  };
+
+  struct Stock {
+    std::int64_t now = 0;       // by the log
+    std::int64_t at_shown = 0;  // as of the position that the read model's is of
+    std::int64_t sold = 0;
+  };
+
+  void claim(const LoggedPurchase& logged, std::uint64_t n);
+  void move(Position at, std::size_t product, std::int64_t change);
+
+  std::span<const Attempt> attempts_;
+  std::span<const LoadProduct> products_;
+  std::unordered_map<std::string, std::size_t> product_of_;
+  std::vector<Stock> stocks_;
+  std::vector<std::uint8_t> times_;  // each attempt is in the log, up to 255
+  Complaints acknowledged_, refused_, uncertain_, stock_, oversold_;
+};
+
+}  // namespace jangbu::load

@@ -1,0 +1,15 @@
+// How a run of load looks in JSON, on the command line and over HTTP.
+//
+// Threads: pure functions.
+#pragma once
+
+#include "api/json/text.hpp"
+#include "api/load/run.hpp"
+#include "events/values.hpp"
+
+namespace jangbu::load {
+
+// `now`: what a run that goes on has lasted until.
+Json to_json(const Snapshot& snapshot, Timestamp now);
+
+}  // namespace jangbu::load

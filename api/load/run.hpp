@@ -1,0 +1,94 @@
+// A burst of purchases on a running shop, over HTTP, and what came of it: it opens accounts and
+// lists products of its own, buys, waits until everything is settled, and checks that the answers,
+// the log and the read model agree.
+//
+//   LoadRun run(options, {.port_base = 11000});
+//   run.run();                       // takes its time
+//   … run.snapshot() …               // meanwhile, on another thread
+//
+// Threads: run() once, on any; the rest from any, at any time. Errors: none from run(): what kept
+// it from its task is in the snapshot.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/load/burst.hpp"
+#include "api/load/checker.hpp"
+#include "api/load/http_pool.hpp"
+#include "api/load/options.hpp"
+#include "api/load/shop_calls.hpp"
+#include "api/shop_client.hpp"
+#include "events/values.hpp"
+
+namespace jangbu::load {
+
+enum class State {
+  preparing,
+  running,
+  settling,
+  checking,
+  done,     // to its end
+  stopped,  // somebody said so
+  failed,   // it could not do its task
+};
+
+std::string_view to_string(State state);
+
+// How far a run is.
+struct Snapshot {
+  State state = State::preparing;
+  Options options = {};
+  std::string run = {};  // is in the names of its accounts and products
+  Timestamp started_at = {};
+  std::optional<Timestamp> finished_at = {};
+  Figures figures = {};
+  std::uint64_t checked = 0;               // events of the log
+  std::vector<Invariant> invariants = {};  // once they are checked
+  std::string reason = {};                 // why it failed, or was not checked
+
+  bool finished() const { return finished_at.has_value(); }
+  bool violated() const;
+};
+
+class LoadRun {
+ public:
+  struct Shop {
+    std::string host = "127.0.0.1";
+    int port_base = 11000;
+  };
+
+  // REQUIRES: options within `bounds`.
+  LoadRun(const Options& options, const Shop& shop);
+
+  void run();
+
+  // Sends no more. What was sent is settled and checked.
+  void stop() { want(Wish::stop); }
+  // Ends as soon as it can: nothing is settled, checked or tidied up.
+  void abandon() { want(Wish::abandon); }
+
+  Snapshot snapshot() const;
+
+ private:
+  void want(Wish wish);
+  void go_to_the_end();
+  void go_through(HttpPool& pool, ShopCalls& calls, Stage& stage);
+  void enter(State state);
+  void finish(State state, const std::string& reason);
+
+  const Options options_;
+  const ShopClient shop_;
+  std::atomic<Wish> wish_ = Wish::go_on;
+  mutable std::mutex mutex_;      // of the next
+  std::optional<HttpPool> pool_;  // while it runs
+  Snapshot snapshot_;
+};
+
+}  // namespace jangbu::load

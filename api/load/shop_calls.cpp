@@ -1,0 +1,91 @@
+#include "api/load/shop_calls.hpp"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+namespace jangbu::load {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+using Clock = HttpPool::Clock;
+
+constexpr auto patience = 30s;
+constexpr auto retry_interval = 200ms;
+
+}  // namespace
+
+std::string reason_of(const HttpPool::Answer& answer) {
+  if (answer.status == 0) return answer.error;
+  const auto problem = nlohmann::json::parse(answer.body, nullptr, false);
+  std::string text = std::to_string(answer.status);
+  if (problem.is_object() && problem.contains("detail") && problem.at("detail").is_string())
+    text += ", " + problem.at("detail").get<std::string>();
+  return text;
+}
+
+void ShopCalls::wait(Clock::time_point until) {
+  if (wish_ == Wish::abandon) throw Abandoned();
+  pool_.wait(until);
+  if (wish_ == Wish::abandon) throw Abandoned();
+}
+
+void ShopCalls::pause(std::chrono::milliseconds time) {
+  const auto until = Clock::now() + time;
+  while (Clock::now() < until) wait(until);
+}
+
+ShopCalls::Answer ShopCalls::call(const Request& request) {
+  const auto answer = std::make_shared<std::optional<Answer>>();
+  pool_.send(request, [answer](Answer came) { *answer = std::move(came); });
+  while (!*answer) wait(Clock::now() + patience);
+  return std::move(**answer);
+}
+
+void ShopCalls::require_services() {
+  using Service = ShopClient::Service;
+  for (const auto& [service, name] :
+       {std::pair(Service::operations, "operations"), std::pair(Service::account, "account"),
+        std::pair(Service::product, "product"), std::pair(Service::purchase, "purchase")}) {
+    const Answer answer = call({.url = url(service) + "/"});
+    if (answer.status != 200)
+      throw LoadFailed("no shop's " + std::string(name) + " service answers at " + url(service) +
+                       " (" + reason_of(answer) +
+                       "). Start one with jangbu serve, or say where it is with --host and "
+                       "--port-base (JANGBU_PORT_BASE)");
+  }
+}
+
+ShopCalls::Answer ShopCalls::insist(const Request& request) {
+  const auto until = Clock::now() + patience;
+  for (;;) {
+    Answer answer = call(request);
+    if (answer.status == 200) return answer;
+    const bool not_now = answer.status == 503 || answer.status == 0;
+    if (!not_now || Clock::now() >= until)
+      throw LoadFailed(request.method + " " + request.url + ": " + reason_of(answer));
+    pause(retry_interval);
+  }
+}
+
+void ShopCalls::each(const std::vector<Request>& requests,
+                     const std::function<void(std::size_t, const Answer&)>& answered) {
+  // Shared with callbacks, which the pool may keep beyond an exception here.
+  const auto arrived = std::make_shared<std::vector<std::pair<std::size_t, Answer>>>();
+  std::size_t next = 0, done = 0;
+  while (done < requests.size()) {
+    for (; next < requests.size() && pool_.free() > 0; ++next)
+      pool_.send(requests[next], [arrived, next](Answer answer) {
+        arrived->emplace_back(next, std::move(answer));
+      });
+    wait(Clock::now() + patience);
+    for (const auto& [number, answer] : std::exchange(*arrived, {})) {
+      answered(number, answer);
+      ++done;
+    }
+  }
+}
+
+}  // namespace jangbu::load

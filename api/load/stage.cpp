@@ -1,0 +1,185 @@
+#include "api/load/stage.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string_view>
+#include <utility>
+
+namespace jangbu::load {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+using Json = nlohmann::json;
+using Service = ShopClient::Service;
+using Clock = HttpPool::Clock;
+
+// The read model may be far behind after a burst: it is waited for as long as it moves.
+constexpr auto longest_standstill = 30s;
+constexpr auto import_timeout = 120s;
+constexpr std::int64_t price = 9'900;
+
+Json parsed(const HttpPool::Answer& answer) {
+  Json json = Json::parse(answer.body, nullptr, false);
+  if (!json.is_structured()) throw LoadFailed("the shop answered, but not with JSON");
+  return json;
+}
+
+std::vector<LoggedLine> lines_of(const Json& data) {
+  std::vector<LoggedLine> lines;
+  for (const Json& line : data.at("lines"))
+    lines.push_back({line.at("productId"), line.at("quantity")});
+  return lines;
+}
+
+}  // namespace
+
+void Stage::prepare(const Options& options, const Plan& plan) {
+  calls_.require_services();
+  std::string rows;
+  for (std::int64_t i = 1; i <= options.buyers; ++i) {
+    const Json row{{"name", "load " + run_ + " buyer " + std::to_string(i)},
+                   {"address", {{"line", "세종대로 " + std::to_string(i)}, {"zipCode", "03172"}}}};
+    rows += row.dump() + "\n";
+  }
+  buyers_ = import_rows(Service::account, "/accounts:import", rows);
+
+  rows.clear();
+  std::vector<LoadProduct> products;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(options.products); ++i) {
+    const bool hot = plan.has_hot() && i == Plan::hot_product;
+    products.push_back({.id = {},
+                        .name = "load " + run_ + (hot ? " hot product" : " product ") +
+                                (hot ? "" : std::to_string(i + 1)),
+                        .listed = plan.stock(i)});
+    const Json row{{"name", products.back().name},
+                   {"unitPrice", {{"amount", price}, {"currency", "KRW"}}},
+                   {"stock", products.back().listed}};
+    rows += row.dump() + "\n";
+  }
+  const auto ids = import_rows(Service::product, "/products:import", rows);
+  for (std::size_t i = 0; i < products.size(); ++i) products[i].id = ids[i];
+  products_ = std::move(products);
+}
+
+std::vector<std::string> Stage::import_rows(Service service, const std::string& path,
+                                            const std::string& rows) {
+  const auto answer = calls_.insist({.method = "POST",
+                                     .url = calls_.url(service) + path,
+                                     .body = rows,
+                                     .fields = {"Content-Type: application/x-ndjson",
+                                                "Idempotency-Key: " + prefix() + path.substr(1)},
+                                     .timeout = import_timeout});
+  std::vector<std::string> ids;
+  std::istringstream results(answer.body);
+  for (std::string line; std::getline(results, line);) {
+    const Json result = Json::parse(line, nullptr, false);
+    if (!result.is_object() || result.value("status", 0) != 201)
+      throw LoadFailed(path + " refused a row: " + line);
+    ids.push_back(result.at("id"));
+    const std::uint64_t position = result.at("position");
+    from_ = from_ == 0 ? position : std::min(from_, position);
+  }
+  const auto asked = static_cast<std::size_t>(std::ranges::count(rows, '\n'));
+  if (ids.size() != asked) throw LoadFailed(path + " answered fewer rows than it was sent");
+  return ids;
+}
+
+void Stage::wait_for_read_model(std::uint64_t position) {
+  std::uint64_t reached = 0;
+  for (auto moved = Clock::now(); Clock::now() - moved < longest_standstill;) {
+    HttpPool::Answer answer;
+    calls_.each({{.url = calls_.url(Service::product) +
+                         "/products?limit=1&waitMs=1000&minPosition=" + std::to_string(position)}},
+                [&](std::size_t, const HttpPool::Answer& came) { answer = came; });
+    if (answer.status == 200) return;
+    const Json problem = Json::parse(answer.body, nullptr, false);
+    const std::uint64_t now = problem.is_object() ? problem.value("actual", std::uint64_t{0}) : 0;
+    if (now > std::exchange(reached, std::max(now, reached))) moved = Clock::now();
+    if (answer.status != 503 || now == 0) calls_.pause(200ms);
+  }
+  throw LoadFailed("the read model of the products does not reach position " +
+                   std::to_string(position) + ": see jangbu status");
+}
+
+void Stage::look_at_stock() {
+  const auto end = calls_.insist(
+      {.url = calls_.url(Service::operations) + "/events?limit=1&from=" + std::to_string(from_)});
+  wait_for_read_model(end.position);
+  std::vector<ShopCalls::Request> requests;
+  for (const LoadProduct& product : products_)
+    requests.push_back({.url = calls_.url(Service::product) + "/products/" + product.id +
+                               "?minPosition=" + std::to_string(end.position)});
+  calls_.each(requests, [&](std::size_t i, const HttpPool::Answer& answer) {
+    if (answer.status != 200) throw LoadFailed("GET " + requests[i].url + ": " + reason_of(answer));
+    products_[i].shown = parsed(answer).at("stock");
+    products_[i].shown_at = {answer.position};
+  });
+}
+
+std::optional<std::uint64_t> Stage::attempt_of(const std::string& correlation) const {
+  if (!correlation.starts_with(prefix())) return std::nullopt;
+  const std::string_view digits = std::string_view(correlation).substr(prefix().size());
+  std::uint64_t n = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), n);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return n;
+}
+
+void Stage::read_log(Checker& checker, const std::function<void(std::uint64_t)>& progress) {
+  Position through;
+  for (const LoadProduct& product : products_) through = std::max(through, product.shown_at);
+  std::uint64_t read = 0;
+  for (std::string from = std::to_string(from_); !from.empty();) {
+    const auto answer =
+        calls_.insist({.url = calls_.url(Service::operations) + "/events?limit=100&from=" + from});
+    const Json page = parsed(answer);
+    for (const Json& event : page.at("items")) {
+      const auto id = parse_event_id(event.at("id").get<std::string>());
+      if (!id) throw LoadFailed("an event of the log has no id");
+      if (id->position > through) return progress(read);
+      const std::string& type = event.at("type").get_ref<const std::string&>();
+      const Json& data = event.at("data");
+      if (type == "PurchaseCompleted") {
+        checker.purchased(
+            {*id, parse_id<PurchaseId>(data.at("id").get<std::string>()).value_or(PurchaseId{}),
+             attempt_of(event.value("correlation", "")), lines_of(data)});
+      } else if (type == "PurchaseCancelled") {
+        for (const LoggedLine& line : lines_of(data))
+          checker.stock_changed(id->position, line.product, line.quantity);
+      } else if (type == "StockChanged") {
+        checker.stock_changed(id->position, data.at("id"), data.at("change"));
+      }
+    }
+    read += page.at("items").size();
+    progress(read);
+    const Json& next = page.at("next");
+    from = next.is_null() ? "" : next.get<std::string>();
+  }
+}
+
+std::string Stage::tidy_up() {
+  std::vector<ShopCalls::Request> requests;
+  for (const LoadProduct& product : products_)
+    requests.push_back(
+        {.method = "DELETE", .url = calls_.url(Service::product) + "/products/" + product.id});
+  for (const std::string& buyer : buyers_)
+    requests.push_back(
+        {.method = "DELETE", .url = calls_.url(Service::account) + "/accounts/" + buyer});
+  std::size_t failed = 0;
+  std::string first;
+  calls_.each(requests, [&](std::size_t i, const HttpPool::Answer& answer) {
+    if (answer.status == 200) return;
+    if (++failed == 1) first = requests[i].url + ": " + reason_of(answer);
+    if (answer.status == 0)
+      throw LoadFailed("its accounts and products stay as they are, since " + first);
+  });
+  if (failed == 0) return {};
+  return std::to_string(failed) +
+         " of its accounts and products are still there, since they could not be closed: " + first;
+}
+
+}  // namespace jangbu::load

@@ -1,0 +1,59 @@
+// The run's own accounts and products, and what the shop says afterwards of these: over HTTP, like
+// any client.
+//
+// Threads: the run's. Errors: those of ShopCalls.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/load/checker.hpp"
+#include "api/load/options.hpp"
+#include "api/load/plan.hpp"
+#include "api/load/shop_calls.hpp"
+
+namespace jangbu::load {
+
+class Stage {
+ public:
+  // `run`: names the run, and tells its accounts, products and purchases from all others.
+  Stage(ShopCalls& calls, std::string run) : calls_(calls), run_(std::move(run)) {}
+
+  // Opens the accounts and lists the products.
+  void prepare(const Options& options, const Plan& plan);
+
+  const std::vector<std::string>& buyers() const { return buyers_; }  // ids
+  const std::vector<LoadProduct>& products() const { return products_; }
+
+  // What the n-th purchase carries as X-Request-Id and Idempotency-Key. The event bears it.
+  std::string mark(std::uint64_t n) const { return prefix() + std::to_string(n); }
+
+  // Waits until the read model has seen everything that is in the log by now, and notes what it
+  // shows of each product.
+  void look_at_stock();
+
+  // Reads the run's part of the log to the checker, up to what the read model has shown.
+  void read_log(Checker& checker, const std::function<void(std::uint64_t events)>& progress);
+
+  // Closes the accounts and withdraws the products. What was refused, for people; empty if nothing
+  // was. LoadFailed at the first that is not answered.
+  std::string tidy_up();
+
+ private:
+  std::string prefix() const { return "load-" + run_ + "-"; }
+  std::vector<std::string> import_rows(ShopClient::Service service, const std::string& path,
+                                       const std::string& rows);
+  void wait_for_read_model(std::uint64_t position);
+  std::optional<std::uint64_t> attempt_of(const std::string& correlation) const;
+
+  ShopCalls& calls_;
+  const std::string run_;
+  std::vector<std::string> buyers_;
+  std::vector<LoadProduct> products_;
+  std::uint64_t from_ = 0;  // where the run's part of the log begins
+};
+
+}  // namespace jangbu::load
