@@ -2,9 +2,9 @@
 //
 //   jangbu_browser_test CHROMIUM NODE_MODULES SCRIPT FOLDER
 //
-// A script that wants to see the shop die and come back writes a file `kill` or `start` into FOLDER,
-// which goes when it is done. Exit status: that of the script, or 77 when browser or packages are
-// not there.
+// A script that wants to see the shop die and come back writes a file `kill` or `start` into
+// FOLDER, which goes when it is done. Exit status: that of the script, or 77 when browser or
+// packages are not there.
 #include <sys/wait.h>
 
 #include <filesystem>
