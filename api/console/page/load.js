@@ -169,7 +169,7 @@ export class Load {
                 { class: ok ? "good" : "error", "data-ok": String(ok) },
                 el("b", {}, ok ? `✓ ${t.invariantHolds}` : `✗ ${t.invariantViolated}`),
                 ` ${t.invariantNames[name] ?? name}`,
-                detail && el("span", { class: "hint" }, ` ${detail}`),
+                detail && el("span", { class: "hint", lang: "en" }, ` ${detail}`),
               ),
             ),
           )
@@ -182,7 +182,7 @@ export class Load {
 // Of counts by the problem's code.
 const total = (counts) => Object.values(counts).reduce((sum, count) => sum + count, 0);
 
-const figure = (name, value, id) => [el("dt", {}, name), el("dd", { id }, value)];
+const figure = (name, value, id) => el("div", {}, el("dt", {}, name), el("dd", { id }, value));
 
 function table(seconds) {
   const heads = [t.second, t.purchased, t.refused, "p50 ms", "p99 ms"];
