@@ -20,14 +20,15 @@ enum class Outcome : std::uint8_t {
 struct Attempt {
   std::uint32_t product = 0;
   Outcome outcome = Outcome::unknown;
-  bool repeated = false;     // its outcome was uncertain, and it was asked for again
+  bool uncertain = false;  // at some time: it may have been asked for more than once
+  std::uint16_t times_sent = 0;
   std::uint64_t position{};  // where it is in the log, if it was acknowledged
   PurchaseId purchase = {};  // likewise
 };
 
-// What an answer says of the purchase it was the answer to. `status` 0: none came; then `connected`
-// tells whether the request may have been sent. `repeated`: one of the same key may be under way
-// still, so that only a decision settles it.
-Outcome outcome_of(long status, std::string_view code, bool connected, bool repeated);
+// What an answer says of the purchase it was the answer to. `status` 0: none came. `times_sent`:
+// the requests of that key that went out by then. Of more than one, those before the last may still
+// be under way, and only a decision settles what becomes of them.
+Outcome outcome_of(long status, std::string_view code, std::uint64_t times_sent);
 
 }  // namespace jangbu::load

@@ -123,16 +123,16 @@ void Burst::answered(std::uint64_t n, const HttpPool::Answer& answer) {
   Attempt& attempt = attempts_[static_cast<std::size_t>(n)];
   const bool bought = answer.status == 201;
   const std::string code = bought ? "" : code_of(answer);
-  attempt.outcome = outcome_of(answer.status, code, answer.connected, attempt.repeated);
-  if (attempt.outcome == Outcome::unknown) {
-    if (!std::exchange(attempt.repeated, true)) {
-      ++figures_.uncertain;
-      ++figures_.repeated;
-    }
-    again_.push_back({Clock::now() + ask_again_after, n});
-    return;
+  attempt.times_sent = static_cast<std::uint16_t>(attempt.times_sent + answer.times_sent);
+  attempt.outcome = outcome_of(answer.status, code, attempt.times_sent);
+  const bool settled = attempt.outcome != Outcome::unknown;
+  if (!attempt.uncertain && (!settled || attempt.times_sent > 1)) {
+    attempt.uncertain = true;
+    ++figures_.uncertain;
+    ++figures_.repeated;
   }
-  if (attempt.repeated) --figures_.uncertain;
+  if (!settled) return again_.push_back({Clock::now() + ask_again_after, n});
+  if (attempt.uncertain) --figures_.uncertain;
   if (attempt.outcome == Outcome::purchased) {
     attempt.position = answer.position;
     constexpr std::string_view path = "/purchases/";

@@ -55,13 +55,13 @@ void Checker::claim(const LoggedPurchase& logged, std::uint64_t n) {
   std::uint8_t& times = times_[n];
   if (times < std::numeric_limits<std::uint8_t>::max()) ++times;
   const std::string where = name_of(n, attempt) + " is in the log at " + to_string(logged.event);
-  Complaints& complaints = attempt.repeated ? uncertain_ : acknowledged_;
+  Complaints& complaints = attempt.uncertain ? uncertain_ : acknowledged_;
   if (times > 1) complaints.add(where + ", for the " + std::to_string(times) + ". time");
   const bool as_asked = logged.lines.size() == 1 && logged.lines.front().quantity == 1 &&
                         logged.lines.front().product == products_[attempt.product].id;
   if (!as_asked) complaints.add(where + ", but not as it was asked for");
   if (attempt.outcome == Outcome::refused)
-    (attempt.repeated ? uncertain_ : refused_).add(where + " and was refused");
+    (attempt.uncertain ? uncertain_ : refused_).add(where + " and was refused");
   if (attempt.outcome == Outcome::purchased &&
       (attempt.position != logged.event.position.value || attempt.purchase != logged.purchase))
     complaints.add(where + " as " + to_string(logged.purchase));
@@ -87,11 +87,11 @@ std::vector<Invariant> Checker::finish() {
     const Attempt& attempt = attempts_[n];
     acknowledged += attempt.outcome == Outcome::purchased ? 1 : 0;
     refused += attempt.outcome == Outcome::refused ? 1 : 0;
-    repeated += attempt.repeated ? 1 : 0;
+    repeated += attempt.uncertain ? 1 : 0;
     left += attempt.outcome == Outcome::unknown ? 1 : 0;
     there += attempt.outcome == Outcome::unknown && times_[n] > 0 ? 1 : 0;
     if (attempt.outcome == Outcome::purchased && times_[n] == 0)
-      (attempt.repeated ? uncertain_ : acknowledged_)
+      (attempt.uncertain ? uncertain_ : acknowledged_)
           .add(name_of(n, attempt) + " is not in the log");
   }
   std::int64_t sold = 0;
@@ -108,19 +108,19 @@ std::vector<Invariant> Checker::finish() {
   const std::int64_t hot = products_.empty() ? 0 : products_.front().listed;
   const std::int64_t hot_sold = stocks_.empty() ? 0 : stocks_.front().sold;
   const auto text = [](auto number) { return std::to_string(number); };
+  std::string settled = repeated == 0 ? "no outcome was uncertain"
+                                      : text(repeated) +
+                                            " were uncertain and asked for again: each is there "
+                                            "once or not at all, as it was told";
+  if (left > 0)
+    settled += "; " + text(left) + " stayed uncertain, of which " + text(there) + " are there";
   return {acknowledged_.invariant("acknowledged-in-log",
                                   text(acknowledged) +
                                       " acknowledged purchases are in the log, each once, where "
                                       "its answer said"),
           refused_.invariant("refused-not-in-log",
                              "of " + text(refused) + " refused purchases none is in the log"),
-          uncertain_.invariant(
-              "uncertain-settled",
-              text(repeated) + " were uncertain and asked for again: each is there once or not " +
-                  "at all, as it was told" +
-                  (left == 0 ? ""
-                             : "; " + text(left) + " stayed uncertain, of which " + text(there) +
-                                   " are there")),
+          uncertain_.invariant("uncertain-settled", settled),
           stock_.invariant("stock-adds-up", "of " + text(products_.size()) +
                                                 " products the read model shows what was listed "
                                                 "minus the " +

@@ -66,6 +66,8 @@ HttpPool::HttpPool(std::size_t connections)
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PRIVATE, exchange.get());
+    curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, on_request);
+    curl_easy_setopt(curl, CURLOPT_PREREQDATA, exchange.get());
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange.get());
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
@@ -159,13 +161,10 @@ bool HttpPool::finish() {
     char* pointer = nullptr;
     curl_easy_getinfo(curl, CURLINFO_PRIVATE, &pointer);
     Exchange& exchange = *reinterpret_cast<Exchange*>(pointer);
-    if (done == CURLE_OK) {
+    if (done == CURLE_OK)
       curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &exchange.answer.status);
-    } else {
+    else
       exchange.answer.error = curl_easy_strerror(done);
-      exchange.answer.connected =
-          done != CURLE_COULDNT_CONNECT && done != CURLE_COULDNT_RESOLVE_HOST;
-    }
     require(curl_multi_remove_handle(multi_.get(), curl));
     const Callback callback = std::exchange(exchange.callback, nullptr);
     Answer answer = std::exchange(exchange.answer, {});
@@ -210,6 +209,12 @@ int HttpPool::on_timer(CURLM*, long timeout_ms, void* self) {
   due.reset();
   if (timeout_ms >= 0) due = Clock::now() + std::chrono::milliseconds(timeout_ms);
   return 0;
+}
+
+// A connection is there, and the request goes out next.
+int HttpPool::on_request(void* exchange, char*, char*, int, int) {
+  ++static_cast<Exchange*>(exchange)->answer.times_sent;
+  return CURL_PREREQFUNC_OK;
 }
 
 std::size_t HttpPool::on_body(char* data, std::size_t size, std::size_t count, void* exchange) {

@@ -39,7 +39,10 @@ class HttpPool {
   struct Answer {
     long status = 0;         // 0: none came
     std::string error = {};  // then, why
-    bool connected = true;   // false: none came, and the request was not sent
+    // How often the request went out, at least in part. When a connection that was kept turns out
+    // to be dead, libcurl sends it once more on a new one and tells nobody; the first may have
+    // arrived all the same.
+    int times_sent = 0;
     std::string body = {};
     std::uint64_t position = 0;  // Event-Position, if it is there
     std::string location = {};   // Location
@@ -92,6 +95,7 @@ class HttpPool {
 
   static int on_socket(CURL*, curl_socket_t socket, int what, void* self, void* is_known);
   static int on_timer(CURLM*, long timeout_ms, void* self);
+  static int on_request(void* exchange, char*, char*, int, int);
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* exchange);
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* exchange);
 

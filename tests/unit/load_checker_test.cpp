@@ -29,7 +29,7 @@ struct History {
       {.product = 1, .outcome = Outcome::purchased, .position = 11, .purchase = purchase_id(2)},
       {.product = 0,
        .outcome = Outcome::purchased,
-       .repeated = true,
+       .uncertain = true,
        .position = 12,
        .purchase = purchase_id(3)},
       {.product = 0, .outcome = Outcome::refused},
@@ -140,14 +140,14 @@ TEST_CASE("An uncertain purchase that is not there as its repetition told is fou
   }
   SECTION("although it was refused in the end") {
     History history;
-    history.attempts[2] = {.product = 0, .outcome = Outcome::refused, .repeated = true};
+    history.attempts[2] = {.product = 0, .outcome = Outcome::refused, .uncertain = true};
     check_only(history.check(), "uncertain-settled", "purchase 3 is in the log at 12.0 and was");
   }
 }
 
 TEST_CASE("What stays uncertain may be there once, or not") {
   History history;
-  history.attempts[2] = {.product = 0, .outcome = Outcome::unknown, .repeated = true};
+  history.attempts[2] = {.product = 0, .outcome = Outcome::unknown, .uncertain = true};
   CHECK(history.check().at("uncertain-settled").ok);
   CHECK_THAT(history.check().at("uncertain-settled").detail,
              ContainsSubstring("1 stayed uncertain, of which 1 are there"));
