@@ -44,6 +44,12 @@ void find_by_name(const Backend& backend, const Request& request, const Exchange
              problems::account_not_found, name);
 }
 
+void find_by_beginning(const Backend& backend, const Request& request, const Exchange& exchange) {
+  answer_page(
+      backend, read_at(request), exchange,
+      list_accounts_beginning_with(query_beginning(request), page_from<AccountId>(request)));
+}
+
 void get(const Backend& backend, const Request& request, const Exchange& exchange) {
   const auto id = path_id<AccountId>(request, problems::account_not_found);
   if (const auto then = as_of(request))
@@ -119,6 +125,15 @@ const ServiceRoute routes[] = {
       .gives = "Account",
       .parameters = {"name"},
       .problems = {problems::account_not_found}}},
+    {Method::get,
+     "/accounts/search/findByNameStartingWith",
+     find_by_beginning,
+     {.id = "findAccountsByNameStartingWith",
+      .summary = "Find the open accounts whose names begin with a text",
+      .description = beginning_description,
+      .kind = Kind::page,
+      .gives = "Account",
+      .parameters = {"nameStart", "after"}}},
     {Method::get,
      "/accounts/{id}",
      get,

@@ -294,6 +294,10 @@ std::string query_name(const http::Request& request) {
   return clean_text(request.query_value("name").value_or(""), "name", 1, max_name);
 }
 
+std::string query_beginning(const http::Request& request) {
+  return clean_text(request.query_value("name").value_or(""), "name", 0, max_name);
+}
+
 void execute(const Backend& backend, const http::Request& request, const http::Exchange& exchange,
              Command command, const Resource& resource, bool creates) {
   auto asked = std::make_shared<Asked>(Asked{backend, exchange, resource, creates, {}, false});

@@ -99,6 +99,15 @@ std::optional<SomeId> query_id(const http::Request& request, std::string_view na
 
 // The query's `name`, as names are written.
 std::string query_name(const http::Request& request);
+// Likewise, but only its beginning, which may be empty.
+std::string query_beginning(const http::Request& request);
+
+inline constexpr std::string_view beginning_description =
+    "In the order of the names. Made to be asked while somebody types: ASCII letters match in "
+    "either "
+    "case, and the last syllable of a Korean name need not be finished: ㅎ finds all from 하 to "
+    "힣, "
+    "호 all from 호 to 홓, 홍 those with 홍 only.";
 
 // --- Commands ------------------------------------------------------------------------------------
 

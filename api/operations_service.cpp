@@ -148,48 +148,51 @@ Service operations_service(const Parts& parts) {
       .description =
           "Is it up, can it take work, how far are the read models, what happened, and metrics; "
           "and rebuilding read models, and bursts of purchases.",
-      .routes = {
-          {Method::get,
-           "/health/live",
-           [](Request&&, const Exchange& exchange) {
-             exchange.respond(json_response(200, {{"status", "up"}}));
-           },
-           {.id = "getLiveness", .summary = "Whether the process is up", .gives = "Liveness"}},
-          {Method::get,
-           "/health/ready",
-           [readiness = std::make_shared<Readiness>(parts)](Request&&, const Exchange& exchange) {
-             exchange.respond((*readiness)());
-           },
-           {.id = "getReadiness",
-            .summary = "Whether it can take work, and what about each part",
-            .gives = "Readiness",
-            .gives_when_unavailable = "Readiness"}},
-          {Method::get,
-           "/metrics",
-           [parts](Request&&, const Exchange& exchange) {
-             exchange.respond({200,
-                               std::string(Metrics::content_type),
-                               parts.metrics.text(),
-                               {{"Cache-Control", "no-store"}}});
-           },
-           {.id = "getMetrics",
-            .summary = "What the parts count of themselves, for Prometheus",
-            .kind = openapi::Kind::text,
-            .gives = "Metrics"}},
-          {Method::get,
-           "/events",
-           [parts](Request&& request, const Exchange& exchange) {
-             find_events(parts.log_search, request, exchange);
-           },
-           {.id = "listEvents",
-            .summary = "The log, as CloudEvents",
-            .description =
-                "The log from a place on, oldest first. One answer looks at no more than "
-                "10,000 commits: with a filter it may hold fewer events than asked for, "
-                "or none, although there is a `next`.",
-            .kind = openapi::Kind::log,
-            .gives = "CloudEvent",
-            .parameters = {"from", "eventType", "entity"}}}}};
+      .routes =
+          {{Method::get,
+            "/health/live",
+            [](Request&&, const Exchange& exchange) {
+              exchange.respond(json_response(200, {{"status", "up"}}));
+            },
+            {.id = "getLiveness", .summary = "Whether the process is up", .gives = "Liveness"}},
+           {Method::get,
+            "/health/ready",
+            [readiness = std::make_shared<Readiness>(parts)](Request&&, const Exchange& exchange) {
+              exchange.respond((*readiness)());
+            },
+            {.id = "getReadiness",
+             .summary = "Whether it can take work, and what about each part",
+             .gives = "Readiness",
+             .gives_when_unavailable = "Readiness"}},
+           {Method::get,
+            "/metrics",
+            [parts](Request&&, const Exchange& exchange) {
+              exchange.respond({200,
+                                std::string(Metrics::content_type),
+                                parts.metrics.text(),
+                                {{"Cache-Control", "no-store"}}});
+            },
+            {.id = "getMetrics",
+             .summary = "What the parts count of themselves, for Prometheus",
+             .kind = openapi::Kind::text,
+             .gives = "Metrics"}},
+           {Method::get,
+            "/events",
+            [parts](Request&& request, const Exchange& exchange) {
+              find_events(parts.log_search, request, exchange);
+            },
+            {.id = "listEvents",
+             .summary = "The log, as CloudEvents",
+             .description =
+                 "The log from a place on, oldest first. One answer looks at no more than "
+                 "10,000 commits: with a filter it may hold fewer events than asked for, "
+                 "or none, although there is a `next`.",
+             .kind = openapi::Kind::log,
+             .gives = "CloudEvent",
+             .parameters = {"from", "eventType", "entity"}}}},
+      .page = [&console = parts.console](const Request& request) {
+        return console.page_for(request);
+      }};
   for (Route& route : projection_routes(parts.projector, parts.writer, parts.rebuilds))
     service.routes.push_back(std::move(route));
   for (Route& route : load_routes(parts.loads)) service.routes.push_back(std::move(route));

@@ -4,6 +4,7 @@
 // Threads: handlers run on HTTP workers and do not wait. Ownership: the parts outlive the server.
 #pragma once
 
+#include "api/console/console.hpp"
 #include "api/load_jobs.hpp"
 #include "api/log_search.hpp"
 #include "api/metrics.hpp"
@@ -23,6 +24,7 @@ struct Parts {
   RebuildJobs& rebuilds;
   LoadJobs& loads;
   const Metrics& metrics;
+  const Console& console;
 };
 
 Service operations_service(const Parts& parts);

@@ -43,6 +43,12 @@ void find_by_name(const Backend& backend, const Request& request, const Exchange
              problems::product_not_found, name);
 }
 
+void find_by_beginning(const Backend& backend, const Request& request, const Exchange& exchange) {
+  answer_page(
+      backend, read_at(request), exchange,
+      list_products_beginning_with(query_beginning(request), page_from<ProductId>(request)));
+}
+
 void get(const Backend& backend, const Request& request, const Exchange& exchange) {
   const auto id = path_id<ProductId>(request, problems::product_not_found);
   if (const auto then = as_of(request))
@@ -117,6 +123,15 @@ const ServiceRoute routes[] = {
       .gives = "Product",
       .parameters = {"name"},
       .problems = {problems::product_not_found}}},
+    {Method::get,
+     "/products/search/findByNameStartingWith",
+     find_by_beginning,
+     {.id = "findProductsByNameStartingWith",
+      .summary = "Find the listed products whose names begin with a text",
+      .description = beginning_description,
+      .kind = Kind::page,
+      .gives = "Product",
+      .parameters = {"nameStart", "after"}}},
     {Method::get,
      "/products/{id}",
      get,

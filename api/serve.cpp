@@ -16,11 +16,13 @@
 
 #include "api/access_log.hpp"
 #include "api/backend.hpp"
+#include "api/console/console.hpp"
 #include "api/http/server.hpp"
 #include "api/load_jobs.hpp"
 #include "api/metrics.hpp"
 #include "api/open_log.hpp"
 #include "api/operations_service.hpp"
+#include "api/pages.hpp"
 #include "api/service.hpp"
 #include "api/snapshot_file.hpp"
 #include "api/swagger_ui/swagger_ui.hpp"
@@ -121,16 +123,18 @@ std::unique_ptr<AccessLog> open_access_log(const ServeOptions& options) {
   }
 }
 
+constexpr std::string_view operations = "operations";
+
 struct ServicePort {
   std::string_view name;
   int offset;  // of its port
   Service (*make)(const Backend&);
 };
 
+// Operations is there always, and made of other parts.
 constexpr ServicePort services[] = {
-    {"account", 1, account_service},
-    {"product", 2, product_service},
-    {"purchase", 3, purchase_service},
+    {operations, 0, nullptr},          {"account", 1, account_service},
+    {"product", 2, product_service},   {"purchase", 3, purchase_service},
     {"delivery", 4, delivery_service},
 };
 
@@ -140,26 +144,56 @@ std::string own_address(const std::string& listen) {
   return listen == "::" ? "::1" : listen;
 }
 
-// What pages of other origins may send, and what of the answers they may read.
+bool is_served(const ServeOptions& options, std::string_view service) {
+  return service == operations ||
+         std::ranges::find(options.services, service) != options.services.end();
+}
+
+// As browsers name the place that a page came from (RFC 6454, section 6.2).
+std::string origin_of(const std::string& host, int port) {
+  return "http://" + host + (port == 80 ? "" : ":" + std::to_string(port));
+}
+
+// The services of this process, under each name that a browser on this machine may reach them by.
+std::vector<Neighbour> own_places(const ServeOptions& options) {
+  std::vector<std::string> hosts{"127.0.0.1", "localhost"};
+  if (options.listen == "::1")
+    hosts.emplace_back("[::1]");
+  else if (is_loopback(options.listen) && options.listen != hosts.front())
+    hosts.push_back(options.listen);
+  std::vector<Neighbour> places;
+  for (const std::string& host : hosts)
+    for (const ServicePort& service : services)
+      if (is_served(options, service.name))
+        places.push_back(
+            {std::string(service.name), origin_of(host, options.port_base + service.offset)});
+  return places;
+}
+
+// What our pages may use, and offer: our own services, and those that are configured.
+std::vector<Neighbour> neighbours(const ServeOptions& options) {
+  std::vector<Neighbour> found = own_places(options);
+  const auto is_new = [&](const std::string& origin) {
+    return std::ranges::find(found, origin, &Neighbour::origin) == found.end();
+  };
+  for (const std::string& origin : options.cors_origins)
+    for (const ServicePort& service : services)
+      if (origin.ends_with(":" + std::to_string(options.port_base + service.offset)) &&
+          is_new(origin))
+        found.push_back({std::string(service.name), origin});
+  return found;
+}
+
+// Whose pages may use the services: our own and configured ones. What they may send, and what of
+// the answers they may read.
 http::Cors cors(const ServeOptions& options) {
-  return http::Cors({.origins = options.cors_origins,
+  std::vector<std::string> origins = options.cors_origins;
+  for (Neighbour& place : own_places(options)) origins.push_back(std::move(place.origin));
+  return http::Cors({.origins = std::move(origins),
                      .request_headers = "Content-Type, Idempotency-Key, If-Match, If-None-Match, "
                                         "Last-Event-ID, X-Request-Id, traceparent",
                      .response_headers = "ETag, Event-Position, Idempotent-Replayed, Location, "
                                          "Retry-After, X-Request-Id"});
-}
-
-// The services whose pages may use the others, so that each Swagger UI can offer them all.
-std::vector<SwaggerUi::Neighbour> neighbours(const ServeOptions& options) {
-  std::vector<SwaggerUi::Neighbour> found;
-  const auto add = [&](std::string_view name, int port) {
-    for (const std::string& origin : options.cors_origins)
-      if (origin.ends_with(":" + std::to_string(port)))
-        found.push_back({std::string(name), origin});
-  };
-  add("operations", options.port_base);
-  for (const ServicePort& service : services) add(service.name, options.port_base + service.offset);
-  return found;
 }
 
 // SIGTERM and SIGINT come to wait_for_stop() alone: every thread inherits the mask.
@@ -268,9 +302,11 @@ void run(const ServeOptions& options) {
   std::vector<std::unique_ptr<http::Server>> servers;
   const http::Limits limits = limits_of_each(options);
   const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options));
+  const Console console(options.uplot, neighbours(options));
   const auto listen = [&](int port, const Service& service) {
     http::Router router = to_router(service);
     swagger_ui.add_to(router);
+    if (service.page) console.add_to(router);
     router.allow(cors(options));
     servers.push_back(std::make_unique<http::Server>(
         options.listen, port, std::move(router), limits, options.workers,
@@ -279,9 +315,9 @@ void run(const ServeOptions& options) {
     spdlog::info("{} at http://{}:{}", service.name, options.listen, servers.back()->port());
   };
   listen(options.port_base, operations_service({writer, read_models, projector.get(), log_search,
-                                                rebuilds, loads, metrics}));
+                                                rebuilds, loads, metrics, console}));
   for (const ServicePort& service : services)
-    if (std::ranges::find(options.services, service.name) != options.services.end())
+    if (service.make && is_served(options, service.name))
       listen(options.port_base + service.offset, service.make(backend));
 
   if (commands) commands->writer.start();

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "api/console/console.hpp"
 #include "api/http/limits.hpp"
 #include "api/swagger_ui/swagger_ui.hpp"
 #include "infra/eventlog/jetstream_log.hpp"
@@ -32,7 +33,8 @@ struct ServeOptions {
   bool writer = true;  // without it no command is taken
 
   std::filesystem::path swagger_ui = SwaggerUi::default_folder();
-  std::vector<std::string> cors_origins;  // whose pages may use the services
+  std::filesystem::path uplot = Console::default_uplot();
+  std::vector<std::string> cors_origins;  // whose pages may use the services, too
 
   // Holds the snapshot of the writer's shop, and the quote secret, unless that is given.
   std::filesystem::path data = "jangbu-data";

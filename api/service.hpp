@@ -4,7 +4,9 @@
 // Threads: made by one thread; handlers run on HTTP workers.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -25,6 +27,8 @@ struct Service {
   std::string_view title;
   std::string_view description;
   std::vector<Route> routes;
+  // What `/` answers to who asks for HTML; nothing for others. Empty: the service has no page.
+  std::function<std::optional<http::Response>(const http::Request&)> page = {};
 };
 
 // The service's routes, and two about itself: links at `/`, its document at `/openapi.json`.

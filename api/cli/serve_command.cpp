@@ -57,8 +57,9 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
   setting(app, "no-writer", flags.no_writer,
           "Take no commands, another process does: answer queries only");
   setting(app, "swagger-ui", options.swagger_ui, "Folder of the npm package swagger-ui-dist");
+  setting(app, "uplot", options.uplot, "Folder of the npm package uplot, for the console's charts");
   setting(app, "cors-origin", options.cors_origins,
-          "Origins whose pages may use the services, separated by commas")
+          "Origins whose pages may use the services beside the services' own, separated by commas")
       ->delimiter(',')
       ->check(check_origin);
   setting(app, "data", options.data, "Folder for the snapshot and the quote secret");

@@ -12,22 +12,18 @@
 #include <vector>
 
 #include "api/http/router.hpp"
+#include "api/pages.hpp"
 #include "api/static_content.hpp"
 
 namespace jangbu {
 
 class SwaggerUi {
  public:
-  // Another service whose document the page offers, too; it has to allow that (CORS).
-  struct Neighbour {
-    std::string name;
-    std::string origin;  // "http://127.0.0.1:11003"
-  };
-
   // Where infra/install puts the package.
   static std::filesystem::path default_folder();
 
-  // Reads the package's files. Where there are none the page says so, and the log.
+  // Reads the package's files. Where there are none the page says so, and the log. The page offers
+  // the documents of the neighbours, too.
   SwaggerUi(const std::filesystem::path& folder, const std::vector<Neighbour>& neighbours);
 
   // Adds `/swagger-ui/`, which shows `/openapi.json`, and what it needs.

@@ -1,5 +1,6 @@
 #include "projections/tables/accounts.hpp"
 
+#include "projections/tables/name_range.hpp"
 #include "tables_sql.hpp"
 
 namespace jangbu {
@@ -114,6 +115,19 @@ constexpr QueryText by_name{
 constexpr QueryText list{"list_accounts", "accounts",
                          "SELECT * FROM {schema}.accounts WHERE id < $1 ORDER BY id DESC LIMIT $2"};
 
+// The row to go on after tells where that is; no row, the range's begin. It may have got a name
+// from before the range since.
+constexpr QueryText list_by_beginning{
+    "list_accounts_by_beginning", "accounts",
+    "SELECT * FROM {schema}.accounts "
+    "WHERE closed_at IS NULL AND lower(name COLLATE \"C\") < $2 "
+    "AND (lower(name COLLATE \"C\"), id) > ("
+    "SELECT greatest(max(lower(name COLLATE \"C\")), $1), "
+    "CASE WHEN max(lower(name COLLATE \"C\")) >= $1 THEN $3::uuid "
+    "ELSE '00000000-0000-0000-0000-000000000000'::uuid END "
+    "FROM {schema}.accounts WHERE id = $3::uuid) "
+    "ORDER BY lower(name COLLATE \"C\"), id LIMIT $4"};
+
 }  // namespace
 
 const ReadModel accounts_model{
@@ -139,6 +153,15 @@ Query<std::optional<AccountRow>> account_by_name(std::string_view name) {
 Query<Page<AccountRow>> list_accounts(const From<AccountId>& from) {
   return page_of_rows<read_account>(list, pg::Params::of(cursor_of(from), rows_for(from)),
                                     from.limit);
+}
+
+Query<Page<AccountRow>> list_accounts_beginning_with(std::string_view beginning,
+                                                     const From<AccountId>& from) {
+  const NameRange range = names_beginning_with(beginning);
+  return page_of_rows<read_account>(
+      list_by_beginning,
+      pg::Params::of(range.low, range.high, from.after.value_or(AccountId{}), rows_for(from)),
+      from.limit);
 }
 
 }  // namespace jangbu

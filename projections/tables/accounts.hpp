@@ -31,5 +31,8 @@ Query<std::optional<AccountRow>> account_by_id(const AccountId& id);
 Query<std::optional<AccountRow>> account_by_name(std::string_view name);
 // Newest first, closed ones included.
 Query<Page<AccountRow>> list_accounts(const From<AccountId>& from);
+// The open accounts whose names begin with this text (name_range.hpp), by name.
+Query<Page<AccountRow>> list_accounts_beginning_with(std::string_view beginning,
+                                                     const From<AccountId>& from);
 
 }  // namespace jangbu

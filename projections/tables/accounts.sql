@@ -14,3 +14,6 @@ CREATE TABLE accounts (
   version_index integer NOT NULL
 );
 CREATE INDEX open_accounts_by_name ON accounts (name) WHERE closed_at IS NULL;
+-- For names by their beginning: name_range.hpp.
+CREATE INDEX open_accounts_by_beginning ON accounts (lower(name COLLATE "C"), id)
+  WHERE closed_at IS NULL;

@@ -1,5 +1,6 @@
 #include "projections/tables/products.hpp"
 
+#include "projections/tables/name_range.hpp"
 #include "tables_sql.hpp"
 
 namespace jangbu {
@@ -131,6 +132,19 @@ constexpr QueryText by_name{
 constexpr QueryText list{"list_products", "products",
                          "SELECT * FROM {schema}.products WHERE id < $1 ORDER BY id DESC LIMIT $2"};
 
+// The row to go on after tells where that is; no row, the range's begin. It may have got a name
+// from before the range since.
+constexpr QueryText list_by_beginning{
+    "list_products_by_beginning", "products",
+    "SELECT * FROM {schema}.products "
+    "WHERE withdrawn_at IS NULL AND lower(name COLLATE \"C\") < $2 "
+    "AND (lower(name COLLATE \"C\"), id) > ("
+    "SELECT greatest(max(lower(name COLLATE \"C\")), $1), "
+    "CASE WHEN max(lower(name COLLATE \"C\")) >= $1 THEN $3::uuid "
+    "ELSE '00000000-0000-0000-0000-000000000000'::uuid END "
+    "FROM {schema}.products WHERE id = $3::uuid) "
+    "ORDER BY lower(name COLLATE \"C\"), id LIMIT $4"};
+
 }  // namespace
 
 const ReadModel products_model{
@@ -156,6 +170,15 @@ Query<std::optional<ProductRow>> product_by_name(std::string_view name) {
 Query<Page<ProductRow>> list_products(const From<ProductId>& from) {
   return page_of_rows<read_product>(list, pg::Params::of(cursor_of(from), rows_for(from)),
                                     from.limit);
+}
+
+Query<Page<ProductRow>> list_products_beginning_with(std::string_view beginning,
+                                                     const From<ProductId>& from) {
+  const NameRange range = names_beginning_with(beginning);
+  return page_of_rows<read_product>(
+      list_by_beginning,
+      pg::Params::of(range.low, range.high, from.after.value_or(ProductId{}), rows_for(from)),
+      from.limit);
 }
 
 }  // namespace jangbu

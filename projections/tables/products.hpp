@@ -31,5 +31,8 @@ Query<std::optional<ProductRow>> product_by_id(const ProductId& id);
 Query<std::optional<ProductRow>> product_by_name(std::string_view name);
 // Newest first, withdrawn ones included.
 Query<Page<ProductRow>> list_products(const From<ProductId>& from);
+// The listed products whose names begin with this text (name_range.hpp), by name.
+Query<Page<ProductRow>> list_products_beginning_with(std::string_view beginning,
+                                                     const From<ProductId>& from);
 
 }  // namespace jangbu

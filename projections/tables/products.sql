@@ -13,3 +13,6 @@ CREATE TABLE products (
   version_index integer NOT NULL
 ) WITH (fillfactor = 50);
 CREATE INDEX listed_products_by_name ON products (name) WHERE withdrawn_at IS NULL;
+-- For names by their beginning: name_range.hpp.
+CREATE INDEX listed_products_by_beginning ON products (lower(name COLLATE "C"), id)
+  WHERE withdrawn_at IS NULL;

@@ -2,7 +2,9 @@
 //
 //   jangbu_browser_test CHROMIUM NODE_MODULES SCRIPT FOLDER
 //
-// Exit status: that of the script, or 77 when browser or packages are not there.
+// A script that wants to see the shop die and come back writes a file `kill` or `start` into
+// FOLDER, which goes when it is done. Exit status: that of the script, or 77 when browser or
+// packages are not there.
 #include <sys/wait.h>
 
 #include <filesystem>
@@ -16,6 +18,17 @@ namespace {
 
 constexpr int skipped = 77;
 
+void obey(const std::filesystem::path& folder, Shop& shop) {
+  if (std::filesystem::exists(folder / "kill")) {
+    shop.jangbu.kill();
+    std::filesystem::remove(folder / "kill");
+  }
+  if (std::filesystem::exists(folder / "start")) {
+    shop.jangbu.start();
+    std::filesystem::remove(folder / "start");
+  }
+}
+
 int run(const std::string& chromium, const std::string& node_modules, const std::string& script,
         const std::filesystem::path& folder) {
   for (const std::filesystem::path needed : {chromium, node_modules + "/playwright-core"})
@@ -27,12 +40,19 @@ int run(const std::string& chromium, const std::string& node_modules, const std:
   const std::filesystem::path log = folder / "browser.log";
   std::filesystem::remove(log);
 
-  Shop shop({}, Pages::use_each_other);
+  Shop shop({"--allow-load"});
   Process node(
       {.command = {"node", script, chromium, std::to_string(shop.jangbu.port_base()), folder},
        .log = log,
        .environment = {"JANGBU_NODE_MODULES=" + node_modules}});
-  const int status = node.wait(180s);
+  wait_until(
+      "the script ends",
+      [&] {
+        obey(folder, shop);
+        return !node.running();
+      },
+      300s);
+  const int status = node.wait(1s);
   std::cout << node.log_text();
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

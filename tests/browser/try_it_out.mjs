@@ -6,43 +6,16 @@
 // Screenshots go to FOLDER. It fails with what was not as expected; anything that the browser
 // complains of, and any request to somewhere else, is not.
 import assert from "node:assert/strict";
-import { mkdir } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { launch, origin, picture, watch } from "./browser.mjs";
 
-const [chromium_path, port_base, folder] = process.argv.slice(2);
-const { chromium } = createRequire(process.env.JANGBU_NODE_MODULES + "/")("playwright-core");
-
-const services = ["operations", "account", "product", "purchase", "delivery"];
-const origin = (service) => `http://127.0.0.1:${Number(port_base) + services.indexOf(service)}`;
-
-const launch_arguments = [
-  "--no-sandbox", // it runs as root in a container, on pages of our own
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
+const folder = process.argv[4];
 
 // A Swagger UI page in the browser.
 class Page {
   constructor(page, service) {
     this.page = page;
     this.service = service;
-    this.complaints = [];
-    page.on("pageerror", (error) => this.complaints.push(`exception: ${error.message}`));
-    page.on("console", (message) => {
-      // Chromium notes every answer of 400 and above; whether it was expected is told below.
-      const of_an_answer = message.text().startsWith("Failed to load resource");
-      if (["error", "warning"].includes(message.type()) && !of_an_answer)
-        this.complaints.push(`${message.type()}: ${message.text()}`);
-    });
-    page.on("request", (request) => {
-      const { protocol, hostname } = new URL(request.url());
-      if (protocol.startsWith("http") && hostname !== "127.0.0.1")
-        this.complaints.push(`a request to ${request.url()}`);
-    });
+    this.complaints = watch(page);
   }
 
   static async open(browser, service) {
@@ -89,8 +62,7 @@ class Page {
 
   async picture(name, locator) {
     if (locator) await locator.scrollIntoViewIfNeeded();
-    // Hiding the caret would take a style of playwright's own, which the page's policy refuses.
-    await (locator ?? this.page).screenshot({ path: `${folder}/${name}.png`, caret: "initial" });
+    await picture(locator ?? this.page, name);
   }
 
   async close() {
@@ -239,12 +211,7 @@ async function from_one_page(browser, account) {
   await page.close();
 }
 
-await mkdir(folder, { recursive: true });
-const browser = await chromium.launch({
-  executablePath: chromium_path,
-  args: launch_arguments,
-  headless: true,
-});
+const browser = await launch();
 try {
   await the_shop_is_up(browser);
   const account = await open_account(browser);

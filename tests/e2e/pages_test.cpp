@@ -1,4 +1,6 @@
-// What browsers get: Swagger UI, the documents it shows, and CORS.
+// What browsers get: the console, Swagger UI, the documents it shows, and CORS.
+#include <algorithm>
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +15,12 @@ namespace {
 void write_package(const std::filesystem::path& folder) {
   for (const char* name : {"swagger-ui.css", "swagger-ui-bundle.js",
                            "swagger-ui-standalone-preset.js", "favicon-32x32.png"})
+    std::ofstream(folder / name) << "the bytes of " << name;
+}
+
+void write_uplot(const std::filesystem::path& folder) {
+  std::filesystem::create_directory(folder / "dist");
+  for (const char* name : {"dist/uPlot.esm.js", "dist/uPlot.min.css"})
     std::ofstream(folder / name) << "the bytes of " << name;
 }
 
@@ -126,11 +134,139 @@ TEST_CASE("Pages of configured origins may use the services, others may not") {
   }
 }
 
-TEST_CASE("Unless said, no page of another origin may use a service") {
+TEST_CASE("Unless said, only the services' own pages may use them") {
   Shop shop;
-  const Reply reply =
-      plain(shop, Service::account).get("/accounts", {{"Origin", "http://127.0.0.1:11001"}});
+  HttpClient accounts = plain(shop, Service::account);
+  for (const std::string host : {"http://127.0.0.1:", "http://localhost:"})
+    for (const Service service : {Service::operations, Service::account, Service::product,
+                                  Service::purchase, Service::delivery}) {
+      const std::string origin = host + std::to_string(shop.jangbu.port(service));
+      CAPTURE(origin);
+      const Reply reply = accounts.get("/accounts", {{"Origin", origin}});
+      CHECK(reply.status == 200);
+      CHECK(reply.header("access-control-allow-origin") == origin);
+      CHECK(reply.header("vary") == "Origin");
+    }
+
+  const std::string own_port = ":" + std::to_string(shop.jangbu.port(Service::account));
+  const std::string other_port = ":" + std::to_string(shop.jangbu.port_base() + 5);
+  for (const std::string& origin :
+       {"https://127.0.0.1" + own_port, "http://127.0.0.2" + own_port,
+        "http://shop.example" + own_port, "http://127.0.0.1.shop.example" + own_port,
+        "http://127.0.0.1" + other_port, std::string("http://127.0.0.1"), std::string("null")}) {
+    CAPTURE(origin);
+    Reply reply = accounts.get("/accounts", {{"Origin", origin}});
+    CHECK(reply.status == 200);
+    CHECK_FALSE(reply.has("access-control-allow-origin"));
+    CHECK(reply.header("vary") == "Origin");
+    reply = accounts.send("OPTIONS", "/accounts", "",
+                          {{"Origin", origin}, {"Access-Control-Request-Method", "POST"}});
+    CHECK_FALSE(reply.has("access-control-allow-origin"));
+    CHECK_FALSE(reply.has("access-control-allow-methods"));
+  }
+}
+
+TEST_CASE("Where a service is not served, somebody else's page may be") {
+  Shop shop({"--services", "account,product"});
+  HttpClient accounts = plain(shop, Service::account);
+  const auto is_allowed = [&](Service service) {
+    const std::string origin = "http://127.0.0.1:" + std::to_string(shop.jangbu.port(service));
+    return accounts.get("/accounts", {{"Origin", origin}}).has("access-control-allow-origin");
+  };
+  CHECK(is_allowed(Service::operations));
+  CHECK(is_allowed(Service::product));
+  CHECK_FALSE(is_allowed(Service::purchase));
+  CHECK_FALSE(is_allowed(Service::delivery));
+}
+
+TEST_CASE("Operations has a page for people at its root, and links for programs") {
+  TemporaryFolder package;
+  write_uplot(package.path());
+  Shop shop({"--uplot", package.path()});
+  std::filesystem::remove_all(package.path() / "dist");  // it was read at the start
+  HttpClient operations = shop.operations();
+
+  Reply reply = operations.get("/");
   CHECK(reply.status == 200);
-  CHECK_FALSE(reply.has("access-control-allow-origin"));
-  CHECK_FALSE(reply.has("vary"));
+  CHECK(reply.header("content-type") == "application/json");
+  CHECK(reply.json.at("service") == "operations");
+  CHECK(reply.header("vary").find("Accept, Accept-Language") != std::string::npos);
+  CHECK(operations.get("/", {{"Accept", "application/json, text/html;q=0.5"}}).json.is_object());
+
+  const std::string browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+  for (const auto& [target, languages, language] :
+       std::vector<std::array<std::string, 3>>{{"/", "ko-KR,ko;q=0.9,en;q=0.8", "ko"},
+                                               {"/", "de,en;q=0.9,ko;q=0.8", "en"},
+                                               {"/", "de", "en"},
+                                               {"/?lang=ko", "en", "ko"},
+                                               {"/?lang=en", "ko", "en"},
+                                               {"/?lang=xx", "ko", "ko"}}) {
+    CAPTURE(target, languages);
+    HttpClient::Fields fields{{"Accept", browser}, {"Accept-Language", languages}};
+    reply = operations.get(target, fields);
+    REQUIRE(reply.status == 200);
+    CHECK(reply.header("content-type") == "text/html; charset=utf-8");
+    CHECK(reply.header("content-language") == language);
+    CHECK(reply.body.find("<html lang=\"" + language + "\">") != std::string::npos);
+    CHECK(reply.body.find("{lang}") == std::string::npos);
+    CHECK(reply.header("vary").find("Accept, Accept-Language") != std::string::npos);
+    CHECK(reply.header("vary").find("Origin") != std::string::npos);
+    const std::string policy = reply.header("content-security-policy");
+    CHECK(policy.starts_with("default-src 'none'; script-src 'self';"));
+    CHECK(policy.find("style-src 'self';") != std::string::npos);
+    CHECK(policy.find("unsafe") == std::string::npos);
+    CHECK(policy.find("connect-src 'self' http://127.0.0.1:" +
+                      std::to_string(shop.jangbu.port_base())) != std::string::npos);
+    fields.emplace_back("If-None-Match", reply.header("etag"));
+    HttpClient browsing = plain(shop, Service::operations);
+    CHECK(browsing.get(target, fields).status == 304);
+    // The other language is another page.
+    fields[1].second = language == "ko" ? "en" : "ko";
+    if (target == "/") CHECK(browsing.get(target, fields).status == 200);
+  }
+}
+
+TEST_CASE("The console's files are served from memory, and know where the services are") {
+  TemporaryFolder package;
+  write_uplot(package.path());
+  Shop shop({"--uplot", package.path()});
+  HttpClient operations = plain(shop, Service::operations);
+  for (const auto& [name, type] :
+       std::vector<std::pair<std::string, std::string>>{{"main.js", "text/javascript"},
+                                                        {"console.css", "text/css"},
+                                                        {"services.js", "text/javascript"},
+                                                        {"uplot.js", "text/javascript"},
+                                                        {"uplot.css", "text/css"}}) {
+    CAPTURE(name);
+    const Reply reply = operations.get("/console/" + name);
+    REQUIRE(reply.status == 200);
+    CHECK(reply.header("content-type") == type + "; charset=utf-8");
+    CHECK(reply.header("x-content-type-options") == "nosniff");
+    CHECK(reply.header("referrer-policy") == "no-referrer");
+    CHECK(operations.get("/console/" + name, {{"If-None-Match", reply.header("etag")}}).status ==
+          304);
+  }
+  CHECK(operations.get("/console/uplot.js").body == "the bytes of dist/uPlot.esm.js");
+  CHECK(operations.get("/console/index.html").status == 404);
+  CHECK(plain(shop, Service::account).get("/console/main.js").status == 404);
+
+  const std::string script = operations.get("/console/services.js").body;
+  const std::string begin = "export const services = ";
+  REQUIRE(script.starts_with(begin));
+  const Json services = Json::parse(script.substr(begin.size(), script.rfind(';') - begin.size()));
+  CHECK(services.size() == 10);  // five of them, under two names
+  const Json purchase{
+      {"name", "purchase"},
+      {"origin", "http://127.0.0.1:" + std::to_string(shop.jangbu.port(Service::purchase))}};
+  CHECK(std::ranges::find(services, purchase) != services.end());
+}
+
+TEST_CASE("Without uPlot the console is there all the same") {
+  Shop shop({"--uplot", "/nowhere"});
+  HttpClient operations = plain(shop, Service::operations);
+  CHECK(operations.get("/", {{"Accept", "text/html"}}).status == 200);
+  CHECK(operations.get("/console/uplot.js").status == 404);
+  CHECK(operations.get("/console/uplot.css").status == 404);
+  CHECK(operations.get("/console/main.js").status == 200);
+  CHECK(shop.jangbu.log_text().find("the console has no charts") != std::string::npos);
 }

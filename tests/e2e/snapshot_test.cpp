@@ -32,6 +32,12 @@ void put_bytes(const fs::path& file, const std::string& bytes) {
   std::ofstream(file, std::ios::binary) << bytes;
 }
 
+// With another number there: that of the format, or of the fold.
+std::string other_number(std::string bytes, std::size_t at) {
+  bytes[at] = 99;
+  return bytes;
+}
+
 // A shop that takes a snapshot when it stops, with something of everything in it.
 struct Told {
   Shop shop{{"--snapshot-events", "1"}};
@@ -116,6 +122,8 @@ TEST_CASE("A snapshot that cannot be used is passed over, with a word, and made 
             }(),
             "it is damaged"},
            {std::string(16, 'x') + whole.substr(16), "not a snapshot"},
+           {other_number(whole, 16), "another format, 99"},
+           {other_number(whole, 20), "another build (99"},
            {"", "too early"}}) {
     put_bytes(told.file, damaged);
     put_bytes(told.file.string() + ".new", "left by somebody who was killed");

@@ -146,10 +146,10 @@ class Fold {
     if (buyer.closed) wrong(event, "rules hold", "the account was closed");
     if (buyer.address != event.address)
       wrong(event, "rules hold", "the address is not that of then");
-    state_.purchases[event.entity] = {{event.buyer, event.address, "completed", event.total},
-                                      {"preparing", 0, false},
-                                      event.lines,
-                                      false};
+    PurchaseState& made = state_.purchases[event.entity];
+    made.row = {event.buyer, event.address, "completed", event.total};
+    made.delivery.status = "preparing";
+    made.lines = event.lines;
   }
 
   // A purchase's later event.

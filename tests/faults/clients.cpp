@@ -347,8 +347,9 @@ class OneClient {
     auto& client =
         connections_[static_cast<std::size_t>(server)][static_cast<std::size_t>(request.service)];
     if (!client)
-      client = std::make_unique<HttpClient>(all_.servers_[static_cast<std::size_t>(server)] +
-                                            static_cast<int>(request.service));
+      client =
+          std::make_unique<HttpClient>(all_.servers_[static_cast<std::size_t>(server)]
+                                                    [static_cast<std::size_t>(request.service)]);
     std::string body;
     if (!request.body.is_null()) {
       body = request.body.dump();

@@ -44,8 +44,8 @@ class Known {
 
 class Clients {
  public:
-  // Ports that each of the two processes counts its services' from.
-  using Servers = std::array<int, 2>;
+  // Where each of the two processes is reached, by Service.
+  using Servers = std::array<std::array<int, 5>, 2>;
 
   // Opens accounts and lists products. REQUIRES: both processes are ready.
   Clients(Servers servers, std::uint64_t seed);

@@ -23,11 +23,14 @@ FaultyShop::Instance::Instance(const NatsServer& log, int postgres_port,
                                const std::string& database)
     : nats(log.port()),
       postgres(postgres_port),
-      jangbu(
-          {.nats_url = "nats://127.0.0.1:" + std::to_string(nats.port()),
-           .nats_monitor_url = log.monitor_url(),
-           .database = through(postgres, database),
-           .flags = {"--quote-secret", "a secret that both processes have", "--drain-s", "10"}}) {}
+      jangbu({.nats_url = "nats://127.0.0.1:" + std::to_string(nats.port()),
+              .nats_monitor_url = log.monitor_url(),
+              .database = through(postgres, database),
+              // With snapshots so often that every start begins with one.
+              .flags = {"--quote-secret", "a secret that both processes have", "--drain-s", "10",
+                        "--snapshot-events", "200"}}),
+      doors{TcpProxy(jangbu.port(Service::account)), TcpProxy(jangbu.port(Service::product)),
+            TcpProxy(jangbu.port(Service::purchase)), TcpProxy(jangbu.port(Service::delivery))} {}
 
 FaultyShop::FaultyShop()
     : postgres_port_(free_port_base()),
@@ -35,6 +38,15 @@ FaultyShop::FaultyShop()
       database(postgres.create_database()),
       one(nats, postgres_port_, database),
       other(nats, postgres_port_, database) {}
+
+Clients::Servers FaultyShop::servers() const {
+  const auto of = [](const Instance& instance) {
+    std::array<int, 5> ports{instance.jangbu.port(Service::operations)};
+    for (std::size_t i = 0; i < instance.doors.size(); ++i) ports[i + 1] = instance.doors[i].port();
+    return ports;
+  };
+  return {of(one), of(other)};
+}
 
 std::optional<std::string> FaultyShop::trouble() {
   for (ServeProcess* jangbu : {&one.jangbu, &other.jangbu}) {
@@ -215,6 +227,56 @@ void kill_and_publish_late(FaultyShop& shop, Random& random, std::chrono::second
   writer.nats.deliver();
 }
 
+// --- Between clients and a process
+
+TcpProxy& busiest_door(Instance& instance) {
+  return instance.doors[static_cast<std::size_t>(Service::purchase) - 1];
+}
+
+void cut_clients(FaultyShop& shop, Random& random, std::chrono::seconds) {
+  Instance& instance = one_of(shop, random);
+  for (std::size_t times = 4 + pick(random, 12); times > 0; --times) {
+    for (TcpProxy& door : instance.doors) door.cut();
+    let_pass(random, 0ms, 200ms);
+  }
+}
+
+void slow_clients(FaultyShop& shop, Random& random, std::chrono::seconds) {
+  Instance& instance = one_of(shop, random);
+  const milliseconds delay(5 + pick(random, 400));
+  for (TcpProxy& door : instance.doors) door.set_delay(delay);
+  let_pass(random, 1'000ms, 3'000ms);
+  for (TcpProxy& door : instance.doors) door.set_delay(0ms);
+}
+
+void lose_answers(FaultyShop& shop, Random& random, std::chrono::seconds) {
+  Instance& instance = one_of(shop, random);
+  for (std::size_t times = 4 + pick(random, 4); times > 0; --times) {
+    for (TcpProxy& door : instance.doors) door.set_mute(true);
+    wait_for_victim(busiest_door(instance));
+    let_pass(random, 0ms, 200ms);
+    for (TcpProxy& door : instance.doors) {
+      door.cut();
+      door.set_mute(false);
+    }
+    let_pass(random, 100ms, 400ms);
+  }
+}
+
+// What clients gave up, and have asked again meanwhile, perhaps the other process, is taken for
+// new.
+void ask_late(FaultyShop& shop, Random& random, std::chrono::seconds) {
+  Instance& instance = one_of(shop, random);
+  for (std::size_t times = 2 + pick(random, 3); times > 0; --times) {
+    for (TcpProxy& door : instance.doors) door.hold_requests();
+    wait_for_victim(busiest_door(instance));
+    let_pass(random, 0ms, 200ms);
+    for (TcpProxy& door : instance.doors) door.strand();
+    let_pass(random, 0ms, 1'000ms);
+    for (TcpProxy& door : instance.doors) door.deliver();
+  }
+}
+
 // The one that fills the read models loses its connections, and with them its locks. The other one
 // is slow: what it has read of a checkpoint is old when the lock becomes its own.
 void hand_over(FaultyShop& shop, Random& random, std::chrono::seconds) {
@@ -266,6 +328,10 @@ const std::vector<Fault>& faults() {
       {"late-publish", "publishes land late", publish_late},
       {"late-publish-stopped", "... of a writer that was stopped", stop_and_publish_late},
       {"late-publish-killed", "... of a writer that was killed", kill_and_publish_late},
+      {"cut-clients", "connections of clients break", cut_clients},
+      {"slow-clients", "the way of clients is slow", slow_clients},
+      {"lost-answers", "answers to clients are lost", lose_answers},
+      {"late-requests", "requests arrive when their clients have given them up", ask_late},
       {"hand-over", "the projectors' locks change hands", hand_over},
       {"nats-away", "NATS is away", without_nats},
       {"postgres-away", "PostgreSQL is away", without_postgres},

@@ -1,5 +1,6 @@
 // A shop that things happen to: nats-server, PostgreSQL and two `jangbu serve` on one log and one
-// database, each of which reaches the two only through proxies of its own.
+// database, each of which reaches the two, and is reached by clients, only through proxies of its
+// own.
 //
 // Threads: one. Errors: std::runtime_error when a server of the test itself does not come up.
 #pragma once
@@ -28,11 +29,13 @@ class FaultyShop {
     TcpProxy nats;
     TcpProxy postgres;
     ServeProcess jangbu;
+    std::array<TcpProxy, 4> doors;  // to its services, in their order
   };
 
   FaultyShop();
 
-  std::array<int, 2> ports() const { return {one.jangbu.port_base(), other.jangbu.port_base()}; }
+  // Where clients go.
+  Clients::Servers servers() const;
 
   // What keeps it from working, of all that is started; nothing when it works.
   std::optional<std::string> trouble();

@@ -33,7 +33,7 @@ struct Options {
 struct Totals {
   std::map<std::string, std::size_t> rounds;  // by fault
   std::size_t commands = 0, acknowledged = 0, refused = 0, uncertain_tries = 0, turned_away = 0;
-  std::size_t queries = 0, commits = 0;
+  std::size_t queries = 0, commits = 0, from_snapshot = 0;
   double conflicts = 0, resends = 0;
 };
 
@@ -120,7 +120,7 @@ void keep_evidence(const std::filesystem::path& folder, const FaultyShop& shop,
 class Season {
  public:
   Season(const Options& options, std::uint64_t seed, Totals& totals)
-      : options_(options), random_(seed), totals_(totals), clients_(shop_.ports(), seed) {}
+      : options_(options), random_(seed), totals_(totals), clients_(shop_.servers(), seed) {}
 
   // One round. False when the shop does not work again by itself.
   bool suffer(const Fault& fault, std::chrono::seconds outage) {
@@ -149,6 +149,7 @@ class Season {
       violations_.push_back({"read models catch up", "not within 60 s"});
     const auto found = check(history, log, read_rows(shop_.database));
     violations_.insert(violations_.end(), found.begin(), found.end());
+    look_at_snapshots();
     if (well) second_opinion();
     if (!violations_.empty()) keep_evidence(options_.evidence, shop_, history, violations_);
     return violations_;
@@ -195,6 +196,18 @@ class Season {
     }
   }
 
+  // Whenever it was killed, there was a whole one, or none yet.
+  void look_at_snapshots() {
+    for (const ServeProcess* jangbu : {&shop_.one.jangbu, &shop_.other.jangbu}) {
+      std::istringstream lines(jangbu->log_text());
+      for (std::string line; std::getline(lines, line);) {
+        if (line.find("the snapshot of position") != line.npos) ++totals_.from_snapshot;
+        if (line.find("cannot be used") != line.npos)
+          violations_.push_back({"snapshots are whole", line});
+      }
+    }
+  }
+
   // The shop's own tools agree, and it ends in order.
   void second_opinion() {
     const auto expect_0 = [&](const std::string& what, std::vector<std::string> arguments) {
@@ -235,10 +248,12 @@ void report(const Totals& totals, const std::vector<Violation>& violations) {
       std::printf("%-24s %6zu  %s\n", fault.name, found->second, fault.what);
   std::printf(
       "\ncommands %zu: acknowledged %zu, refused %zu; tries turned away %zu, uncertain %zu\n"
-      "queries %zu; commits %zu; writers' conflicts %.0f, resends %.0f\nviolations %zu\n",
+      "queries %zu; commits %zu; writers' conflicts %.0f, resends %.0f; starts from a snapshot "
+      "%zu\n"
+      "violations %zu\n",
       totals.commands, totals.acknowledged, totals.refused, totals.turned_away,
       totals.uncertain_tries, totals.queries, totals.commits, totals.conflicts, totals.resends,
-      violations.size());
+      totals.from_snapshot, violations.size());
   std::map<std::string, std::size_t> shown;
   for (const Violation& one : violations)
     if (shown[one.rule]++ < 5)

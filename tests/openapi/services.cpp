@@ -23,7 +23,9 @@ void for_each_service(const std::function<void(const Service&)>& look) {
   const Metrics metrics({&writer, nullptr, read_models, nullptr, delivery_feed, nullptr});
   RebuildJobs rebuilds(log, "host=/nowhere");
   LoadJobs loads({}, true);
-  look(operations_service({&writer, read_models, nullptr, log_search, rebuilds, loads, metrics}));
+  const Console console("/nowhere", {});
+  look(operations_service(
+      {&writer, read_models, nullptr, log_search, rebuilds, loads, metrics, console}));
 }
 
 }  // namespace jangbu::test

@@ -39,6 +39,69 @@ bool newest_first(const std::vector<Row>& rows) {
 
 }  // namespace
 
+namespace {
+
+// An account of this name, which is opened as the n-th.
+Event opened(std::uint8_t n, const std::string& name) {
+  AccountState state;
+  state.account.bytes[15] = n;
+  state.person.name = name;
+  state.person.address = {"세종대로 175", "03172"};
+  return AccountOpened{state};
+}
+
+std::vector<std::string> names_of(const std::vector<AccountRow>& rows) {
+  std::vector<std::string> names;
+  for (const AccountRow& row : rows) names.push_back(row.name);
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("names are found by their beginning, in order, page by page", "[queries]") {
+  const std::string conninfo = shared_postgres().create_database();
+  MemoryLog log;
+  std::vector<Event> events;
+  for (const char* name : {"홍길순", "kim", "Kim Minsu", "홍길동", "하늘", "호랑이", "황진이",
+                           "길동", "KIMBERLEY", "홍시", "카카오", "ㅎ"})
+    events.push_back(opened(static_cast<std::uint8_t>(events.size() + 1), name));
+  AccountState closed = std::get<AccountOpened>(events.back()).state;
+  closed.account.bytes[15] = 200;
+  closed.person.name = "홍길남";
+  events.push_back(AccountOpened{closed});
+  events.push_back(AccountClosed{closed, Timestamp{1}});
+  append(log, events);
+  project(log, conninfo);
+  Asker asker(conninfo);
+
+  using Names = std::vector<std::string>;
+  for (const std::size_t limit : {1u, 2u, 100u}) {
+    const auto find = [&](std::string_view beginning) {
+      return names_of(all_of<AccountRow, AccountId>(asker, limit, [&](const auto& from) {
+        return list_accounts_beginning_with(beginning, from);
+      }));
+    };
+    CHECK(find("홍") == Names{"홍길동", "홍길순", "홍시"});
+    CHECK(find("호") == Names{"호랑이", "홍길동", "홍길순", "홍시"});
+    CHECK(find("ㅎ") == Names{"하늘", "호랑이", "홍길동", "홍길순", "홍시", "황진이"});
+    CHECK(find("홍ㄱ") == Names{"홍길동", "홍길순"});
+    CHECK(find("홍길도") == Names{"홍길동"});
+    CHECK(find("kIM") == Names{"kim", "Kim Minsu", "KIMBERLEY"});
+    CHECK(find("홍길동이") == Names{});
+    CHECK(find("").size() == 12);
+    CHECK(find("").front() == "kim");
+  }
+  // After one whose name is elsewhere.
+  AccountId ninth;
+  ninth.bytes[15] = 9;  // KIMBERLEY
+  const auto after = [&](std::string_view beginning) {
+    return names_of(
+        answer(asker, list_accounts_beginning_with(beginning, {.limit = 2, .after = ninth})).items);
+  };
+  CHECK(after("홍") == Names{"홍길동", "홍길순"});
+  CHECK(after("k") == Names{});
+}
+
 TEST_CASE("lists are complete, in order and without doubles, whatever the page", "[queries]") {
   const std::string conninfo = shared_postgres().create_database();
   MemoryLog log;

@@ -139,7 +139,9 @@ Reply HttpClient::read(bool without_body) {
   for (std::size_t at = head.find("\r\n") + 2; at < head.size();) {
     const std::size_t end = head.find("\r\n", at);
     const std::size_t colon = head.find(": ", at);
-    reply.headers[lower(head.substr(at, colon - at))] = head.substr(colon + 2, end - colon - 2);
+    const std::string value(head.substr(colon + 2, end - colon - 2));
+    const auto [field, is_new] = reply.headers.emplace(lower(head.substr(at, colon - at)), value);
+    if (!is_new) field->second += ", " + value;  // RFC 9110, section 5.3
     at = end + 2;
   }
   const std::size_t body_at = head_size + 4;

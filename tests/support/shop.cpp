@@ -84,13 +84,6 @@ void ServeProcess::launch() {
                                      options_.database,
                                      "--data",
                                      data()};
-  if (options_.pages == Pages::use_each_other) {
-    std::string origins;
-    for (int port = port_base_; port < port_base_ + services; ++port)
-      origins +=
-          (origins.empty() ? "http://127.0.0.1:" : ",http://127.0.0.1:") + std::to_string(port);
-    arguments.insert(arguments.end(), {"--cors-origin", origins});
-  }
   arguments.insert(arguments.end(), options_.flags.begin(), options_.flags.end());
   process_ = run_jangbu(arguments, folder_.path() / "jangbu.log", options_.environment);
 }
@@ -166,8 +159,8 @@ std::string ServeProcess::sanitizer_report() const {
   return {};
 }
 
-Shop::Shop(std::vector<std::string> flags, Pages pages)
-    : database(postgres.create_database()), jangbu(options(std::move(flags), pages)) {}
+Shop::Shop(std::vector<std::string> flags)
+    : database(postgres.create_database()), jangbu(options(std::move(flags))) {}
 
 Shop::Shop(NatsServer::Options nats_options, Place place)
     : nats(std::move(nats_options)),
@@ -179,12 +172,11 @@ Shop::Shop(NatsServer::Options nats_options, Place place)
               .flags = std::move(place.flags),
               .environment = std::move(place.environment)}) {}
 
-ServeProcess::Options Shop::options(std::vector<std::string> flags, Pages pages) const {
+ServeProcess::Options Shop::options(std::vector<std::string> flags) const {
   return {.nats_url = nats.url(),
           .nats_monitor_url = nats.monitor_url(),
           .database = database,
-          .flags = std::move(flags),
-          .pages = pages};
+          .flags = std::move(flags)};
 }
 
 }  // namespace jangbu::test

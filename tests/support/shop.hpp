@@ -21,9 +21,6 @@ namespace jangbu::test {
 
 enum class Service { operations, account, product, purchase, delivery };
 
-// Whether the pages of one service may use the others (--cors-origin).
-enum class Pages { keep_apart, use_each_other };
-
 // A free port whose next four are free, too, outside of the range that the system picks from.
 int free_port_base();
 
@@ -45,7 +42,6 @@ class ServeProcess {
     std::string nats_monitor_url;
     std::string database;
     std::vector<std::string> flags = {};
-    Pages pages = Pages::keep_apart;
     std::vector<std::string> environment = {};  // additional "NAME=value"
   };
 
@@ -91,7 +87,7 @@ class ServeProcess {
 };
 
 struct Shop {
-  explicit Shop(std::vector<std::string> flags = {}, Pages pages = Pages::keep_apart);
+  explicit Shop(std::vector<std::string> flags = {});
 
   struct Place {
     std::filesystem::path database_volume = {};  // see PostgresServer
@@ -102,8 +98,7 @@ struct Shop {
   Shop(NatsServer::Options nats_options, Place place);
 
   // One more process on the same log and read models.
-  ServeProcess::Options options(std::vector<std::string> flags = {},
-                                Pages pages = Pages::keep_apart) const;
+  ServeProcess::Options options(std::vector<std::string> flags = {}) const;
 
   HttpClient operations() const { return jangbu.client(Service::operations); }
   HttpClient accounts() const { return jangbu.client(Service::account); }

@@ -1,0 +1,159 @@
+// The shop's services, over HTTP.
+//
+// Requests answer with { json, status, position, replayed, ms }, or throw: a Problem where the shop
+// said no (RFC 9457), Unreachable where it did not answer, and AbortError where the caller's signal
+// ended it.
+import { services } from "./services.js";
+
+// The services that are reached under the name that this page was reached under.
+const origins = new Map(
+  services
+    .filter(({ origin }) => new URL(origin).hostname === location.hostname)
+    .map(({ name, origin }) => [name, origin]),
+);
+origins.set("operations", location.origin);
+
+export function urlOf(service, path) {
+  const origin = origins.get(service);
+  if (!origin) throw new Unreachable(service);
+  return origin + path;
+}
+
+export class Problem extends Error {
+  constructor(json, { status, position, retryAfter }) {
+    super(json.detail);
+    Object.assign(this, { json, code: json.code, status, position, retryAfter });
+  }
+}
+
+export class Unreachable extends Error {
+  constructor(service) {
+    super(service);
+    this.service = service;
+  }
+}
+
+function problemOf(json, response) {
+  const said = json?.code ? json : { code: `status-${response.status}`, title: response.statusText, detail: "" };
+  return new Problem(said, {
+    status: response.status,
+    position: positionOf(response),
+    retryAfter: Number(response.headers.get("Retry-After") ?? 0),
+  });
+}
+
+const positionOf = (response) => {
+  const text = response.headers.get("Event-Position");
+  return text === null ? null : Number(text);
+};
+
+async function request(service, method, path, { body, headers = {}, signal } = {}) {
+  const begun = performance.now();
+  let response, text;
+  try {
+    response = await fetch(urlOf(service, path), {
+      method,
+      signal,
+      cache: "no-store",
+      headers: body === undefined ? headers : { ...headers, "Content-Type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    text = await response.text();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Unreachable(service);
+  }
+  const ms = performance.now() - begun;
+  let json = null;
+  try {
+    json = text === "" ? null : JSON.parse(text);
+  } catch {
+    json = null; // metrics, and whatever a stranger on that port may say
+  }
+  if (!response.ok && !(json?.checks)) throw problemOf(json, response);
+  return {
+    json,
+    text,
+    status: response.status,
+    position: positionOf(response),
+    replayed: response.headers.get("Idempotent-Replayed") === "true",
+    location: response.headers.get("Location"),
+    ms,
+  };
+}
+
+export const get = (service, path, options) => request(service, "GET", path, options);
+export const send = (service, method, path, body) => request(service, method, path, { body });
+
+// What this page calls its requests in the log: the page's own few letters and a number.
+const pageId = Array.from(crypto.getRandomValues(new Uint8Array(3)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+let requests = 0;
+
+export function newKey() {
+  return `console-${pageId}-${++requests}`;
+}
+
+const uncertain = (error) =>
+  error instanceof Unreachable ||
+  (error instanceof Problem && ["outcome-unknown", "idempotency-key-in-flight"].includes(error.code));
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// Carries out a command once, however often it has to be sent: as long as nobody can tell what
+// became of it, it is sent again under the same key. `onUncertain` is told of each such time.
+export async function command(service, method, path, body, { key = newKey(), patience = 20_000, onUncertain = () => {} } = {}) {
+  const headers = { "Idempotency-Key": key, "X-Request-Id": key };
+  const deadline = performance.now() + patience;
+  for (let tries = 1; ; ++tries) {
+    try {
+      return await request(service, method, path, { body, headers });
+    } catch (error) {
+      if (!uncertain(error) || performance.now() > deadline) throw error;
+      onUncertain(tries);
+      await pause(Math.max(1_000 * (error.retryAfter ?? 0), Math.min(250 * 2 ** tries, 2_000)));
+    }
+  }
+}
+
+// Server-sent events, for as long as they are wanted: a stream that breaks, or that the server
+// refuses for now, is asked for again after the last event that came.
+//
+//   const stream = follow("operations", "/events/stream", "event", { after, onEvent, onState });
+//   stream.close();
+export function follow(service, path, type, { after = null, onEvent, onState = () => {} }) {
+  let source = null;
+  let timer = null;
+  let last = after;
+  let closed = false;
+
+  const open = () => {
+    timer = null;
+    if (closed) return;
+    const query = last === null ? "" : `${path.includes("?") ? "&" : "?"}lastEventId=${last}`;
+    try {
+      source = new EventSource(urlOf(service, path + query));
+    } catch {
+      return onState("lost");
+    }
+    source.onopen = () => onState("open");
+    source.onerror = () => {
+      // The browser's own attempt would be silent about a refusal, and ends at the first one.
+      source.close();
+      onState("lost");
+      timer ??= setTimeout(open, 1_000);
+    };
+    source.addEventListener(type, (event) => {
+      if (event.lastEventId) last = event.lastEventId;
+      onEvent(event.data, event.lastEventId);
+    });
+  };
+
+  open();
+  return {
+    close() {
+      closed = true;
+      clearTimeout(timer);
+      source?.close();
+    },
+  };
+}

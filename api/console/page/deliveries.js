@@ -1,0 +1,343 @@
+// The open deliveries, and one of them with its timeline: both move by themselves, by server-sent
+// events. The carrier reports, the buyer confirms or cancels.
+import { command, follow, get, newKey } from "./api.js";
+import { el, field, fill, throttled } from "./dom.js";
+import { dateTime, number, problemText, t } from "./text.js";
+
+const listed = 12;
+
+const carrierStatuses = [
+  "label-created", "picked-up", "in-transit", "out-for-delivery", "attempt-failed",
+  "available-for-pickup", "exception", "delivered", "returned-to-sender",
+];
+const closedStatuses = new Set(["cancelled", "receipt-confirmed", "returned-to-sender"]);
+const cancellable = new Set(["preparing", "label-created"]);
+
+// The stages of a parcel that goes well, for the bar above the timeline.
+const stages = ["preparing", "picked-up", "in-transit", "out-for-delivery", "delivered", "receipt-confirmed"];
+const stageOf = {
+  "label-created": "preparing",
+  "attempt-failed": "out-for-delivery",
+  "available-for-pickup": "out-for-delivery",
+  exception: "in-transit",
+};
+
+// What a carrier would report next, to be offered first.
+const next = {
+  preparing: "picked-up", "label-created": "picked-up", "picked-up": "in-transit", "in-transit": "out-for-delivery",
+  "out-for-delivery": "delivered", "attempt-failed": "available-for-pickup", "available-for-pickup": "delivered",
+  exception: "in-transit", delivered: "delivered",
+};
+
+const lastOf = (position) => `${position}.4294967295`; // after every event of the commit
+
+export class Deliveries {
+  constructor() {
+    this.chosen = null; // the id of a delivery
+    this.scan = { carrier: "우체국택배", trackingNumber: "6865412345678", location: "서울" };
+  }
+
+  element(route) {
+    this.list = el("ul", { class: "rows", "aria-label": t.deliveries });
+    this.listState = el("span", { class: "live" }, t.reconnecting);
+    this.one = el("div", {});
+    this.refreshList = throttled(400, () => this.#list());
+    this.mounted = Symbol();
+    this.#begin();
+    if (route) this.chosen = route;
+    if (this.chosen) this.choose(this.chosen);
+    else fill(this.one, el("p", { class: "hint" }, t.chooseDelivery));
+    return [
+      el(
+        "section",
+        { class: "card", id: "delivery" },
+        el("h2", {}, t.delivery),
+        this.one,
+      ),
+      el(
+        "section",
+        { class: "card", id: "deliveries" },
+        el("h2", {}, t.deliveries, this.listState),
+        el("p", { class: "hint" }, t.deliveriesWhat),
+        this.list,
+      ),
+    ];
+  }
+
+  resume() {
+    this.#begin();
+    if (this.chosen && !this.own) this.choose(this.chosen);
+  }
+
+  close() {
+    this.mounted = null;
+    this.all?.close();
+    this.own?.close();
+    this.all = this.own = null;
+  }
+
+  // --- The list ----------------------------------------------------------------------------------
+
+  async #begin() {
+    const { mounted } = this;
+    const there = await this.#list();
+    if (there && this.mounted === mounted && !this.all) this.#followAll();
+  }
+
+  async #list() {
+    try {
+      const query = this.position ? `&minPosition=${this.position}` : "";
+      const { json, position } = await get("delivery", `/deliveries?limit=${listed}${query}`);
+      this.position = Math.max(this.position ?? 0, position);
+      fill(
+        this.list,
+        json.items.length === 0 && el("li", { class: "hint" }, t.noDeliveries),
+        json.items.map((delivery) => this.#row(delivery)),
+      );
+      return true;
+    } catch (error) {
+      fill(
+        this.list,
+        el("li", { class: "error" }, problemText(error), " ", el("button", { type: "button", onclick: () => this.resume() }, t.again)),
+      );
+      return false;
+    }
+  }
+
+  #row(delivery) {
+    const [item, ...rest] = delivery.items;
+    return el(
+      "li",
+      {},
+      el(
+        "button",
+        {
+          type: "button",
+          class: "row",
+          "aria-current": delivery.id === this.chosen ? "true" : null,
+          onclick: () => this.choose(delivery.id),
+        },
+        el("span", { class: "name" }, delivery.recipient),
+        el("span", { class: "detail" }, `${number(item.quantity)} × ${item.product}${rest.length ? ` +${rest.length}` : ""}`),
+        pill(delivery.status),
+      ),
+    );
+  }
+
+  #followAll() {
+    this.all = follow("delivery", "/deliveries/events", "delivery-status", {
+      after: lastOf(this.position ?? 0),
+      onEvent: (_, id) => {
+        this.position = Math.max(this.position ?? 0, Number(id.split(".")[0]));
+        this.refreshList();
+      },
+      onState: (state) => {
+        this.listState.textContent = state === "open" ? t.live : t.reconnecting;
+        this.listState.classList.toggle("on", state === "open");
+        if (state === "open") this.refreshList();
+      },
+    });
+  }
+
+  // --- One delivery ------------------------------------------------------------------------------
+
+  // Shows it, as it is at that position or later.
+  async choose(id, position = null, jump = false) {
+    this.chosen = id;
+    this.own?.close();
+    this.own = null;
+    for (const row of this.list?.querySelectorAll(".row") ?? []) row.removeAttribute("aria-current");
+    this.refreshList?.();
+    const { mounted } = this;
+    const shown = await this.#show(position);
+    if (this.chosen !== id || this.mounted !== mounted || shown === null) return;
+    this.own = follow("delivery", `/deliveries/${id}/events`, "delivery-status", {
+      after: lastOf(shown),
+      onEvent: (_, eventId) => this.#show(Number(eventId.split(".")[0])),
+    });
+    if (jump) this.one.closest("section").scrollIntoView({ behavior: "smooth" });
+  }
+
+  // The position at which it is shown; null when it cannot be.
+  async #show(position) {
+    const id = this.chosen;
+    try {
+      const query = position ? `?minPosition=${position}` : "";
+      const [one, history] = await Promise.all([
+        get("delivery", `/deliveries/${id}${query}`),
+        get("delivery", `/deliveries/${id}/history?limit=100${query.replace("?", "&")}`),
+      ]);
+      if (this.chosen !== id) return null;
+      this.#render(one.json, history.json.items);
+      return one.position;
+    } catch (error) {
+      if (this.chosen !== id) return null;
+      fill(
+        this.one,
+        el("p", { class: "error", role: "alert" }, problemText(error)),
+        el("button", { type: "button", onclick: () => this.choose(id, position) }, t.again),
+      );
+      return null;
+    }
+  }
+
+  #render(delivery, events) {
+    const closed = closedStatuses.has(delivery.status);
+    const focused = document.activeElement?.id;
+    fill(
+      this.one,
+      el("p", { class: "headline" }, el("b", {}, delivery.recipient), pill(delivery.status)),
+      el(
+        "dl",
+        {},
+        el("dt", {}, t.shipsTo),
+        el("dd", {}, `${delivery.address.line} (${delivery.address.zipCode})`),
+        el("dt", {}, t.items),
+        el("dd", {}, delivery.items.map((item) => `${number(item.quantity)} × ${item.product}`).join(", ")),
+        delivery.trackingNumber && [
+          el("dt", {}, t.tracking),
+          el("dd", {}, `${delivery.carrier} ${delivery.trackingNumber}`),
+        ],
+      ),
+      stageBar(delivery.status),
+      timeline(events),
+      closed
+        ? el("p", { class: "hint" }, t.deliveryClosed)
+        : [this.#carrier(delivery), this.#buyer(delivery)],
+      el("p", {}, el("a", { href: `#log/entity/purchase/${delivery.id}` }, t.history)),
+    );
+    if (focused) document.getElementById(focused)?.focus();
+  }
+
+  #carrier(delivery) {
+    const said = el("p", { role: "status" });
+    const remember = (name) => (event) => (this.scan[name] = event.target.value);
+    const status = el(
+      "select",
+      { id: "scan-status" },
+      carrierStatuses.map((one) => el("option", { value: one }, t.statuses[one])),
+    );
+    status.value = next[delivery.status] ?? "in-transit";
+    const button = el("button", { type: "submit", class: "primary", id: "send-scan" }, t.sendScan);
+    const submit = async (event) => {
+      event.preventDefault();
+      await act(button, said, async () => {
+        const answer = await command("delivery", "POST", `/deliveries/${delivery.id}/scans`, {
+          ...this.scan,
+          carrier: this.scan.carrier.trim(),
+          status: status.value,
+          occurredAt: new Date().toISOString(),
+        });
+        await this.#show(answer.position);
+        const late = answer.json.status !== status.value;
+        return late ? t.lateScan : t.recordedAt(answer.position);
+      }, () => this.one.querySelector("#carrier-said"));
+    };
+    said.id = "carrier-said";
+    return el(
+      "form",
+      { class: "panel", onsubmit: submit },
+      el("h3", {}, t.carrier),
+      el("p", { class: "hint" }, t.carrierWhat),
+      el(
+        "div",
+        { class: "grid" },
+        field(t.status, status),
+        field(t.location, el("input", { type: "text", id: "scan-place", maxlength: "200", value: this.scan.location, oninput: remember("location") })),
+        field(t.carrier, el("input", { type: "text", id: "scan-carrier", maxlength: "100", required: true, value: this.scan.carrier, oninput: remember("carrier") })),
+        field(t.trackingNumber, el("input", { type: "text", id: "scan-number", maxlength: "100", required: true, value: this.scan.trackingNumber, oninput: remember("trackingNumber") })),
+      ),
+      el("div", { class: "buttons" }, button),
+      said,
+    );
+  }
+
+  #buyer(delivery) {
+    const said = el("p", { role: "status", id: "buyer-said" });
+    const reason = el("input", { type: "text", maxlength: "500", id: "cancel-reason" });
+    const find = () => this.one.querySelector("#buyer-said");
+    const receipt = el(
+      "button",
+      {
+        type: "button",
+        id: "confirm-receipt",
+        class: delivery.status === "delivered" ? "primary" : null,
+        onclick: () => act(receipt, said, () => this.#act(`/deliveries/${delivery.id}/receipt`, "delivery", {}), find),
+      },
+      t.confirmReceipt,
+    );
+    const cancel = el(
+      "button",
+      {
+        type: "button",
+        id: "cancel-purchase",
+        onclick: () =>
+          act(cancel, said, () =>
+            this.#act(`/purchases/${delivery.id}/cancellation`, "purchase", reason.value.trim() ? { reason: reason.value.trim() } : {}), find),
+      },
+      t.cancelPurchase,
+    );
+    return el(
+      "div",
+      { class: "panel" },
+      el("h3", {}, t.buyerActions),
+      cancellable.has(delivery.status) && field(t.reason, reason),
+      el("div", { class: "buttons" }, receipt, cancel),
+      said,
+    );
+  }
+
+  async #act(path, service, body) {
+    const answer = await command(service, "POST", path, body, { key: newKey() });
+    await this.#show(answer.position);
+    return t.recordedAt(answer.position);
+  }
+}
+
+// Does it, with the button out of use meanwhile, and says what came of it; `find` gives the place to
+// say it, since what is shown may be another element by then.
+async function act(button, said, work, find) {
+  button.disabled = true;
+  const say = (text, kind) => {
+    const place = find() ?? said;
+    place.className = kind;
+    fill(place, text);
+  };
+  try {
+    say(await work(), "hint");
+  } catch (error) {
+    say(problemText(error), "error");
+  } finally {
+    button.disabled = false;
+  }
+}
+
+export const pill = (status) => el("span", { class: `pill ${status}`, "data-status": status }, t.statuses[status] ?? status);
+
+function stageBar(status) {
+  if (["cancelled", "returned-to-sender"].includes(status)) return null;
+  const reached = stages.indexOf(stageOf[status] ?? status);
+  return el(
+    "ol",
+    { class: "stages" },
+    stages.map((stage, index) =>
+      el("li", { class: index <= reached ? "reached" : null, "aria-current": index === reached ? "step" : null }, t.statuses[stage]),
+    ),
+  );
+}
+
+function timeline(events) {
+  return el(
+    "ol",
+    { class: "timeline", id: "timeline", "aria-label": t.timeline },
+    events.toReversed().map((event) =>
+      el(
+        "li",
+        { "data-type": event.type },
+        el("a", { href: `#log/${event.id}`, class: "position" }, event.id),
+        el("span", { class: "what" }, t.summaries[event.type]?.(event.data) ?? event.type),
+        el("time", { datetime: event.occurredAt }, dateTime(event.occurredAt)),
+      ),
+    ),
+  );
+}

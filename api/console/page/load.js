@@ -1,0 +1,207 @@
+// A bounded burst of purchases, run by the server, watched from here.
+import { get, send } from "./api.js";
+import { Chart, chartsAreThere } from "./chart.js";
+import { el, field, fill } from "./dom.js";
+import { decimals, milliseconds, number, problemText, t } from "./text.js";
+
+const everyMs = 500;
+const shown = 10; // seconds in the table
+
+// The bounds of POST /load.
+const fields = [
+  { name: "rate", value: 500, min: 1, max: 5_000 },
+  { name: "seconds", value: 10, min: 1, max: 60 },
+  { name: "buyers", value: 100, min: 1, max: 1_000 },
+  { name: "products", value: 20, min: 1, max: 100 },
+  { name: "hotShare", value: 20, min: 0, max: 100 }, // in percent here, a share for the server
+  { name: "connections", value: 32, min: 1, max: 128 },
+];
+
+const underWay = new Set(["preparing", "running", "settling", "checking"]);
+
+export class Load {
+  constructor() {
+    this.wanted = Object.fromEntries(fields.map(({ name, value }) => [name, String(value)]));
+    this.run = null;
+  }
+
+  mount(root) {
+    this.said = el("p", { role: "alert" });
+    this.startButton = el("button", { type: "submit", class: "primary", id: "start-load" }, t.start);
+    this.stopButton = el("button", { type: "button", id: "stop-load", onclick: () => this.#do("DELETE") }, t.stop);
+    this.progress = el("div", { id: "load-run" });
+    const form = el(
+      "form",
+      {
+        onsubmit: (event) => {
+          event.preventDefault();
+          const wanted = Object.fromEntries(fields.map(({ name }) => [name, Number(this.wanted[name])]));
+          this.#do("POST", { ...wanted, hotShare: wanted.hotShare / 100 });
+        },
+      },
+      el(
+        "div",
+        { class: "grid" },
+        fields.map(({ name, min, max }) =>
+          field(
+            t[name],
+            el("input", {
+              type: "number", id: `load-${name}`, inputmode: "numeric", min: String(min), max: String(max), step: "1", required: true,
+              value: this.wanted[name],
+              oninput: (event) => (this.wanted[name] = event.target.value),
+            }),
+          ),
+        ),
+      ),
+      el("div", { class: "buttons" }, this.startButton, this.stopButton),
+      this.said,
+    );
+    this.chart = chartsAreThere
+      ? new Chart(
+          t.charts.purchases,
+          [
+            { label: t.purchased, color: "--ink-blue", format: number },
+            { label: t.refused, color: "--seal", format: number },
+          ],
+          () => this.#columns(),
+          10,
+        )
+      : null;
+    fill(
+      root,
+      el(
+        "div",
+        { class: "columns" },
+        el("section", { class: "card" }, el("h2", {}, t.loadTitle), el("p", { class: "hint" }, t.loadWhat), form),
+        el("section", { class: "card" }, this.progress, this.chart?.element),
+      ),
+    );
+    this.timer = setInterval(() => this.#refresh(), everyMs);
+    this.#refresh();
+  }
+
+  unmount() {
+    clearInterval(this.timer);
+    this.chart?.destroy();
+  }
+
+  async #do(method, body) {
+    fill(this.said);
+    try {
+      await send("operations", method, "/load", body);
+    } catch (error) {
+      this.said.className = "error";
+      fill(this.said, problemText(error));
+    }
+    this.#refresh();
+  }
+
+  async #refresh() {
+    if (document.hidden || this.refreshing) return;
+    this.refreshing = true;
+    try {
+      this.run = (await get("operations", "/load")).json;
+      this.#render();
+    } catch (error) {
+      this.said.className = "error";
+      fill(this.said, problemText(error));
+    } finally {
+      this.refreshing = false;
+    }
+  }
+
+  #columns() {
+    const seconds = this.run?.seconds ?? [];
+    const begun = this.run?.startedAt ? new Date(this.run.startedAt) / 1_000 : 0;
+    return [
+      seconds.map(({ second }) => begun + second),
+      seconds.map(({ purchased }) => purchased),
+      seconds.map(({ refused }) => total(refused)),
+    ];
+  }
+
+  #render() {
+    const { run } = this;
+    const busy = underWay.has(run.state);
+    this.startButton.disabled = busy || !run.allowed;
+    this.stopButton.disabled = !busy;
+    if (!run.allowed) {
+      this.said.className = "hint";
+      fill(this.said, t.loadForbidden);
+    }
+    this.chart?.draw();
+    if (run.state === "none") return fill(this.progress, el("p", { class: "hint" }, t.loadStates.none));
+    const refused = Object.entries(run.refused ?? {});
+    fill(
+      this.progress,
+      el("h2", { "data-state": run.state }, t.loadStates[run.state] ?? run.state),
+      run.reason && el("p", { class: "error" }, run.reason),
+      busy &&
+        el(
+          "p",
+          { class: "life" },
+          el("progress", { max: String(run.options.seconds), value: String(Math.min(run.elapsedSeconds, run.options.seconds)), "aria-label": t.seconds }),
+          el("span", {}, `${decimals(run.elapsedSeconds, 0)} s`),
+        ),
+      el(
+        "dl",
+        { class: "figures" },
+        figure(t.sent, number(run.sent)),
+        figure(t.purchased, number(run.purchased), "load-purchased"),
+        figure(t.refused, number(total(run.refused ?? {}))),
+        figure(t.uncertainCount, number(run.uncertain)),
+        run.notSent > 0 && figure(t.notSent, number(run.notSent)),
+        figure("p50", `${milliseconds(run.overallLatencyMs?.p50)} ms`),
+        figure("p99", `${milliseconds(run.overallLatencyMs?.p99)} ms`),
+      ),
+      refused.length > 0 && [
+        el("h3", {}, t.refusals),
+        el("ul", {}, refused.map(([code, count]) => el("li", {}, el("span", { class: "code" }, code), ` ${number(count)}`))),
+      ],
+      el("h3", {}, t.invariants),
+      run.invariants?.length > 0
+        ? el(
+            "ul",
+            { class: "invariants", id: "invariants" },
+            run.invariants.map(({ name, ok, detail }) =>
+              el(
+                "li",
+                { class: ok ? "good" : "error", "data-ok": String(ok) },
+                el("b", {}, ok ? `✓ ${t.invariantHolds}` : `✗ ${t.invariantViolated}`),
+                ` ${t.invariantNames[name] ?? name}`,
+                detail && el("span", { class: "hint", lang: "en" }, ` ${detail}`),
+              ),
+            ),
+          )
+        : el("p", { class: "hint" }, t.invariantsPending),
+      run.seconds?.length > 0 && table(run.seconds.slice(-shown)),
+    );
+  }
+}
+
+// Of counts by the problem's code.
+const total = (counts) => Object.values(counts).reduce((sum, count) => sum + count, 0);
+
+const figure = (name, value, id) => el("div", {}, el("dt", {}, name), el("dd", { id }, value));
+
+function table(seconds) {
+  const heads = [t.second, t.purchased, t.refused, "p50 ms", "p99 ms"];
+  return el(
+    "table",
+    { id: "load-seconds" },
+    el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
+    el(
+      "tbody",
+      {},
+      seconds
+        .toReversed()
+        .map(({ second, purchased, refused, latencyMs }) =>
+          el(
+            "tr",
+            {},
+            [number(second), number(purchased), number(total(refused)), milliseconds(latencyMs?.p50), milliseconds(latencyMs?.p99)].map((text) => el("td", {}, text)),
+          ),
+        ),
+    ),
+  );
+}

@@ -1,0 +1,356 @@
+// The event log: its live end, an event with what led to it and what followed, and the thing it is
+// about as it was at any position.
+//
+// A thousand events a second may come. They are kept as text; ten times a second the newest are put
+// into words and into the list, which holds a bounded number of rows. What was never shown is never
+// parsed.
+import { Problem, follow, get } from "./api.js";
+import { el, field, fill } from "./dom.js";
+import { dateTime, problemText, t, time } from "./text.js";
+
+const mostRows = 200;
+const renderEveryMs = 100;
+const firstLook = 60; // positions back from the end
+
+const eventTypes = [
+  "AccountOpened", "AddressChanged", "AccountDetailsChanged", "AccountClosed",
+  "ProductListed", "PriceChanged", "StockChanged", "ProductWithdrawn",
+  "PurchaseCompleted", "PurchaseCancelled", "DeliveryScanned", "ReceiptConfirmed",
+];
+
+// Where an entity's history and its past are. A purchase is shown with its delivery, whose id it has.
+const homes = {
+  account: (id) => ({ service: "account", path: `/accounts/${id}` }),
+  product: (id) => ({ service: "product", path: `/products/${id}` }),
+  purchase: (id) => ({ service: "delivery", path: `/deliveries/${id}` }),
+};
+
+export class Log {
+  constructor() {
+    this.type = "";
+    this.paused = false;
+    this.waiting = []; // came, and are not in the list yet: [id, text], the oldest first
+    this.dropped = 0;
+    this.arrivals = []; // [time, count], for the rate
+  }
+
+  // `route`: "", an event ("42.0", "42"), or "entity/purchase/<id>".
+  mount(root, route) {
+    this.rows = el("ul", { class: "rows events", id: "tail", "aria-label": t.tail });
+    this.state = el("span", { class: "live" }, t.reconnecting);
+    this.speed = el("span", { class: "hint", id: "tail-rate" });
+    this.pauseButton = el("button", { type: "button", id: "pause", onclick: () => this.#pause(!this.paused) });
+    this.detail = el("div", {}, el("p", { class: "hint" }, t.chooseEvent));
+    const type = el(
+      "select",
+      { id: "tail-type", onchange: () => { this.type = type.value; this.#begin(); } },
+      el("option", { value: "" }, t.allTypes),
+      eventTypes.map((name) => el("option", { value: name }, name)),
+    );
+    type.value = this.type;
+    const place = el("input", { type: "text", inputmode: "decimal", pattern: "[0-9]+(\\.[0-9]+)?", placeholder: "42.0", id: "go-to", required: true });
+    fill(
+      root,
+      el(
+        "div",
+        { class: "columns log" },
+        el(
+          "section",
+          { class: "card" },
+          el("h2", {}, t.tail, this.state),
+          el("p", { class: "hint" }, t.tailWhat),
+          el(
+            "div",
+            { class: "toolbar" },
+            field(t.type, type),
+            el(
+              "form",
+              { class: "inline", onsubmit: (event) => { event.preventDefault(); location.hash = `log/${place.value.trim()}`; } },
+              field(t.goTo, place),
+              el("button", { type: "submit" }, t.go),
+            ),
+            this.pauseButton,
+          ),
+          this.speed,
+          this.rows,
+        ),
+        el("section", { class: "card", id: "event" }, el("h2", {}, t.event), this.detail),
+      ),
+    );
+    this.#pause(this.paused);
+    this.timer = setInterval(() => this.#render(), renderEveryMs);
+    this.#begin();
+    this.show(route);
+  }
+
+  unmount() {
+    clearInterval(this.timer);
+    this.stream?.close();
+    this.stream = null;
+    this.mountedFor = Symbol();
+  }
+
+  // The shop answers again: streams go on by themselves, and one that never began begins.
+  resume() {
+    if (!this.stream) this.#begin();
+  }
+
+  show(route) {
+    if (!route) return;
+    const entity = /^entity\/(account|product|purchase)\/([0-9a-f-]{36})$/.exec(route);
+    if (entity) this.#showEntity(entity[1], entity[2]);
+    else this.#showEvent(route);
+  }
+
+  // --- The tail ----------------------------------------------------------------------------------
+
+  // From a little before the end, then on and on.
+  async #begin() {
+    const mine = (this.mountedFor = Symbol());
+    this.stream?.close();
+    this.waiting = [];
+    this.dropped = 0;
+    const filter = this.type ? `&type=${this.type}` : "";
+    try {
+      const { position: end } = await get("operations", "/events?limit=1");
+      const from = Math.max(1, end - firstLook);
+      const { json } = await get("operations", `/events?from=${from}&limit=100${filter}`);
+      if (this.mountedFor !== mine) return;
+      fill(this.rows, json.items.length === 0 && el("li", { class: "hint" }, t.noEvents));
+      for (const event of json.items) this.waiting.push([event.id, event]);
+      // What is between the page and the end comes by the stream.
+      const after = json.next === null ? `${end}.4294967295` : json.items.at(-1).id;
+      this.stream = follow("operations", `/events/stream${this.type ? `?type=${this.type}` : ""}`, "event", {
+        after,
+        onEvent: (text, id) => this.#arrived(id, text),
+        onState: (state) => {
+          this.state.textContent = state === "open" ? t.live : t.reconnecting;
+          this.state.classList.toggle("on", state === "open");
+        },
+      });
+    } catch (error) {
+      if (this.mountedFor !== mine) return;
+      fill(
+        this.rows,
+        el("li", { class: "error", role: "alert" }, problemText(error), " ", el("button", { type: "button", onclick: () => this.#begin() }, t.again)),
+      );
+    }
+  }
+
+  #arrived(id, text) {
+    this.waiting.push([id, text]);
+    this.count = (this.count ?? 0) + 1;
+    if (this.waiting.length < 2 * mostRows) return;
+    this.dropped += this.waiting.length - mostRows;
+    this.waiting = this.waiting.slice(-mostRows);
+  }
+
+  #pause(paused) {
+    this.paused = paused;
+    this.pauseButton.textContent = paused ? t.resume : t.pause;
+    this.pauseButton.setAttribute("aria-pressed", String(paused));
+  }
+
+  #render() {
+    this.#showSpeed();
+    if (this.paused || this.waiting.length === 0) return;
+    const fresh = this.waiting.splice(0).slice(-mostRows);
+    this.rows.querySelector(".hint")?.remove();
+    this.rows.prepend(...fresh.reverse().map(([, event]) => this.#row(typeof event === "string" ? JSON.parse(event) : event)));
+    while (this.rows.childElementCount > mostRows) this.rows.lastElementChild.remove();
+  }
+
+  #showSpeed() {
+    const now = performance.now();
+    this.arrivals.push([now, this.count ?? 0]);
+    this.count = 0;
+    while (this.arrivals[0][0] < now - 2_000) this.arrivals.shift();
+    const span = Math.max(now - this.arrivals[0][0], renderEveryMs) / 1_000;
+    const perSecond = this.arrivals.reduce((total, [, count]) => total + count, 0) / span;
+    const text = [
+      this.paused ? t.paused(this.waiting.length + this.dropped) : t.eventsPerSecond(Math.round(perSecond)),
+      !this.paused && this.dropped > 0 && t.skipped(this.dropped),
+    ];
+    const said = text.filter(Boolean).join(" · ");
+    if (this.speed.textContent !== said) this.speed.textContent = said;
+  }
+
+  #row(event) {
+    const [kind, id] = event.subject.split("/");
+    return el(
+      "li",
+      { "data-id": event.id },
+      el(
+        "a",
+        { class: "row", href: `#log/${event.id}` },
+        el("span", { class: "position" }, event.id),
+        el("span", { class: `type ${kind}` }, event.type),
+        el("span", { class: "what" }, summary(event)),
+        el("span", { class: "entity" }, `${t.kinds[kind]} ${id.slice(-6)}`),
+        el("time", { datetime: event.time }, time(event.time)),
+      ),
+    );
+  }
+
+  // --- One event ---------------------------------------------------------------------------------
+
+  async #showEvent(place) {
+    const mine = (this.shown = Symbol());
+    const id = place.includes(".") ? place : `${place}.0`;
+    try {
+      const { json } = await get("operations", `/events?from=${encodeURIComponent(id)}&limit=1`);
+      const event = json.items[0];
+      if (event?.id !== id) return this.#sayDetail(t.noSuchEvent(place));
+      const [kind, entity] = event.subject.split("/");
+      const history = await historyOf(kind, entity, Number(id.split(".")[0]));
+      if (this.shown !== mine) return;
+      fill(
+        this.detail,
+        el("p", { class: "headline" }, el("span", { class: `type ${kind}` }, event.type), el("span", { class: "position" }, event.id)),
+        el("p", {}, summary(event)),
+        this.#chain(event, history),
+        el("details", { open: true }, el("summary", {}, t.cloudEvent), el("pre", { id: "cloud-event", tabindex: "0" }, JSON.stringify(event, null, 2))),
+        this.#past(kind, entity, history, id),
+      );
+      this.#bringIntoView();
+    } catch (error) {
+      if (this.shown === mine) this.#sayDetail(problemText(error));
+    }
+  }
+
+  async #showEntity(kind, entity) {
+    const mine = (this.shown = Symbol());
+    try {
+      const history = await historyOf(kind, entity);
+      if (this.shown !== mine) return;
+      fill(this.detail, this.#past(kind, entity, history, history.at(-1)?.id));
+      this.#bringIntoView();
+    } catch (error) {
+      if (this.shown === mine) this.#sayDetail(problemText(error));
+    }
+  }
+
+  // On a narrow page it is below the tail.
+  #bringIntoView() {
+    const section = this.detail.closest("section");
+    if (section.getBoundingClientRect().top > innerHeight / 2) section.scrollIntoView({ behavior: "smooth" });
+  }
+
+  #sayDetail(text) {
+    fill(this.detail, el("p", { class: "error", role: "alert" }, text));
+  }
+
+  // Its cause, and what came before and after it in the life of the same thing.
+  #chain(event, history) {
+    const at = history.findIndex(({ id }) => id === event.id);
+    const before = at > 0 ? history[at - 1] : null;
+    const followed = at < 0 ? [] : history.slice(at + 1);
+    const cause = event.causation
+      ? el("a", { href: `#log/${event.causation}` }, t.causeEvent(event.causation))
+      : event.correlation
+        ? t.causeRequest(event.correlation)
+        : t.causeUnnamed;
+    return el(
+      "dl",
+      { class: "chain", id: "chain" },
+      el("dt", {}, t.cause),
+      el("dd", { id: "cause" }, cause),
+      el("dt", {}, t.before),
+      el("dd", {}, before ? link(before) : t.first),
+      el("dt", {}, t.followed),
+      el("dd", { id: "followed" }, followed.length === 0 ? t.nothingFollowed : el("ul", {}, followed.map((one) => el("li", {}, link(one))))),
+    );
+  }
+
+  // The history of an entity as a timeline, and a slider over it.
+  #past(kind, entity, history, current) {
+    if (history.length === 0) return el("p", { class: "error" }, t.asOfNothing);
+    const positions = [...new Set(history.map(({ id }) => Number(id.split(".")[0])))];
+    const start = Math.max(positions.indexOf(Number(current.split(".")[0])), 0);
+    const output = el("output", { id: "as-of-position" });
+    const state = el("pre", { id: "as-of", tabindex: "0", "aria-live": "polite" });
+    const slider = el("input", {
+      type: "range",
+      id: "as-of-slider",
+      min: "0",
+      max: String(positions.length - 1),
+      step: "1",
+      value: String(start),
+      "aria-label": t.asOf,
+      oninput: () => look(),
+    });
+    const list = el(
+      "ol",
+      { class: "timeline", id: "entity-timeline" },
+      history.map((event) =>
+        el(
+          "li",
+          { "data-position": event.id.split(".")[0] },
+          el("a", { class: "position", href: `#log/${event.id}` }, event.id),
+          el("span", { class: "what" }, t.summaries[event.type]?.(event.data) ?? event.type),
+          el("time", { datetime: event.occurredAt }, dateTime(event.occurredAt)),
+        ),
+      ),
+    );
+    let asked;
+    const look = async () => {
+      const position = positions[Number(slider.value)];
+      output.textContent = t.asOfAt(position);
+      slider.setAttribute("aria-valuetext", t.asOfAt(position));
+      for (const item of list.children) item.classList.toggle("chosen", item.dataset.position === String(position));
+      asked?.abort();
+      asked = new AbortController();
+      const { service, path } = homes[kind](entity);
+      try {
+        const past = (at) => get(service, `${path}?asOf=${at}`, { signal: asked.signal });
+        const before = slider.value === "0" ? null : past(positions[Number(slider.value) - 1]);
+        const [now, then] = await Promise.all([past(position), before]);
+        fill(state, withChanges(now.json, then?.json ?? {}));
+      } catch (error) {
+        if (error.name === "AbortError") return;
+        const behind = error instanceof Problem && error.code === "read-model-behind";
+        fill(state, behind ? t.asOfBehind : problemText(error));
+      }
+    };
+    look();
+    return el(
+      "div",
+      { class: "past" },
+      el("h3", {}, t.entityHistory(t.kinds[kind]), el("span", { class: "entity" }, entity)),
+      list,
+      el("h3", {}, t.asOf, output),
+      el("p", { class: "hint" }, t.asOfWhat),
+      slider,
+      state,
+      kind === "purchase" && el("p", {}, el("a", { href: `#shop/${entity}` }, t.seeDelivery)),
+    );
+  }
+}
+
+const summary = (event) => t.summaries[event.type]?.(event.data) ?? "";
+
+const link = (event) =>
+  el("a", { href: `#log/${event.id}` }, el("span", { class: "position" }, event.id), ` ${t.summaries[event.type]?.(event.data) ?? event.type}`);
+
+// All that is known of a thing, oldest first.
+async function historyOf(kind, entity, atLeast = 0) {
+  const { service, path } = homes[kind](entity);
+  const events = [];
+  for (let after = ""; after !== null; ) {
+    const { json } = await get(service, `${path}/history?limit=100&minPosition=${atLeast}${after && `&after=${after}`}`);
+    events.push(...json.items);
+    after = json.next;
+  }
+  return events;
+}
+
+// The JSON, a line each field, with those marked that were otherwise before.
+function withChanges(now, before) {
+  const body = Object.entries(now).flatMap(([name, value], index, all) => {
+    const text = `  ${JSON.stringify(name)}: ${JSON.stringify(value, null, 2).replaceAll("\n", "\n  ")}${index < all.length - 1 ? "," : ""}\n`;
+    const same = JSON.stringify(before[name]) === JSON.stringify(value);
+    return same ? [text] : [el("mark", {}, text)];
+  });
+  return ["{\n", ...body, "}"];
+}
+

@@ -1,0 +1,130 @@
+// The page: its head, which of its views is shown, and in which language.
+//
+// What is behind the # is the view and what it is to show: #shop, #log/42.0, #log/entity/purchase/…,
+// #operations, #load. So the way back is the browser's, and every place has a link.
+import { get } from "./api.js";
+import { el, fill } from "./dom.js";
+import { Load } from "./load.js";
+import { Log } from "./log.js";
+import { Operations } from "./operations.js";
+import { Shop } from "./shop.js";
+import { language, languages, number, t, useLanguage } from "./text.js";
+
+const healthEveryMs = 1_000;
+const chosenLanguage = "jangbu-language"; // in the browser's storage
+
+const views = { shop: new Shop(), log: new Log(), operations: new Operations(), load: new Load() };
+const root = document.getElementById("view");
+const notice = document.getElementById("notice");
+let current = null; // the name of the view that is shown
+let health = "asking";
+let position = null;
+
+function route() {
+  const [name, ...rest] = location.hash.replace(/^#/, "").split("/");
+  return name in views ? { name, rest: rest.join("/") } : { name: "shop", rest: "" };
+}
+
+function show() {
+  const { name, rest } = route();
+  if (name === current && views[name].show) return views[name].show(rest);
+  if (current) views[current].unmount();
+  const moved = current !== null && current !== name;
+  current = name;
+  root.dataset.view = name;
+  views[name].mount(root, rest);
+  showHead();
+  if (moved) scrollTo(0, 0);
+}
+
+function showHead() {
+  document.title = t.title;
+  document.getElementById("skip").textContent = t.skip;
+  fill(
+    document.getElementById("head"),
+    el("h1", {}, el("a", { class: "brand", href: "#shop" }, el("span", { class: "seal", lang: "ko", "aria-hidden": "true" }, "장부"), "Jangbu")),
+    el(
+      "nav",
+      { "aria-label": t.tabsLabel },
+      Object.keys(views).map((name) => el("a", { href: `#${name}`, "aria-current": name === current ? "page" : null }, t.tabs[name])),
+    ),
+    el(
+      "div",
+      { class: "status" },
+      el("span", { class: `health ${health}`, id: "health-state", "data-health": health }),
+      el("span", { class: "position", id: "position" }),
+      el(
+        "button",
+        { type: "button", id: "language", lang: other(), onclick: () => speak(other()) },
+        t.switchTo,
+      ),
+    ),
+  );
+  showHealth();
+}
+
+// --- The language --------------------------------------------------------------------------------
+
+const other = () => Object.keys(languages).find((tag) => tag !== language);
+
+function speak(tag) {
+  useLanguage(tag);
+  localStorage.setItem(chosenLanguage, language);
+  document.documentElement.lang = language;
+  views[current].unmount();
+  views[current].mount(root, route().rest);
+  showHead();
+  document.getElementById("language").focus();
+}
+
+// --- Whether the shop is there -------------------------------------------------------------------
+
+async function askHealth() {
+  const before = health;
+  try {
+    const { json } = await get("operations", "/health/ready", { signal: AbortSignal.timeout(3_000) });
+    health = json.status;
+    position = json.checks.writer.position ?? json.checks.projector?.position ?? null;
+  } catch {
+    health = "lost";
+  }
+  if (health !== before) tellNotice(before);
+  showHealth();
+}
+
+function tellNotice(before) {
+  if (health === "lost") {
+    notice.className = "lost";
+    notice.textContent = t.lost;
+  } else if (before === "lost") {
+    notice.className = "back";
+    notice.textContent = t.back;
+    setTimeout(() => notice.className === "back" && fill(notice), 5_000);
+    views[current].resume?.();
+  }
+}
+
+function showHealth() {
+  const state = document.getElementById("health-state");
+  state.className = `health ${health}`;
+  state.dataset.health = health;
+  state.textContent = t.health[health];
+  document.getElementById("position").textContent = position === null ? "" : `${t.position} ${number(position)}`;
+}
+
+// -------------------------------------------------------------------------------------------------
+
+// The server has looked at Accept-Language; what somebody chose here before counts more.
+useLanguage(localStorage.getItem(chosenLanguage) ?? document.documentElement.lang);
+document.documentElement.lang = language;
+addEventListener("hashchange", show);
+show();
+
+// One after the other: a shop that hangs is not asked a thousand times.
+async function watchHealth() {
+  for (;;) {
+    if (!document.hidden) await askHealth();
+    await new Promise((done) => setTimeout(done, healthEveryMs));
+  }
+}
+watchHealth();

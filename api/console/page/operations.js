@@ -1,0 +1,301 @@
+// How the shop does: health, rates and latencies, the read models and their rebuilds, parked rows.
+import { get, send } from "./api.js";
+import { Chart, chartsAreThere } from "./chart.js";
+import { el, fill } from "./dom.js";
+import { between, histogram, parse, quantile, rate, sum } from "./metrics.js";
+import { dateTime, decimals, milliseconds, number, problemText, t } from "./text.js";
+
+const everyMs = 1_000;
+const kept = 180; // looks, and so seconds
+const purchasing = { command: ["ConfirmQuote", "BuyNow"] };
+
+// One look at the metrics a second, from the first time that somebody wants them.
+class Sampler {
+  constructor() {
+    this.names = ["purchases", "refused", "p50", "p90", "p99", "size", "append", "appendSlow", "queue", "lag"];
+    this.seconds = [];
+    this.values = Object.fromEntries(this.names.map((name) => [name, []]));
+    this.before = null;
+  }
+
+  begin() {
+    this.timer ??= setInterval(() => this.#look(), everyMs);
+  }
+
+  columns(...names) {
+    return [this.seconds, ...names.map((name) => this.values[name])];
+  }
+
+  async #look() {
+    if (document.hidden || this.looking) return;
+    this.looking = true;
+    try {
+      const { text } = await get("operations", "/metrics", { signal: AbortSignal.timeout(5_000) });
+      this.#take(performance.now() / 1_000, parse(text));
+    } catch {
+      this.#add({}); // a gap in the lines; the head of the page says why
+      this.before = null;
+    } finally {
+      this.looking = false;
+    }
+  }
+
+  #take(at, samples) {
+    const now = {
+      at,
+      purchases: sum(samples, "jangbu_commands_total", { ...purchasing, outcome: "recorded" }) ?? 0,
+      refused: sum(samples, "jangbu_commands_total", { outcome: ["refused", "not-decided"] }) ?? 0,
+      commands: histogram(samples, "jangbu_command_duration_seconds"),
+      events: histogram(samples, "jangbu_commit_events"),
+      append: histogram(samples, "jangbu_commit_append_duration_seconds"),
+    };
+    const before = this.before;
+    this.before = now;
+    if (!before) return;
+    const elapsed = at - before.at;
+    const commands = between(before.commands, now.commands);
+    const events = between(before.events, now.events);
+    const append = between(before.append, now.append);
+    const ms = (of, share) => {
+      const value = quantile(of, share);
+      return value === null ? null : value * 1_000;
+    };
+    this.#add({
+      purchases: rate(before.purchases, now.purchases, elapsed),
+      refused: rate(before.refused, now.refused, elapsed),
+      p50: ms(commands, 0.5),
+      p90: ms(commands, 0.9),
+      p99: ms(commands, 0.99),
+      size: events.count > 0 ? events.sum / events.count : null,
+      append: ms(append, 0.5),
+      appendSlow: ms(append, 0.99),
+      queue: sum(samples, "jangbu_writer_queue_commands"),
+      lag: sum(samples, "jangbu_projection_lag_commits"),
+    });
+  }
+
+  #add(values) {
+    this.seconds.push(Date.now() / 1_000);
+    for (const name of this.names) this.values[name].push(values[name] ?? null);
+    if (this.seconds.length <= kept) return;
+    this.seconds.shift();
+    for (const name of this.names) this.values[name].shift();
+  }
+}
+
+export class Operations {
+  constructor() {
+    this.sampler = new Sampler();
+    this.rebuilds = new Map(); // by read model: what GET …/rebuild last said
+    this.errors = new Map();
+  }
+
+  mount(root) {
+    this.sampler.begin();
+    const of = (...names) => () => this.sampler.columns(...names);
+    const one = (value) => decimals(value, value < 10 ? 1 : 0);
+    const line = (name, color, format = milliseconds) => ({ label: t.series[name], color, format });
+    this.charts = chartsAreThere
+      ? [
+          new Chart(t.charts.purchases, [line("purchases", "--ink-blue", one), line("refused", "--seal", one)], of("purchases", "refused"), kept),
+          new Chart(t.charts.latency, [line("p50", "--ink-blue"), line("p90", "--amber"), line("p99", "--seal")], of("p50", "p90", "p99"), kept),
+          new Chart(t.charts.commits, [line("size", "--green", one), line("append", "--ink-blue"), line("appendSlow", "--seal")], of("size", "append", "appendSlow"), kept),
+          new Chart(t.charts.queue, [line("queue", "--ink-blue", one), line("lag", "--amber", one)], of("queue", "lag"), kept),
+        ]
+      : [];
+    this.health = el("div", { class: "tiles", id: "health" });
+    this.models = el("div", { id: "read-models" });
+    this.parked = el("div", { id: "parked" });
+    fill(
+      root,
+      el("section", { class: "card" }, el("h2", {}, t.healthTitle), this.health),
+      el(
+        "section",
+        { class: "card charts", id: "charts" },
+        chartsAreThere ? this.charts.map(({ element }) => element) : el("p", { class: "hint" }, t.chartsMissing),
+      ),
+      el("section", { class: "card" }, el("h2", {}, t.readModels), el("p", { class: "hint" }, t.readModelsWhat), this.models),
+      el("section", { class: "card" }, el("h2", {}, t.parkedTitle), el("p", { class: "hint" }, t.parkedWhat), this.parked),
+    );
+    this.timer = setInterval(() => this.#refresh(), everyMs);
+    this.#refresh();
+  }
+
+  unmount() {
+    clearInterval(this.timer);
+    for (const chart of this.charts) chart.destroy();
+  }
+
+  async #refresh() {
+    for (const chart of this.charts) chart.draw();
+    if (document.hidden || this.refreshing) return;
+    this.refreshing = true;
+    try {
+      const [ready, projections] = await Promise.all([
+        get("operations", "/health/ready"),
+        get("operations", "/projections"),
+      ]);
+      this.#showHealth(ready.json);
+      await this.#lookAtRebuilds(projections.json.items);
+      this.#showModels(projections.json.items);
+      await this.#showParked(projections.json.items);
+    } catch (error) {
+      fill(this.health, el("p", { class: "error", role: "alert" }, problemText(error)));
+    } finally {
+      this.refreshing = false;
+    }
+  }
+
+  // --- Health ------------------------------------------------------------------------------------
+
+  #showHealth({ status, checks }) {
+    const { writer, projector, log, database, readModels } = checks;
+    const tile = (name, part, ...more) =>
+      part && el(
+        "div",
+        { class: `tile ${part.status}`, "data-part": name },
+        el("h3", {}, t.parts[name]),
+        el("p", { class: "state" }, t.partStates[part.state] ?? t.partStates[part.status] ?? part.status),
+        more.filter(Boolean).map((text) => el("p", { class: "hint" }, text)),
+        part.reason && el("p", { class: "reason" }, part.reason),
+      );
+    const at = (part) => part?.position !== undefined && `${t.position} ${number(part.position)}`;
+    fill(
+      this.health,
+      tile("shop", { status }),
+      tile("log", log),
+      tile("database", database ?? readModels),
+      tile(
+        "writer",
+        writer,
+        at(writer),
+        writer.queued !== undefined && t.queued(writer.queued),
+        writer.idempotencyKeys !== undefined && t.keysHeld(writer.idempotencyKeys),
+      ),
+      tile("projector", projector, at(projector), projector && t.behind(projector.lag)),
+    );
+  }
+
+  // --- Read models -------------------------------------------------------------------------------
+
+  // Those that this page started are asked about until they have ended; once, what was there before.
+  async #lookAtRebuilds(models) {
+    for (const { name } of models) {
+      const known = this.rebuilds.get(name);
+      if (known !== undefined && known?.state !== "running") continue;
+      try {
+        const { json } = await get("operations", `/projections/${name}/rebuild`);
+        this.rebuilds.set(name, json);
+      } catch (error) {
+        if (error.status !== 404) throw error;
+        this.rebuilds.set(name, null);
+      }
+    }
+  }
+
+  async #rebuild(name) {
+    this.errors.delete(name);
+    try {
+      const { json } = await send("operations", "POST", `/projections/${name}/rebuild`);
+      this.rebuilds.set(name, json);
+    } catch (error) {
+      this.errors.set(name, problemText(error));
+    }
+    this.#refresh();
+  }
+
+  #showModels(models) {
+    if (models.length === 0) return fill(this.models, el("p", { class: "hint" }, t.readModelsElsewhere));
+    const running = [...this.rebuilds.values()].some((rebuild) => rebuild?.state === "running");
+    const focused = document.activeElement?.dataset?.rebuild;
+    const heads = [t.model, t.state, t.position, t.lag, t.generation, t.digest, t.parked, ""];
+    fill(
+      this.models,
+      el(
+        "table",
+        { class: "cards" },
+        el("thead", {}, el("tr", {}, heads.map((head) => (head ? el("th", { scope: "col" }, head) : el("td"))))),
+        el("tbody", {}, models.flatMap((model) => this.#model(model, heads, running))),
+      ),
+    );
+    if (focused) this.models.querySelector(`[data-rebuild="${focused}"]`)?.focus();
+  }
+
+  #model(model, heads, running) {
+    const rebuild = this.rebuilds.get(model.name);
+    const compared = rebuild?.result?.comparison;
+    const cell = (index, ...content) => el("td", { "data-head": heads[index] }, ...content);
+    const row = el(
+      "tr",
+      { "data-model": model.name },
+      el("th", { scope: "row" }, model.name),
+      cell(1, el("span", { class: `dot ${model.status}` }), t.partStates[model.state] ?? model.state, model.reason && el("p", { class: "reason" }, model.reason)),
+      cell(2, number(model.position)),
+      cell(3, t.lagOf(model.lag, model.lagSeconds)),
+      cell(4, model.generation === undefined ? t.none : number(model.generation), el("span", { class: "hint mono" }, ` ${model.fingerprint?.slice(0, 8) ?? ""}`)),
+      cell(
+        5,
+        compared
+          ? [el("span", { class: "mono" }, compared.after.hash.slice(0, 12)), el("span", { class: "hint" }, t.digestAt(compared.after.rows, compared.position))]
+          : el("span", { class: "hint" }, t.noDigest),
+      ),
+      cell(6, number(model.parked ?? 0)),
+      el(
+        "td",
+        {},
+        el("button", { type: "button", "data-rebuild": model.name, disabled: running, onclick: () => this.#rebuild(model.name) }, t.rebuild),
+      ),
+    );
+    const below = this.#rebuildOf(model.name, rebuild);
+    return below ? [row, el("tr", { class: "below", "data-rebuild-of": model.name }, el("td", { colspan: String(heads.length) }, below))] : [row];
+  }
+
+  #rebuildOf(name, rebuild) {
+    const error = this.errors.get(name);
+    if (error) return el("p", { class: "error", role: "alert" }, error);
+    if (!rebuild) return null;
+    if (rebuild.state === "failed") return el("p", { class: "error", role: "alert" }, t.rebuildFailed(rebuild.reason ?? ""));
+    if (rebuild.state === "running") {
+      return el(
+        "p",
+        { class: "life" },
+        el("progress", { max: String(Math.max(rebuild.target, 1)), value: String(rebuild.position), "aria-label": t.rebuild }),
+        el("span", {}, `${t.rebuilding[rebuild.stage] ?? rebuild.stage}: ${t.rebuildProgress(rebuild.position, rebuild.target, rebuild.eventsPerSecond)}`),
+      );
+    }
+    const { comparison, generation } = rebuild.result;
+    return comparison.equal
+      ? el("p", { class: "good", "data-result": "equal" }, t.rebuildEqual(comparison.after.rows, comparison.position, generation))
+      : el("p", { class: "error", "data-result": "different" }, t.rebuildDifferent(comparison, generation));
+  }
+
+  // --- Parked ------------------------------------------------------------------------------------
+
+  async #showParked(models) {
+    const lists = await Promise.all(
+      models
+        .filter(({ parked }) => parked > 0)
+        .map(({ name }) => get("operations", `/projections/${name}/parked`)),
+    );
+    const rows = lists.flatMap(({ json }) => json.items);
+    fill(
+      this.parked,
+      rows.length === 0
+        ? el("p", { class: "good" }, t.parkedNone)
+        : el(
+            "ul",
+            { class: "rows" },
+            rows.map((row) =>
+              el(
+                "li",
+                { class: "error" },
+                el("b", {}, `${row.readModel} ${row.row}`),
+                ` – ${row.reason} `,
+                el("a", { href: `#log/${row.event}` }, t.causeEvent(row.event)),
+                ` (${t.parkedAt} ${dateTime(row.parkedAt)})`,
+              ),
+            ),
+          ),
+    );
+  }
+}

@@ -1,0 +1,366 @@
+// The buyer's side: who, what, how many; the quote; and what became of it.
+import { Problem, command, get, newKey, send } from "./api.js";
+import { Combobox } from "./combobox.js";
+import { Deliveries } from "./deliveries.js";
+import { el, field, fill } from "./dom.js";
+import { minorDigits, money, number, problemText, t } from "./text.js";
+
+const mostFound = 8;
+const mostQuantity = 1_000_000;
+
+// After these the same thing can be had with a quote of today.
+const mendedByFreshQuote = new Set(["price-changed", "address-changed", "quote-expired", "quote-invalid"]);
+
+async function find(service, path, text, signal) {
+  const query = new URLSearchParams({ name: text, limit: String(mostFound) });
+  const { json } = await get(service, `${path}/search/findByNameStartingWith?${query}`, { signal });
+  return { items: json.items, more: json.next !== null };
+}
+
+export class Shop {
+  constructor() {
+    this.deliveries = new Deliveries();
+    this.quantity = "1";
+    this.stage = { name: "form" };
+    this.buyer = new Combobox({
+      search: (text, signal) => find("account", "/accounts", text, signal),
+      describe: (account) => ({
+        name: account.name,
+        detail: [account.membershipLevel, account.address.line].filter(Boolean).join(" · "),
+      }),
+      onChoose: () => this.#changed(),
+      empty: () => t.noBuyer,
+    });
+    this.product = new Combobox({
+      search: (text, signal) => find("product", "/products", text, signal),
+      describe: (product) => ({
+        name: product.name,
+        detail: `${money(product.unitPrice)} · ${product.stock === 0 ? t.soldOut : t.inStock(product.stock)}`,
+      }),
+      onChoose: () => this.#changed(),
+      empty: () => t.noProduct,
+    });
+  }
+
+  mount(root, route) {
+    this.below = el("div", { "aria-live": "polite" });
+    this.quantityInput = el("input", {
+      type: "number",
+      inputmode: "numeric",
+      min: "1",
+      max: String(mostQuantity),
+      step: "1",
+      value: this.quantity,
+      oninput: () => {
+        this.quantity = this.quantityInput.value;
+        this.#changed();
+      },
+    });
+    this.complaint = el("p", { class: "error", role: "alert" });
+    this.askButton = el("button", { type: "submit", class: "primary" }, t.askQuote);
+    const form = el(
+      "form",
+      {
+        novalidate: true,
+        onsubmit: (event) => {
+          event.preventDefault();
+          this.#ask();
+        },
+      },
+      this.buyer.element(t.buyer, t.buyerHint),
+      this.product.element(t.product, t.productHint),
+      field(t.quantity, this.quantityInput),
+      this.complaint,
+      this.askButton,
+    );
+    fill(
+      root,
+      el(
+        "div",
+        { class: "columns" },
+        el("section", { class: "card", id: "buy" }, el("h2", {}, t.buy), form, this.below),
+        this.deliveries.element(route),
+      ),
+    );
+    this.#render();
+  }
+
+  // The shop answers again: what could not be shown is asked for again.
+  resume() {
+    this.deliveries.resume();
+  }
+
+  unmount() {
+    clearInterval(this.countdown);
+    this.deliveries.close();
+  }
+
+  // What was quoted is not what the form says any more.
+  #changed() {
+    this.complaint?.replaceChildren();
+    if (["quote", "conflict", "bought"].includes(this.stage.name)) this.#go({ name: "form" });
+  }
+
+  #go(stage) {
+    this.stage = stage;
+    this.#render();
+  }
+
+  // --- The quote ---------------------------------------------------------------------------------
+
+  #order() {
+    if (!this.buyer.chosen) return this.#complain(t.chooseBuyer, this.buyer.input);
+    if (!this.product.chosen) return this.#complain(t.chooseProduct, this.product.input);
+    const quantity = Number(this.quantity);
+    if (!Number.isInteger(quantity) || quantity < 1 || quantity > mostQuantity)
+      return this.#complain(t.chooseQuantity, this.quantityInput);
+    return { buyerId: this.buyer.chosen.id, productId: this.product.chosen.id, quantity };
+  }
+
+  #complain(text, input) {
+    fill(this.complaint, text);
+    input.focus();
+    return null;
+  }
+
+  async #ask() {
+    const order = this.#order();
+    if (!order || this.busy) return;
+    fill(this.complaint);
+    await this.#while(t.asking, async () => {
+      try {
+        const { json } = await send("purchase", "POST", "/quotes", order);
+        // One key a quote: however often it is confirmed, it is bought once.
+        this.#go({ name: "quote", quote: json, key: newKey() });
+      } catch (error) {
+        this.#refused(error);
+      }
+    });
+  }
+
+  async #confirm() {
+    const { quote, key } = this.stage;
+    if (this.busy) return;
+    await this.#while(t.confirming, async () => {
+      try {
+        const answer = await command("purchase", "POST", "/purchases", { quoteId: quote.quoteId }, {
+          key,
+          onUncertain: (tries) => fill(this.complaint, t.uncertain(tries)),
+        });
+        fill(this.complaint);
+        this.#go({ name: "bought", ...answer });
+        this.deliveries.choose(answer.json.id, answer.position);
+      } catch (error) {
+        // Unless the shop has said no, the quote stays: under its key it can be confirmed again.
+        if (error instanceof Problem && error.status === 409) return this.#refused(error);
+        fill(this.complaint, problemText(error));
+      }
+    });
+  }
+
+  #refused(error) {
+    if (error instanceof Problem && (error.code in t.conflicts || mendedByFreshQuote.has(error.code))) {
+      fill(this.complaint);
+      return this.#go({ name: "conflict", error });
+    }
+    fill(this.complaint, problemText(error));
+  }
+
+  async #while(label, work) {
+    this.busy = true;
+    const button = this.stage.name === "quote" ? this.confirmButton : this.askButton;
+    const before = button.textContent;
+    button.disabled = true;
+    button.textContent = label;
+    try {
+      await work();
+    } finally {
+      this.busy = false;
+      button.disabled = false;
+      button.textContent = before;
+    }
+  }
+
+  // --- What is below the form --------------------------------------------------------------------
+
+  #render() {
+    clearInterval(this.countdown);
+    if (!this.below) return;
+    const parts = {
+      form: () => [],
+      quote: () => this.#quote(),
+      conflict: () => this.#conflict(),
+      bought: () => this.#bought(),
+    };
+    fill(this.below, parts[this.stage.name]());
+    this.askButton.classList.toggle("primary", this.stage.name !== "quote");
+  }
+
+  #quote() {
+    const { quote } = this.stage;
+    const lifeMs = 15 * 60_000; // of a quote
+    const left = el("progress", { max: String(lifeMs), "aria-label": t.quote });
+    const leftText = el("span", { class: "countdown" });
+    this.confirmButton = el("button", { type: "button", class: "primary", onclick: () => this.#confirm() }, t.confirm);
+    const tick = () => {
+      const ms = new Date(quote.expiresAt) - Date.now();
+      left.value = Math.max(ms, 0);
+      const seconds = Math.max(Math.ceil(ms / 1_000), 0);
+      leftText.textContent =
+        ms > 0 ? t.goodFor(`${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`) : t.expired;
+      if (ms <= 0) {
+        clearInterval(this.countdown);
+        this.confirmButton.replaceWith(this.#freshQuoteButton());
+      }
+    };
+    const element = el(
+      "div",
+      { class: "quote", id: "quote" },
+      el("h3", {}, t.quote),
+      el("p", { class: "hint" }, t.quoteWhat),
+      el(
+        "dl",
+        {},
+        el("dt", {}, t.shipsTo),
+        el("dd", {}, `${quote.buyer.name}, ${addressText(quote.buyer.address)}`),
+        quote.lines.flatMap((line) => [
+          el("dt", {}, line.product),
+          el("dd", { class: "sum" }, `${number(line.quantity)} × ${money(line.unitPrice)}`, el("b", {}, money(line.total))),
+        ]),
+        el("dt", { class: "total" }, t.total),
+        el("dd", { class: "total sum" }, el("b", { id: "quote-total" }, money(quote.total))),
+      ),
+      el("p", { class: "life" }, left, leftText),
+      el(
+        "div",
+        { class: "buttons" },
+        this.confirmButton,
+        el("button", { type: "button", onclick: () => this.#go({ name: "form" }) }, t.discard),
+      ),
+      this.#provoke(quote),
+    );
+    this.countdown = setInterval(tick, 500);
+    tick();
+    return element;
+  }
+
+  #freshQuoteButton() {
+    return el("button", { type: "button", class: "primary", id: "fresh-quote", onclick: () => this.#ask() }, t.freshQuote);
+  }
+
+  // What a refusal means, with what would help. It is no error: it is the shop keeping its word.
+  #conflict() {
+    const { error } = this.stage;
+    const { expected, actual, available } = error.json;
+    const say = error.code === "address-changed" ? addressText : money;
+    const values = ["price-changed", "address-changed"].includes(error.code);
+    return el(
+      "div",
+      { class: "conflict", role: "alert", id: "conflict" },
+      el("h3", {}, problemText(error)),
+      values &&
+        el(
+          "dl",
+          {},
+          el("dt", {}, t.was),
+          el("dd", {}, el("del", { id: "was" }, say(expected))),
+          el("dt", {}, t.is),
+          el("dd", {}, el("ins", { id: "is" }, say(actual))),
+        ),
+      el("p", { class: "hint" }, t.nothingBought(error.position), el("span", { class: "code" }, `${error.status} ${error.code}`)),
+      el(
+        "div",
+        { class: "buttons" },
+        mendedByFreshQuote.has(error.code) && this.#freshQuoteButton(),
+        error.code === "insufficient-stock" &&
+          available > 0 &&
+          el("button", { type: "button", class: "primary", onclick: () => this.#askFor(available) }, t.takeWhatThereIs(available)),
+      ),
+    );
+  }
+
+  #askFor(quantity) {
+    this.quantity = String(quantity);
+    this.quantityInput.value = this.quantity;
+    this.#ask();
+  }
+
+  #bought() {
+    const { json, position, ms } = this.stage;
+    return el(
+      "div",
+      { class: "bought", id: "bought" },
+      el("h3", {}, `${t.bought}: ${money(json.total)}`),
+      el("p", {}, t.boughtWhat(position, ms)),
+      el(
+        "div",
+        { class: "buttons" },
+        el("a", { class: "button", href: `#log/${json.version}` }, t.seeEvent),
+        el("button", { type: "button", onclick: () => this.deliveries.choose(json.id, position, true) }, t.seeDelivery),
+      ),
+    );
+  }
+
+  // What makes a 409 to look at: somebody changes price or address while the quote is open.
+  #provoke(quote) {
+    const [line] = quote.lines;
+    const said = el("p", { class: "hint", role: "status" });
+    const digits = minorDigits(line.unitPrice.currency);
+    const price = el("input", { type: "number", min: "0", step: String(1 / 10 ** digits), value: String((line.unitPrice.amount * 1.1) / 10 ** digits) });
+    const address = el("input", { type: "text", value: "부산광역시 해운대구 우동 1411" });
+    const change = async (service, method, path, body) => {
+      try {
+        const answer = await command(service, method, path, body);
+        said.className = "hint";
+        fill(said, answer.json.version === undefined ? t.unchanged : t.recordedAt(answer.position));
+      } catch (error) {
+        said.className = "error";
+        fill(said, problemText(error));
+      }
+    };
+    price.value = (Math.round(line.unitPrice.amount * 1.1) / 10 ** digits).toFixed(digits);
+    return el(
+      "details",
+      { class: "provoke" },
+      el("summary", {}, t.provoke),
+      el("p", { class: "hint" }, t.provokeWhat),
+      el(
+        "div",
+        { class: "inline" },
+        field(`${t.newPrice} (${line.unitPrice.currency})`, price),
+        el(
+          "button",
+          {
+            type: "button",
+            id: "change-price",
+            onclick: () =>
+              change("product", "PUT", `/products/${line.productId}/price`, {
+                unitPrice: { amount: Math.round(Number(price.value) * 10 ** digits), currency: line.unitPrice.currency },
+              }),
+          },
+          t.changePrice,
+        ),
+      ),
+      el(
+        "div",
+        { class: "inline" },
+        field(t.newAddress, address),
+        el(
+          "button",
+          {
+            type: "button",
+            onclick: () =>
+              change("account", "PUT", `/accounts/${quote.buyer.id}/address`, {
+                line: address.value,
+                zipCode: quote.buyer.address.zipCode,
+              }),
+          },
+          t.changeAddress,
+        ),
+      ),
+      said,
+    );
+  }
+}
+
+export const addressText = ({ line, zipCode }) => `${line} (${zipCode})`;
