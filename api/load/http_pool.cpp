@@ -88,6 +88,7 @@ void HttpPool::drop() {
 void HttpPool::send(const Request& request, Callback callback) {
   Exchange& exchange = *free_.back();
   exchange.body = request.body;
+  exchange.on_body = request.on_body;
   exchange.answer = {};
   exchange.callback = std::move(callback);
   exchange.fields.reset();
@@ -218,7 +219,13 @@ int HttpPool::on_request(void* exchange, char*, char*, int, int) {
 }
 
 std::size_t HttpPool::on_body(char* data, std::size_t size, std::size_t count, void* exchange) {
-  static_cast<Exchange*>(exchange)->answer.body.append(data, size * count);
+  auto& [curl, fields, body, take, answer, callback] = *static_cast<Exchange*>(exchange);
+  long status = 0;
+  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+  if (!take || status != 200)
+    answer.body.append(data, size * count);
+  else if (!take({data, size * count}))
+    return CURL_WRITEFUNC_ERROR;
   return size * count;
 }
 

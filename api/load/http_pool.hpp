@@ -32,8 +32,11 @@ class HttpPool {
     std::string method = "GET";
     std::string url;
     std::string body = {};
-    std::vector<std::string> fields = {};  // "Idempotency-Key: 7"
-    std::chrono::milliseconds timeout{30'000};
+    std::vector<std::string> fields = {};       // "Idempotency-Key: 7"
+    std::chrono::milliseconds timeout{30'000};  // 0: none
+    // Takes a successful answer's body as it comes, in place of Answer::body; false ends it.
+    // REQUIRES: it does not throw, and does not use the pool.
+    std::function<bool(std::string_view)> on_body = {};
   };
 
   struct Answer {
@@ -77,6 +80,7 @@ class HttpPool {
     Handle<CURL, curl_easy_cleanup> curl;
     Handle<curl_slist, curl_slist_free_all> fields;
     std::string body;
+    std::function<bool(std::string_view)> on_body;
     Answer answer;
     Callback callback;
   };

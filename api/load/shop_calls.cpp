@@ -70,6 +70,38 @@ ShopCalls::Answer ShopCalls::insist(const Request& request) {
   }
 }
 
+std::optional<ShopCalls::Answer> ShopCalls::stream(Request request,
+                                                   const std::function<bool(std::string&)>& take) {
+  // Shared with callbacks, which the pool may keep beyond an exception here.
+  struct Stream {
+    std::string text;
+    bool enough = false;
+    std::optional<Answer> end;
+  };
+  const auto stream = std::make_shared<Stream>();
+  request.timeout = 0ms;
+  request.on_body = [stream](std::string_view piece) {
+    stream->text += piece;
+    return !stream->enough;
+  };
+  pool_.send(request, [stream](Answer end) { stream->end = std::move(end); });
+  for (auto heard = Clock::now(); !stream->enough;) {
+    wait(Clock::now() + retry_interval);
+    const bool ended = stream->end.has_value();
+    if (!stream->text.empty()) {
+      heard = Clock::now();
+      stream->enough = take(stream->text);
+    } else if (ended) {
+      return stream->end;
+    } else if (Clock::now() - heard > patience) {
+      stream->enough = true;
+    }
+    if (ended && !stream->enough) return stream->end;
+  }
+  pool_.drop();
+  return std::nullopt;
+}
+
 void ShopCalls::each(const std::vector<Request>& requests,
                      const std::function<void(std::size_t, const Answer&)>& answered) {
   // Shared with callbacks, which the pool may keep beyond an exception here.

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -47,6 +48,11 @@ class ShopCalls {
   // The answer, if its status is 200. What is only not possible now (503, no answer) is tried again
   // for half a minute. REQUIRES: doing it twice is doing it once.
   Answer insist(const Request& request);
+
+  // Sends, and passes on what came of the answer's body and was not taken yet, until `take` says
+  // that it is enough or the answer ends; then how it ended. Nothing when it was enough, or when
+  // nothing came for half a minute. REQUIRES: nothing else is under way.
+  std::optional<Answer> stream(Request request, const std::function<bool(std::string&)>& take);
 
   // All of them, as many at a time as there are connections. Whatever the answer is, it is passed
   // on, with the number of its request.

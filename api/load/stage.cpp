@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "api/load/log_reader.hpp"
+
 namespace jangbu::load {
 
 using namespace std::chrono_literals;
@@ -26,6 +28,12 @@ Json parsed(const HttpPool::Answer& answer) {
   Json json = Json::parse(answer.body, nullptr, false);
   if (!json.is_structured()) throw LoadFailed("the shop answered, but not with JSON");
   return json;
+}
+
+PurchaseId purchase_of(const Json& data) {
+  const auto id = parse_id<PurchaseId>(data.at("id").get<std::string>());
+  if (!id) throw LoadFailed("a purchase in the log has no id");
+  return *id;
 }
 
 std::vector<LoggedLine> lines_of(const Json& data) {
@@ -132,33 +140,24 @@ std::optional<std::uint64_t> Stage::attempt_of(const std::string& correlation) c
 void Stage::read_log(Checker& checker, const std::function<void(std::uint64_t)>& progress) {
   Position through;
   for (const LoadProduct& product : products_) through = std::max(through, product.shown_at);
-  std::uint64_t read = 0;
-  for (std::string from = std::to_string(from_); !from.empty();) {
-    const auto answer =
-        calls_.insist({.url = calls_.url(Service::operations) + "/events?limit=100&from=" + from});
-    const Json page = parsed(answer);
-    for (const Json& event : page.at("items")) {
-      const auto id = parse_event_id(event.at("id").get<std::string>());
-      if (!id) throw LoadFailed("an event of the log has no id");
-      if (id->position > through) return progress(read);
-      const std::string& type = event.at("type").get_ref<const std::string&>();
-      const Json& data = event.at("data");
-      if (type == "PurchaseCompleted") {
-        checker.purchased(
-            {*id, parse_id<PurchaseId>(data.at("id").get<std::string>()).value_or(PurchaseId{}),
-             attempt_of(event.value("correlation", "")), lines_of(data)});
-      } else if (type == "PurchaseCancelled") {
-        for (const LoggedLine& line : lines_of(data))
-          checker.stock_changed(id->position, line.product, line.quantity);
-      } else if (type == "StockChanged") {
-        checker.stock_changed(id->position, data.at("id"), data.at("change"));
-      }
+  constexpr std::uint64_t events_between = 100;
+  std::uint64_t read = 1;
+  // The run's first event opened an account.
+  LogReader(calls_).read({{from_}, 0}, through, [&](EventId id, const Json& event) {
+    if (++read % events_between == 0) progress(read);
+    const std::string& type = event.at("type").get_ref<const std::string&>();
+    const Json& data = event.at("data");
+    if (type == "PurchaseCompleted") {
+      checker.purchased(
+          {id, purchase_of(data), attempt_of(event.value("correlation", "")), lines_of(data)});
+    } else if (type == "PurchaseCancelled") {
+      for (const LoggedLine& line : lines_of(data))
+        checker.stock_changed(id.position, line.product, line.quantity);
+    } else if (type == "StockChanged") {
+      checker.stock_changed(id.position, data.at("id"), data.at("change"));
     }
-    read += page.at("items").size();
-    progress(read);
-    const Json& next = page.at("next");
-    from = next.is_null() ? "" : next.get<std::string>();
-  }
+  });
+  progress(read);
 }
 
 std::string Stage::tidy_up() {
