@@ -9,6 +9,7 @@
 
 #include "api/backend.hpp"
 #include "api/event_filter.hpp"
+#include "api/log_feed.hpp"
 #include "api/projection_routes.hpp"
 
 namespace jangbu {
@@ -119,6 +120,16 @@ void find_events(LogSearch& search, const http::Request& request, const http::Ex
   });
 }
 
+void stream_events(EventFeed& feed, const http::Request& request, const http::Exchange& exchange) {
+  or_problem(exchange, [&] {
+    const auto types = asked_types(request);
+    feed.subscribe(exchange,
+                   {.entity = query_id<EntityId>(request, "entity"),
+                    .type = types.empty() ? std::string() : types.front()},
+                   last_event_id(request));
+  });
+}
+
 }  // namespace
 
 std::string_view to_string(Writer::State state) {
@@ -188,7 +199,28 @@ Service operations_service(const Parts& parts) {
                  "or none, although there is a `next`.",
              .kind = openapi::Kind::log,
              .gives = "CloudEvent",
-             .parameters = {"from", "eventType", "entity"}}}},
+             .parameters = {"from", "eventType", "entity"}}},
+           {Method::get,
+            "/events/stream",
+            [parts](Request&& request, const Exchange& exchange) {
+              stream_events(parts.log_feed, request, exchange);
+            },
+            {.id = "streamEvents",
+             .summary = "Follow the log, as CloudEvents",
+             .description =
+                 "Server-sent events, one of type `event` for every event of the log, with its id. "
+                 "It begins now, or after Last-Event-ID, which browsers send by themselves when "
+                 "they come back: nothing is missed or told twice; after `0.0`, from the "
+                 "beginning. "
+                 "A comment comes where there is nothing to say for 15 s. Who does not read is cut "
+                 "off. What happened to one entity before is read from its history, so with "
+                 "`entity` and Last-Event-ID the read models have to be there.",
+             .kind = openapi::Kind::stream,
+             .gives = "CloudEvent",
+             .event = log_event,
+             .parameters = {"eventType", "entity"},
+             .problems = {problems::read_model_behind, problems::read_model_unavailable,
+                          problems::entity_parked}}}},
       .page = [&console = parts.console](const Request& request) {
         return console.page_for(request);
       }};

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "api/console/console.hpp"
+#include "api/event_feed.hpp"
 #include "api/log_search.hpp"
 #include "api/metrics.hpp"
 #include "api/rebuild_jobs.hpp"
@@ -22,6 +23,7 @@ struct Parts {
   LogSearch& log_search;
   RebuildJobs& rebuilds;
   const Metrics& metrics;
+  EventFeed& log_feed;
   const Console& console;
 };
 
