@@ -45,6 +45,26 @@ Json projector_check(const Projector::Status& status) {
   return json;
 }
 
+Json up() {
+  return {{"status", "up"}};
+}
+Json down(const std::string& reason) {
+  return {{"status", "down"}, {"reason", reason}};
+}
+
+// The servers behind the parts. NATS may be connected, and its stream out of order all the same: it
+// is the writer that finds that out.
+Json log_check(const Parts& parts) {
+  if (!parts.log_connected()) return down("NATS is not connected");
+  if (!parts.writer) return up();
+  const Writer::Status status = parts.writer->status();
+  return status.state == Writer::State::log_away ? down(status.why) : up();
+}
+
+Json database_check(const ReadModels& read_models) {
+  return read_models.connected() ? up() : down("PostgreSQL is not connected");
+}
+
 bool is_active(const Writer& writer) {
   return writer.status().state == Writer::State::active;
 }
@@ -61,7 +81,9 @@ class Readiness {
     if (reads) began_ = true;
     const bool takes_work = parts_.writer ? began_ && is_active(*parts_.writer) : reads;
     bool all = takes_work && reads;
-    Json checks{{"writer", writer_check(parts_.writer)},
+    Json checks{{"log", log_check(parts_)},
+                {"database", database_check(parts_.read_models)},
+                {"writer", writer_check(parts_.writer)},
                 {"readModels", {{"status", reads ? "up" : "down"}}}};
     if (parts_.projector) {
       const auto projector = parts_.projector->status();
@@ -224,7 +246,8 @@ Service operations_service(const Parts& parts) {
       .page = [&console = parts.console](const Request& request) {
         return console.page_for(request);
       }};
-  for (Route& route : projection_routes(parts.projector, parts.writer, parts.rebuilds))
+  for (Route& route :
+       projection_routes(parts.projector, parts.writer, parts.read_models, parts.rebuilds))
     service.routes.push_back(std::move(route));
   return service;
 }

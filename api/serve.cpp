@@ -315,8 +315,9 @@ void run(const ServeOptions& options) {
     metrics.add(service.name, *servers.back());
     spdlog::info("{} at http://{}:{}", service.name, options.listen, servers.back()->port());
   };
-  listen(options.port_base, operations_service({writer, read_models, projector.get(), log_search,
-                                                rebuilds, metrics, log_feed, console}));
+  listen(options.port_base,
+         operations_service({writer, read_models, projector.get(), log_search, rebuilds, metrics,
+                             [&log = *log] { return log.connected(); }, log_feed, console}));
   for (const ServicePort& service : services)
     if (service.make && is_served(options, service.name))
       listen(options.port_base + service.offset, service.make(backend));

@@ -27,7 +27,7 @@ void for_each_service(const std::function<void(const Service&)>& look) {
   RebuildJobs rebuilds(log, "host=/nowhere");
   const Console console("/nowhere", {});
   look(operations_service({&writer, read_models, nullptr, log_search, rebuilds, metrics,
-                           log_feed, console}));
+                           [] { return true; }, log_feed, console}));
 }
 
 }  // namespace jangbu::test
