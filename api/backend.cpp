@@ -290,6 +290,15 @@ void import_rows(const Backend& backend, const http::Request& request, const htt
   backend.commands->importer.begin(std::move(order), body, exchange);
 }
 
+std::optional<EventId> last_event_id(const http::Request& request) {
+  auto text = request.header("Last-Event-ID");
+  if (!text) text = request.query_value("lastEventId");
+  if (!text || text->empty()) return std::nullopt;
+  const auto id = parse_event_id(*text);
+  if (!id) malformed("Last-Event-ID is not an event id, such as 42.0");
+  return id;
+}
+
 std::string query_name(const http::Request& request) {
   return clean_text(request.query_value("name").value_or(""), "name", 1, max_name);
 }

@@ -14,7 +14,7 @@
 #include <variant>
 #include <vector>
 
-#include "api/delivery_feed.hpp"
+#include "api/event_feed.hpp"
 #include "api/http/router.hpp"
 #include "api/import.hpp"
 #include "api/json/body.hpp"
@@ -40,7 +40,7 @@ struct CommandSide {
 struct Backend {
   const CommandSide* commands;  // null where another process takes them
   ReadModels& read_models;
-  DeliveryFeed& delivery_feed;
+  EventFeed& delivery_feed;
 };
 
 // --- Requests ------------------------------------------------------------------------------------
@@ -96,6 +96,9 @@ std::optional<SomeId> query_id(const http::Request& request, std::string_view na
   if (!id) invalid(name, "is not an id: a UUID is expected");
   return id;
 }
+
+// What the client of a stream has seen last, if it says so.
+std::optional<EventId> last_event_id(const http::Request& request);
 
 // The query's `name`, as names are written.
 std::string query_name(const http::Request& request);

@@ -1,143 +1,15 @@
-// Server-sent events of deliveries: every change of a status, to whoever listens, in the order of
-// the log, without a gap and without a repeat.
+// The feed of deliveries: every change of a delivery's status.
 //
-// One thread follows the end of the log, for all subscribers: each event is read, decoded and put
-// into words once, and its bytes are shared. A subscriber that resumes from further back is caught
-// up by the same thread, between the rounds of the others and as fast as it reads, from the log, or
-// for a single delivery from its history; when it has come to where the others are, it joins them.
-// Every subscriber knows the last event it was given, so nothing depends on when it joins.
-//
-// Nobody listens, nothing is read. Many listen to everything: what is sent to all of them together
-// is paced, so that they come late rather than take the machine from the purchases.
-//
-// Threads: subscribe(), stop() and subscribers() from any; the rest is the feed's own thread.
-// Ownership: the log, and what `history` asks, must outlive it. Errors: while the log is away,
-// streams stay open and go on where they were; new ones get 503.
+// Threads: pure functions.
 #pragma once
 
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <cstddef>
-#include <deque>
-#include <functional>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <string>
-#include <thread>
-#include <unordered_map>
-#include <variant>
-#include <vector>
-
-#include "api/http/exchange.hpp"
-#include "events/event_log.hpp"
-#include "events/events.hpp"
-#include "projections/tables/history.hpp"
-#include "projections/tables/read_models.hpp"
+#include "api/event_feed.hpp"
 
 namespace jangbu {
 
-class DeliveryFeed {
- public:
-  struct Options {
-    std::size_t most_subscribers = 2'000;         // more get 503
-    std::chrono::milliseconds heartbeat{15'000};  // a comment, when there was nothing to say
-  };
+inline constexpr std::string_view delivery_event = "delivery-status";
 
-  // A part of a delivery's history, as of a position; any thread may call back.
-  using HistoryPage = QueryResult<Page<HistoryRow>>;
-  using History = std::function<void(PurchaseId, From<EventId>, Position at_least,
-                                     std::function<void(HistoryPage)>)>;
-
-  DeliveryFeed(EventLog& log, History history, Options options);
-  ~DeliveryFeed();
-  DeliveryFeed(const DeliveryFeed&) = delete;
-  DeliveryFeed& operator=(const DeliveryFeed&) = delete;
-
-  // Answers with the status changes of one delivery or of all, after this event or from now on.
-  // 404 for a delivery that is not there, 422 for an event that has not happened yet.
-  void subscribe(http::Exchange exchange, std::optional<PurchaseId> delivery,
-                 std::optional<EventId> after);
-
-  // Ends all streams, and turns new ones away.
-  void stop();
-
-  std::size_t subscribers() const;
-  std::size_t most_subscribers() const { return options_.most_subscribers; }
-
- private:
-  using Clock = std::chrono::steady_clock;
-
-  // A stream that was asked for. Counted while it is there.
-  class Subscriber;
-  using SubscriberPtr = std::shared_ptr<Subscriber>;
-  struct Answered {
-    SubscriberPtr subscriber;
-    HistoryPage page;
-  };
-  // What comes to the feed's thread. It may outlive the feed in the hands of who still answers it.
-  struct Inbox {
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::deque<std::variant<SubscriberPtr, Answered>> arrived;
-    bool stop = false;
-    std::atomic<std::size_t> subscribers = 0;
-  };
-  // A status change in words.
-  struct Message {
-    EventId id;
-    PurchaseId delivery;
-    std::string text;
-  };
-  using Batch = std::vector<Message>;  // of one round, or less
-
-  void run();
-  void serve();
-  bool idle() const;
-  bool wait(std::chrono::milliseconds time);  // for the inbox to have something; true at the end
-
-  void admit();
-  void ask_history(const SubscriberPtr& subscriber, std::optional<EventId> page_after);
-  void take_history(Answered&& answered);
-  void begin(const SubscriberPtr& subscriber);
-  void place(const SubscriberPtr& subscriber);
-  void turn_away_arrived();
-
-  std::chrono::milliseconds follow();
-  void read_tail(std::chrono::milliseconds time);
-  bool workers_are_busy() const;
-  void send_to_live(const Batch& batch);
-  bool catch_up();
-  void beat();
-  template <class Action>
-  void for_each(Action action);
-  void remove_gone();
-
-  bool is_live_empty() const { return live_to_all_.empty() && live_to_one_.empty(); }
-  template <class Wanted>
-  void put_into_words(const StoredCommit& stored, Wanted wanted, Batch& batch) const;
-
-  EventLog& log_;
-  const History history_;
-  const Options options_;
-  const std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
-
-  // The thread's own. Whoever is live was given everything up to `tail_`.
-  std::vector<SubscriberPtr> live_to_all_;
-  std::unordered_map<PurchaseId, std::vector<SubscriberPtr>> live_to_one_;
-  std::vector<SubscriberPtr> behind_;
-  EventId tail_;
-  std::unique_ptr<LogReader> tail_reader_;
-  std::deque<Batch> tail_batches_;  // read, not yet sent
-  EventId tail_read_;               // where tail_ is once they are sent
-  Clock::time_point next_round_;
-  std::unique_ptr<LogReader> past_reader_;
-  Position past_next_;  // what it reads next
-  Clock::time_point next_beat_;
-  bool log_away_ = false;
-
-  std::thread thread_;  // last: it uses everything above
-};
+// A delivery has the id of its purchase, and its history.
+EventFeed::Subject delivery_changes(EventFeed::History history);
 
 }  // namespace jangbu

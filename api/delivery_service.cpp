@@ -1,4 +1,5 @@
 #include "api/backend.hpp"
+#include "api/delivery_feed.hpp"
 #include "infra/ids.hpp"
 
 namespace jangbu {
@@ -70,27 +71,18 @@ void confirm_receipt(const Backend& backend, const Request& request, const Excha
   execute(backend, request, exchange, ConfirmReceipt{id, system_now()}, delivery_resource);
 }
 
-// What the client has seen last, if it says so.
-std::optional<EventId> last_event_id(const Request& request) {
-  auto text = request.header("Last-Event-ID");
-  if (!text) text = request.query_value("lastEventId");
-  if (!text || text->empty()) return std::nullopt;
-  const auto id = parse_event_id(*text);
-  if (!id) malformed("Last-Event-ID is not an event id, such as 42.0");
-  return id;
-}
-
 void stream(const Backend& backend, const Request& request, const Exchange& exchange,
-            std::optional<PurchaseId> delivery) {
-  backend.delivery_feed.subscribe(exchange, delivery, last_event_id(request));
+            EventFeed::Interest interest) {
+  backend.delivery_feed.subscribe(exchange, std::move(interest), last_event_id(request));
 }
 
 void stream_all(const Backend& backend, const Request& request, const Exchange& exchange) {
-  stream(backend, request, exchange, std::nullopt);
+  stream(backend, request, exchange, {});
 }
 
 void stream_one(const Backend& backend, const Request& request, const Exchange& exchange) {
-  stream(backend, request, exchange, path_id<PurchaseId>(request, problems::delivery_not_found));
+  stream(backend, request, exchange,
+         {.entity = path_id<EntityId>(request, problems::delivery_not_found)});
 }
 
 void history(const Backend& backend, const Request& request, const Exchange& exchange) {
@@ -156,7 +148,8 @@ const ServiceRoute routes[] = {
       .summary = "Follow the status of all deliveries",
       .description = stream_description,
       .kind = Kind::stream,
-      .gives = "DeliveryChange"}},
+      .gives = "DeliveryChange",
+      .event = delivery_event}},
     {Method::get,
      "/deliveries/{id}/events",
      stream_one,
@@ -165,6 +158,7 @@ const ServiceRoute routes[] = {
       .description = stream_description,
       .kind = Kind::stream,
       .gives = "DeliveryChange",
+      .event = delivery_event,
       .problems = {problems::delivery_not_found, problems::read_model_behind,
                    problems::read_model_unavailable, problems::entity_parked}}},
     {Method::get,

@@ -349,6 +349,18 @@ Families process_families() {
       gauge("process_max_fds", "Descriptors that may be in use", stats.max_fds)};
 }
 
+Families stream_families(const Metrics::Parts& parts) {
+  auto open = family(MetricType::Gauge, "jangbu_sse_subscribers", "Streams that are open");
+  auto limit = family(MetricType::Gauge, "jangbu_sse_subscribers_limit",
+                      "So many are served; more are turned away");
+  for (const EventFeed* feed : {&parts.delivery_feed, &parts.log_feed}) {
+    const Labels labels{{"stream", feed->name()}};
+    add(open, labels).gauge.value = static_cast<double>(feed->subscribers());
+    add(limit, labels).gauge.value = static_cast<double>(feed->most_subscribers());
+  }
+  return {open, limit};
+}
+
 }  // namespace
 
 std::string Metrics::text() const {
@@ -363,10 +375,7 @@ std::string Metrics::text() const {
   if (parts_.projector && parts_.writer)
     append(all, backlog_families(*parts_.projector, *parts_.writer));
   append(all, query_families(parts_.read_models));
-  append(all, {gauge("jangbu_sse_subscribers", "Streams of deliveries",
-                     parts_.delivery_feed.subscribers()),
-               gauge("jangbu_sse_subscribers_limit", "So many are served; more are turned away",
-                     parts_.delivery_feed.most_subscribers())});
+  append(all, stream_families(parts_));
   if (parts_.access_log)
     append(all, {counter("jangbu_access_log_dropped_total",
                          "Lines that came faster than the file takes them, or could not be written",

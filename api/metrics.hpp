@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "api/access_log.hpp"
-#include "api/delivery_feed.hpp"
+#include "api/event_feed.hpp"
 #include "api/http/server.hpp"
 #include "api/snapshot_file.hpp"
 #include "commands/writer.hpp"
@@ -30,7 +30,8 @@ class Metrics {
     const SnapshotFile* snapshots;  // null likewise
     const ReadModels& read_models;
     const Projector* projector;  // null when another process projects
-    const DeliveryFeed& delivery_feed;
+    const EventFeed& delivery_feed;
+    const EventFeed& log_feed;
     const AccessLog* access_log;  // null when nobody asked for it
   };
 

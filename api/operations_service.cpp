@@ -10,6 +10,7 @@
 #include "api/backend.hpp"
 #include "api/event_filter.hpp"
 #include "api/load_routes.hpp"
+#include "api/log_feed.hpp"
 #include "api/projection_routes.hpp"
 
 namespace jangbu {
@@ -45,6 +46,26 @@ Json projector_check(const Projector::Status& status) {
   return json;
 }
 
+Json up() {
+  return {{"status", "up"}};
+}
+Json down(const std::string& reason) {
+  return {{"status", "down"}, {"reason", reason}};
+}
+
+// The servers behind the parts. NATS may be connected, and its stream out of order all the same: it
+// is the writer that finds that out.
+Json log_check(const Parts& parts) {
+  if (!parts.log_connected()) return down("NATS is not connected");
+  if (!parts.writer) return up();
+  const Writer::Status status = parts.writer->status();
+  return status.state == Writer::State::log_away ? down(status.why) : up();
+}
+
+Json database_check(const ReadModels& read_models) {
+  return read_models.connected() ? up() : down("PostgreSQL is not connected");
+}
+
 bool is_active(const Writer& writer) {
   return writer.status().state == Writer::State::active;
 }
@@ -61,7 +82,9 @@ class Readiness {
     if (reads) began_ = true;
     const bool takes_work = parts_.writer ? began_ && is_active(*parts_.writer) : reads;
     bool all = takes_work && reads;
-    Json checks{{"writer", writer_check(parts_.writer)},
+    Json checks{{"log", log_check(parts_)},
+                {"database", database_check(parts_.read_models)},
+                {"writer", writer_check(parts_.writer)},
                 {"readModels", {{"status", reads ? "up" : "down"}}}};
     if (parts_.projector) {
       const auto projector = parts_.projector->status();
@@ -117,6 +140,16 @@ void find_events(LogSearch& search, const http::Request& request, const http::Ex
         [exchange](LogSearch::Result result) {
           exchange.respond_with([result = std::move(result)] { return events_response(result); });
         });
+  });
+}
+
+void stream_events(EventFeed& feed, const http::Request& request, const http::Exchange& exchange) {
+  or_problem(exchange, [&] {
+    const auto types = asked_types(request);
+    feed.subscribe(exchange,
+                   {.entity = query_id<EntityId>(request, "entity"),
+                    .type = types.empty() ? std::string() : types.front()},
+                   last_event_id(request));
   });
 }
 
@@ -189,11 +222,33 @@ Service operations_service(const Parts& parts) {
                  "or none, although there is a `next`.",
              .kind = openapi::Kind::log,
              .gives = "CloudEvent",
-             .parameters = {"from", "eventType", "entity"}}}},
+             .parameters = {"from", "eventType", "entity"}}},
+           {Method::get,
+            "/events/stream",
+            [parts](Request&& request, const Exchange& exchange) {
+              stream_events(parts.log_feed, request, exchange);
+            },
+            {.id = "streamEvents",
+             .summary = "Follow the log, as CloudEvents",
+             .description =
+                 "Server-sent events, one of type `event` for every event of the log, with its id. "
+                 "It begins now, or after Last-Event-ID, which browsers send by themselves when "
+                 "they come back: nothing is missed or told twice; after `0.0`, from the "
+                 "beginning. "
+                 "A comment comes where there is nothing to say for 15 s. Who does not read is cut "
+                 "off. What happened to one entity before is read from its history, so with "
+                 "`entity` and Last-Event-ID the read models have to be there.",
+             .kind = openapi::Kind::stream,
+             .gives = "CloudEvent",
+             .event = log_event,
+             .parameters = {"eventType", "entity"},
+             .problems = {problems::read_model_behind, problems::read_model_unavailable,
+                          problems::entity_parked}}}},
       .page = [&console = parts.console](const Request& request) {
         return console.page_for(request);
       }};
-  for (Route& route : projection_routes(parts.projector, parts.writer, parts.rebuilds))
+  for (Route& route :
+       projection_routes(parts.projector, parts.writer, parts.read_models, parts.rebuilds))
     service.routes.push_back(std::move(route));
   for (Route& route : load_routes(parts.loads)) service.routes.push_back(std::move(route));
   return service;

@@ -4,7 +4,10 @@
 // Threads: handlers run on HTTP workers and do not wait. Ownership: the parts outlive the server.
 #pragma once
 
+#include <functional>
+
 #include "api/console/console.hpp"
+#include "api/event_feed.hpp"
 #include "api/load_jobs.hpp"
 #include "api/log_search.hpp"
 #include "api/metrics.hpp"
@@ -18,12 +21,14 @@ namespace jangbu {
 
 struct Parts {
   const Writer* writer;  // null when another process takes commands
-  const ReadModels& read_models;
+  ReadModels& read_models;
   const Projector* projector;  // null when another process projects
   LogSearch& log_search;
   RebuildJobs& rebuilds;
   LoadJobs& loads;
   const Metrics& metrics;
+  std::function<bool()> log_connected;
+  EventFeed& log_feed;
   const Console& console;
 };
 

@@ -8,6 +8,7 @@
 #include "api/problem_types.hpp"
 #include "infra/ids.hpp"
 #include "projections/tables/registry.hpp"
+#include "projections/tracks.hpp"
 
 namespace jangbu {
 
@@ -19,7 +20,7 @@ http::Response json_response(int status, const Json& json) {
 
 // Of one read model: its own state is that of who fills it, or that it is being built.
 Json to_json(const Projector::ReadModelStatus& model, const Projector::Status& status,
-             const Writer* writer) {
+             const Writer* writer, const std::optional<RebuildJobs::Status>& rebuild) {
   const Position position = model.checkpoint ? model.checkpoint->position : Position{};
   const Position end =
       writer ? std::max(status.log_end, writer->status().position) : status.log_end;
@@ -38,15 +39,24 @@ Json to_json(const Projector::ReadModelStatus& model, const Projector::Status& s
     json.add("fingerprint", model.checkpoint->fingerprint);
     json.add("parked", model.checkpoint->parked);
   }
+  // What was found out when the generation that serves was made, if that was here.
+  if (rebuild && rebuild->rebuilt && model.checkpoint &&
+      rebuild->rebuilt->generation == model.checkpoint->generation) {
+    const Comparison& comparison = rebuild->rebuilt->comparison;
+    json.add("digest", Json{{"rows", comparison.second.rows},
+                            {"hash", comparison.second.hash},
+                            {"position", comparison.position.value}});
+  }
   if (!status.last_error.empty()) json.add("reason", status.last_error);
   return json;
 }
 
-http::Response list(const Projector* projector, const Writer* writer) {
+http::Response list(const Projector* projector, const Writer* writer, const RebuildJobs& rebuilds) {
   Json items = Json::array();
   if (projector) {
     const auto status = projector->status();
-    for (const auto& model : status.read_models) items.push_back(to_json(model, status, writer));
+    for (const auto& model : status.read_models)
+      items.push_back(to_json(model, status, writer, rebuilds.status(model.name)));
   }
   return json_response(200, {{"items", items}, {"next", nullptr}});
 }
@@ -84,6 +94,34 @@ http::Response no_such_model(std::string_view name) {
                        "There is no read model '" + std::string(name) + "'.");
 }
 
+constexpr std::size_t most_parked_shown = 100;
+
+Json to_json(const Parked& row) {
+  return {{"readModel", row.read_model},
+          {"generation", row.generation},
+          {"entity", to_string(row.entity)},
+          {"event", to_string(row.event)},
+          {"reason", row.reason},
+          {"parkedAt", to_string(row.parked_at)}};
+}
+
+void answer_parked(ReadModels& read_models, const http::Request& request,
+                   const http::Exchange& exchange) {
+  const auto name = request.param("projection");
+  const ReadModel* model = find_model(name);
+  if (!model) return exchange.respond(no_such_model(name));
+  read_models.query<Page<Parked>>(
+      list_parked(*model, most_parked_shown), {}, [exchange](QueryResult<Page<Parked>> result) {
+        exchange.respond_with([result = std::move(result)] {
+          return response_of(result, {}, [](const Page<Parked>& page, Position position) {
+            Json items = Json::array();
+            for (const Parked& row : page.items) items.push_back(to_json(row));
+            return ok({{"items", items}, {"next", nullptr}}, position);
+          });
+        });
+      });
+}
+
 http::Response start(RebuildJobs& rebuilds, const http::Request& request) {
   const auto name = request.param("projection");
   const ReadModel* model = find_model(name);
@@ -116,14 +154,14 @@ bool is_up(Projector::State state) {
 }
 
 std::vector<Route> projection_routes(const Projector* projector, const Writer* writer,
-                                     RebuildJobs& rebuilds) {
+                                     ReadModels& read_models, RebuildJobs& rebuilds) {
   using http::Exchange;
   using http::Method;
   using http::Request;
   return {{Method::get,
            "/projections",
-           [projector, writer](Request&&, const Exchange& exchange) {
-             exchange.respond(list(projector, writer));
+           [projector, writer, &rebuilds](Request&&, const Exchange& exchange) {
+             exchange.respond(list(projector, writer, rebuilds));
            },
            {.id = "listProjections",
             .summary = "How far the read models are",
@@ -152,7 +190,20 @@ std::vector<Route> projection_routes(const Projector* projector, const Writer* w
             .summary = "How far the last rebuild of a read model is, or what it found",
             .gives = "Rebuild",
             .example = "done",
-            .problems = {problems::projection_not_found}}}};
+            .problems = {problems::projection_not_found}}},
+          {Method::get,
+           "/projections/{projection}/parked",
+           [&read_models](Request&& request, const Exchange& exchange) {
+             answer_parked(read_models, request, exchange);
+           },
+           {.id = "listParked",
+            .summary = "The rows of a read model that are frozen",
+            .description =
+                "In the generation that serves: each since an event that could not be folded into "
+                "it. The first 100 of them; `jangbu projections parked` lists all, and folds them "
+                "again.",
+            .gives = "ParkedRows",
+            .problems = {problems::projection_not_found, problems::read_model_unavailable}}}};
 }
 
 }  // namespace jangbu

@@ -9,12 +9,13 @@
 #include "api/service.hpp"
 #include "commands/writer.hpp"
 #include "projections/projector.hpp"
+#include "projections/tables/read_models.hpp"
 
 namespace jangbu {
 
 // Null: another process projects; another one writes, and the age of what is missing is not known.
 std::vector<Route> projection_routes(const Projector* projector, const Writer* writer,
-                                     RebuildJobs& rebuilds);
+                                     ReadModels& read_models, RebuildJobs& rebuilds);
 
 // At work, or ready to be.
 bool is_up(Projector::State state);

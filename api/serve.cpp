@@ -17,8 +17,10 @@
 #include "api/access_log.hpp"
 #include "api/backend.hpp"
 #include "api/console/console.hpp"
+#include "api/delivery_feed.hpp"
 #include "api/http/server.hpp"
 #include "api/load_jobs.hpp"
+#include "api/log_feed.hpp"
 #include "api/metrics.hpp"
 #include "api/open_log.hpp"
 #include "api/operations_service.hpp"
@@ -213,14 +215,21 @@ void wait_for_stop(const sigset_t& signals) {
   spdlog::info("stopping on {}", number == SIGINT ? "SIGINT" : "SIGTERM");
 }
 
-DeliveryFeed::History history_from(ReadModels& read_models) {
-  return [&read_models](PurchaseId delivery, From<EventId> from, Position at_least,
-                        std::function<void(DeliveryFeed::HistoryPage)> done) {
+// What `query` makes of an id and where to begin.
+template <class MakeQuery>
+EventFeed::History history_from(ReadModels& read_models, MakeQuery query) {
+  return [&read_models, query](EntityId entity, const From<EventId>& from, Position at_least,
+                               std::function<void(EventFeed::HistoryPage)> done) {
     constexpr auto wait = 2000ms;
-    read_models.query<Page<HistoryRow>>(
-        history_of({EntityKind::purchase, id_cast<EntityId>(delivery)}, from),
-        {.min_position = at_least, .wait = wait}, std::move(done));
+    read_models.query<Page<HistoryRow>>(query(entity, from),
+                                        {.min_position = at_least, .wait = wait}, std::move(done));
   };
+}
+
+EventFeed::Subject deliveries_of(ReadModels& read_models) {
+  return delivery_changes(history_from(read_models, [](EntityId id, const From<EventId>& from) {
+    return history_of({EntityKind::purchase, id}, from);
+  }));
 }
 
 // What each server may take. Clients never use up the descriptors that the ways to NATS and
@@ -291,14 +300,15 @@ void run(const ServeOptions& options) {
 
   std::unique_ptr<CommandParts> commands;
   if (options.writer) commands = std::make_unique<CommandParts>(options, *log, *quotes, *snapshots);
-  DeliveryFeed delivery_feed(
-      *log, history_from(read_models),
-      {.most_subscribers = options.subscribers, .heartbeat = options.heartbeat});
+  const EventFeed::Options streams{.most_subscribers = options.subscribers,
+                                   .heartbeat = options.heartbeat};
+  EventFeed delivery_feed(*log, deliveries_of(read_models), streams);
+  EventFeed log_feed(*log, all_events(history_from(read_models, events_of)), streams);
 
   const Backend backend{commands ? &commands->side : nullptr, read_models, delivery_feed};
   const Writer* writer = commands ? &commands->writer : nullptr;
   Metrics metrics({writer, snapshots ? &*snapshots : nullptr, read_models, projector.get(),
-                   delivery_feed, access_log.get()});
+                   delivery_feed, log_feed, access_log.get()});
   std::vector<std::unique_ptr<http::Server>> servers;
   const http::Limits limits = limits_of_each(options);
   const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options));
@@ -314,8 +324,10 @@ void run(const ServeOptions& options) {
     metrics.add(service.name, *servers.back());
     spdlog::info("{} at http://{}:{}", service.name, options.listen, servers.back()->port());
   };
-  listen(options.port_base, operations_service({writer, read_models, projector.get(), log_search,
-                                                rebuilds, loads, metrics, console}));
+  listen(
+      options.port_base,
+      operations_service({writer, read_models, projector.get(), log_search, rebuilds, loads,
+                          metrics, [&log = *log] { return log.connected(); }, log_feed, console}));
   for (const ServicePort& service : services)
     if (service.make && is_served(options, service.name))
       listen(options.port_base + service.offset, service.make(backend));
@@ -325,7 +337,7 @@ void run(const ServeOptions& options) {
   wait_for_stop(signals);
 
   loads.close();
-  delivery_feed.stop();  // streams never end by themselves
+  for (EventFeed* feed : {&delivery_feed, &log_feed}) feed->stop();  // streams never end otherwise
   const auto deadline = std::chrono::steady_clock::now() + options.drain;
   // All begin at once: each waits for clients that keep their connections open.
   for (const auto& server : servers) server->drain(0ms);

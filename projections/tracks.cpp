@@ -10,6 +10,8 @@
 #include <set>
 #include <utility>
 
+#include "projections/tables/registry.hpp"
+
 namespace jangbu {
 
 namespace {
@@ -242,6 +244,47 @@ Batch Batches::full(Position limit) {
 
 // --- Tracks --------------------------------------------------------------------------------------
 
+namespace {
+
+Parked read_parked_row(pg::Row& row) {
+  return {.read_model = row.next<std::string>(),
+          .generation = row.next<std::int32_t>(),
+          .entity = row.next<EntityId>(),
+          .event = read_event_id(row),
+          .reason = row.next<std::string>(),
+          .parked_at = row.next<Timestamp>()};
+}
+
+// A query names the read model whose generation it is asked of (`c`, of its checkpoint), so each
+// has one of its own.
+struct ParkedQuery {
+  explicit ParkedQuery(std::string_view model) : name("parked_" + std::string(model)) {
+    text = {.name = name,
+            .read_model = model,
+            .sql =
+                "SELECT read_model, generation, entity_id, position, index, reason, parked_at "
+                "FROM jangbu.parked p "
+                "WHERE p.read_model = c.read_model AND p.generation = c.generation "
+                "ORDER BY position, index, entity_id LIMIT $1"};
+  }
+  ParkedQuery(const ParkedQuery&) = delete;
+  ParkedQuery& operator=(const ParkedQuery&) = delete;
+
+  const std::string name;
+  QueryText text;
+};
+
+const QueryText& parked_text(const ReadModel& model) {
+  static const auto all = [] {
+    std::map<std::string_view, ParkedQuery> queries;
+    for (const ReadModel* one : read_models()) queries.try_emplace(one->name, one->name);
+    return queries;
+  }();
+  return all.at(model.name).text;
+}
+
+}  // namespace
+
 std::vector<Parked> read_parked(pg::Connection& connection) {
   static const pg::Statement select{
       "tracks.read_parked",
@@ -251,14 +294,14 @@ std::vector<Parked> read_parked(pg::Connection& connection) {
   std::vector<Parked> parked;
   for (int i = 0; i < PQntuples(result.get()); ++i) {
     pg::Row row(result.get(), i);
-    parked.push_back({.read_model = row.next<std::string>(),
-                      .generation = row.next<std::int32_t>(),
-                      .entity = row.next<EntityId>(),
-                      .event = read_event_id(row),
-                      .reason = row.next<std::string>(),
-                      .parked_at = row.next<Timestamp>()});
+    parked.push_back(read_parked_row(row));
   }
   return parked;
+}
+
+Query<Page<Parked>> list_parked(const ReadModel& model, std::size_t limit) {
+  return page_of_rows<read_parked_row>(parked_text(model),
+                                       pg::Params::of(static_cast<std::int64_t>(limit) + 1), limit);
 }
 
 namespace {

@@ -114,6 +114,9 @@ struct Parked {
 // Of all generations.
 std::vector<Parked> read_parked(pg::Connection& connection);
 
+// Of the generation that serves, at most so many, those of the earliest events.
+Query<Page<Parked>> list_parked(const ReadModel& model, std::size_t limit);
+
 // More than these in a generation are no matter of single rows any more.
 inline constexpr int most_parked = 1'000;
 

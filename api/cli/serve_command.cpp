@@ -78,7 +78,8 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000'000}));
   setting(app, "access-log", options.access_log,
           "Write a line of JSON for each request into this file; - is standard output");
-  setting(app, "subscribers", options.subscribers, "Streams of deliveries at the same time")
+  setting(app, "subscribers", options.subscribers,
+          "Streams of deliveries at the same time, and as many of the log")
       ->check(CLI::Range(1, 100'000));
   setting(app, "heartbeat-ms", flags.heartbeat_ms,
           "Milliseconds between heartbeats on such a stream that is silent")

@@ -133,6 +133,8 @@ void print_for_people(const Json& found) {
   const Json writer = checks.value("writer", Json::object());
   const bool decides = text_of(writer, "status") != "off";
   rows = {{"PART", "STATUS", "POSITION", ""}};
+  rows.push_back(part("log", checks.value("log", Json::object()), ""));
+  rows.push_back(part("database", checks.value("database", Json::object()), ""));
   rows.push_back(part("writer", writer,
                       decides ? text_of(writer, "queued") + " commands queued"
                               : "another process takes commands (--no-writer)"));

@@ -303,6 +303,7 @@ Json to_cloud_event(EventId id, const RecordedEvent& recorded) {
             {"subject", std::string(to_string(entity.kind)) + '/' + to_string(entity.id)},
             {"time", to_string(envelope.occurred_at)}};
   put_text(json, "correlation", envelope.correlation);
+  put_text(json, "causation", envelope.causation);
   put_text(json, "actor", envelope.actor);
   json.add("datacontenttype", "application/json");
   json.add("data", event_data(recorded.event));

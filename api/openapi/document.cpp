@@ -192,8 +192,9 @@ Json answer_content(const Operation& operation) {
     return {{"text/plain; version=0.0.4; charset=utf-8",
              {{"schema", ref("schemas", operation.gives)}, {"example", example}}}};
   if (operation.kind == Kind::stream)
-    return text_of("text/event-stream", operation.gives,
-                   "id: 42.0\nevent: delivery-status\ndata: " + example.dump() + "\n\n");
+    return text_of(
+        "text/event-stream", operation.gives,
+        "id: 42.0\nevent: " + std::string(operation.event) + "\ndata: " + example.dump() + "\n\n");
   if (is_list(operation.kind))
     return {{"application/json",
              {{"schema", page_of(operation.gives)},

@@ -34,6 +34,7 @@ struct Operation {
   bool body_is_optional = false;
   std::string_view gives;         // schema of the answer; of a page, rows or a stream: of its items
   std::string_view example = {};  // which of the answer's examples; the first unless named
+  std::string_view event = {};    // of a stream: what its events are called
   bool or_html = false;           // who asks for HTML gets a page instead
   std::vector<std::string_view> parameters = {};  // beside the kind's and the path's
   std::vector<http::ProblemType> problems = {};   // beside the kind's

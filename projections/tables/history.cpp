@@ -73,6 +73,12 @@ constexpr QueryText list{"history_of", "history",
                          "ORDER BY position, index LIMIT $7",
                          "$1"};
 
+constexpr QueryText list_of_any{"events_of", "history",
+                                "SELECT position, index, event FROM {schema}.history "
+                                "WHERE entity_id = $1 AND (position, index) > ($2, $3) "
+                                "ORDER BY position, index LIMIT $4",
+                                "$1"};
+
 constexpr QueryText last{"last_event_of", "history",
                          "SELECT position, index, event FROM {schema}.history "
                          "WHERE entity_id = $1 AND entity_kind = $2 "
@@ -104,6 +110,13 @@ Query<Page<HistoryRow>> history_of(const Entity& entity, const From<EventId>& fr
       list,
       pg::Params::of(entity.id, to_string(entity.kind), after.position, index_of(after),
                      until.position, index_of(until), rows_for(from)),
+      from.limit);
+}
+
+Query<Page<HistoryRow>> events_of(EntityId entity, const From<EventId>& from) {
+  const EventId after = from.after.value_or(EventId{});
+  return page_of_rows<read_event>(
+      list_of_any, pg::Params::of(entity, after.position, index_of(after), rows_for(from)),
       from.limit);
 }
 

@@ -31,6 +31,9 @@ inline constexpr EventId last_of_all = last_event_at({std::numeric_limits<std::i
 Query<Page<HistoryRow>> history_of(const Entity& entity, const From<EventId>& from,
                                    EventId until = last_of_all);
 
+// Likewise of an id alone, whatever kind of entity it is of.
+Query<Page<HistoryRow>> events_of(EntityId entity, const From<EventId>& from);
+
 // The last one up to `until`.
 Query<std::optional<HistoryRow>> last_event_of(const Entity& entity, EventId until);
 

@@ -84,6 +84,7 @@ class ReadModels::Loop {
   ~Loop();
 
   void submit(const QueryText& text, pg::Params params, ReadAt at, Done done);
+  bool connected() const { return connected_; }
   bool ready() const { return ready_; }
   std::size_t unfinished() const { return unfinished_; }
   const Histogram& query_duration() const { return query_duration_; }
@@ -123,7 +124,7 @@ class ReadModels::Loop {
   void looked(pg::AsyncConnection::Reply reply);
   void release(std::size_t model);
   void expire(Clock::time_point now);
-  void connected();
+  void on_connected();
   void lost(const Unavailable& why);
   void fail_waiting(const Unavailable& why);
   void finish(const Done& done, RawResult result);
@@ -131,6 +132,7 @@ class ReadModels::Loop {
 
   const Options options_;
   EventFd wake_;
+  std::atomic<bool> connected_ = false;
   std::atomic<bool> ready_ = false;
   std::atomic<std::size_t> unfinished_ = 0;
   Histogram query_duration_{bounds::latency_ns};
@@ -158,6 +160,10 @@ class ReadModels::Loop {
 ReadModels::ReadModels(Options options) : loop_(std::make_unique<Loop>(std::move(options))) {}
 ReadModels::~ReadModels() = default;
 
+bool ReadModels::connected() const {
+  return loop_->connected();
+}
+
 bool ReadModels::ready() const {
   return loop_->ready();
 }
@@ -177,7 +183,7 @@ void ReadModels::submit(const QueryText& text, pg::Params params, ReadAt at, Don
 ReadModels::Loop::Loop(Options options)
     : options_(std::move(options)),
       listener_(connect_options("jangbu listener"),
-                {.on_connected = [this] { connected(); },
+                {.on_connected = [this] { on_connected(); },
                  .on_lost = [this](const Unavailable& why) { lost(why); },
                  .on_notification = [this](std::string_view) { notified(); }}) {
   for (const ReadModel* model : read_models()) known_.push_back({model, std::nullopt});
@@ -240,7 +246,7 @@ void ReadModels::Loop::turn() {
   take_in();
   Clock::time_point due = deadlines_.empty() ? Clock::time_point::max() : deadlines_.begin()->first;
   auto now = Clock::now();
-  bool connected = listener_.connected();
+  bool all_connected = listener_.connected();
   std::vector<pollfd> fds{{wake_.fd(), POLLIN, 0}};
   const auto add = [&](pg::AsyncConnection& connection) {
     connection.flush(now);
@@ -250,9 +256,10 @@ void ReadModels::Loop::turn() {
   add(listener_);
   for (auto& connection : connections_) {
     add(*connection);
-    connected = connected && connection->connected();
+    all_connected = all_connected && connection->connected();
   }
-  ready_ = connected && std::all_of(known_.begin(), known_.end(), is_known);
+  connected_ = all_connected;
+  ready_ = all_connected && std::all_of(known_.begin(), known_.end(), is_known);
 
   const auto left = std::chrono::ceil<milliseconds>(due - now);
   constexpr milliseconds longest{60'000};
@@ -412,7 +419,7 @@ void ReadModels::Loop::expire(Clock::time_point now) {
   }
 }
 
-void ReadModels::Loop::connected() {
+void ReadModels::Loop::on_connected() {
   last_trouble_.clear();
   // First this one, since a look that fails (no table yet) takes back what its turn did before it.
   listener_.send(listen, {}, [this](const pg::AsyncConnection::Reply& reply, const pg::Params&) {

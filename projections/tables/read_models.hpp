@@ -80,7 +80,8 @@ class ReadModels {
            });
   }
 
-  // Connected, and every read model is there.
+  bool connected() const;  // all its connections to PostgreSQL are there
+  // Likewise, and every read model is there, too.
   bool ready() const;
 
   std::size_t unfinished() const;           // queries that wait or are under way

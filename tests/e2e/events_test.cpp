@@ -1,9 +1,13 @@
-// The log as operations shows it.
+// The log as operations shows it, and as it can be followed there.
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
+#include <future>
 #include <string>
 #include <vector>
 
 #include "tests/e2e/requests.hpp"
+#include "tests/http/client.hpp"
+#include "tests/support/event_stream.hpp"
 
 using namespace jangbu::test;
 
@@ -90,4 +94,141 @@ TEST_CASE("While the log is away a question to it is told so") {
   CHECK(reply.status == 503);
   CHECK(reply.code() == "unavailable");
   CHECK(reply.header("retry-after") == "1");
+}
+
+TEST_CASE("The log can be followed, from any event on, by type and by entity") {
+  Shop shop({"--heartbeat-ms", "200"});
+  HttpClient operations = shop.operations();
+  const int port = shop.jangbu.port(Service::operations);
+  EventStream live(port, "/events/stream");
+  CHECK(live.status() == 200);
+  CHECK(live.head().find("Content-Type: text/event-stream\r\n") != std::string::npos);
+
+  const std::string buyer = id_of(open_account(shop, "홍길동"));
+  list_product(shop, "쑥차 50g", 9'500, 20);
+  const std::string purchase = id_of(buy(shop, "홍길동", "쑥차 50g"));
+  record_scan(shop, purchase, "picked-up", "2026-03-03T14:10:00Z");
+  const std::string other = id_of(buy(shop, "홍길동", "쑥차 50g"));
+
+  // Event for event what the list has.
+  const Json items = operations.get("/events").json.at("items");
+  REQUIRE(items.size() == 5);
+  EventStream again(port, "/events/stream?lastEventId=0.0");
+  EventStream resumed(port, "/events/stream", "2.0");
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const auto heard = live.next();
+    REQUIRE(heard);
+    CHECK(heard->id == items[i].at("id"));
+    CHECK(heard->type == "event");
+    CHECK(heard->data == items[i]);
+    shop.jangbu.document(Service::operations)
+        ->check_value({{"$ref", "#/components/schemas/CloudEvent"}}, heard->data);
+    CHECK(again.next()->data == items[i]);
+    if (i >= 2) CHECK(resumed.next()->data == items[i]);
+  }
+  live.await_heartbeat();
+
+  const auto ids_on = [&](const std::string& query, std::size_t count) {
+    EventStream stream(port, "/events/stream?" + query);
+    REQUIRE(stream.status() == 200);
+    std::vector<std::string> ids;
+    while (ids.size() < count) ids.push_back(stream.next()->id);
+    return ids;
+  };
+  using Ids = std::vector<std::string>;
+  CHECK(ids_on("lastEventId=0.0&type=PurchaseCompleted", 2) == Ids{"3.0", "5.0"});
+  CHECK(ids_on("lastEventId=0.0&entity=" + purchase, 2) == Ids{"3.0", "4.0"});
+  CHECK(ids_on("lastEventId=3.0&entity=" + purchase, 1) == Ids{"4.0"});
+  CHECK(ids_on("lastEventId=0.0&entity=" + buyer, 1) == Ids{"1.0"});
+  CHECK(ids_on("lastEventId=0.0&type=DeliveryScanned&entity=" + purchase, 1) == Ids{"4.0"});
+
+  // What comes is told to those whom it concerns.
+  EventStream of_type(port, "/events/stream?type=ReceiptConfirmed");
+  EventStream of_entity(port, "/events/stream?entity=" + purchase);
+  EventStream of_both(port,
+                      "/events/stream?lastEventId=0.0&type=ReceiptConfirmed&entity=" + purchase);
+  EventStream of_nobody(port, "/events/stream?entity=0199f3b0-55aa-7d02-9c1f-8e7d6c5b4a39");
+  record_scan(shop, other, "delivered", "2026-03-04T09:00:00Z");
+  record_scan(shop, purchase, "delivered", "2026-03-04T10:00:00Z");
+  REQUIRE(shop.deliveries().post("/deliveries/" + purchase + "/receipt", Json::object()).status ==
+          200);
+  for (const char* id : {"6.0", "7.0", "8.0"}) CHECK(live.next()->id == id);
+  CHECK(of_type.next()->id == "8.0");
+  CHECK(of_entity.next()->id == "7.0");
+  CHECK(of_entity.next()->id == "8.0");
+  CHECK(of_both.next()->id == "8.0");
+  of_nobody.await_heartbeat();
+  CHECK(operations.get("/metrics").body.find("jangbu_sse_subscribers{stream=\"events\"}") !=
+        std::string::npos);
+
+  CHECK(shop.jangbu.stop() == 0);
+  CHECK_FALSE(live.next());
+  CHECK(live.clean_end());
+}
+
+TEST_CASE("What of the log cannot be followed is refused") {
+  Shop shop;
+  HttpClient operations = shop.operations();
+  const int port = shop.jangbu.port(Service::operations);
+  CHECK(EventStream(port, "/events/stream", "yesterday").status() == 400);
+  CHECK(EventStream(port, "/events/stream", "999999.0").status() == 422);
+  for (const std::string query : {"type=PurchaseComplete", "entity=42"}) {
+    const Reply reply = operations.get("/events/stream?" + query);
+    CHECK(reply.status == 422);
+    CHECK(reply.json.at("field") == query.substr(0, query.find('=')));
+  }
+  const Reply head = operations.send("HEAD", "/events/stream", {}, {});
+  CHECK(head.status == 200);
+  CHECK(head.header("content-type") == "text/event-stream");
+
+  shop.postgres.stop();
+  // What comes needs no read model; what an entity has behind it does.
+  CHECK(EventStream(port, "/events/stream").status() == 200);
+  CHECK(EventStream(port, "/events/stream", "0.0").status() == 200);
+  CHECK(operations.get("/events/stream?lastEventId=0.0&entity=0199f3b0-55aa-7d02-9c1f-8e7d6c5b4a39")
+            .code() == "read-model-unavailable");
+  shop.nats.kill();
+  CHECK(operations.get("/events/stream").code() == "unavailable");
+}
+
+// The page shows a shop that is busy: a stream must keep up with far more than it can show.
+TEST_CASE("Who follows the log keeps up with thousands of events a second") {
+  constexpr std::uint64_t accounts = 20'000;
+  Shop shop;
+  EventStream live(shop.jangbu.port(Service::operations), "/events/stream");
+  std::string rows;
+  for (std::uint64_t i = 0; i < accounts; ++i)
+    rows += R"({"name":"손님 )" + std::to_string(i) +
+            R"(","address":{"line":"세종대로 175","zipCode":"03172"}})" + "\n";
+  using Clock = std::chrono::steady_clock;
+  const auto begin = Clock::now();
+  auto imported = std::async(std::launch::async, [&] {
+    Client client(shop.jangbu.port(Service::account));
+    client.send(
+        "POST /accounts:import HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-ndjson\r\n"
+        "Content-Length: " +
+        std::to_string(rows.size()) + "\r\n\r\n" + rows);
+    const int status = client.read_answer().status;
+    return std::pair(status, Clock::now());
+  });
+  std::string last = "0.0";
+  for (std::uint64_t heard = 0; heard < accounts; ++heard) {
+    const auto event = live.next();
+    REQUIRE(event);
+    const auto place = [](const std::string& id) {
+      const std::size_t dot = id.find('.');
+      return std::pair(std::stoull(id.substr(0, dot)), std::stoull(id.substr(dot + 1)));
+    };
+    const auto [position, index] = place(event->id);
+    const auto [last_position, last_index] = place(last);
+    REQUIRE((position == last_position ? index == last_index + 1
+                                       : position == last_position + 1 && index == 0));
+    last = event->id;
+  }
+  const std::chrono::duration<double> took = Clock::now() - begin;
+  const auto [status, done] = imported.get();
+  CHECK(status == 200);
+  const std::chrono::duration<double> importing = done - begin;
+  INFO("imported in " << importing.count() << " s, heard in " << took.count() << " s");
+  CHECK(took < std::chrono::seconds(accounts / 1'000));
 }

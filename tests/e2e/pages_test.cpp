@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "tests/e2e/requests.hpp"
 
@@ -247,6 +248,14 @@ TEST_CASE("The console's files are served from memory, and know where the servic
           304);
   }
   CHECK(operations.get("/console/uplot.js").body == "the bytes of dist/uPlot.esm.js");
+  for (const auto& entry : std::filesystem::directory_iterator(JANGBU_CONSOLE_PAGE)) {
+    const std::string name = entry.path().filename();
+    CAPTURE(name);
+    if (name == "index.html") continue;
+    std::ifstream file(entry.path(), std::ios::binary);
+    CHECK(operations.get("/console/" + name).body ==
+          std::string(std::istreambuf_iterator<char>(file), {}));
+  }
   CHECK(operations.get("/console/index.html").status == 404);
   CHECK(plain(shop, Service::account).get("/console/main.js").status == 404);
 

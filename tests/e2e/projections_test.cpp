@@ -109,6 +109,11 @@ TEST_CASE("A read model is rebuilt over HTTP while people buy") {
     const Json item = projection(shop.operations(), "deliveries");
     return item.at("generation") == 2 && item.at("lag") == 0;
   });
+  const Json digest = projection(shop.operations(), "deliveries").at("digest");
+  CHECK(digest.at("hash") == result.at("comparison").at("after").at("hash"));
+  CHECK(digest.at("rows") == result.at("comparison").at("after").at("rows"));
+  CHECK(digest.at("position") == result.at("comparison").at("position"));
+  CHECK_FALSE(projection(shop.operations(), "accounts").contains("digest"));
   CHECK(projected_rows(shop) == replayed_rows(shop));
 
   CHECK(operations.post("/projections/orders/rebuild", nullptr).code() == "projection-not-found");
@@ -234,10 +239,21 @@ TEST_CASE("A row that is parked is said to be, and comes back") {
   CHECK(parked.code() == "entity-parked");
   CHECK(accounts.get("/accounts/search/findByName?name=Alice&minPosition=2").status == 200);
   CHECK(accounts.get(alice).status == 200);
-  CHECK(projection(shop.operations(), "accounts").at("parked") == 1);
+  // Queries see what the projector has committed before it knows so itself.
+  wait_until("the projector to say so",
+             [&] { return projection(shop.operations(), "accounts").at("parked") == 1; });
   CHECK(projection(shop.operations(), "history").at("parked") == 0);
   CHECK_THAT(operations.get("/metrics").body,
              ContainsSubstring("jangbu_projection_parked_rows{read_model=\"accounts\"} 1"));
+  const Json rows = operations.get("/projections/accounts/parked").json.at("items");
+  REQUIRE(rows.size() == 1);
+  CHECK(rows.at(0).at("readModel") == "accounts");
+  CHECK(rows.at(0).at("generation") == 1);
+  CHECK(rows.at(0).at("entity") == hong.substr(10));
+  CHECK(rows.at(0).at("event") == "2.0");
+  CHECK_THAT(rows.at(0).at("reason").get<std::string>(), ContainsSubstring("no_hong"));
+  CHECK(operations.get("/projections/history/parked").json.at("items").empty());
+  CHECK(operations.get("/projections/orders/parked").code() == "projection-not-found");
   // Commands do not mind.
   list_product(shop, "쑥차 50g", 9'500, 20);
   const Json bought = buy(shop, "홍길동", "쑥차 50g");
@@ -257,7 +273,10 @@ TEST_CASE("A row that is parked is said to be, and comes back") {
   CHECK_THAT(said.output, ContainsSubstring("+ {"));
   CHECK(accounts.get(hong).status == 200);
   CHECK_THAT(run(shop, {"parked", "list"}).output, ContainsSubstring("nothing is parked"));
+  CHECK(operations.get("/projections/accounts/parked").json.at("items").empty());
   CHECK(projected_rows(shop) == replayed_rows(shop));
+  shop.postgres.stop();
+  CHECK(operations.get("/projections/accounts/parked").code() == "read-model-unavailable");
 }
 
 TEST_CASE("A projector takes over from one that is killed, within three seconds") {

@@ -89,7 +89,8 @@ TEST_CASE("The status of a shop is told to people and to machines") {
   const std::string url = "http://127.0.0.1:";
   CHECK_THAT(told.text, StartsWith("The shop at " + url + std::to_string(port_base) + " is up."));
   for (const char* line :
-       {"\nwriter     up      1         active, 0 commands queued\n",
+       {"\nlog        up\n", "\ndatabase   up\n",
+        "\nwriter     up      1         active, 0 commands queued\n",
         "\nprojector  up      1         following, 0 commits behind\n", "\nqueries    up\n",
         "\npurchases   up      1         0       following\n"})
     CHECK_THAT(told.text, ContainsSubstring(line));
@@ -107,6 +108,8 @@ TEST_CASE("The status of a shop is told to people and to machines") {
   ServeProcess reader(shop.options({"--no-writer", "--no-projector", "--services", "account"}));
   Json other = ask_json(reader.port_base(), 0);
   CHECK(other.at("checks").at("writer").at("status") == "off");
+  CHECK(other.at("checks").at("log").at("status") == "up");
+  CHECK(other.at("checks").at("database").at("status") == "up");
   CHECK(status_of_service(other, "account") == "up");
   CHECK(status_of_service(other, "product") == "off");
   CHECK_THAT(ask(reader.port_base()).text, ContainsSubstring("--no-writer"));
@@ -127,6 +130,8 @@ TEST_CASE("The status of a shop is told to people and to machines") {
   CHECK(degraded.status == 1);
   CHECK_THAT(degraded.text, ContainsSubstring(" is degraded.\n"));
   CHECK_THAT(degraded.text, ContainsSubstring("\nqueries    down\n"));
+  CHECK_THAT(degraded.text, ContainsSubstring("\nlog        up\n"));
+  CHECK_THAT(degraded.text, ContainsSubstring("PostgreSQL is not connected"));
 
   shop.nats.kill();
   wait_until("the log to be missed",
@@ -135,6 +140,10 @@ TEST_CASE("The status of a shop is told to people and to machines") {
   CHECK(down.status == 1);
   CHECK_THAT(down.text, ContainsSubstring(" is down.\n"));
   CHECK_THAT(down.text, ContainsSubstring("log-away"));
+  wait_until("the connection to NATS to be missed", [&] {
+    const Json checks = shop.operations().get("/health/ready").json.at("checks");
+    return checks.at("log").at("status") == "down" && checks.at("log").contains("reason");
+  });
 }
 
 TEST_CASE("Where no shop is, its status says so") {

@@ -27,24 +27,24 @@ PurchaseCompleted purchase(unsigned number) {
 // The feed over HTTP: `/events` of all, `/events/{id}` of one.
 class Street {
  public:
-  explicit Street(DeliveryFeed::Options options = {}, http::Limits limits = {})
-      : feed(
-            log,
-            [this](PurchaseId delivery, From<EventId> from, Position,
-                   const std::function<void(DeliveryFeed::HistoryPage)>& done) {
-              done(history_away ? DeliveryFeed::HistoryPage(Unavailable("the database is away"))
-                                : history(delivery, from));
-            },
-            options),
+  explicit Street(EventFeed::Options options = {}, http::Limits limits = {})
+      : feed(log,
+             delivery_changes([this](EntityId delivery, From<EventId> from, Position,
+                                     const std::function<void(EventFeed::HistoryPage)>& done) {
+               done(history_away ? EventFeed::HistoryPage(Unavailable("the database is away"))
+                                 : history(delivery, from));
+             }),
+             options),
         server("127.0.0.1", 0,
                http::Router()
                    .add(http::Method::get, "/events",
                         [this](http::Request&& request, const http::Exchange& exchange) {
-                          feed.subscribe(exchange, std::nullopt, last_event_id(request));
+                          feed.subscribe(exchange, {}, last_event_id(request));
                         })
                    .add(http::Method::get, "/events/{id}",
                         [this](http::Request&& request, const http::Exchange& exchange) {
-                          feed.subscribe(exchange, parse_id<PurchaseId>(request.param("id")),
+                          feed.subscribe(exchange,
+                                         {.entity = parse_id<EntityId>(request.param("id"))},
                                          last_event_id(request));
                         }),
                limits) {
@@ -72,7 +72,7 @@ class Street {
 
   MemoryLog log;
   std::atomic<bool> history_away = false;
-  DeliveryFeed feed;
+  EventFeed feed;
   http::Server server;
 
  private:
@@ -81,7 +81,7 @@ class Street {
     return text ? parse_event_id(*text) : std::nullopt;
   }
 
-  jangbu::Answer<Page<HistoryRow>> history(PurchaseId delivery, From<EventId> from) {
+  jangbu::Answer<Page<HistoryRow>> history(EntityId delivery, From<EventId> from) {
     const Position end = log.last();
     Page<HistoryRow> page;
     for (Position at{1}; at <= end; at = at.next()) {
@@ -90,7 +90,7 @@ class Street {
       for (const RecordedEvent& recorded : commit.events) {
         const EventId event{at, index++};
         const Entity entity = entity_of(recorded.event);
-        if (entity != Entity{EntityKind::purchase, id_cast<EntityId>(delivery)}) continue;
+        if (entity != Entity{EntityKind::purchase, delivery}) continue;
         if (from.after && event <= *from.after) continue;
         page.more = page.items.size() == from.limit;
         if (page.more) return {page, end};

@@ -1,6 +1,8 @@
 #include "tests/openapi/services.hpp"
 
 #include "api/backend.hpp"
+#include "api/delivery_feed.hpp"
+#include "api/log_feed.hpp"
 #include "api/operations_service.hpp"
 #include "infra/eventlog/memory_log.hpp"
 #include "infra/ids.hpp"
@@ -15,17 +17,18 @@ void for_each_service(const std::function<void(const Service&)>& look) {
   ReadModels read_models({.conninfo = "host=/nowhere"});
   const Quotes quotes("a secret of a test");
   Importer importer(writer, log_lookup);
-  DeliveryFeed delivery_feed(log, {}, {});
+  EventFeed delivery_feed(log, delivery_changes({}), {});
+  EventFeed log_feed(log, all_events({}), {});
   const CommandSide commands{writer, log_lookup, quotes, importer};
   const Backend backend{&commands, read_models, delivery_feed};
   for (const auto make : {account_service, product_service, purchase_service, delivery_service})
     look(make(backend));
-  const Metrics metrics({&writer, nullptr, read_models, nullptr, delivery_feed, nullptr});
+  const Metrics metrics({&writer, nullptr, read_models, nullptr, delivery_feed, log_feed, nullptr});
   RebuildJobs rebuilds(log, "host=/nowhere");
   LoadJobs loads({}, true);
   const Console console("/nowhere", {});
-  look(operations_service(
-      {&writer, read_models, nullptr, log_search, rebuilds, loads, metrics, console}));
+  look(operations_service({&writer, read_models, nullptr, log_search, rebuilds, loads, metrics,
+                           [] { return true; }, log_feed, console}));
 }
 
 }  // namespace jangbu::test

@@ -1,0 +1,526 @@
+#include "api/event_feed.hpp"
+
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "api/http/limits.hpp"
+#include "api/problem_types.hpp"
+#include "api/problems.hpp"
+#include "events/errors.hpp"
+
+namespace jangbu {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t batch_bytes = 64 * http::kib;
+constexpr std::size_t tail_commits = 64;
+constexpr std::size_t past_commits = 256;  // in one round, for those that are behind
+constexpr std::size_t history_page = 100;
+// Who was sent so much and has not read it is given no more of the past for now; nor, in the middle
+// of a round, who has so much before it. Both are far from where a client is cut off.
+constexpr std::size_t unread_past = 64 * http::kib;
+constexpr std::size_t most_unread_past = 128 * http::kib;
+
+constexpr auto poll = 20ms;  // how long a subscriber may wait to be admitted
+constexpr auto log_retry = 250ms;
+constexpr auto past_timeout = 500ms;
+constexpr auto beat_interval = 250ms;
+
+// What sending to everyone may take of the machine.
+constexpr auto rest_per_send = 20us;
+constexpr std::int64_t bytes_per_second = 64 * http::mib;
+
+// After every event of this position.
+EventId end_of(Position position) {
+  return {position, std::numeric_limits<std::uint32_t>::max()};
+}
+
+// Where to read on for who has everything up to this event.
+Position next_of(EventId after) {
+  return after == end_of(after.position) ? after.position.next() : after.position;
+}
+
+http::Response later(http::Response response) {
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+}  // namespace
+
+class EventFeed::Subscriber {
+ public:
+  Subscriber(http::Exchange to, Interest of, std::optional<EventId> last_seen,
+             std::shared_ptr<Inbox> counted_in)
+      : exchange(std::move(to)),
+        interest(std::move(of)),
+        asked(last_seen),
+        inbox_(std::move(counted_in)) {}
+  ~Subscriber() { --inbox_->subscribers; }
+  Subscriber(const Subscriber&) = delete;
+  Subscriber& operator=(const Subscriber&) = delete;
+
+  bool wants(EntityId entity, std::string_view type) const {
+    return (!interest.entity || *interest.entity == entity) &&
+           (interest.type.empty() || interest.type == type);
+  }
+  bool lacks(const Message& message) const {
+    return message.id > after && wants(message.entity, message.type);
+  }
+
+  // The batch is in the order of the log, and so is what is given to one subscriber.
+  void give(const Batch& batch) {
+    std::string text;
+    for (const Message& message : batch)
+      if (lacks(message)) text += message.text;
+    if (!text.empty()) write(http::StreamPiece(text));
+    if (!batch.empty()) after = std::max(after, batch.back().id);
+  }
+
+  void write(const http::StreamPiece& piece) {
+    gone = gone || !exchange.stream_write(piece);
+    written = Clock::now();
+  }
+
+  std::size_t backlog() const {
+    const auto backlog = exchange.stream_backlog();
+    return backlog.posted + backlog.unread;
+  }
+
+  const http::Exchange exchange;
+  const Interest interest;
+  const std::optional<EventId> asked;  // none: from now on
+  EventId after;                       // was given everything up to it
+  bool gone = false;
+  Clock::time_point written;
+
+  // While the history of its entity is read.
+  bool found = false;
+  std::string past;
+
+ private:
+  const std::shared_ptr<Inbox> inbox_;
+};
+
+// --- The door ------------------------------------------------------------------------------------
+
+EventFeed::EventFeed(EventLog& log, Subject subject, Options options)
+    : log_(log), subject_(std::move(subject)), options_(options), thread_([this] {
+        ::pthread_setname_np(::pthread_self(), (subject_.name + "-feed").c_str());
+        run();
+      }) {}
+
+EventFeed::~EventFeed() {
+  stop();
+}
+
+void EventFeed::stop() {
+  {
+    const std::lock_guard lock(inbox_->mutex);
+    inbox_->stop = true;
+  }
+  inbox_->changed.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+std::size_t EventFeed::subscribers() const {
+  return inbox_->subscribers;
+}
+
+void EventFeed::subscribe(http::Exchange exchange, Interest interest,
+                          std::optional<EventId> after) {
+  if (++inbox_->subscribers > options_.most_subscribers) {
+    --inbox_->subscribers;
+    return exchange.respond(later(http::problem(
+        problems::too_many_subscribers,
+        "There are " + std::to_string(options_.most_subscribers) + " streams, which is all.")));
+  }
+  auto subscriber = std::make_shared<Subscriber>(exchange, std::move(interest), after, inbox_);
+  {
+    const std::lock_guard lock(inbox_->mutex);
+    if (!inbox_->stop) {
+      inbox_->arrived.emplace_back(std::move(subscriber));
+      inbox_->changed.notify_one();
+      return;
+    }
+  }
+  exchange.respond(later(http::problem(problems::unavailable, "The server is stopping.")));
+}
+
+// --- The thread ----------------------------------------------------------------------------------
+
+void EventFeed::run() {
+  try {
+    serve();
+  } catch (const std::exception& error) {
+    spdlog::critical("{} can no longer be followed: {}", subject_.name, error.what());
+  }
+  for_each([](Subscriber& subscriber) { subscriber.exchange.stream_end(); });
+  live_to_all_.clear();
+  live_to_one_.clear();
+  behind_.clear();
+  tail_reader_.reset();
+  past_reader_.reset();
+  while (!wait(1h)) turn_away_arrived();
+  turn_away_arrived();
+}
+
+void EventFeed::serve() {
+  std::chrono::milliseconds rest = 0ms;
+  while (!wait(idle() ? 1h : rest)) {
+    admit();
+    try {
+      const bool busy = catch_up();
+      rest = follow();
+      if (busy) rest = 0ms;
+      if (std::exchange(log_away_, false)) spdlog::info("{} are followed again", subject_.name);
+    } catch (const Unavailable& away) {
+      if (!std::exchange(log_away_, true))
+        spdlog::warn("{} cannot be followed for now: {}", subject_.name, away.what());
+      rest = log_retry;
+    }
+    beat();
+  }
+}
+
+bool EventFeed::idle() const {
+  return is_live_empty() && behind_.empty();
+}
+
+bool EventFeed::wait(std::chrono::milliseconds time) {
+  std::unique_lock lock(inbox_->mutex);
+  inbox_->changed.wait_for(lock, time, [&] { return inbox_->stop || !inbox_->arrived.empty(); });
+  return inbox_->stop;
+}
+
+void EventFeed::turn_away_arrived() {
+  std::deque<std::variant<SubscriberPtr, Answered>> arrived;
+  {
+    const std::lock_guard lock(inbox_->mutex);
+    arrived.swap(inbox_->arrived);
+  }
+  for (auto& one : arrived) {
+    const auto* answered = std::get_if<Answered>(&one);
+    const auto& subscriber = answered ? answered->subscriber : std::get<SubscriberPtr>(one);
+    subscriber->exchange.respond(log_away());
+  }
+}
+
+// --- Who comes -----------------------------------------------------------------------------------
+
+void EventFeed::admit() {
+  std::deque<std::variant<SubscriberPtr, Answered>> arrived;
+  {
+    const std::lock_guard lock(inbox_->mutex);
+    arrived.swap(inbox_->arrived);
+  }
+  std::optional<Position> last;  // asked for once: whoever asked before that begins there
+  for (auto& one : arrived) {
+    if (auto* answered = std::get_if<Answered>(&one)) {
+      take_history(std::move(*answered));
+      continue;
+    }
+    const SubscriberPtr subscriber = std::move(std::get<SubscriberPtr>(one));
+    try {
+      if (!last) last = log_.last();
+    } catch (const Unavailable&) {
+      subscriber->exchange.respond(log_away());
+      continue;
+    }
+    if (subscriber->asked && subscriber->asked->position > *last) {
+      subscriber->exchange.respond(not_happened_yet(*subscriber->asked, *last));
+      continue;
+    }
+    subscriber->after = subscriber->asked.value_or(end_of(*last));
+    // Nobody needs what lies between the last who listened and now.
+    if (is_live_empty()) {
+      tail_reader_.reset();
+      tail_batches_.clear();
+      tail_ = tail_read_ = end_of(*last);
+    }
+    const bool has_past = subscriber->asked || subject_.not_found;
+    if (subscriber->interest.entity && has_past) {
+      ask_history(subscriber, std::nullopt);
+    } else {
+      begin(subscriber);
+      place(subscriber);
+    }
+  }
+}
+
+// An entity's past is in its history: the log need not be searched for it. It is read from its
+// beginning, since an entity without events is one that is not there.
+void EventFeed::ask_history(const SubscriberPtr& subscriber, std::optional<EventId> page_after) {
+  const Position at_least = subscriber->after.position;
+  subject_.history(*subscriber->interest.entity, {.limit = history_page, .after = page_after},
+                   at_least, [inbox = inbox_, subscriber](HistoryPage page) {
+                     const std::lock_guard lock(inbox->mutex);
+                     inbox->arrived.push_back(Answered{subscriber, std::move(page)});
+                     inbox->changed.notify_one();
+                   });
+}
+
+void EventFeed::take_history(Answered&& answered) {
+  Subscriber& subscriber = *answered.subscriber;
+  if (auto none = no_answer(answered.page, subscriber.after.position))
+    return subscriber.exchange.respond(std::move(*none));
+  const auto& [page, position] = std::get<Answer<Page<HistoryRow>>>(answered.page);
+
+  subscriber.found = subscriber.found || !page.items.empty();
+  if (!subscriber.found && subject_.not_found)
+    return subscriber.exchange.respond(
+        not_found(*subject_.not_found, to_string(*subscriber.interest.entity)));
+  bool all = !page.more;
+  EventId reached = end_of(position);
+  for (const HistoryRow& row : page.items) {
+    const Event& event = row.recorded.event;
+    if (row.id <= subscriber.after) continue;
+    if (!subscriber.wants(entity_of(event).id, wire_type(event).name)) continue;
+    if (const auto data = subject_.data(row.id, row.recorded))
+      subscriber.past += words_of(row.id, *data);
+    if (subscriber.past.size() < batch_bytes) continue;
+    // More than it can be given at once: the log has the rest.
+    reached = row.id;
+    all = true;
+    break;
+  }
+  if (!all) return ask_history(answered.subscriber, page.items.back().id);
+  begin(answered.subscriber);
+  if (!subscriber.past.empty())
+    subscriber.write(http::StreamPiece(std::exchange(subscriber.past, {})));
+  subscriber.after = std::max(subscriber.after, reached);
+  if (is_live_empty()) tail_ = tail_read_ = std::max(tail_, subscriber.after);
+  place(answered.subscriber);
+}
+
+// The stream begins with the id of its beginning, so that who loses it before the first event comes
+// back to the same place.
+void EventFeed::begin(const SubscriberPtr& subscriber) {
+  subscriber->exchange.stream_start(
+      {.status = 200,
+       .content_type = "text/event-stream",
+       .body = "retry: 2000\nid: " + to_string(subscriber->after) + "\n\n",
+       .headers = {{"Cache-Control", "no-store"},
+                   {"X-Accel-Buffering", "no"},
+                   {"Event-Position", std::to_string(subscriber->after.position.value)}}});
+  subscriber->written = Clock::now();
+}
+
+void EventFeed::place(const SubscriberPtr& subscriber) {
+  if (subscriber->exchange.head_only())
+    subscriber->exchange.stream_end();
+  else if (subscriber->after < tail_)
+    behind_.push_back(subscriber);
+  else if (subscriber->interest.entity)
+    live_to_one_[*subscriber->interest.entity].push_back(subscriber);
+  else
+    live_to_all_.push_back(subscriber);
+}
+
+// --- Who is live ---------------------------------------------------------------------------------
+
+// As a server-sent event: https://html.spec.whatwg.org/multipage/server-sent-events.html
+std::string EventFeed::words_of(EventId id, const Json& data) const {
+  return "id: " + to_string(id) + "\nevent: " + subject_.event_name + "\ndata: " + data.text() +
+         "\n\n";
+}
+
+template <class Wanted>
+void EventFeed::put_into_words(const StoredCommit& stored, Wanted wanted, Batch& batch) const {
+  const Commit commit = decode(stored);
+  std::uint32_t index = 0;
+  for (const RecordedEvent& recorded : commit.events) {
+    const EventId id{stored.position, index++};
+    const EntityId entity = entity_of(recorded.event).id;
+    const std::string_view type = wire_type(recorded.event).name;
+    if (!wanted(entity, type)) continue;
+    if (const auto data = subject_.data(id, recorded))
+      batch.push_back({id, entity, type, words_of(id, *data)});
+  }
+}
+
+// How long the thread may rest now.
+std::chrono::milliseconds EventFeed::follow() {
+  if (is_live_empty()) {
+    tail_reader_.reset();
+    tail_batches_.clear();
+    return poll;
+  }
+  const auto now = Clock::now();
+  if (now < next_round_) return std::chrono::ceil<std::chrono::milliseconds>(next_round_ - now);
+  if (tail_batches_.empty()) read_tail(behind_.empty() ? poll : 1ms);
+  if (tail_batches_.empty()) return 0ms;
+  if (workers_are_busy()) return 1ms;
+  const Batch batch = std::move(tail_batches_.front());
+  tail_batches_.pop_front();
+  send_to_live(batch);
+  tail_ = tail_batches_.empty() ? tail_read_ : batch.back().id;
+  return 0ms;
+}
+
+void EventFeed::read_tail(std::chrono::milliseconds time) {
+  if (!tail_reader_) tail_reader_ = log_.read_from(next_of(tail_));
+  const auto wanted = [this](const EntityId& entity, std::string_view type) {
+    return live_to_one_.contains(entity) ||
+           std::ranges::any_of(live_to_all_, [&](const SubscriberPtr& subscriber) {
+             return subscriber->wants(entity, type);
+           });
+  };
+  Batch batch;
+  std::size_t size = 0;
+  for (const StoredCommit& stored : tail_reader_->next(tail_commits, time)) {
+    Batch messages;
+    put_into_words(stored, wanted, messages);
+    for (Message& message : messages) {
+      size += message.text.size();
+      batch.push_back(std::move(message));
+      if (size < batch_bytes) continue;
+      tail_batches_.push_back(std::exchange(batch, {}));
+      size = 0;
+    }
+    tail_read_ = end_of(stored.position);
+  }
+  if (!batch.empty()) tail_batches_.push_back(std::move(batch));
+  if (tail_batches_.empty()) tail_ = tail_read_;
+}
+
+// Until the workers have taken the last batch, what waits for a subscriber says nothing about how
+// fast that one reads.
+bool EventFeed::workers_are_busy() const {
+  return std::ranges::any_of(live_to_all_, [](const SubscriberPtr& subscriber) {
+    return !subscriber->gone && !subscriber->exchange.client_gone() &&
+           subscriber->exchange.stream_backlog().posted > 0;
+  });
+}
+
+void EventFeed::send_to_live(const Batch& batch) {
+  if (!live_to_all_.empty()) {
+    std::string text;
+    for (const Message& message : batch) text += message.text;
+    const http::StreamPiece whole(text);
+    for (const SubscriberPtr& subscriber : live_to_all_) {
+      if (subscriber->interest.all() && subscriber->after < batch.front().id) {
+        subscriber->write(whole);
+        subscriber->after = batch.back().id;
+      } else {
+        subscriber->give(batch);
+      }
+    }
+    const auto sends = static_cast<std::int64_t>(live_to_all_.size());
+    const auto bytes = sends * static_cast<std::int64_t>(text.size());
+    next_round_ = Clock::now() + sends * rest_per_send +
+                  std::chrono::microseconds(bytes * 1'000'000 / bytes_per_second);
+  }
+  for (const Message& message : batch) {
+    const auto listening = live_to_one_.find(message.entity);
+    if (listening == live_to_one_.end()) continue;
+    const http::StreamPiece piece(message.text);
+    for (const SubscriberPtr& subscriber : listening->second) {
+      if (!subscriber->lacks(message)) continue;
+      subscriber->write(piece);
+      subscriber->after = message.id;
+    }
+  }
+}
+
+// --- Who is behind -------------------------------------------------------------------------------
+
+// Gives a part of the past to those who are furthest behind, and to whoever meets them on the way.
+// False when there is nobody who can take more.
+bool EventFeed::catch_up() {
+  std::vector<SubscriberPtr> ready;
+  for (const SubscriberPtr& subscriber : behind_) {
+    if (!subscriber->gone && subscriber->backlog() < unread_past) ready.push_back(subscriber);
+  }
+  if (ready.empty()) {
+    if (behind_.empty()) past_reader_.reset();
+    return false;
+  }
+  const Position from = next_of((*std::ranges::min_element(ready, {}, [](const auto& subscriber) {
+                                  return subscriber->after;
+                                }))->after);
+  if (!past_reader_ || past_next_ != from) {
+    past_reader_ = log_.read_from(from);
+    past_next_ = from;
+  }
+
+  const auto wanted = [&](const EntityId& entity, std::string_view type) {
+    return std::ranges::any_of(
+        ready, [&](const SubscriberPtr& subscriber) { return subscriber->wants(entity, type); });
+  };
+  Batch batch;
+  std::size_t size = 0;
+  const auto give = [&] {
+    // Who still has the last part to read gets this one another time.
+    std::erase_if(ready, [](const SubscriberPtr& subscriber) {
+      return subscriber->backlog() >= most_unread_past;
+    });
+    for (const SubscriberPtr& subscriber : ready) subscriber->give(batch);
+    batch.clear();
+  };
+  for (std::size_t commits = 0; commits < past_commits && past_next_ <= tail_.position; ++commits) {
+    const auto read = past_reader_->next(1, past_timeout);
+    if (read.empty()) break;
+    Batch messages;
+    put_into_words(read.front(), wanted, messages);
+    bool full = false;
+    for (Message& message : messages) {
+      size += message.text.size();
+      batch.push_back(std::move(message));
+      if (size < batch_bytes) continue;
+      give();
+      size = 0;
+      full = true;
+    }
+    past_next_ = read.front().position.next();
+    if (full) break;
+  }
+  give();
+  const EventId reached = end_of({past_next_.value - 1});
+  for (const SubscriberPtr& subscriber : ready)
+    subscriber->after = std::max(subscriber->after, reached);
+  // The end may have moved on where nobody follows it: they are to come as close as they can before
+  // they are given what comes at its own pace.
+  if (is_live_empty()) tail_ = tail_read_ = std::max(tail_, end_of(log_.last()));
+  for (const SubscriberPtr& subscriber : std::exchange(behind_, {})) place(subscriber);
+  return true;
+}
+
+// --- All of them ---------------------------------------------------------------------------------
+
+template <class Action>
+void EventFeed::for_each(Action action) {
+  for (const auto& subscriber : live_to_all_) action(*subscriber);
+  for (const auto& [entity, subscribers] : live_to_one_)
+    for (const auto& subscriber : subscribers) action(*subscriber);
+  for (const auto& subscriber : behind_) action(*subscriber);
+}
+
+void EventFeed::beat() {
+  const auto now = Clock::now();
+  if (now < next_beat_) return;
+  next_beat_ = now + std::min<std::chrono::milliseconds>(beat_interval, options_.heartbeat);
+  static const http::StreamPiece heartbeat(":\n\n");
+  for_each([&](Subscriber& subscriber) {
+    subscriber.gone = subscriber.gone || subscriber.exchange.client_gone();
+    if (now >= subscriber.written + options_.heartbeat) subscriber.write(heartbeat);
+  });
+  remove_gone();
+}
+
+void EventFeed::remove_gone() {
+  const auto is_gone = [](const SubscriberPtr& subscriber) { return subscriber->gone; };
+  std::erase_if(live_to_all_, is_gone);
+  std::erase_if(behind_, is_gone);
+  for (auto listening = live_to_one_.begin(); listening != live_to_one_.end();) {
+    std::erase_if(listening->second, is_gone);
+    listening = listening->second.empty() ? live_to_one_.erase(listening) : std::next(listening);
+  }
+}
+
+}  // namespace jangbu
