@@ -39,6 +39,7 @@ Json to_json(const Projector::ReadModelStatus& model, const Projector::Status& s
     json.add("fingerprint", model.checkpoint->fingerprint);
     json.add("parked", model.checkpoint->parked);
   }
+  if (rebuild) json.add("rebuild", to_string(rebuild->state));
   // What was found out when the generation that serves was made, if that was here.
   if (rebuild && rebuild->rebuilt && model.checkpoint &&
       rebuild->rebuilt->generation == model.checkpoint->generation) {

@@ -86,7 +86,7 @@ class Sampler {
 export class Operations {
   constructor() {
     this.sampler = new Sampler();
-    this.rebuilds = new Map(); // by read model: what GET …/rebuild last said
+    this.rebuilds = new Map(); // by read model: what GET …/rebuild last said, until it has ended
     this.errors = new Map();
   }
 
@@ -149,7 +149,7 @@ export class Operations {
   // --- Health ------------------------------------------------------------------------------------
 
   #showHealth({ status, checks }) {
-    const { writer, projector, log, database, readModels } = checks;
+    const { writer, projector, log, database } = checks;
     const tile = (name, part, ...more) =>
       part && el(
         "div",
@@ -164,7 +164,7 @@ export class Operations {
       this.health,
       tile("shop", { status }),
       tile("log", log),
-      tile("database", database ?? readModels),
+      tile("database", database),
       tile(
         "writer",
         writer,
@@ -178,18 +178,13 @@ export class Operations {
 
   // --- Read models -------------------------------------------------------------------------------
 
-  // Those that this page started are asked about until they have ended; once, what was there before.
+  // Also those that somebody else has started. One that has ended is asked about once.
   async #lookAtRebuilds(models) {
-    for (const { name } of models) {
-      const known = this.rebuilds.get(name);
-      if (known !== undefined && known?.state !== "running") continue;
-      try {
-        const { json } = await get("operations", `/projections/${name}/rebuild`);
-        this.rebuilds.set(name, json);
-      } catch (error) {
-        if (error.status !== 404) throw error;
-        this.rebuilds.set(name, null);
-      }
+    for (const { name, rebuild } of models) {
+      const known = this.rebuilds.get(name)?.state;
+      if (rebuild === undefined) this.rebuilds.delete(name);
+      else if (rebuild === "running" || known !== rebuild)
+        this.rebuilds.set(name, (await get("operations", `/projections/${name}/rebuild`)).json);
     }
   }
 
@@ -206,7 +201,7 @@ export class Operations {
 
   #showModels(models) {
     if (models.length === 0) return fill(this.models, el("p", { class: "hint" }, t.readModelsElsewhere));
-    const running = [...this.rebuilds.values()].some((rebuild) => rebuild?.state === "running");
+    const running = [...this.rebuilds.values()].some(({ state }) => state === "running");
     const focused = document.activeElement?.dataset?.rebuild;
     const heads = [t.model, t.state, t.position, t.lag, t.generation, t.digest, t.parked, ""];
     fill(
@@ -222,8 +217,7 @@ export class Operations {
   }
 
   #model(model, heads, running) {
-    const rebuild = this.rebuilds.get(model.name);
-    const compared = rebuild?.result?.comparison;
+    const { digest } = model;
     const cell = (index, ...content) => el("td", { "data-head": heads[index] }, ...content);
     const row = el(
       "tr",
@@ -235,8 +229,8 @@ export class Operations {
       cell(4, model.generation === undefined ? t.none : number(model.generation), el("span", { class: "hint mono" }, ` ${model.fingerprint?.slice(0, 8) ?? ""}`)),
       cell(
         5,
-        compared
-          ? [el("span", { class: "mono" }, compared.after.hash.slice(0, 12)), el("span", { class: "hint" }, t.digestAt(compared.after.rows, compared.position))]
+        digest
+          ? [el("span", { class: "mono" }, digest.hash.slice(0, 12)), el("span", { class: "hint" }, t.digestAt(digest.rows, digest.position))]
           : el("span", { class: "hint" }, t.noDigest),
       ),
       cell(6, number(model.parked ?? 0)),
@@ -246,7 +240,7 @@ export class Operations {
         el("button", { type: "button", "data-rebuild": model.name, disabled: running, onclick: () => this.#rebuild(model.name) }, t.rebuild),
       ),
     );
-    const below = this.#rebuildOf(model.name, rebuild);
+    const below = this.#rebuildOf(model.name, this.rebuilds.get(model.name));
     return below ? [row, el("tr", { class: "below", "data-rebuild-of": model.name }, el("td", { colspan: String(heads.length) }, below))] : [row];
   }
 
@@ -289,7 +283,7 @@ export class Operations {
               el(
                 "li",
                 { class: "error" },
-                el("b", {}, `${row.readModel} ${row.row}`),
+                el("b", {}, `${row.readModel} ${row.entity}`),
                 ` – ${row.reason} `,
                 el("a", { href: `#log/${row.event}` }, t.causeEvent(row.event)),
                 ` (${t.parkedAt} ${dateTime(row.parkedAt)})`,
