@@ -57,9 +57,12 @@ std::size_t SmallVolume::free_bytes() const {
 void SmallVolume::fill(std::size_t but) {
   const int file = ::open((path() / "ballast").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) fail("ballast");
-  const std::size_t free = free_bytes();
-  if (free > but && ::posix_fallocate(file, 0, static_cast<off_t>(free - but)) != 0)
-    fail("posix_fallocate");
+  // Others write meanwhile: what was free a moment ago may be taken, so it is looked at again.
+  for (std::size_t free = free_bytes(); free > but; free = free_bytes()) {
+    const int error = ::posix_fallocate(file, 0, static_cast<off_t>(free - but));
+    if (error == 0) break;
+    if (error != ENOSPC) throw std::system_error(error, std::generic_category(), "posix_fallocate");
+  }
   ::close(file);
 }
 

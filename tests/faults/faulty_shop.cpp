@@ -28,7 +28,7 @@ FaultyShop::Instance::Instance(const NatsServer& log, int postgres_port,
               .database = through(postgres, database),
               // With snapshots so often that every start begins with one.
               .flags = {"--quote-secret", "a secret that both processes have", "--drain-s", "10",
-                        "--snapshot-events", "200"}}),
+                        "--snapshot-events", "50"}}),
       doors{TcpProxy(jangbu.port(Service::account)), TcpProxy(jangbu.port(Service::product)),
             TcpProxy(jangbu.port(Service::purchase)), TcpProxy(jangbu.port(Service::delivery))} {}
 
