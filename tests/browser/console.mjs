@@ -44,6 +44,7 @@ async function order(word) {
 class Console {
   static async open(browser, { locale = "en-US", width = "wide", colorScheme = "light" } = {}) {
     const context = await browser.newContext({ viewport: widths[width], locale, colorScheme });
+    context.setDefaultTimeout(60_000); // the machine may be busy
     const shown = new Console();
     shown.page = await context.newPage();
     shown.complaints = watch(shown.page);
@@ -58,7 +59,7 @@ class Console {
   }
 
   async health(state) {
-    await this.get(`#health-state[data-health="${state}"]`).waitFor({ timeout: 60_000 });
+    await this.get(`#health-state[data-health="${state}"]`).waitFor();
   }
 
   async go(view) {
@@ -275,7 +276,7 @@ async function rebuild(browser) {
       await page.get(`.tile.up[data-part="${part}"]`).waitFor();
     assert.equal(await page.get("#read-models tr[data-model]").count(), 5);
     await page.get("[data-rebuild=deliveries]").click();
-    await page.get('[data-rebuild-of=deliveries] [data-result="equal"]').waitFor({ timeout: 60_000 });
+    await page.get('[data-rebuild-of=deliveries] [data-result="equal"]').waitFor();
     assert.equal(await page.get("#charts canvas").count(), 4);
     await page.picture("operations");
     await page.close();
@@ -300,7 +301,7 @@ async function burst(browser) {
   await page.go("load");
   for (const [name, value] of [["rate", 1200], ["seconds", 6], ["hotShare", 30]]) await page.get(`#load-${name}`).fill(String(value));
   await page.get("#start-load").click();
-  await page.get('#load-run [data-state="running"]').waitFor({ timeout: 30_000 });
+  await page.get('#load-run [data-state="running"]').waitFor();
   await watcher.page.bringToFront();
   let fastest = 0;
   await eventually("a thousand events a second are on the tail", async () => {
@@ -368,7 +369,7 @@ async function lose_the_server(browser) {
   await page.get("#quote button.primary").click();
   await eventually("it says that nothing is certain", async () => /same key/.test(await page.get("#buy").innerText()));
   await order("start");
-  await page.get("#bought").waitFor({ timeout: 60_000 });
+  await page.get("#bought").waitFor();
   await page.health("up");
   await page.get("#deliveries .live.on").waitFor();
   await page.picture("regained");

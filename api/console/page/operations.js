@@ -230,7 +230,7 @@ export class Operations {
       cell(
         5,
         digest
-          ? [el("span", { class: "mono" }, digest.hash.slice(0, 12)), el("span", { class: "hint" }, t.digestAt(digest.rows, digest.position))]
+          ? [el("span", { class: "mono" }, digest.hash), el("span", { class: "hint" }, t.digestAt(digest.rows, digest.position))]
           : el("span", { class: "hint" }, t.noDigest),
       ),
       cell(6, number(model.parked ?? 0)),
