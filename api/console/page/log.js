@@ -31,7 +31,8 @@ export class Log {
     this.paused = false;
     this.waiting = []; // came, and are not in the list yet: [id, text], the oldest first
     this.dropped = 0;
-    this.arrivals = []; // [time, count], for the rate
+    this.count = 0; // since the last look at the rate
+    this.arrivals = []; // { until, ms, count } of the last two seconds, for the rate
   }
 
   // `route`: "", an event ("42.0", "42"), or "entity/purchase/<id>".
@@ -139,7 +140,7 @@ export class Log {
 
   #arrived(id, text) {
     this.waiting.push([id, text]);
-    this.count = (this.count ?? 0) + 1;
+    ++this.count;
     if (this.waiting.length < 2 * mostRows) return;
     this.dropped += this.waiting.length - mostRows;
     this.waiting = this.waiting.slice(-mostRows);
@@ -161,12 +162,13 @@ export class Log {
   }
 
   #showSpeed() {
-    const now = performance.now();
-    this.arrivals.push([now, this.count ?? 0]);
+    const until = performance.now();
+    const ms = until - (this.arrivals.at(-1)?.until ?? until - renderEveryMs);
+    this.arrivals.push({ until, ms, count: this.count });
     this.count = 0;
-    while (this.arrivals[0][0] < now - 2_000) this.arrivals.shift();
-    const span = Math.max(now - this.arrivals[0][0], renderEveryMs) / 1_000;
-    const perSecond = this.arrivals.reduce((total, [, count]) => total + count, 0) / span;
+    while (this.arrivals[0].until < until - 2_000) this.arrivals.shift();
+    const of = (what) => this.arrivals.reduce((total, one) => total + one[what], 0);
+    const perSecond = (1_000 * of("count")) / of("ms");
     const text = [
       this.paused ? t.paused(this.waiting.length + this.dropped) : t.eventsPerSecond(Math.round(perSecond)),
       !this.paused && this.dropped > 0 && t.skipped(this.dropped),
