@@ -311,10 +311,12 @@ void EventFeed::begin(const SubscriberPtr& subscriber) {
   subscriber->written = Clock::now();
 }
 
+// What was read of the end and is not sent yet holds only what somebody wanted who was live then.
+// So who comes is behind as long as it lacks any of that.
 void EventFeed::place(const SubscriberPtr& subscriber) {
   if (subscriber->exchange.head_only())
     subscriber->exchange.stream_end();
-  else if (subscriber->after < tail_)
+  else if (subscriber->after < tail_read_)
     behind_.push_back(subscriber);
   else if (subscriber->interest.entity)
     live_to_one_[*subscriber->interest.entity].push_back(subscriber);
@@ -463,7 +465,8 @@ bool EventFeed::catch_up() {
     for (const SubscriberPtr& subscriber : ready) subscriber->give(batch);
     batch.clear();
   };
-  for (std::size_t commits = 0; commits < past_commits && past_next_ <= tail_.position; ++commits) {
+  for (std::size_t commits = 0; commits < past_commits && past_next_ <= tail_read_.position;
+       ++commits) {
     const auto read = past_reader_->next(1, past_timeout);
     if (read.empty()) break;
     Batch messages;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <memory>
 #include <random>
 #include <thread>
@@ -24,7 +25,7 @@ PurchaseCompleted purchase(unsigned number) {
   return bought(id<PurchaseId>(number), hong, {line(tea, 1)});
 }
 
-// The feed over HTTP: `/events` of all, `/events/{id}` of one.
+// The feed over HTTP: `/events` of all or of a `type`, `/events/{id}` of one.
 class Street {
  public:
   explicit Street(EventFeed::Options options = {}, http::Limits limits = {})
@@ -39,7 +40,10 @@ class Street {
                http::Router()
                    .add(http::Method::get, "/events",
                         [this](http::Request&& request, const http::Exchange& exchange) {
-                          feed.subscribe(exchange, {}, last_event_id(request));
+                          feed.subscribe(
+                              exchange,
+                              {.type = std::string(request.query_value("type").value_or(""))},
+                              last_event_id(request));
                         })
                    .add(http::Method::get, "/events/{id}",
                         [this](http::Request&& request, const http::Exchange& exchange) {
@@ -65,6 +69,9 @@ class Street {
 
   EventStream listen(std::string_view last_event_id = {}) const {
     return EventStream(server.port(), "/events", last_event_id);
+  }
+  EventStream listen_to_type(const std::string& type) const {
+    return EventStream(server.port(), "/events?type=" + type);
   }
   EventStream listen_to(PurchaseId delivery, std::string_view last_event_id = {}) const {
     return EventStream(server.port(), "/events/" + to_string(delivery), last_event_id);
@@ -200,10 +207,19 @@ TEST_CASE("a stream that is lost before its first event begins again where it be
 TEST_CASE("resuming while much happens leaves no gap and repeats nothing") {
   Street street;
   street.append({purchase(0)});
+  const unsigned resumptions_every = GENERATE(400u, 20u);
+  // Who wants a part only must not decide what others get who join it.
+  EventStream cancellations = street.listen_to_type("PurchaseCancelled");
   constexpr unsigned commits = 3'000;
   std::atomic<bool> failed = false;
   std::vector<std::thread> listeners;
-  for (unsigned number = 0; number < 6; ++number)
+  listeners.emplace_back([&] {
+    for (std::uint64_t position = 2; position <= commits + 1 && !failed; ++position) {
+      const auto event = cancellations.next();
+      failed = failed || !event || parse_event_id(event->id) != EventId{{position}, 1};
+    }
+  });
+  for (unsigned number = 0; number < 3; ++number)
     listeners.emplace_back([&, number] {
       std::mt19937 random(number);
       std::string last = "1.0";
@@ -211,7 +227,7 @@ TEST_CASE("resuming while much happens leaves no gap and repeats nothing") {
       std::uint32_t index = 0;
       while (position < commits && !failed) {
         EventStream stream = street.listen(last);
-        for (auto more = random() % 400 + 1; more > 0 && position < commits; --more) {
+        for (auto more = random() % resumptions_every + 1; more > 0 && position < commits; --more) {
           const auto event = stream.next();
           const auto id = event ? parse_event_id(event->id) : std::nullopt;
           // Commits have three events; the first has one.
@@ -229,7 +245,8 @@ TEST_CASE("resuming while much happens leaves no gap and repeats nothing") {
       }
     });
   for (unsigned i = 1; i <= commits; ++i) {
-    street.append({purchase(3 * i), purchase(3 * i + 1), purchase(3 * i + 2)});
+    const PurchaseCompleted undone = purchase(2 * i);
+    street.append({undone, jangbu::test::cancelled(undone, ""), purchase(2 * i + 1)});
     if (i % 100 == 0) std::this_thread::yield();
   }
   for (auto& listener : listeners) listener.join();
