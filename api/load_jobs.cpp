@@ -13,12 +13,13 @@ LoadJobs::LoadJobs(load::LoadRun::Shop shop, bool allowed)
         run(closing);
       }) {}
 
-bool LoadJobs::start(const load::Options& options) {
+LoadJobs::Start LoadJobs::start(const load::Options& options) {
   const std::lock_guard lock(mutex_);
-  if (closed_ || (last_ && !last_->snapshot().finished())) return false;
+  if (closed_) return Start::closed;
+  if (last_ && !last_->snapshot().finished()) return Start::another_is_under_way;
   last_ = wanted_ = std::make_shared<load::LoadRun>(options, shop_);
   work_.notify_one();
-  return true;
+  return Start::begun;
 }
 
 void LoadJobs::stop() {

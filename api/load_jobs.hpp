@@ -24,8 +24,10 @@ class LoadJobs {
 
   bool allowed() const { return allowed_; }
 
-  // Begins one. False while another is under way, or after close().
-  bool start(const load::Options& options);
+  enum class Start { begun, another_is_under_way, closed };
+
+  // Begins one, unless another is under way.
+  Start start(const load::Options& options);
   // Stops the one under way, if there is one.
   void stop();
 

@@ -44,13 +44,21 @@ void start(LoadJobs& jobs, const http::Request& request, const http::Exchange& e
         "What a burst buys stays in the log for ever. Start the shop with jangbu serve "
         "--allow-load (JANGBU_ALLOW_LOAD) where that is as it should be."));
   or_problem(exchange, [&] {
-    if (!jobs.start(read_options(request)))
-      return exchange.respond(http::problem(
-          problems::load_running,
-          "A burst is under way. Its progress is at /load, and DELETE /load stops it."));
-    auto response = show(202, jobs);
-    response.headers.emplace_back("Location", "/load");
-    exchange.respond(std::move(response));
+    switch (jobs.start(read_options(request))) {
+      case LoadJobs::Start::closed: {
+        auto later = http::problem(problems::unavailable, "The server is stopping.");
+        later.headers.emplace_back("Retry-After", "1");
+        return exchange.respond(std::move(later));
+      }
+      case LoadJobs::Start::another_is_under_way:
+        return exchange.respond(http::problem(
+            problems::load_running,
+            "A burst is under way. Its progress is at /load, and DELETE /load stops it."));
+      case LoadJobs::Start::begun:
+        auto response = show(202, jobs);
+        response.headers.emplace_back("Location", "/load");
+        exchange.respond(std::move(response));
+    }
   });
 }
 

@@ -56,9 +56,11 @@ void LogReader::read_stream(Position through, const OnEvent& on_event) {
     const auto end = calls_.stream(
         {.url = url() + "/stream", .fields = {"Last-Event-ID: " + to_string(read_)}},
         [&](std::string& text) {
+          const EventId before = read_;
           events.take(
               text, [&](std::string_view data) { pass_on(Json::parse(data), through, on_event); });
-          return read_.position >= through;
+          if (read_.position >= through) return ShopCalls::Took::enough;
+          return read_ == before ? ShopCalls::Took::nothing : ShopCalls::Took::some;
         });
     if (!end) return;
     if (end->status != 200 && end->status != 503 && end->status != 0) return;  // it has none

@@ -71,7 +71,7 @@ ShopCalls::Answer ShopCalls::insist(const Request& request) {
 }
 
 std::optional<ShopCalls::Answer> ShopCalls::stream(Request request,
-                                                   const std::function<bool(std::string&)>& take) {
+                                                   const std::function<Took(std::string&)>& take) {
   // Shared with callbacks, which the pool may keep beyond an exception here.
   struct Stream {
     std::string text;
@@ -88,14 +88,9 @@ std::optional<ShopCalls::Answer> ShopCalls::stream(Request request,
   for (auto heard = Clock::now(); !stream->enough;) {
     wait(Clock::now() + retry_interval);
     const bool ended = stream->end.has_value();
-    if (!stream->text.empty()) {
-      heard = Clock::now();
-      stream->enough = take(stream->text);
-    } else if (ended) {
-      return stream->end;
-    } else if (Clock::now() - heard > patience) {
-      stream->enough = true;
-    }
+    const Took took = stream->text.empty() ? Took::nothing : take(stream->text);
+    if (took != Took::nothing) heard = Clock::now();
+    stream->enough = took == Took::enough || Clock::now() - heard > patience;
     if (ended && !stream->enough) return stream->end;
   }
   pool_.drop();

@@ -49,10 +49,13 @@ class ShopCalls {
   // for half a minute. REQUIRES: doing it twice is doing it once.
   Answer insist(const Request& request);
 
+  // What was in a part of a stream: heartbeats are nothing.
+  enum class Took { nothing, some, enough };
+
   // Sends, and passes on what came of the answer's body and was not taken yet, until `take` says
   // that it is enough or the answer ends; then how it ended. Nothing when it was enough, or when
-  // nothing came for half a minute. REQUIRES: nothing else is under way.
-  std::optional<Answer> stream(Request request, const std::function<bool(std::string&)>& take);
+  // there was nothing for half a minute. REQUIRES: nothing else is under way.
+  std::optional<Answer> stream(Request request, const std::function<Took(std::string&)>& take);
 
   // All of them, as many at a time as there are connections. Whatever the answer is, it is passed
   // on, with the number of its request.

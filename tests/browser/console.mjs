@@ -232,7 +232,7 @@ async function look_into_the_log(browser, { version }) {
     assert.equal(event.specversion, "1.0");
     assert.equal(event.type, "PurchaseCompleted");
     assert.equal(event.id, version);
-    assert.match(await page.get("#cause").innerText(), /console-[0-9a-f]{6}-\d+/);
+    assert.match(await page.get("#cause").innerText(), /console-[0-9a-f]{16}-\d+/);
     assert.equal(await page.get("#followed li").count(), 4); // three scans, the receipt
 
     // The slider, by keyboard: as of the purchase, and as of the end.

@@ -85,15 +85,17 @@ async function request(service, method, path, { body, headers = {}, signal } = {
 export const get = (service, path, options) => request(service, "GET", path, options);
 export const send = (service, method, path, body) => request(service, method, path, { body });
 
-// What this page calls its requests in the log: the page's own few letters and a number.
-const pageId = Array.from(crypto.getRandomValues(new Uint8Array(3)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+// What this page calls its requests in the log: the page's own letters, which no other has, and a
+// number.
+const pageId = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 let requests = 0;
 
 export function newKey() {
   return `console-${pageId}-${++requests}`;
 }
 
-const uncertain = (error) =>
+// Whether nobody can tell what became of a command.
+export const isUncertain = (error) =>
   error instanceof Unreachable ||
   (error instanceof Problem && ["outcome-unknown", "idempotency-key-in-flight"].includes(error.code));
 
@@ -108,7 +110,7 @@ export async function command(service, method, path, body, { key = newKey(), pat
     try {
       return await request(service, method, path, { body, headers });
     } catch (error) {
-      if (!uncertain(error) || performance.now() > deadline) throw error;
+      if (!isUncertain(error) || performance.now() > deadline) throw error;
       onUncertain(tries);
       await pause(Math.max(1_000 * (error.retryAfter ?? 0), Math.min(250 * 2 ** tries, 2_000)));
     }

@@ -1,6 +1,6 @@
 // The open deliveries, and one of them with its timeline: both move by themselves, by server-sent
 // events. The carrier reports, the buyer confirms or cancels.
-import { command, follow, get, newKey } from "./api.js";
+import { Problem, command, follow, get, isUncertain, newKey } from "./api.js";
 import { el, field, fill, throttled } from "./dom.js";
 import { dateTime, number, problemText, t } from "./text.js";
 
@@ -35,6 +35,8 @@ export class Deliveries {
   constructor() {
     this.chosen = null; // the id of a delivery
     this.scan = { carrier: "우체국택배", trackingNumber: "6865412345678", location: "서울" };
+    this.draft = null; // what was chosen and typed for the delivery as it is
+    this.unsettled = new Map(); // by path: a command of which nobody could tell what became of it
   }
 
   element(route) {
@@ -66,14 +68,13 @@ export class Deliveries {
 
   resume() {
     this.#begin();
-    if (this.chosen && !this.own) this.choose(this.chosen);
+    if (this.chosen && !this.shown) this.choose(this.chosen);
   }
 
   close() {
     this.mounted = null;
     this.all?.close();
-    this.own?.close();
-    this.all = this.own = null;
+    this.all = null;
   }
 
   // --- The list ----------------------------------------------------------------------------------
@@ -88,14 +89,21 @@ export class Deliveries {
     try {
       const query = this.position ? `&minPosition=${this.position}` : "";
       const { json, position } = await get("delivery", `/deliveries?limit=${listed}${query}`);
-      this.position = Math.max(this.position ?? 0, position);
+      if (position < (this.position ?? 0)) return true; // one that was asked for later was faster
+      this.position = position;
+      const focused = document.activeElement?.dataset?.delivery;
       fill(
         this.list,
         json.items.length === 0 && el("li", { class: "hint" }, t.noDeliveries),
         json.items.map((delivery) => this.#row(delivery)),
       );
+      if (focused) this.list.querySelector(`[data-delivery="${focused}"]`)?.focus();
       return true;
     } catch (error) {
+      if (error instanceof Problem && error.code === "read-model-behind" && this.list.querySelector(".row")) {
+        this.refreshList(); // what is there is not wrong, only late
+        return true;
+      }
       fill(
         this.list,
         el("li", { class: "error" }, problemText(error), " ", el("button", { type: "button", onclick: () => this.resume() }, t.again)),
@@ -114,7 +122,8 @@ export class Deliveries {
         {
           type: "button",
           class: "row",
-          "aria-current": delivery.id === this.chosen ? "true" : null,
+          "data-delivery": delivery.id,
+          "aria-current": delivery.id === this.chosen,
           onclick: () => this.choose(delivery.id),
         },
         el("span", { class: "name" }, delivery.recipient),
@@ -127,14 +136,17 @@ export class Deliveries {
   #followAll() {
     this.all = follow("delivery", "/deliveries/events", "delivery-status", {
       after: lastOf(this.position ?? 0),
-      onEvent: (_, id) => {
+      onEvent: (text, id) => {
         this.position = Math.max(this.position ?? 0, Number(id.split(".")[0]));
         this.refreshList();
+        if (JSON.parse(text).deliveryId === this.chosen) this.#show(this.position);
       },
       onState: (state) => {
         this.listState.textContent = state === "open" ? t.live : t.reconnecting;
         this.listState.classList.toggle("on", state === "open");
-        if (state === "open") this.refreshList();
+        if (state !== "open") return;
+        this.refreshList();
+        if (this.shown) this.#show(this.position); // what happened before the stream began
       },
     });
   }
@@ -144,45 +156,43 @@ export class Deliveries {
   // Shows it, as it is at that position or later.
   async choose(id, position = null, jump = false) {
     this.chosen = id;
-    this.own?.close();
-    this.own = null;
-    for (const row of this.list?.querySelectorAll(".row") ?? []) row.removeAttribute("aria-current");
-    this.refreshList?.();
-    const { mounted } = this;
-    const shown = await this.#show(position);
-    if (this.chosen !== id || this.mounted !== mounted || shown === null) return;
-    this.own = follow("delivery", `/deliveries/${id}/events`, "delivery-status", {
-      after: lastOf(shown),
-      onEvent: (_, eventId) => this.#show(Number(eventId.split(".")[0])),
-    });
+    this.shown = null;
+    if (!this.mounted) return; // it is shown when somebody comes back
+    history.replaceState(null, "", `#shop/${id}`);
+    for (const row of this.list.querySelectorAll(".row")) row.toggleAttribute("aria-current", row.dataset.delivery === id);
+    await this.#show(position);
     if (jump) this.one.closest("section").scrollIntoView({ behavior: "smooth" });
   }
 
-  // The position at which it is shown; null when it cannot be.
   async #show(position) {
     const id = this.chosen;
+    const { mounted } = this;
+    const isWanted = () => this.chosen === id && this.mounted === mounted;
     try {
       const query = position ? `?minPosition=${position}` : "";
       const [one, history] = await Promise.all([
         get("delivery", `/deliveries/${id}${query}`),
         get("delivery", `/deliveries/${id}/history?limit=100${query.replace("?", "&")}`),
       ]);
-      if (this.chosen !== id) return null;
+      // One that was asked for later may have been faster.
+      if (!isWanted() || one.position < (this.shown ?? 0)) return;
+      this.shown = one.position;
       this.#render(one.json, history.json.items);
-      return one.position;
     } catch (error) {
-      if (this.chosen !== id) return null;
+      if (!isWanted()) return;
+      this.shown = null;
       fill(
         this.one,
         el("p", { class: "error", role: "alert" }, problemText(error)),
         el("button", { type: "button", onclick: () => this.choose(id, position) }, t.again),
       );
-      return null;
     }
   }
 
   #render(delivery, events) {
     const closed = closedStatuses.has(delivery.status);
+    const as = `${delivery.id} ${delivery.status}`;
+    if (this.draft?.as !== as) this.draft = { as, status: next[delivery.status] ?? "in-transit", reason: "" };
     const focused = document.activeElement?.id;
     fill(
       this.one,
@@ -214,22 +224,20 @@ export class Deliveries {
     const remember = (name) => (event) => (this.scan[name] = event.target.value);
     const status = el(
       "select",
-      { id: "scan-status" },
+      { id: "scan-status", onchange: () => (this.draft.status = status.value) },
       carrierStatuses.map((one) => el("option", { value: one }, t.statuses[one])),
     );
-    status.value = next[delivery.status] ?? "in-transit";
+    status.value = this.draft.status;
     const button = el("button", { type: "submit", class: "primary", id: "send-scan" }, t.sendScan);
     const submit = async (event) => {
       event.preventDefault();
       await act(button, said, async () => {
-        const answer = await command("delivery", "POST", `/deliveries/${delivery.id}/scans`, {
-          ...this.scan,
-          carrier: this.scan.carrier.trim(),
-          status: status.value,
+        const scan = { ...this.scan, status: status.value };
+        const answer = await this.#once("delivery", `/deliveries/${delivery.id}/scans`, scan, () => ({
           occurredAt: new Date().toISOString(),
-        });
+        }));
         await this.#show(answer.position);
-        const late = answer.json.status !== status.value;
+        const late = answer.json.status !== scan.status;
         return late ? t.lateScan : t.recordedAt(answer.position);
       }, () => this.one.querySelector("#carrier-said"));
     };
@@ -254,7 +262,13 @@ export class Deliveries {
 
   #buyer(delivery) {
     const said = el("p", { role: "status", id: "buyer-said" });
-    const reason = el("input", { type: "text", maxlength: "500", id: "cancel-reason" });
+    const reason = el("input", {
+      type: "text",
+      maxlength: "500",
+      id: "cancel-reason",
+      value: this.draft.reason,
+      oninput: () => (this.draft.reason = reason.value),
+    });
     const find = () => this.one.querySelector("#buyer-said");
     const receipt = el(
       "button",
@@ -288,9 +302,26 @@ export class Deliveries {
   }
 
   async #act(path, service, body) {
-    const answer = await command(service, "POST", path, body, { key: newKey() });
+    const answer = await this.#once(service, path, body);
     await this.#show(answer.position);
     return t.recordedAt(answer.position);
+  }
+
+  // Carries out a command. One of which nobody could tell what became of it is repeated as it was,
+  // under its key, as long as the same is wanted. `more` is what it says beside what is wanted.
+  async #once(service, path, wanted, more = () => ({})) {
+    const text = JSON.stringify(wanted);
+    const known = this.unsettled.get(path);
+    const sent = known?.text === text ? known : { text, key: newKey(), body: { ...wanted, ...more() } };
+    this.unsettled.set(path, sent);
+    try {
+      const answer = await command(service, "POST", path, sent.body, { key: sent.key });
+      this.unsettled.delete(path);
+      return answer;
+    } catch (error) {
+      if (!isUncertain(error)) this.unsettled.delete(path);
+      throw error;
+    }
   }
 }
 

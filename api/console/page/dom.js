@@ -28,6 +28,12 @@ export function fill(element, ...children) {
   return element;
 }
 
+// Puts a text where it is not yet: what is read out loud is read once.
+export function say(element, text, className = element.className) {
+  if (element.className !== className) element.className = className;
+  if (element.textContent !== text) element.textContent = text;
+}
+
 let ids = 0;
 
 // A label and the control it belongs to.

@@ -1,7 +1,7 @@
 // A bounded burst of purchases, run by the server, watched from here.
 import { get, send } from "./api.js";
 import { Chart, chartsAreThere } from "./chart.js";
-import { el, field, fill } from "./dom.js";
+import { el, field, fill, say } from "./dom.js";
 import { decimals, milliseconds, number, problemText, t } from "./text.js";
 
 const everyMs = 500;
@@ -23,6 +23,7 @@ export class Load {
   constructor() {
     this.wanted = Object.fromEntries(fields.map(({ name, value }) => [name, String(value)]));
     this.run = null;
+    this.refused = ""; // what the shop said to the last button
   }
 
   mount(root) {
@@ -86,12 +87,11 @@ export class Load {
   }
 
   async #do(method, body) {
-    fill(this.said);
+    this.refused = "";
     try {
       await send("operations", method, "/load", body);
     } catch (error) {
-      this.said.className = "error";
-      fill(this.said, problemText(error));
+      this.refused = problemText(error);
     }
     this.#refresh();
   }
@@ -101,10 +101,11 @@ export class Load {
     this.refreshing = true;
     try {
       this.run = (await get("operations", "/load")).json;
+      if (this.refused) say(this.said, this.refused, "error");
+      else say(this.said, this.run.allowed ? "" : t.loadForbidden, "hint");
       this.#render();
     } catch (error) {
-      this.said.className = "error";
-      fill(this.said, problemText(error));
+      say(this.said, problemText(error), "error");
     } finally {
       this.refreshing = false;
     }
@@ -125,17 +126,13 @@ export class Load {
     const busy = underWay.has(run.state);
     this.startButton.disabled = busy || !run.allowed;
     this.stopButton.disabled = !busy;
-    if (!run.allowed) {
-      this.said.className = "hint";
-      fill(this.said, t.loadForbidden);
-    }
     this.chart?.draw();
     if (run.state === "none") return fill(this.progress, el("p", { class: "hint" }, t.loadStates.none));
     const refused = Object.entries(run.refused ?? {});
     fill(
       this.progress,
       el("h2", { "data-state": run.state }, t.loadStates[run.state] ?? run.state),
-      run.reason && el("p", { class: "error" }, run.reason),
+      run.reason && el("p", { class: "error", lang: "en" }, run.reason),
       busy &&
         el(
           "p",

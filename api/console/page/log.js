@@ -29,7 +29,7 @@ export class Log {
   constructor() {
     this.type = "";
     this.paused = false;
-    this.waiting = []; // came, and are not in the list yet: [id, text], the oldest first
+    this.waiting = []; // came, and are not in the list yet, as they came: the oldest first
     this.dropped = 0;
     this.count = 0; // since the last look at the rate
     this.arrivals = []; // { until, ms, count } of the last two seconds, for the rate
@@ -88,15 +88,17 @@ export class Log {
     clearInterval(this.timer);
     this.stream?.close();
     this.stream = null;
-    this.mountedFor = Symbol();
+    this.mountedFor = this.shown = null;
   }
 
   // The shop answers again: streams go on by themselves, and one that never began begins.
   resume() {
     if (!this.stream) this.#begin();
+    if (this.detail.querySelector(".again")) this.show(this.route);
   }
 
   show(route) {
+    this.route = route;
     if (!route) return;
     const entity = /^entity\/(account|product|purchase)\/([0-9a-f-]{36})$/.exec(route);
     if (entity) this.#showEntity(entity[1], entity[2]);
@@ -109,25 +111,24 @@ export class Log {
   async #begin() {
     const mine = (this.mountedFor = Symbol());
     this.stream?.close();
+    this.stream = null;
+    this.#showState("lost");
     this.waiting = [];
     this.dropped = 0;
     const filter = this.type ? `&type=${this.type}` : "";
     try {
-      const { position: end } = await get("operations", "/events?limit=1");
+      const end = (await get("operations", "/events?limit=1")).position;
       const from = Math.max(1, end - firstLook);
-      const { json } = await get("operations", `/events?from=${from}&limit=100${filter}`);
+      const { json, position } = await get("operations", `/events?from=${from}&limit=100${filter}`);
       if (this.mountedFor !== mine) return;
-      fill(this.rows, json.items.length === 0 && el("li", { class: "hint" }, t.noEvents));
-      for (const event of json.items) this.waiting.push([event.id, event]);
+      fill(this.rows, json.items.length === 0 && el("li", { class: "hint" }, this.type ? t.noneOfTheLatest : t.noEvents));
+      this.#add(json.items);
       // What is between the page and the end comes by the stream.
-      const after = json.next === null ? `${end}.4294967295` : json.items.at(-1).id;
+      const after = json.next === null ? `${position}.4294967295` : json.items.at(-1).id;
       this.stream = follow("operations", `/events/stream${this.type ? `?type=${this.type}` : ""}`, "event", {
         after,
-        onEvent: (text, id) => this.#arrived(id, text),
-        onState: (state) => {
-          this.state.textContent = state === "open" ? t.live : t.reconnecting;
-          this.state.classList.toggle("on", state === "open");
-        },
+        onEvent: (text) => this.#arrived(text),
+        onState: (state) => this.#showState(state),
       });
     } catch (error) {
       if (this.mountedFor !== mine) return;
@@ -138,8 +139,13 @@ export class Log {
     }
   }
 
-  #arrived(id, text) {
-    this.waiting.push([id, text]);
+  #showState(state) {
+    this.state.textContent = state === "open" ? t.live : t.reconnecting;
+    this.state.classList.toggle("on", state === "open");
+  }
+
+  #arrived(text) {
+    this.waiting.push(text);
     ++this.count;
     if (this.waiting.length < 2 * mostRows) return;
     this.dropped += this.waiting.length - mostRows;
@@ -148,6 +154,7 @@ export class Log {
 
   #pause(paused) {
     this.paused = paused;
+    this.dropped = 0;
     this.pauseButton.textContent = paused ? t.resume : t.pause;
     this.pauseButton.setAttribute("aria-pressed", String(paused));
   }
@@ -155,9 +162,13 @@ export class Log {
   #render() {
     this.#showSpeed();
     if (this.paused || this.waiting.length === 0) return;
-    const fresh = this.waiting.splice(0).slice(-mostRows);
-    this.rows.querySelector(".hint")?.remove();
-    this.rows.prepend(...fresh.reverse().map(([, event]) => this.#row(typeof event === "string" ? JSON.parse(event) : event)));
+    this.#add(this.waiting.splice(0).slice(-mostRows).map((text) => JSON.parse(text)));
+  }
+
+  // To the top of the list, the last one first.
+  #add(events) {
+    if (events.length > 0) this.rows.querySelector(".hint")?.remove();
+    this.rows.prepend(...events.toReversed().map((event) => this.#row(event)));
     while (this.rows.childElementCount > mostRows) this.rows.lastElementChild.remove();
   }
 
@@ -201,35 +212,53 @@ export class Log {
     const id = place.includes(".") ? place : `${place}.0`;
     try {
       const { json } = await get("operations", `/events?from=${encodeURIComponent(id)}&limit=1`);
+      if (this.shown !== mine) return;
       const event = json.items[0];
       if (event?.id !== id) return this.#sayDetail(t.noSuchEvent(place));
       const [kind, entity] = event.subject.split("/");
-      const history = await historyOf(kind, entity, Number(id.split(".")[0]));
-      if (this.shown !== mine) return;
+      const chain = el("div", {});
+      const past = el("div", {});
       fill(
         this.detail,
         el("p", { class: "headline" }, el("span", { class: `type ${kind}` }, event.type), el("span", { class: "position" }, event.id)),
         el("p", {}, summary(event)),
-        this.#chain(event, history),
+        chain,
         el("details", { open: true }, el("summary", {}, t.cloudEvent), el("pre", { id: "cloud-event", tabindex: "0" }, JSON.stringify(event, null, 2))),
-        this.#past(kind, entity, history, id),
+        past,
       );
       this.#bringIntoView();
+      // The log tells of the event; what was before and after it, a read model.
+      await this.#inDetail(mine, past, async () => {
+        const history = await historyOf(kind, entity, Number(id.split(".")[0]));
+        return () => {
+          fill(chain, this.#chain(event, history));
+          fill(past, this.#past(kind, entity, history, id));
+        };
+      });
     } catch (error) {
-      if (this.shown === mine) this.#sayDetail(problemText(error));
+      if (this.shown === mine) this.#sayDetail(problemText(error), true);
+    }
+  }
+
+  // Shows what `work` gives, or in `place` why it cannot, and offers to try again.
+  async #inDetail(mine, place, work) {
+    try {
+      const show = await work();
+      if (this.shown === mine) show();
+    } catch (error) {
+      if (this.shown === mine) fill(place, this.#failure(problemText(error), true));
     }
   }
 
   async #showEntity(kind, entity) {
     const mine = (this.shown = Symbol());
-    try {
+    await this.#inDetail(mine, this.detail, async () => {
       const history = await historyOf(kind, entity);
-      if (this.shown !== mine) return;
-      fill(this.detail, this.#past(kind, entity, history, history.at(-1)?.id));
-      this.#bringIntoView();
-    } catch (error) {
-      if (this.shown === mine) this.#sayDetail(problemText(error));
-    }
+      return () => {
+        fill(this.detail, this.#past(kind, entity, history, history.at(-1)?.id));
+        this.#bringIntoView();
+      };
+    });
   }
 
   // On a narrow page it is below the tail.
@@ -238,8 +267,15 @@ export class Log {
     if (section.getBoundingClientRect().top > innerHeight / 2) section.scrollIntoView({ behavior: "smooth" });
   }
 
-  #sayDetail(text) {
-    fill(this.detail, el("p", { class: "error", role: "alert" }, text));
+  #sayDetail(text, mayPass = false) {
+    fill(this.detail, this.#failure(text, mayPass));
+  }
+
+  #failure(text, mayPass) {
+    return [
+      el("p", { class: "error", role: "alert" }, text),
+      mayPass && el("button", { type: "button", class: "again", onclick: () => this.show(this.route) }, t.again),
+    ];
   }
 
   // Its cause, and what came before and after it in the life of the same thing.

@@ -3,7 +3,7 @@
 // What is behind the # is the view and what it is to show: #shop, #log/42.0, #log/entity/purchase/…,
 // #operations, #load. So the way back is the browser's, and every place has a link.
 import { get } from "./api.js";
-import { el, fill } from "./dom.js";
+import { el, fill, say } from "./dom.js";
 import { Load } from "./load.js";
 import { Log } from "./log.js";
 import { Operations } from "./operations.js";
@@ -19,10 +19,11 @@ const notice = document.getElementById("notice");
 let current = null; // the name of the view that is shown
 let health = "asking";
 let position = null;
+let noticed = null; // "lost", or "back" for a while
 
 function route() {
   const [name, ...rest] = location.hash.replace(/^#/, "").split("/");
-  return name in views ? { name, rest: rest.join("/") } : { name: "shop", rest: "" };
+  return Object.hasOwn(views, name) ? { name, rest: rest.join("/") } : { name: "shop", rest: "" };
 }
 
 function show() {
@@ -40,6 +41,7 @@ function show() {
 function showHead() {
   document.title = t.title;
   document.getElementById("skip").textContent = t.skip;
+  showNotice();
   fill(
     document.getElementById("head"),
     el("h1", {}, el("a", { class: "brand", href: "#shop" }, el("span", { class: "seal", lang: "ko", "aria-hidden": "true" }, "장부"), "Jangbu")),
@@ -67,9 +69,26 @@ function showHead() {
 
 const other = () => Object.keys(languages).find((tag) => tag !== language);
 
+// A browser may keep pages from remembering anything.
+function remembered() {
+  try {
+    return localStorage.getItem(chosenLanguage);
+  } catch {
+    return null;
+  }
+}
+
+function remember(tag) {
+  try {
+    localStorage.setItem(chosenLanguage, tag);
+  } catch {
+    // then it is forgotten with the page
+  }
+}
+
 function speak(tag) {
   useLanguage(tag);
-  localStorage.setItem(chosenLanguage, language);
+  remember(language);
   document.documentElement.lang = language;
   views[current].unmount();
   views[current].mount(root, route().rest);
@@ -88,20 +107,21 @@ async function askHealth() {
   } catch {
     health = "lost";
   }
-  if (health !== before) tellNotice(before);
+  if (health === "lost") noticed = "lost";
+  else if (before === "lost") {
+    noticed = "back";
+    setTimeout(() => {
+      if (noticed === "back") noticed = null;
+      showNotice();
+    }, 5_000);
+    views[current].resume?.();
+  }
+  showNotice();
   showHealth();
 }
 
-function tellNotice(before) {
-  if (health === "lost") {
-    notice.className = "lost";
-    notice.textContent = t.lost;
-  } else if (before === "lost") {
-    notice.className = "back";
-    notice.textContent = t.back;
-    setTimeout(() => notice.className === "back" && fill(notice), 5_000);
-    views[current].resume?.();
-  }
+function showNotice() {
+  say(notice, noticed ? t[noticed] : "", noticed ?? "");
 }
 
 function showHealth() {
@@ -115,9 +135,13 @@ function showHealth() {
 // -------------------------------------------------------------------------------------------------
 
 // The server has looked at Accept-Language; what somebody chose here before counts more.
-useLanguage(localStorage.getItem(chosenLanguage) ?? document.documentElement.lang);
+useLanguage(remembered() ?? document.documentElement.lang);
 document.documentElement.lang = language;
 addEventListener("hashchange", show);
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault(); // what is behind the # is the view
+  root.focus();
+});
 show();
 
 // One after the other: a shop that hangs is not asked a thousand times.

@@ -1,7 +1,7 @@
 // How the shop does: health, rates and latencies, the read models and their rebuilds, parked rows.
 import { get, send } from "./api.js";
 import { Chart, chartsAreThere } from "./chart.js";
-import { el, fill } from "./dom.js";
+import { el, fill, say } from "./dom.js";
 import { between, histogram, parse, quantile, rate, sum } from "./metrics.js";
 import { dateTime, decimals, milliseconds, number, problemText, t } from "./text.js";
 
@@ -130,19 +130,25 @@ export class Operations {
     for (const chart of this.charts) chart.draw();
     if (document.hidden || this.refreshing) return;
     this.refreshing = true;
+    await Promise.all([
+      this.#part(this.health, async () => this.#showHealth((await get("operations", "/health/ready")).json)),
+      this.#part(this.models, async () => {
+        const models = (await get("operations", "/projections")).json.items;
+        await this.#lookAtRebuilds(models);
+        this.#showModels(models);
+        await this.#part(this.parked, () => this.#showParked(models));
+      }),
+    ]);
+    this.refreshing = false;
+  }
+
+  // Where a part cannot be shown it is said why; the others go on.
+  async #part(place, show) {
     try {
-      const [ready, projections] = await Promise.all([
-        get("operations", "/health/ready"),
-        get("operations", "/projections"),
-      ]);
-      this.#showHealth(ready.json);
-      await this.#lookAtRebuilds(projections.json.items);
-      this.#showModels(projections.json.items);
-      await this.#showParked(projections.json.items);
+      await show();
     } catch (error) {
-      fill(this.health, el("p", { class: "error", role: "alert" }, problemText(error)));
-    } finally {
-      this.refreshing = false;
+      const said = place.querySelector(":scope > .failure") ?? fill(place, el("p", { class: "failure error", role: "alert" })).firstChild;
+      say(said, problemText(error));
     }
   }
 
@@ -183,7 +189,8 @@ export class Operations {
     for (const { name, rebuild } of models) {
       const known = this.rebuilds.get(name)?.state;
       if (rebuild === undefined) this.rebuilds.delete(name);
-      else if (rebuild === "running" || known !== rebuild)
+      if (rebuild === "running") this.errors.delete(name);
+      if (rebuild !== undefined && (rebuild === "running" || known !== rebuild))
         this.rebuilds.set(name, (await get("operations", `/projections/${name}/rebuild`)).json);
     }
   }
@@ -266,6 +273,7 @@ export class Operations {
   // --- Parked ------------------------------------------------------------------------------------
 
   async #showParked(models) {
+    if (models.length === 0) return fill(this.parked, el("p", { class: "hint" }, t.readModelsElsewhere));
     const lists = await Promise.all(
       models
         .filter(({ parked }) => parked > 0)

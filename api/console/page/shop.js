@@ -22,6 +22,7 @@ export class Shop {
     this.deliveries = new Deliveries();
     this.quantity = "1";
     this.stage = { name: "form" };
+    this.edits = 0;
     this.buyer = new Combobox({
       search: (text, signal) => find("account", "/accounts", text, signal),
       describe: (account) => ({
@@ -92,11 +93,15 @@ export class Shop {
 
   unmount() {
     clearInterval(this.countdown);
+    this.below = null;
     this.deliveries.close();
   }
 
-  // What was quoted is not what the form says any more.
+  // What was quoted is not what the form says any more. What is being confirmed stays until it is
+  // known what became of it.
   #changed() {
+    ++this.edits;
+    if (this.busy && this.stage.name === "quote") return;
     this.complaint?.replaceChildren();
     if (["quote", "conflict", "bought"].includes(this.stage.name)) this.#go({ name: "form" });
   }
@@ -127,9 +132,11 @@ export class Shop {
     const order = this.#order();
     if (!order || this.busy) return;
     fill(this.complaint);
+    const { edits } = this;
     await this.#while(t.asking, async () => {
       try {
         const { json } = await send("purchase", "POST", "/quotes", order);
+        if (this.edits !== edits) return; // nobody wants that any more
         // One key a quote: however often it is confirmed, it is bought once.
         this.#go({ name: "quote", quote: json, key: newKey() });
       } catch (error) {
@@ -151,13 +158,12 @@ export class Shop {
         this.#go({ name: "bought", ...answer });
         this.deliveries.choose(answer.json.id, answer.position);
       } catch (error) {
-        // Unless the shop has said no, the quote stays: under its key it can be confirmed again.
-        if (error instanceof Problem && error.status === 409) return this.#refused(error);
-        fill(this.complaint, problemText(error));
+        this.#refused(error);
       }
     });
   }
 
+  // Unless the shop has said no, a quote stays: under its key it can be confirmed again.
   #refused(error) {
     if (error instanceof Problem && (error.code in t.conflicts || mendedByFreshQuote.has(error.code))) {
       fill(this.complaint);
@@ -185,7 +191,7 @@ export class Shop {
 
   #render() {
     clearInterval(this.countdown);
-    if (!this.below) return;
+    if (!this.below) return; // it is shown when somebody comes back
     const parts = {
       form: () => [],
       quote: () => this.#quote(),
@@ -306,9 +312,18 @@ export class Shop {
     const [line] = quote.lines;
     const said = el("p", { class: "hint", role: "status" });
     const digits = minorDigits(line.unitPrice.currency);
-    const price = el("input", { type: "number", min: "0", step: String(1 / 10 ** digits), value: String((line.unitPrice.amount * 1.1) / 10 ** digits) });
-    const address = el("input", { type: "text", value: "부산광역시 해운대구 우동 1411" });
-    const change = async (service, method, path, body) => {
+    // What is typed there stays when the language changes.
+    const draft = (this.stage.draft ??= {
+      open: false,
+      price: (Math.round(line.unitPrice.amount * 1.1) / 10 ** digits).toFixed(digits),
+      address: "부산광역시 해운대구 우동 1411",
+    });
+    const input = (name, properties) =>
+      el("input", { ...properties, required: true, value: draft[name], oninput: (event) => (draft[name] = event.target.value) });
+    const price = input("price", { type: "number", min: "0", step: String(1 / 10 ** digits) });
+    const address = input("address", { type: "text", maxlength: "500" });
+    const change = async (input, service, method, path, body) => {
+      if (!input.reportValidity()) return;
       try {
         const answer = await command(service, method, path, body);
         said.className = "hint";
@@ -318,10 +333,9 @@ export class Shop {
         fill(said, problemText(error));
       }
     };
-    price.value = (Math.round(line.unitPrice.amount * 1.1) / 10 ** digits).toFixed(digits);
     return el(
       "details",
-      { class: "provoke" },
+      { class: "provoke", open: draft.open, ontoggle: (event) => (draft.open = event.target.open) },
       el("summary", {}, t.provoke),
       el("p", { class: "hint" }, t.provokeWhat),
       el(
@@ -334,7 +348,7 @@ export class Shop {
             type: "button",
             id: "change-price",
             onclick: () =>
-              change("product", "PUT", `/products/${line.productId}/price`, {
+              change(price, "product", "PUT", `/products/${line.productId}/price`, {
                 unitPrice: { amount: Math.round(Number(price.value) * 10 ** digits), currency: line.unitPrice.currency },
               }),
           },
@@ -350,7 +364,7 @@ export class Shop {
           {
             type: "button",
             onclick: () =>
-              change("account", "PUT", `/accounts/${quote.buyer.id}/address`, {
+              change(address, "account", "PUT", `/accounts/${quote.buyer.id}/address`, {
                 line: address.value,
                 zipCode: quote.buyer.address.zipCode,
               }),
