@@ -69,8 +69,8 @@ bool good(const BenchShop::Audit& audit) {
 struct OverloadFlags {
   std::size_t connections = 10'000;
   std::size_t queue = 1'000;
-  int seconds = 5;
-  int repetitions = 3;
+  int seconds = 15;
+  int repetitions = 2;
 };
 
 // Rounds of 64 connections and of far too many take turns.
