@@ -2,14 +2,16 @@
 // about as it was at any position.
 //
 // A thousand events a second may come. They are kept as text; ten times a second the newest are put
-// into words and into the list, which holds a bounded number of rows. What was never shown is never
-// parsed.
+// into words and into the list, which holds a bounded number of rows; less often where there are so
+// many that nobody could read them. What was never shown is never parsed.
 import { Problem, follow, get } from "./api.js";
 import { el, field, fill } from "./dom.js";
 import { dateTime, problemText, t, time } from "./text.js";
 
 const mostRows = 200;
 const renderEveryMs = 100;
+const manyRows = 40; // at once: then the next ones come later
+const restMs = 400;
 const firstLook = 60; // positions back from the end
 
 const eventTypes = [
@@ -31,6 +33,7 @@ export class Log {
     this.paused = false;
     this.waiting = []; // came, and are not in the list yet, as they came: the oldest first
     this.dropped = 0;
+    this.restUntil = 0;
     this.count = 0; // since the last look at the rate
     this.arrivals = []; // { until, ms, count } of the last two seconds, for the rate
   }
@@ -161,7 +164,8 @@ export class Log {
 
   #render() {
     this.#showSpeed();
-    if (this.paused || this.waiting.length === 0) return;
+    if (this.paused || this.waiting.length === 0 || performance.now() < this.restUntil) return;
+    if (this.waiting.length > manyRows) this.restUntil = performance.now() + restMs;
     this.#add(this.waiting.splice(0).slice(-mostRows).map((text) => JSON.parse(text)));
   }
 
