@@ -319,7 +319,7 @@ async function burst(browser) {
   const of_ten = Math.round(frames[Math.floor(frames.length * 0.9)]);
   console.log(`the tail took ${fastest} events/s with ${rows} rows; of ${frames.length} frames nine of ten took up to ${of_ten} ms, the longest ${Math.round(frames.at(-1))} ms`);
   assert.ok(rows <= 200);
-  assert.ok(of_ten <= 100, `nine of ten frames of the tail took up to ${of_ten} ms`);
+  assert.ok(of_ten <= 250, `nine of ten frames of the tail took up to ${of_ten} ms`);
 
   await page.page.bringToFront();
   await page.picture("load-running");
