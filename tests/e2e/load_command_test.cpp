@@ -144,8 +144,9 @@ TEST_CASE("People are told in lines, and what was kept is there") {
 
 TEST_CASE("What the outcome of is uncertain is asked for again until it is known") {
   Shop shop;
-  Load load(shop, {"--json", "--rate", "300", "--seconds", "4", "--buyers", "10", "--products", "4",
-                   "--hot", "0.2"});
+  // Long enough to be under way still when a busy machine has come to stop the log.
+  Load load(shop, {"--json", "--rate", "150", "--seconds", "12", "--buyers", "10", "--products",
+                   "4", "--hot", "0.2"});
   wait_until(
       "some purchases", [&] { return logged(shop) > 50; }, 30s);
   // Those that wait for the log are cut off, and the log may have them all the same.
