@@ -40,6 +40,37 @@ void make_folder(const fs::path& path) {
     throw std::system_error(errno, std::generic_category(), path.string());
 }
 
+void initialize(const fs::path& programs, const fs::path& data, const fs::path& log) {
+  Process initdb({.command = {programs / "initdb", "-D", data, "-U", user, "--auth=trust",
+                              "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"},
+                  .log = log,
+                  .user = user});
+  if (initdb.wait(60s) != 0) throw std::runtime_error("initdb: " + initdb.log_text());
+}
+
+// With owners and modes.
+void copy(const fs::path& from, const fs::path& to) {
+  TemporaryFolder folder;
+  Process cp({.command = {"cp", "-a", from, to}, .log = folder.path() / "log"});
+  if (cp.wait(60s) != 0) throw std::runtime_error("cp: " + cp.log_text());
+}
+
+// An empty cluster to be copied, made by the first test that needs one: initdb takes longer than
+// most tests. It is renamed when it is complete; several tests may be at it at once.
+fs::path empty_cluster(const fs::path& programs) {
+  const fs::path made = JANGBU_TEST_CLUSTER + programs.parent_path().filename().string();
+  if (fs::exists(made)) return made;
+  const TemporaryFolder folder;  // where that user may go
+  make_folder(folder.path() / "data");
+  initialize(programs, folder.path() / "data", folder.path() / "log");
+  const fs::path copied = made.string() + "." + std::to_string(::getpid());
+  copy(folder.path() / "data", copied);
+  std::error_code another_was_faster;
+  fs::rename(copied, made, another_was_faster);
+  if (another_was_faster) fs::remove_all(copied);
+  return made;
+}
+
 std::vector<pid_t> children_of(pid_t pid) {
   const std::string number = std::to_string(pid);
   std::ifstream file("/proc/" + number + "/task/" + number + "/children");
@@ -66,13 +97,8 @@ PostgresServer::PostgresServer(std::vector<std::string> settings, const fs::path
     settings_.push_back("listen_addresses=127.0.0.1");
     settings_.push_back("port=" + std::to_string(port_));
   }
-  make_folder(data_);
+  copy(empty_cluster(programs_), data_);
   make_folder(folder_.path() / "socket");
-  Process initdb({.command = {programs_ / "initdb", "-D", data_, "-U", user, "--auth=trust",
-                              "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"},
-                  .log = folder_.path() / "initdb.log",
-                  .user = user});
-  if (initdb.wait(60s) != 0) throw std::runtime_error("initdb: " + initdb.log_text());
   start();
 }
 
