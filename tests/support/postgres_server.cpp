@@ -49,7 +49,7 @@ void initialize(const fs::path& programs, const fs::path& data, const fs::path& 
 }
 
 // With owners and modes.
-void copy(const fs::path& from, const fs::path& to) {
+void copy_folder(const fs::path& from, const fs::path& to) {
   TemporaryFolder folder;
   Process cp({.command = {"cp", "-a", from, to}, .log = folder.path() / "log"});
   if (cp.wait(60s) != 0) throw std::runtime_error("cp: " + cp.log_text());
@@ -64,7 +64,7 @@ fs::path empty_cluster(const fs::path& programs) {
   make_folder(folder.path() / "data");
   initialize(programs, folder.path() / "data", folder.path() / "log");
   const fs::path copied = made.string() + "." + std::to_string(::getpid());
-  copy(folder.path() / "data", copied);
+  copy_folder(folder.path() / "data", copied);
   std::error_code another_was_faster;
   fs::rename(copied, made, another_was_faster);
   if (another_was_faster) fs::remove_all(copied);
@@ -97,7 +97,7 @@ PostgresServer::PostgresServer(std::vector<std::string> settings, const fs::path
     settings_.push_back("listen_addresses=127.0.0.1");
     settings_.push_back("port=" + std::to_string(port_));
   }
-  copy(empty_cluster(programs_), data_);
+  copy_folder(empty_cluster(programs_), data_);
   make_folder(folder_.path() / "socket");
   start();
 }
