@@ -153,7 +153,7 @@ TEST_CASE("What the outcome of is uncertain is asked for again until it is known
   shop.nats.pause();
   wait_until("purchases that wait", [&] {
     const Json ready = shop.operations().get("/health/ready").json;
-    return ready.at("checks").at("writer").at("queued") > 5;
+    return ready.at("checks").at("writer").at("queued") > 0;
   });
   shop.jangbu.kill();
   shop.nats.resume();
