@@ -179,7 +179,8 @@ void check_answers(std::string_view bytes, const std::vector<Expected>& expected
 
 // --- The client ----------------------------------------------------------------------------------
 
-// Sends the pieces, closes its side, and reads to the end.
+// Sends the pieces, closes its side, and reads to the end. libFuzzer's clock is a signal, which may
+// interrupt any call.
 std::string conversation(const std::vector<std::string_view>& pieces) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -188,14 +189,15 @@ std::string conversation(const std::vector<std::string_view>& pieces) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   constexpr int on = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  invariant(::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0,
-            "the server accepts");
+  const int connected =
+      TEMP_FAILURE_RETRY(::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address));
+  invariant(connected == 0, "the server accepts");
   for (const std::string_view piece : pieces)
-    if (::send(socket, piece.data(), piece.size(), MSG_NOSIGNAL) < 0) break;
+    if (TEMP_FAILURE_RETRY(::send(socket, piece.data(), piece.size(), MSG_NOSIGNAL)) < 0) break;
   ::shutdown(socket, SHUT_WR);
   std::string received;
   char bytes[4096];
-  for (ssize_t size; (size = ::recv(socket, bytes, sizeof bytes, 0)) > 0;)
+  for (ssize_t size; (size = TEMP_FAILURE_RETRY(::recv(socket, bytes, sizeof bytes, 0))) > 0;)
     received.append(bytes, static_cast<std::size_t>(size));
   ::close(socket);
   return received;
