@@ -392,8 +392,9 @@ void with_buyer(const Backend& backend, const http::Request& request,
       [exchange, name, list = std::move(list), at = read_at(request)](QueryResult<Found> result) {
         if (auto none = no_answer(result, at.min_position))
           return exchange.respond(std::move(*none));
-        const auto& account = std::get<Answer<Found>>(result).value;
-        if (!account) return exchange.respond(not_found(problems::account_not_found, name));
+        const auto& [account, position] = std::get<Answer<Found>>(result);
+        if (!account)
+          return exchange.respond(not_found_at(problems::account_not_found, name, position));
         list(account->id);
       });
 }
@@ -424,10 +425,11 @@ void answer_history(const Backend& backend, const http::Request& request,
     if (!from.after) invalid("after", "is not an event id, such as 42.0");
   }
   answer_query(backend, read_at(request), exchange, history_of(entity, from),
-               [entity, not_found_type](const Page<HistoryRow>& page, Position position) {
+               [entity, not_found_type, from_first = !from.after](const Page<HistoryRow>& page,
+                                                                  Position position) {
                  // Whatever exists has a first event.
-                 if (page.items.empty() && !page.more)
-                   return not_found(not_found_type, to_string(entity.id));
+                 if (from_first && page.items.empty())
+                   return not_found_at(not_found_type, to_string(entity.id), position);
                  Json items = Json::array();
                  for (const HistoryRow& event : page.items) items.push_back(to_json(event));
                  Json next;

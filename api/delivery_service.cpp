@@ -15,6 +15,10 @@ constexpr std::string_view carrier_statuses =
     "label-created, picked-up, in-transit, out-for-delivery, attempt-failed, "
     "available-for-pickup, exception, delivered, returned-to-sender";
 
+// A scan of the future would make history of all that come until then. Scanners' clocks and time
+// zones are set by people.
+constexpr std::int64_t clocks_apart_ms = 24 * 60 * 60 * 1'000;
+
 constexpr std::string_view stream_description =
     "Server-sent events, one of type `delivery-status` for every change, with the event's id. It "
     "begins now, or after Last-Event-ID, which browsers send by themselves when they come back: "
@@ -61,6 +65,8 @@ void scan(const Backend& backend, const Request& request, const Exchange& exchan
   command.scan.location = body.optional_text("location", 200);
   command.scan.code = body.optional_text("code", 100);
   command.scan.occurred_at = body.time("occurredAt");
+  if (command.scan.occurred_at.ms > system_now().ms + clocks_apart_ms)
+    invalid("occurredAt", "is more than a day ahead of the shop's clock");
   body.no_more();
   execute(backend, request, exchange, std::move(command), delivery_resource);
 }
@@ -120,12 +126,14 @@ const ServiceRoute routes[] = {
           "picked-up "
           "< in-transit, out-for-delivery, attempt-failed, available-for-pickup, exception "
           "< delivered, returned-to-sender. Stages may be skipped. A scan of lower rank, or "
-          "one that occurred before the last, enters the history and leaves the status.",
+          "one that occurred before the last, enters the history and leaves the status. What "
+          "occurred more than a day after the shop's clock is refused: it would leave all that "
+          "follows behind.",
       .kind = Kind::command,
       .takes = "NewScan",
       .gives = "Delivery",
       .problems = {problems::delivery_not_found, problems::illegal_status_change,
-                   problems::purchase_closed, problems::read_model_behind,
+                   problems::too_many_scans, problems::purchase_closed, problems::read_model_behind,
                    problems::read_model_unavailable, problems::entity_parked}}},
     {Method::post,
      "/deliveries/{id}/receipt",

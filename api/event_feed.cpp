@@ -238,11 +238,7 @@ void EventFeed::admit() {
     }
     subscriber->after = subscriber->asked.value_or(end_of(*last));
     // Nobody needs what lies between the last who listened and now.
-    if (is_live_empty()) {
-      tail_reader_.reset();
-      tail_batches_.clear();
-      tail_ = tail_read_ = end_of(*last);
-    }
+    if (is_live_empty()) begin_tail_after(end_of(*last));
     const bool has_past = subscriber->asked || subject_.not_found;
     if (subscriber->interest.entity && has_past) {
       ask_history(subscriber, std::nullopt);
@@ -294,7 +290,7 @@ void EventFeed::take_history(Answered&& answered) {
   if (!subscriber.past.empty())
     subscriber.write(http::StreamPiece(std::exchange(subscriber.past, {})));
   subscriber.after = std::max(subscriber.after, reached);
-  if (is_live_empty()) tail_ = tail_read_ = std::max(tail_, subscriber.after);
+  if (is_live_empty()) begin_tail_after(std::max(tail_, subscriber.after));
   place(answered.subscriber);
 }
 
@@ -346,11 +342,17 @@ void EventFeed::put_into_words(const StoredCommit& stored, Wanted wanted, Batch&
   }
 }
 
+// What was read for those who were live before does not hold what others want.
+void EventFeed::begin_tail_after(EventId id) {
+  tail_reader_.reset();
+  tail_batches_.clear();
+  tail_ = tail_read_ = id;
+}
+
 // How long the thread may rest now.
 std::chrono::milliseconds EventFeed::follow() {
   if (is_live_empty()) {
-    tail_reader_.reset();
-    tail_batches_.clear();
+    begin_tail_after(tail_);
     return poll;
   }
   const auto now = Clock::now();
@@ -489,7 +491,7 @@ bool EventFeed::catch_up() {
     subscriber->after = std::max(subscriber->after, reached);
   // The end may have moved on where nobody follows it: they are to come as close as they can before
   // they are given what comes at its own pace.
-  if (is_live_empty()) tail_ = tail_read_ = std::max(tail_, end_of(log_.last()));
+  if (is_live_empty()) begin_tail_after(std::max(tail_, end_of(log_.last())));
   for (const SubscriberPtr& subscriber : std::exchange(behind_, {})) place(subscriber);
   return true;
 }

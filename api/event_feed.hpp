@@ -126,6 +126,7 @@ class EventFeed {
   void place(const SubscriberPtr& subscriber);
   void turn_away_arrived();
 
+  void begin_tail_after(EventId id);
   std::chrono::milliseconds follow();
   void read_tail(std::chrono::milliseconds time);
   bool workers_are_busy() const;

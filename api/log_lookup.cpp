@@ -1,49 +1,17 @@
 #include "api/log_lookup.hpp"
 
-#include <pthread.h>
 #include <spdlog/spdlog.h>
 
 #include <utility>
 
 namespace jangbu {
 
-LogLookup::LogLookup(EventLog& log)
-    : log_(log), thread_([this] {
-        ::pthread_setname_np(::pthread_self(), "log-lookup");
-        run();
-      }) {}
-
-LogLookup::~LogLookup() {
-  {
-    std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  work_.notify_one();
-  thread_.join();
-}
+LogLookup::LogLookup(EventLog& log) : log_(log) {}
 
 void LogLookup::find(EventId id, Callback callback) {
-  {
-    std::lock_guard lock(mutex_);
-    if (wanted_.size() < max_waiting) {
-      wanted_.push_back({id, std::move(callback)});
-      callback = nullptr;
-    }
-  }
-  if (callback) return callback(std::nullopt);
-  work_.notify_one();
-}
-
-void LogLookup::run() {
-  for (;;) {
-    std::unique_lock lock(mutex_);
-    work_.wait(lock, [this] { return stop_ || !wanted_.empty(); });
-    if (wanted_.empty()) return;
-    const Wanted next = std::move(wanted_.front());
-    wanted_.pop_front();
-    lock.unlock();
-    next.callback(read(next.id));
-  }
+  tasks_.add([this, id, callback = std::move(callback)](bool wanted) {
+    callback(wanted ? read(id) : std::nullopt);
+  });
 }
 
 const Commit& LogLookup::commit_at(Position position) {

@@ -1,6 +1,5 @@
 #include "api/log_search.hpp"
 
-#include <pthread.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -18,50 +17,20 @@ constexpr std::size_t commits_at_once = 500;
 
 }  // namespace
 
-LogSearch::LogSearch(EventLog& log)
-    : log_(log), thread_([this] {
-        ::pthread_setname_np(::pthread_self(), "log-search");
-        run();
-      }) {}
-
-LogSearch::~LogSearch() {
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  work_.notify_one();
-  thread_.join();
-}
+LogSearch::LogSearch(EventLog& log) : log_(log) {}
 
 void LogSearch::find(Query query, Callback callback) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (wanted_.size() < most_waiting) {
-      wanted_.push_back({std::move(query), std::move(callback)});
-      callback = nullptr;
-    }
-  }
-  if (callback) return callback(Unavailable("too many searches of the log wait"));
-  work_.notify_one();
-}
-
-void LogSearch::run() {
-  for (;;) {
-    std::unique_lock lock(mutex_);
-    work_.wait(lock, [this] { return stop_ || !wanted_.empty(); });
-    if (stop_) return;
-    const Wanted next = std::move(wanted_.front());
-    wanted_.pop_front();
-    lock.unlock();
+  tasks_.add([this, query = std::move(query), callback = std::move(callback)](bool wanted) {
+    if (!wanted) return callback(Unavailable("too many searches of the log wait"));
     try {
-      next.callback(look(next.query));
+      callback(look(query));
     } catch (const Unavailable& away) {
-      next.callback(away);
+      callback(away);
     } catch (const Corrupt& corrupt) {
       spdlog::error("the log cannot be searched: {}", corrupt.what());
-      next.callback(Unavailable(corrupt.what()));
+      callback(Unavailable(corrupt.what()));
     }
-  }
+  });
 }
 
 LogSearch::Found LogSearch::look(const Query& query) {
@@ -73,6 +42,7 @@ LogSearch::Found LogSearch::look(const Query& query) {
   for (std::size_t looked_at = 0; at <= found.log_end;) {
     const auto commits = reader->next(std::min(commits_at_once, most_commits - looked_at), 2s);
     if (commits.empty()) throw Unavailable("the log does not answer");
+    if (tasks_.stopping()) throw Unavailable("the server is stopping");
     for (const StoredCommit& stored : commits) {
       Commit commit = decode(stored);
       for (std::uint32_t index = 0; index < commit.events.size(); ++index) {

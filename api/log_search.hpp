@@ -1,20 +1,16 @@
-// Looks through the log for events, for people who want to see what happened. On a thread of its
-// own, so that neither the writer nor an HTTP worker waits for the log.
+// Looks through the log for events, for people who want to see what happened.
 //
 // Threads: find() from any; its callback runs on the search's thread, or within find() when too
 // many searches wait. Ownership: the log must outlive the search.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <functional>
-#include <mutex>
 #include <optional>
-#include <thread>
 #include <variant>
 #include <vector>
 
 #include "api/event_filter.hpp"
+#include "api/log_tasks.hpp"
 #include "events/errors.hpp"
 #include "events/event_log.hpp"
 #include "projections/tables/history.hpp"
@@ -42,29 +38,14 @@ class LogSearch {
   static constexpr std::size_t most_commits = 10'000;
 
   explicit LogSearch(EventLog& log);
-  ~LogSearch();
-  LogSearch(const LogSearch&) = delete;
-  LogSearch& operator=(const LogSearch&) = delete;
 
   void find(Query query, Callback callback);
 
  private:
-  static constexpr std::size_t most_waiting = 100;
-
-  struct Wanted {
-    Query query;
-    Callback callback;
-  };
-
-  void run();
   Found look(const Query& query);
 
   EventLog& log_;
-  std::mutex mutex_;
-  std::condition_variable work_;
-  std::deque<Wanted> wanted_;
-  bool stop_ = false;
-  std::thread thread_;
+  LogTasks tasks_{{.thread_name = "log-search", .most_waiting = 100}};
 };
 
 }  // namespace jangbu

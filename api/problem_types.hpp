@@ -43,6 +43,7 @@ inline constexpr ProblemType quote_expired{409, "quote-expired", "Quote expired"
 inline constexpr ProblemType already_shipped{409, "already-shipped", "Already shipped"};
 inline constexpr ProblemType illegal_status_change{409, "illegal-status-change",
                                                    "Illegal status change"};
+inline constexpr ProblemType too_many_scans{409, "too-many-scans", "Too many scans"};
 inline constexpr ProblemType not_delivered{409, "not-delivered", "Not delivered"};
 inline constexpr ProblemType purchase_closed{409, "purchase-closed", "Purchase closed"};
 

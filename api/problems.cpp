@@ -4,6 +4,7 @@
 
 #include "api/json/represent.hpp"
 #include "api/problem_types.hpp"
+#include "commands/delivery.hpp"
 
 namespace jangbu {
 
@@ -104,6 +105,11 @@ struct Responder {
   }
   http::Response operator()(const refusal::IllegalStatusChange& no) const {
     return illegal_status_change(no.purchase, no.from, no.to);
+  }
+  http::Response operator()(const refusal::TooManyScans& no) const {
+    return problem(problems::too_many_scans,
+                   "A delivery can have at most " + std::to_string(max_scans) + " scans.",
+                   {{"purchaseId", to_string(no.purchase)}, {"maximum", max_scans}});
   }
   http::Response operator()(const refusal::NotDelivered& no) const {
     return problem(

@@ -7,10 +7,13 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
+#include <stop_token>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -75,17 +78,12 @@ constexpr const char* right_log =
     ". Restore the log from a backup, or name the right one with --nats-url and --stream; or, if "
     "this log is the right one, ";
 
-// The database's side of the gate: what its read models saw must be in the log.
-void check_checkpoints(const ServeOptions& options, EventLog& log) {
+std::vector<Checkpoint> checkpoints_in_database(const ServeOptions& options) {
   const auto deadline = std::chrono::steady_clock::now() + options.wait;
   for (;;) {
     try {
       pg::Connection connection({.conninfo = options.database});
-      const std::vector<Checkpoint> checkpoints = read_checkpoints(connection);
-      if (const auto wrong = missing_from(log, "the read models have", std::span(checkpoints)))
-        throw Refused(*wrong + right_log +
-                      "an empty database with --database, which will be filled from it");
-      return;
+      return read_checkpoints(connection);
     } catch (const Unavailable& away) {
       if (std::chrono::steady_clock::now() > deadline)
         throw Refused(std::string("PostgreSQL cannot be reached: ") + away.what() +
@@ -94,6 +92,14 @@ void check_checkpoints(const ServeOptions& options, EventLog& log) {
       ::poll(nullptr, 0, 1'000);
     }
   }
+}
+
+// The database's side of the gate: what its read models saw must be in the log.
+void check_checkpoints(const ServeOptions& options, EventLog& log) {
+  const std::vector<Checkpoint> checkpoints = checkpoints_in_database(options);
+  if (const auto wrong = missing_from(log, "the read models have", std::span(checkpoints)))
+    throw Refused(*wrong + right_log +
+                  "an empty database with --database, which will be filled from it");
 }
 
 // The snapshot's side of it, likewise.
@@ -198,7 +204,7 @@ http::Cors cors(const ServeOptions& options) {
                                          "Retry-After, X-Request-Id"});
 }
 
-// SIGTERM and SIGINT come to wait_for_stop() alone: every thread inherits the mask.
+// SIGTERM and SIGINT come to who waits for them alone: every thread inherits the mask.
 sigset_t block_stop_signals() {
   ::signal(SIGPIPE, SIG_IGN);
   sigset_t signals;
@@ -209,11 +215,34 @@ sigset_t block_stop_signals() {
   return signals;
 }
 
+const char* name_of(int signal) {
+  return signal == SIGINT ? "SIGINT" : "SIGTERM";
+}
+
 void wait_for_stop(const sigset_t& signals) {
   int number = 0;
   sigwait(&signals, &number);
-  spdlog::info("stopping on {}", number == SIGINT ? "SIGINT" : "SIGTERM");
+  spdlog::info("stopping on {}", name_of(number));
 }
+
+// While this is there, an order to stop ends the process at once: nothing was begun that would have
+// to be finished, and whoever waits for a server may wait for long.
+class EndsAtOnce {
+ public:
+  explicit EndsAtOnce(const sigset_t& signals)
+      : thread_([signals](const std::stop_token& stop) {
+          constexpr timespec moment{0, 10'000'000};
+          while (!stop.stop_requested()) {
+            const int number = sigtimedwait(&signals, nullptr, &moment);
+            if (number < 0) continue;
+            spdlog::info("stopped on {}, before it had begun", name_of(number));
+            std::_Exit(0);
+          }
+        }) {}
+
+ private:
+  std::jthread thread_;
+};
 
 // What `query` makes of an id and where to begin.
 template <class MakeQuery>
@@ -274,6 +303,7 @@ void run(const ServeOptions& options) {
   spdlog::info("jangbu {} starts", JANGBU_VERSION);
   check_listen(options);
   const sigset_t signals = block_stop_signals();
+  std::optional<EndsAtOnce> starting(signals);
   std::optional<Quotes> quotes;
   if (options.writer) quotes.emplace(quote_secret(options));
   const auto access_log = open_access_log(options);
@@ -288,6 +318,7 @@ void run(const ServeOptions& options) {
     check_snapshot(*snapshots, *log);
   }
   log->create_stream();
+  starting.reset();
 
   LogSearch log_search(*log);
   RebuildJobs rebuilds(*log, options.database);

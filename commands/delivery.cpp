@@ -54,6 +54,7 @@ Decision decide(const Shop& shop, const RecordScan& command) {
   if (delivery.status == DeliveryStatus::delivered &&
       scan.status == DeliveryStatus::returned_to_sender)
     return refusal::IllegalStatusChange{command.purchase, delivery.status, scan.status};
+  if (delivery.scans.size() >= max_scans) return refusal::TooManyScans{command.purchase};
   return DeliveryScanned{.purchase = command.purchase,
                          .buyer = delivery.purchase.buyer,
                          .scan = scan,

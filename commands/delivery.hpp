@@ -1,9 +1,15 @@
 // Commands to the delivery of a purchase: what the carrier scans, and the buyer's receipt.
 #pragma once
 
+#include <cstddef>
+
 #include "commands/decision.hpp"
 
 namespace jangbu {
+
+// Each scan is decided on all that came before it, and its answer shows them: there must be an end
+// to them. A parcel that goes round the world has some dozens.
+inline constexpr std::size_t max_scans = 1'000;
 
 // REQUIRES: a status that carriers report, see is_carrier_status().
 struct RecordScan {

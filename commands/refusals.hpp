@@ -108,6 +108,11 @@ struct IllegalStatusChange {
 
   friend bool operator==(const IllegalStatusChange&, const IllegalStatusChange&) = default;
 };
+struct TooManyScans {
+  PurchaseId purchase;
+
+  friend bool operator==(const TooManyScans&, const TooManyScans&) = default;
+};
 struct NotDelivered {
   PurchaseId purchase;
   DeliveryStatus status = DeliveryStatus::preparing;
@@ -136,7 +141,7 @@ using Refusal =
                  refusal::InsufficientStock, refusal::StockTooLarge, refusal::PriceDiffers,
                  refusal::AddressDiffers, refusal::MixedCurrencies, refusal::TotalTooLarge,
                  refusal::QuoteExpired, refusal::NoOpenPurchase, refusal::AlreadyShipped,
-                 refusal::IllegalStatusChange, refusal::NotDelivered, refusal::VersionDiffers,
-                 refusal::KeyReused>;
+                 refusal::IllegalStatusChange, refusal::TooManyScans, refusal::NotDelivered,
+                 refusal::VersionDiffers, refusal::KeyReused>;
 
 }  // namespace jangbu

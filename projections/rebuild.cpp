@@ -129,7 +129,7 @@ Rebuilt Rebuild::rebuild(const ReadModel& model) {
   Rebuilt rebuilt{.generation = made.front().checkpoint.generation, .before = before.generation};
   rebuilt.comparison = compare_with_serving(builder, before, made);
   rebuilt.position = take_over(builder, before, made);
-  clean_up(builder, model);
+  clean_up(builder, model, before.generation);
   return rebuilt;
 }
 

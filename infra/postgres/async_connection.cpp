@@ -45,6 +45,7 @@ void AsyncConnection::on_ready(short revents, Clock::time_point now) {
       return;
     case State::connected:
       if (revents & POLLOUT) write(now);
+      if (state_ != State::connected) return;  // lost while writing
       if (revents & ~POLLOUT) return read(now);
       if (is_due) lose("PostgreSQL does not answer", now);
       return;

@@ -27,7 +27,6 @@ class SqlError : public std::runtime_error {
 };
 
 namespace sqlstate {
-inline constexpr std::string_view undefined_table = "42P01";
 inline constexpr std::string_view unknown_statement = "26000";
 }  // namespace sqlstate
 

@@ -40,13 +40,13 @@ void run_in(pg::Connection& connection, std::string_view schema, std::string_vie
   connection.run("SET LOCAL search_path TO " + std::string(schema) + ";" + std::string(ddl));
 }
 
-// Which of the read model's generations nobody will come back to.
-std::vector<Checkpoint> useless(const std::vector<Checkpoint>& checkpoints,
-                                const ReadModel& model) {
+// Which of the read model's generations nobody will come back to. Of this build's retired ones that
+// is all but `kept`, or all but the newest.
+std::vector<Checkpoint> useless(const std::vector<Checkpoint>& checkpoints, const ReadModel& model,
+                                std::optional<int> kept) {
   const std::string own = fingerprint(model);
   const std::string* before = nullptr;  // the fingerprint of the newest other build
   std::vector<Checkpoint> found;
-  bool retired = false;
   // Newest first.
   for (auto at = checkpoints.rbegin(); at != checkpoints.rend(); ++at) {
     if (at->read_model != model.name || at->state == GenerationState::building) {
@@ -55,8 +55,8 @@ std::vector<Checkpoint> useless(const std::vector<Checkpoint>& checkpoints,
       if (!before) before = &at->fingerprint;
       if (at->fingerprint != *before || at->state != GenerationState::serving) found.push_back(*at);
     } else if (at->state == GenerationState::retired) {
-      if (retired) found.push_back(*at);
-      retired = true;
+      if (!kept) kept = at->generation;
+      if (at->generation != *kept) found.push_back(*at);
     }
   }
   return found;
@@ -125,8 +125,8 @@ void drop_generation(pg::Connection& connection, const Checkpoint& checkpoint) {
   tell(connection);
 }
 
-void clean_up(pg::Connection& connection, const ReadModel& model) {
-  for (const Checkpoint& old : useless(read_checkpoints(connection), model)) {
+void clean_up(pg::Connection& connection, const ReadModel& model, std::optional<int> kept) {
+  for (const Checkpoint& old : useless(read_checkpoints(connection), model, kept)) {
     if (!try_lock(connection, lock_to_fill(old))) continue;
     pg::Transaction transaction(connection);
     drop_generation(connection, old);

@@ -42,10 +42,12 @@ void add_generation(pg::Connection& connection, const Checkpoint& checkpoint);
 void set_state(pg::Connection& connection, const Checkpoint& checkpoint, GenerationState state);
 void drop_generation(pg::Connection& connection, const Checkpoint& checkpoint);
 
-// Removes what nobody will use any more: builds that were given up, and all but the last retired
-// generation, and the ones of builds before the last one. What somebody fills stays, whatever it
-// is. REQUIRES: the lock to rebuild that read model; outside of a transaction.
-void clean_up(pg::Connection& connection, const ReadModel& model);
+// Removes what nobody will use any more: builds that were given up, all retired generations but
+// one, and the ones of builds before the last one. The one that is kept for a rollback is `kept`,
+// or the newest: after a rollback that is not who served last. What somebody fills stays, whatever
+// it is. REQUIRES: the lock to rebuild that read model; outside of a transaction.
+void clean_up(pg::Connection& connection, const ReadModel& model,
+              std::optional<int> kept = std::nullopt);
 
 // The generation that the view for people shows, and with it the build that serves. Nothing where
 // there is no view.

@@ -1,5 +1,7 @@
 #include "projections/tables/history.hpp"
 
+#include <algorithm>
+
 #include "tables_sql.hpp"
 
 namespace jangbu {
@@ -86,6 +88,11 @@ constexpr QueryText last{"last_event_of", "history",
                          "ORDER BY position DESC, index DESC LIMIT 1",
                          "$1"};
 
+// As the columns take it: nothing is stored beyond.
+EventId in_columns(EventId id) {
+  return {std::min(id.position, last_of_all.position), std::min(id.index, last_of_all.index)};
+}
+
 std::int32_t index_of(EventId id) {
   return static_cast<std::int32_t>(id.index);
 }
@@ -105,7 +112,7 @@ const ReadModel history_model{
 };
 
 Query<Page<HistoryRow>> history_of(const Entity& entity, const From<EventId>& from, EventId until) {
-  const EventId after = from.after.value_or(EventId{});
+  const EventId after = in_columns(from.after.value_or(EventId{}));
   return page_of_rows<read_event>(
       list,
       pg::Params::of(entity.id, to_string(entity.kind), after.position, index_of(after),
@@ -114,7 +121,7 @@ Query<Page<HistoryRow>> history_of(const Entity& entity, const From<EventId>& fr
 }
 
 Query<Page<HistoryRow>> events_of(EntityId entity, const From<EventId>& from) {
-  const EventId after = from.after.value_or(EventId{});
+  const EventId after = in_columns(from.after.value_or(EventId{}));
   return page_of_rows<read_event>(
       list_of_any, pg::Params::of(entity, after.position, index_of(after), rows_for(from)),
       from.limit);

@@ -86,4 +86,16 @@ NameRange names_beginning_with(std::string_view beginning) {
   return {text, behind(text)};
 }
 
+// The row to go on after tells where that is; no row, the range's begin. It may have got a name
+// from before the range since.
+std::string select_by_beginning(std::string_view table, std::string_view closed_at) {
+  const std::string rows = "{schema}." + std::string(table);
+  const std::string name = "lower(name COLLATE \"C\")";
+  return "SELECT * FROM " + rows + " WHERE " + std::string(closed_at) + " IS NULL AND " + name +
+         " < $2 AND (" + name + ", id) > (SELECT greatest(max(" + name + "), $1), CASE WHEN max(" +
+         name +
+         ") >= $1 THEN $3::uuid ELSE '00000000-0000-0000-0000-000000000000'::uuid END FROM " +
+         rows + " WHERE id = $3::uuid) ORDER BY " + name + ", id LIMIT $4";
+}
+
 }  // namespace jangbu

@@ -24,4 +24,9 @@ struct NameRange {
 // REQUIRES: UTF-8, in the normal form C, no longer than a name.
 NameRange names_beginning_with(std::string_view beginning);
 
+// Selects the open rows of a table with `id` and `name` whose name is in the range from $1 to $2,
+// by name, after the row $3 (nil: from the beginning), $4 at most. `closed_at` is the column that
+// says when a row was closed.
+std::string select_by_beginning(std::string_view table, std::string_view closed_at);
+
 }  // namespace jangbu

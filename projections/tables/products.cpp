@@ -132,18 +132,8 @@ constexpr QueryText by_name{
 constexpr QueryText list{"list_products", "products",
                          "SELECT * FROM {schema}.products WHERE id < $1 ORDER BY id DESC LIMIT $2"};
 
-// The row to go on after tells where that is; no row, the range's begin. It may have got a name
-// from before the range since.
-constexpr QueryText list_by_beginning{
-    "list_products_by_beginning", "products",
-    "SELECT * FROM {schema}.products "
-    "WHERE withdrawn_at IS NULL AND lower(name COLLATE \"C\") < $2 "
-    "AND (lower(name COLLATE \"C\"), id) > ("
-    "SELECT greatest(max(lower(name COLLATE \"C\")), $1), "
-    "CASE WHEN max(lower(name COLLATE \"C\")) >= $1 THEN $3::uuid "
-    "ELSE '00000000-0000-0000-0000-000000000000'::uuid END "
-    "FROM {schema}.products WHERE id = $3::uuid) "
-    "ORDER BY lower(name COLLATE \"C\"), id LIMIT $4"};
+const std::string by_beginning_sql = select_by_beginning("products", "withdrawn_at");
+const QueryText list_by_beginning{"list_products_by_beginning", "products", by_beginning_sql};
 
 }  // namespace
 

@@ -37,9 +37,9 @@ TEST_CASE("a late acknowledgement answers the attempt that waits for the same co
   CHECK(std::holds_alternative<NoAnswer>(test.log().append({0}, commit_id(1), "x", 100ms)));
   wait_until("the acknowledgement", [&] { return test.proxy().held_back() > 0; });
 
+  const auto first_ack = test.proxy().held_back();
   auto again = std::async(std::launch::async,
                           [&] { return test.log().append({0}, commit_id(1), "x", 30s); });
-  const auto first_ack = test.proxy().held_back();
   wait_until("the second answer", [&] { return test.proxy().held_back() > first_ack; });
   test.proxy().set_mute(false);
   const auto result = again.get();
@@ -53,9 +53,9 @@ TEST_CASE("a late acknowledgement is not taken for that of another commit", "[co
   CHECK(std::holds_alternative<NoAnswer>(test.log().append({0}, commit_id(1), "x", 100ms)));
   wait_until("the acknowledgement", [&] { return test.proxy().held_back() > 0; });
 
+  const auto first_ack = test.proxy().held_back();
   auto other = std::async(std::launch::async,
                           [&] { return test.log().append({0}, commit_id(2), "y", 30s); });
-  const auto first_ack = test.proxy().held_back();
   wait_until("the second answer", [&] { return test.proxy().held_back() > first_ack; });
   test.proxy().set_mute(false);
   CHECK(std::holds_alternative<WrongSequence>(other.get()));

@@ -109,7 +109,9 @@ TEST_CASE("An access log that has no room left keeps nobody waiting, and is told
     const std::size_t at = metrics.find("\njangbu_access_log_dropped_total ");
     return at != metrics.npos && std::stod(metrics.substr(metrics.find(' ', at))) > 0;
   });
-  CHECK(shop.jangbu.log_text().find("the access log is not complete") != std::string::npos);
+  wait_until("the line", [&] {
+    return shop.jangbu.log_text().find("the access log is not complete") != std::string::npos;
+  });
   CHECK(shop.jangbu.stop() == 0);
 }
 

@@ -74,6 +74,18 @@ TEST_CASE("An account changes, and is closed") {
   CHECK(history[1].at("type") == "AddressChanged");
   CHECK(history[4].at("type") == "AccountClosed");
 
+  // After its last event there is nothing yet, nor after any that there could be.
+  for (const std::string& after :
+       {history[4].at("id").get<std::string>(), std::string("18446744073709551615.4294967295")}) {
+    const Reply page = accounts.get(path + "/history?after=" + after);
+    CHECK(page.status == 200);
+    CHECK(page.json == Json{{"items", Json::array()}, {"next", nullptr}});
+  }
+  const Json last =
+      accounts.get(path + "/history?after=" + history[3].at("id").get<std::string>() + "&limit=1")
+          .json;
+  CHECK(last.at("items") == Json::array({history[4]}));
+
   CHECK(shop.jangbu.stop() == 0);
 }
 

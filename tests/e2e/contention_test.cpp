@@ -86,7 +86,7 @@ std::size_t conflicts_in(const std::string& log) {
 
 }  // namespace
 
-TEST_CASE("64 buyers, 1,000 attempts, 100 in stock") {
+TEST_CASE("64 buyers, 1,000 attempts, 100 in stock", "[busy]") {
   Shop shop;
   const std::string buyer = id_of(open_account(shop, "홍길동"));
   const std::string product = id_of(list_product(shop, "놋쇠 수저 세트", 39'900, in_stock));
@@ -98,7 +98,7 @@ TEST_CASE("64 buyers, 1,000 attempts, 100 in stock") {
   CHECK(shop.jangbu.sanitizer_report() == "");
 }
 
-TEST_CASE("64 buyers at two writers of one log, and a third that appends, too") {
+TEST_CASE("64 buyers at two writers of one log, and a third that appends, too", "[busy]") {
   Shop shop;
   const std::string buyer = id_of(open_account(shop, "홍길동"));
   const std::string product = id_of(list_product(shop, "놋쇠 수저 세트", 39'900, in_stock));
@@ -175,7 +175,7 @@ TEST_CASE("A command that another instance carried out is told again, or later")
   }
 }
 
-TEST_CASE("Cancelling and the first scan race, and exactly one of them wins") {
+TEST_CASE("Cancelling and the first scan race, and exactly one of them wins", "[busy]") {
   constexpr std::size_t rounds = 200;
   Shop shop;
   ServeProcess second(shop.options());
@@ -236,7 +236,7 @@ TEST_CASE("Cancelling and the first scan race, and exactly one of them wins") {
         rounds - shipped);
 }
 
-TEST_CASE("64 buyers, and kill -9 in the middle") {
+TEST_CASE("64 buyers, and kill -9 in the middle", "[busy]") {
   Shop shop;
   const std::string buyer = id_of(open_account(shop, "홍길동"));
   std::size_t lost = 0;

@@ -220,7 +220,7 @@ TEST_CASE("HEAD tells how a stream would begin, and ends") {
   CHECK(deliveries.get("/deliveries/" + id).status == 200);  // on the same connection
 }
 
-TEST_CASE("Nobody misses a delivery, or hears of it twice, while people buy") {
+TEST_CASE("Nobody misses a delivery, or hears of it twice, while people buy", "[busy]") {
   Market market;
   Listener one(market, "0.0");
   Listener two(market, "0.0");
@@ -256,7 +256,7 @@ TEST_CASE("Nobody misses a delivery, or hears of it twice, while people buy") {
   CHECK(one.streams() >= 3);
 }
 
-TEST_CASE("Streams end when the shop stops, at once") {
+TEST_CASE("Streams end when the shop stops, at once", "[busy]") {
   Market market;
   std::vector<std::unique_ptr<EventStream>> streams;
   for (int i = 0; i < 50; ++i)
@@ -325,7 +325,7 @@ std::vector<std::string> thousand(const std::vector<std::string>& targets) {
   return all;
 }
 
-TEST_CASE("A thousand listen, and each hears everything") {
+TEST_CASE("A thousand listen, and each hears everything", "[busy]") {
   Market market;
   std::vector<std::string> own;
   std::vector<std::string> targets{"/deliveries/events"};

@@ -192,7 +192,7 @@ TEST_CASE("What of the log cannot be followed is refused") {
 }
 
 // The page shows a shop that is busy: a stream must keep up with far more than it can show.
-TEST_CASE("Who follows the log keeps up with thousands of events a second") {
+TEST_CASE("Who follows the log keeps up with thousands of events a second", "[busy]") {
   constexpr std::uint64_t accounts = 20'000;
   Shop shop;
   EventStream live(shop.jangbu.port(Service::operations), "/events/stream");

@@ -135,7 +135,7 @@ TEST_CASE("An import that is sent again gives the first results") {
   CHECK(other.at(0).at("status") == 409);
 }
 
-TEST_CASE("100,000 accounts are imported in seconds") {
+TEST_CASE("100,000 accounts are imported in seconds", "[busy]") {
   const Shop shop;
   const std::string body = accounts("손님", 100'000);
   const auto measure = [&](const char* what) {
@@ -161,7 +161,7 @@ TEST_CASE("100,000 accounts are imported in seconds") {
   CHECK(wrong == 0);
 }
 
-TEST_CASE("64 MiB are read as they come, not kept") {
+TEST_CASE("64 MiB are read as they come, not kept", "[busy]") {
   constexpr std::size_t row_size = 64 << 10, rows_in_all = 1'024;
   Shop shop;
   std::string body;

@@ -38,7 +38,7 @@ TEST_CASE("Nobody buys in bursts unless that is allowed") {
   CHECK(operations.delete_("/load").status == 200);
 }
 
-TEST_CASE("A burst over HTTP is begun, watched and checked") {
+TEST_CASE("A burst over HTTP is begun, watched and checked", "[busy]") {
   Shop shop({"--allow-load"});
   HttpClient operations = shop.operations();
   CHECK(operations.get("/load").json == Json{{"allowed", true}, {"state", "none"}});
@@ -85,7 +85,7 @@ TEST_CASE("A burst over HTTP can be stopped, and is checked then") {
   for (const Json& invariant : told.at("invariants")) CHECK(invariant.at("ok") == true);
 }
 
-TEST_CASE("A shop that is told to end does not wait for a burst") {
+TEST_CASE("A shop that is told to end does not wait for a burst", "[busy]") {
   Shop shop({"--allow-load"});
   HttpClient operations = shop.operations();
   REQUIRE(operations.post("/load", {{"rate", 500}, {"seconds", 60}}).status == 202);

@@ -55,8 +55,8 @@ class Crowd {
 
 }  // namespace
 
-TEST_CASE(
-    "Two thousand clients before a queue of a hundred: some buy, the others are told at once") {
+TEST_CASE("Two thousand clients before a queue of a hundred: some buy, the others are told at once",
+          "[busy]") {
   Shop shop({"--queue", "100"});
   const std::string buyer = id_of(open_account(shop, "홍길동"));
   const std::string product = id_of(list_product(shop, "수저", 39'900, 1'000'000'000));

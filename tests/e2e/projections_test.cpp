@@ -82,7 +82,7 @@ class Market {
 
 }  // namespace
 
-TEST_CASE("A read model is rebuilt over HTTP while people buy") {
+TEST_CASE("A read model is rebuilt over HTTP while people buy", "[busy]") {
   Shop shop;
   Market market(shop);
   HttpClient operations = shop.operations();
@@ -196,7 +196,7 @@ TEST_CASE("What the command line does not understand it says so") {
   shop.postgres.start();
 }
 
-TEST_CASE("A rebuild that is killed costs nothing") {
+TEST_CASE("A rebuild that is killed costs nothing", "[busy]") {
   Shop shop;
   Market market(shop);
   const TemporaryFolder folder;
@@ -207,10 +207,13 @@ TEST_CASE("A rebuild that is killed costs nothing") {
     jangbu::pg::Connection connection({.conninfo = shop.database});
     const auto process = run_jangbu({"projections", "rebuild", "purchases"},
                                     folder.path() / "killed.log", environment(shop));
-    wait_until("the rebuild", [&] {
-      const auto found = connection.run(std::string("SELECT 1 ") + begun + " LIMIT 1");
-      return PQntuples(found.get()) == 1 || !process->running();
-    });
+    wait_until(
+        "the rebuild",
+        [&] {
+          const auto found = connection.run(std::string("SELECT 1 ") + begun + " LIMIT 1");
+          return PQntuples(found.get()) == 1 || !process->running();
+        },
+        60s);
     process->stop(SIGKILL);
   }
   Said said{1, {}};
@@ -281,7 +284,7 @@ TEST_CASE("A row that is parked is said to be, and comes back") {
   CHECK(operations.get("/projections/accounts/parked").code() == "read-model-unavailable");
 }
 
-TEST_CASE("A projector takes over from one that is killed, within three seconds") {
+TEST_CASE("A projector takes over from one that is killed, within three seconds", "[busy]") {
   Shop shop;
   ServeProcess second(shop.options({"--no-writer"}));
   CHECK(projection(second.client(Service::operations), "deliveries").at("state") == "standby");

@@ -199,6 +199,8 @@ TEST_CASE("What is well-formed and wrong is 422, and names the field") {
   check_field(deliveries.post(scans, with(scanned, "/status", "preparing")), "status");
   check_field(deliveries.post(scans, with(scanned, "/status", "cancelled")), "status");
   check_field(deliveries.post(scans, with(scanned, "/occurredAt", "yesterday")), "occurredAt");
+  check_field(deliveries.post(scans, with(scanned, "/occurredAt", "2999-03-03T14:10:00Z")),
+              "occurredAt");
   check_field(deliveries.post(scans, without(scanned, "carrier")), "carrier");
   check_field(deliveries.post(scans, with(scanned, "/weight", 2)), "weight");
   check_field(deliveries.post("/deliveries/" + id_of(bought) + "/receipt", {{"by", "me"}}), "by");

@@ -112,7 +112,7 @@ TEST_CASE("Everything stops in order, and starts again") {
   market.close();
 }
 
-TEST_CASE("kill -9 of jangbu while people buy") {
+TEST_CASE("kill -9 of jangbu while people buy", "[busy]") {
   Market market;
   Buyers buyers(market.insistent(32));
   for (int i = 0; i < 3; ++i) {
@@ -128,7 +128,7 @@ TEST_CASE("kill -9 of jangbu while people buy") {
   market.close();
 }
 
-TEST_CASE("kill -9 of nats-server while people buy") {
+TEST_CASE("kill -9 of nats-server while people buy", "[busy]") {
   Market market;
   Shop& shop = market.shop;
   Buyers buyers(market.insistent(16));
@@ -162,7 +162,7 @@ TEST_CASE("kill -9 of nats-server while people buy") {
   market.close();
 }
 
-TEST_CASE("Commands that the log cannot take are refused, never acknowledged") {
+TEST_CASE("Commands that the log cannot take are refused, never acknowledged", "[busy]") {
   Shop shop;
   open_account(shop, "홍길동");
   const std::string tea = id_of(list_product(shop, "쑥차 50g", 9'500, 20));
@@ -203,7 +203,7 @@ TEST_CASE("Commands that the log cannot take are refused, never acknowledged") {
   CHECK(shop.jangbu.stop() == 0);
 }
 
-TEST_CASE("kill -9 of PostgreSQL while people buy") {
+TEST_CASE("kill -9 of PostgreSQL while people buy", "[busy]") {
   Market market;
   Shop& shop = market.shop;
   Buyers buyers(market.insistent(16));
@@ -236,7 +236,7 @@ TEST_CASE("kill -9 of PostgreSQL while people buy") {
   market.close();
 }
 
-TEST_CASE("PostgreSQL restarts in order, and is caught up with") {
+TEST_CASE("PostgreSQL restarts in order, and is caught up with", "[busy]") {
   Market market;
   Shop& shop = market.shop;
   Buyers buyers(market.insistent(4));

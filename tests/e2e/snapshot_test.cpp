@@ -180,7 +180,7 @@ TEST_CASE("A snapshot that has seen more than the log holds is a lost tail: the 
   CHECK(told.shop.jangbu.stop() == 0);
 }
 
-TEST_CASE("Whenever it is killed, there is a whole snapshot") {
+TEST_CASE("Whenever it is killed, there is a whole snapshot", "[busy]") {
   Shop shop({"--snapshot-events", "1"});
   const std::string buyer = id_of(open_account(shop, "홍길동"));
   const std::string tea = id_of(list_product(shop, "쑥차 50g", 9'500, 1'000'000));

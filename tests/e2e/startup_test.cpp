@@ -45,13 +45,26 @@ struct Serve {
         nats_monitor_url(nats.monitor_url()),
         database(std::move(own_database)) {}
 
+  Flags flags(const Flags& more = {}) const {
+    Flags words{"serve",
+                "--port-base",
+                std::to_string(port_base),
+                "--nats-url",
+                nats_url,
+                "--nats-monitor-url",
+                nats_monitor_url,
+                "--database",
+                database,
+                "--data",
+                folder.path() / "data"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+
   Ended run(const Flags& more = {}, const std::vector<std::string>& environment = {}) const {
-    Flags flags{
-        "serve",      "--port-base", std::to_string(port_base), "--wait-s",       "1",
-        "--nats-url", nats_url,      "--nats-monitor-url",      nats_monitor_url, "--database",
-        database,     "--data",      folder.path() / "data"};
-    flags.insert(flags.end(), more.begin(), more.end());
-    return run_to_its_end(flags, environment);
+    Flags with_wait{"--wait-s", "1"};
+    with_wait.insert(with_wait.end(), more.begin(), more.end());
+    return run_to_its_end(flags(with_wait), environment);
   }
 };
 
@@ -111,6 +124,22 @@ TEST_CASE("A server that is away is waited for, with a message, and then named")
     CHECK_THAT(ended.output, ContainsSubstring("PostgreSQL cannot be reached"));
     CHECK_THAT(ended.output, ContainsSubstring("--database"));
     CHECK_FALSE(has_stream(nats));
+  }
+}
+
+TEST_CASE("Who waits for a server can be told to stop") {
+  for (const bool nats_is_there : {false, true}) {
+    CAPTURE(nats_is_there);
+    NatsServer nats;
+    const Serve serve = nats_is_there ? Serve(nats, Serve().database) : Serve();
+    const TemporaryFolder folder;
+    const auto process = run_jangbu(serve.flags({"--wait-s", "3600"}), folder.path() / "log");
+    wait_until("it to wait", [&] {
+      return process->log_text().find(nats_is_there ? "waiting for PostgreSQL"
+                                                    : "waiting for NATS") != std::string::npos;
+    });
+    CHECK(process->stop(SIGTERM) == 0);
+    CHECK_THAT(process->log_text(), ContainsSubstring("stopped on SIGTERM"));
   }
 }
 

@@ -124,7 +124,10 @@ TEST_CASE("The status of a shop is told to people and to machines") {
 
   shop.postgres.kill();
   wait_until("the database to be missed", [&] {
-    return shop.operations().get("/health/ready").json.at("status") == "degraded";
+    const Json ready = shop.operations().get("/health/ready").json;
+    const Json& checks = ready.at("checks");
+    return ready.at("status") == "degraded" && checks.at("database").at("status") == "down" &&
+           checks.at("readModels").at("status") == "down";
   });
   const Told degraded = ask(port_base);
   CHECK(degraded.status == 1);

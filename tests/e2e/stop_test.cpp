@@ -17,7 +17,7 @@ using Clock = std::chrono::steady_clock;
 
 }  // namespace
 
-TEST_CASE("SIGTERM under load: whatever was begun is answered") {
+TEST_CASE("SIGTERM under load: whatever was begun is answered", "[busy]") {
   Shop shop;
   const std::string buyer = id_of(open_account(shop, "홍길동"));
   const std::string product = id_of(list_product(shop, "쑥차 50g", 9'500, 1'000'000));
@@ -76,7 +76,7 @@ TEST_CASE("SIGTERM while the log is slow: requests in flight are waited for") {
   CHECK(shop.jangbu.stop() == 0);
 }
 
-TEST_CASE("SIGTERM while clients keep idle connections open") {
+TEST_CASE("SIGTERM while clients keep idle connections open", "[busy]") {
   Shop shop;
   std::vector<HttpClient> clients;
   for (const Service service : {Service::operations, Service::account, Service::product,

@@ -8,7 +8,7 @@
 
 using namespace jangbu::test;
 
-TEST_CASE("A thousand queries wait for a commit, and cost next to nothing meanwhile") {
+TEST_CASE("A thousand queries wait for a commit, and cost next to nothing meanwhile", "[busy]") {
   Shop shop;
   HttpClient accounts = shop.accounts();
   const Reply opened = accounts.post("/accounts", account("홍길동"));

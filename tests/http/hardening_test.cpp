@@ -452,7 +452,7 @@ TEST_CASE("draining answers what is in flight and closes what is idle") {
     in_flight.push_back(exchanges.take());
   }
 
-  CHECK_FALSE(server.drain(100ms));
+  CHECK_FALSE(server.drain(1s));
   CHECK_THROWS(Client(server.port()));
   CHECK(idle.read_to_end().empty());
   CHECK(used.read_to_end().empty());

@@ -225,7 +225,7 @@ TEST_CASE("a query may wait longer than PostgreSQL may take to answer", "[querie
   MemoryLog log;
   append(log, {AccountOpened{hong}});
   const Projector projector(log, {.conninfo = conninfo});
-  constexpr auto answer_timeout = 300ms;
+  constexpr auto answer_timeout = 1s;
   Asker asker({.conninfo = conninfo, .connections = 1, .answer_timeout = answer_timeout});
   REQUIRE(answer(asker, account_by_id(hong.account), {Position{1}, 10s}));
 

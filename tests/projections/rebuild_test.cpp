@@ -258,6 +258,13 @@ TEST_CASE("the generation before comes back", "[rebuild]") {
   append_history(shop.log, 35, 20);
   project(shop.log, shop.conninfo);
   CHECK(dump(shop.conninfo) == replayed(shop.log, 1'000));
+
+  SECTION("and is the one to come back to after the next rebuild") {
+    CHECK(shop.rebuild().before == 1);
+    CHECK(generations_of(shop.conninfo, deliveries_model) == "1 retired, 3 serving");
+    CHECK(Rebuild(shop.log, {.conninfo = shop.conninfo}).rollback(deliveries_model).generation ==
+          1);
+  }
 }
 
 TEST_CASE("a rebuild that is killed leaves the old generation serving", "[rebuild]") {
@@ -443,8 +450,7 @@ TEST_CASE("a projector takes over from one that is gone", "[projector]") {
   CHECK(second.status().state == Projector::State::standby);
   first.reset();
   append_history(log, 46, 20);
-  wait_until(
-      "the other one", [&] { return second.status().position == log.last(); }, 3s);
+  wait_until("the other one", [&] { return second.status().position == log.last(); });
   CHECK(second.status().state == Projector::State::following);
   CHECK(dump(conninfo) == replayed(log, 1'000));
 }

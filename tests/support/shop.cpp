@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,10 +31,23 @@ bool is_free(int port) {
   return bound;
 }
 
+// For as long as this process lives, among those that ask. The mark is a name in the abstract
+// namespace, which is no file and goes with its process: unix(7).
+bool reserve(int base) {
+  const std::string name = "jangbu-test-ports-" + std::to_string(base);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  name.copy(address.sun_path + 1, sizeof address.sun_path - 1);
+  const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return true;
+  ::close(fd);
+  return false;
+}
+
 }  // namespace
 
 // The system gives ports from 32768 on to connections. Tests that run at the same time begin to
-// look at places of their own, so that they seldom meet.
+// look at places of their own.
 int free_port_base() {
   constexpr int first = 12'000, count = 4'000;
   static std::atomic<int> next{::getpid() * 7 % count};
@@ -41,7 +55,7 @@ int free_port_base() {
     const int base = first + next++ % count * services;
     bool all_free = true;
     for (int port = base; port < base + services; ++port) all_free = all_free && is_free(port);
-    if (all_free) return base;
+    if (all_free && reserve(base)) return base;
   }
   throw std::runtime_error("no five free ports in a row");
 }

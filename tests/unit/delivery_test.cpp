@@ -131,6 +131,20 @@ TEST_CASE("only open deliveries are scanned") {
       .then(refusal::NoOpenPurchase{first_purchase});
 }
 
+TEST_CASE("a delivery has so many scans and no more") {
+  std::vector<Past> past{AccountOpened{hong}, ProductListed{keyboard}, purchase};
+  for (std::size_t minute = 1; minute < max_scans; ++minute)
+    past.push_back(
+        scanned(purchase, scan(in_transit, after_minutes(static_cast<std::int64_t>(minute)))));
+  const Scan last = scan(in_transit, after_minutes(max_scans));
+  Given(past).when(record(last)).then(after(in_transit, scanned(purchase, last)));
+  past.push_back(scanned(purchase, last));
+  Given(past)
+      .when(record(scan(delivered, after_minutes(max_scans + 1))))
+      .then(refusal::TooManyScans{first_purchase});
+  Given(past).when(record(last)).then(as_it_is);
+}
+
 TEST_CASE("a buyer confirms the receipt of what was delivered") {
   const ReceiptConfirmed confirmed{first_purchase, hong.account, after_minutes(9)};
   shop({scanned(purchase, scan(delivered))}).when(confirm).then(confirmed);

@@ -4,7 +4,7 @@
 // Korean is composed of several keys a syllable; the server understands unfinished syllables, so
 // every key searches. While a syllable is being composed Enter belongs to the keyboard, and what
 // was found before stays when nothing fits the half syllable.
-import { el, field, fill, newId } from "./dom.js";
+import { el, field, fill, newId, say } from "./dom.js";
 import { problemText, t } from "./text.js";
 
 const waitMs = 120;
@@ -31,16 +31,21 @@ export class Combobox {
       value: this.text,
       oninput: () => this.#typed(),
       onfocus: () => this.#typed(),
+      oncompositionend: () => {
+        this.composing = false;
+        this.#typed();
+      },
       onkeydown: (event) => this.#key(event),
       onblur: () => this.#hide(),
     });
+    this.said = el("p", { class: "unseen", role: "status" });
     this.list = el("ul", { id: listId, role: "listbox", "aria-label": label, class: "options", hidden: true });
     // The list must not take the focus from the field when it is pressed.
     this.list.addEventListener("pointerdown", (event) => event.preventDefault());
     const element = field(label, this.input, hint);
     const box = el("div", { class: "combobox" });
     this.input.before(box);
-    box.append(this.input, this.list);
+    box.append(this.input, this.list, this.said);
     return element;
   }
 
@@ -68,9 +73,11 @@ export class Combobox {
     const { signal } = this.asked;
     try {
       // What is chosen is one of many again when somebody comes back to the field.
-      const { items, more } = await this.search(this.chosen ? "" : this.text.trim(), signal);
+      const { chosen, text } = this;
+      const { items, more } = await this.search(chosen ? "" : text.trim(), signal);
       if (items.length === 0 && this.composing && this.items?.length > 0) return;
       this.#show(items, more);
+      this.found = chosen ? null : text; // for this text
     } catch (error) {
       if (error.name !== "AbortError") this.#say(problemText(error), "error");
     }
@@ -81,6 +88,7 @@ export class Combobox {
     this.items = items;
     this.active = -1;
     if (items.length === 0) return this.#say(this.empty());
+    fill(this.said);
     fill(
       this.list,
       items.map((item, index) => {
@@ -100,13 +108,16 @@ export class Combobox {
   #say(text, kind = "hint") {
     this.items = [];
     fill(this.list, el("li", { class: kind, role: "presentation" }, text));
+    say(this.said, text); // a list of options is not read out until it has the focus
     this.#open(true);
   }
 
   #hide() {
     clearTimeout(this.timer);
     this.asked?.abort();
-    if (this.list) this.#open(false);
+    if (!this.list) return;
+    fill(this.said);
+    this.#open(false);
   }
 
   #open(open) {
@@ -128,9 +139,14 @@ export class Combobox {
     const last = this.items.length - 1;
     if (event.key === "ArrowDown") this.#mark(this.active >= last ? 0 : this.active + 1);
     else if (event.key === "ArrowUp") this.#mark(this.active <= 0 ? last : this.active - 1);
-    else if (event.key === "Enter") this.choose(this.items[Math.max(this.active, 0)]);
+    else if (event.key === "Enter") this.#enter();
     else return;
     event.preventDefault();
+  }
+
+  // The first one, unless another is marked; but not one that was found for another text.
+  #enter() {
+    if (this.active >= 0 || this.found === this.input.value) this.choose(this.items[Math.max(this.active, 0)]);
   }
 
   #mark(index) {

@@ -1,7 +1,7 @@
 // The open deliveries, and one of them with its timeline: both move by themselves, by server-sent
 // events. The carrier reports, the buyer confirms or cancels.
 import { Problem, command, follow, get, isUncertain, newKey } from "./api.js";
-import { el, field, fill, throttled } from "./dom.js";
+import { el, field, fill, isOutOfUse, outOfUse, throttled } from "./dom.js";
 import { dateTime, number, problemText, t } from "./text.js";
 
 const listed = 12;
@@ -29,6 +29,8 @@ const next = {
   exception: "in-transit", delivered: "delivered",
 };
 
+const isBehind = (error) => error instanceof Problem && error.code === "read-model-behind";
+const isCurrent = (current) => String(current); // an empty aria-current says false
 const lastOf = (position) => `${position}.4294967295`; // after every event of the commit
 
 export class Deliveries {
@@ -86,9 +88,11 @@ export class Deliveries {
   }
 
   async #list() {
+    const { mounted } = this;
     try {
       const query = this.position ? `&minPosition=${this.position}` : "";
       const { json, position } = await get("delivery", `/deliveries?limit=${listed}${query}`);
+      if (this.mounted !== mounted) return false;
       if (position < (this.position ?? 0)) return true; // one that was asked for later was faster
       this.position = position;
       const focused = document.activeElement?.dataset?.delivery;
@@ -100,7 +104,8 @@ export class Deliveries {
       if (focused) this.list.querySelector(`[data-delivery="${focused}"]`)?.focus();
       return true;
     } catch (error) {
-      if (error instanceof Problem && error.code === "read-model-behind" && this.list.querySelector(".row")) {
+      if (this.mounted !== mounted) return false;
+      if (isBehind(error) && this.list.querySelector(".row")) {
         this.refreshList(); // what is there is not wrong, only late
         return true;
       }
@@ -123,7 +128,7 @@ export class Deliveries {
           type: "button",
           class: "row",
           "data-delivery": delivery.id,
-          "aria-current": delivery.id === this.chosen,
+          "aria-current": isCurrent(delivery.id === this.chosen),
           onclick: () => this.choose(delivery.id),
         },
         el("span", { class: "name" }, delivery.recipient),
@@ -159,14 +164,15 @@ export class Deliveries {
     this.shown = null;
     if (!this.mounted) return; // it is shown when somebody comes back
     history.replaceState(null, "", `#shop/${id}`);
-    for (const row of this.list.querySelectorAll(".row")) row.toggleAttribute("aria-current", row.dataset.delivery === id);
+    for (const row of this.list.querySelectorAll(".row")) row.setAttribute("aria-current", isCurrent(row.dataset.delivery === id));
     await this.#show(position);
-    if (jump) this.one.closest("section").scrollIntoView({ behavior: "smooth" });
+    if (jump) this.one.closest("section").scrollIntoView();
   }
 
   async #show(position) {
     const id = this.chosen;
     const { mounted } = this;
+    const before = this.shown;
     const isWanted = () => this.chosen === id && this.mounted === mounted;
     try {
       const query = position ? `?minPosition=${position}` : "";
@@ -179,7 +185,8 @@ export class Deliveries {
       this.shown = one.position;
       this.#render(one.json, history.json.items);
     } catch (error) {
-      if (!isWanted()) return;
+      if (!isWanted() || this.shown !== before) return;
+      if (this.shown && isBehind(error)) return this.#show(position); // the server has waited
       this.shown = null;
       fill(
         this.one,
@@ -239,7 +246,7 @@ export class Deliveries {
         await this.#show(answer.position);
         const late = answer.json.status !== scan.status;
         return late ? t.lateScan : t.recordedAt(answer.position);
-      }, () => this.one.querySelector("#carrier-said"));
+      }, this.#finder(delivery, "#carrier-said"));
     };
     said.id = "carrier-said";
     return el(
@@ -269,7 +276,7 @@ export class Deliveries {
       value: this.draft.reason,
       oninput: () => (this.draft.reason = reason.value),
     });
-    const find = () => this.one.querySelector("#buyer-said");
+    const find = this.#finder(delivery, "#buyer-said");
     const receipt = el(
       "button",
       {
@@ -301,6 +308,11 @@ export class Deliveries {
     );
   }
 
+  // Finds what is shown of this delivery, as long as it is the one that is shown.
+  #finder(delivery, selector) {
+    return () => (this.chosen === delivery.id ? this.one.querySelector(selector) : null);
+  }
+
   async #act(path, service, body) {
     const answer = await this.#once(service, path, body);
     await this.#show(answer.position);
@@ -328,18 +340,16 @@ export class Deliveries {
 // Does it, with the button out of use meanwhile, and says what came of it; `find` gives the place to
 // say it, since what is shown may be another element by then.
 async function act(button, said, work, find) {
-  button.disabled = true;
+  if (isOutOfUse(button)) return;
   const say = (text, kind) => {
     const place = find() ?? said;
     place.className = kind;
     fill(place, text);
   };
   try {
-    say(await work(), "hint");
+    say(await outOfUse(button, work), "hint");
   } catch (error) {
     say(problemText(error), "error");
-  } finally {
-    button.disabled = false;
   }
 }
 

@@ -48,6 +48,18 @@ export function field(label, control, hint) {
   );
 }
 
+// Does it with the button out of use meanwhile. A disabled one would lose the focus.
+export async function outOfUse(button, work) {
+  button.setAttribute("aria-disabled", "true");
+  try {
+    return await work();
+  } finally {
+    button.removeAttribute("aria-disabled");
+  }
+}
+
+export const isOutOfUse = (button) => button.hasAttribute("aria-disabled");
+
 export function newId(prefix) {
   return `${prefix}-${++ids}`;
 }

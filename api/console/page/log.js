@@ -213,7 +213,8 @@ export class Log {
 
   async #showEvent(place) {
     const mine = (this.shown = Symbol());
-    const id = place.includes(".") ? place : `${place}.0`;
+    const [position, index = 0] = place.split(".");
+    const id = `${Number(position)}.${Number(index)}`; // without leading zeros
     try {
       const { json } = await get("operations", `/events?from=${encodeURIComponent(id)}&limit=1`);
       if (this.shown !== mine) return;
@@ -268,7 +269,7 @@ export class Log {
   // On a narrow page it is below the tail.
   #bringIntoView() {
     const section = this.detail.closest("section");
-    if (section.getBoundingClientRect().top > innerHeight / 2) section.scrollIntoView({ behavior: "smooth" });
+    if (section.getBoundingClientRect().top > innerHeight / 2) section.scrollIntoView();
   }
 
   #sayDetail(text, mayPass = false) {

@@ -35,11 +35,13 @@ function show() {
   root.dataset.view = name;
   views[name].mount(root, rest);
   showHead();
-  if (moved) scrollTo(0, 0);
+  if (!moved) return;
+  scrollTo(0, 0);
+  root.focus({ preventScroll: true }); // the link that had it is gone
 }
 
 function showHead() {
-  document.title = t.title;
+  document.title = `${t.tabs[current]} – ${t.title}`;
   document.getElementById("skip").textContent = t.skip;
   showNotice();
   fill(

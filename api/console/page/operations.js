@@ -253,9 +253,9 @@ export class Operations {
 
   #rebuildOf(name, rebuild) {
     const error = this.errors.get(name);
-    if (error) return el("p", { class: "error", role: "alert" }, error);
+    if (error) return el("p", { class: "error" }, error);
     if (!rebuild) return null;
-    if (rebuild.state === "failed") return el("p", { class: "error", role: "alert" }, t.rebuildFailed(rebuild.reason ?? ""));
+    if (rebuild.state === "failed") return el("p", { class: "error" }, t.rebuildFailed(rebuild.reason ?? ""));
     if (rebuild.state === "running") {
       return el(
         "p",
@@ -280,6 +280,10 @@ export class Operations {
         .map(({ name }) => get("operations", `/projections/${name}/parked`)),
     );
     const rows = lists.flatMap(({ json }) => json.items);
+    const text = JSON.stringify(rows);
+    // Somebody may be at one of its links.
+    if (this.parked.dataset.shown === text && !this.parked.querySelector(":scope > .failure")) return;
+    this.parked.dataset.shown = text;
     fill(
       this.parked,
       rows.length === 0

@@ -2,7 +2,7 @@
 import { Problem, command, get, newKey, send } from "./api.js";
 import { Combobox } from "./combobox.js";
 import { Deliveries } from "./deliveries.js";
-import { el, field, fill } from "./dom.js";
+import { el, field, fill, outOfUse } from "./dom.js";
 import { minorDigits, money, number, problemText, t } from "./text.js";
 
 const mostFound = 8;
@@ -128,12 +128,12 @@ export class Shop {
     return null;
   }
 
-  async #ask() {
+  async #ask(button = this.askButton) {
     const order = this.#order();
     if (!order || this.busy) return;
     fill(this.complaint);
     const { edits } = this;
-    await this.#while(t.asking, async () => {
+    await this.#while(button, t.asking, async () => {
       try {
         const { json } = await send("purchase", "POST", "/quotes", order);
         if (this.edits !== edits) return; // nobody wants that any more
@@ -148,7 +148,7 @@ export class Shop {
   async #confirm() {
     const { quote, key } = this.stage;
     if (this.busy) return;
-    await this.#while(t.confirming, async () => {
+    await this.#while(this.confirmButton, t.confirming, async () => {
       try {
         const answer = await command("purchase", "POST", "/purchases", { quoteId: quote.quoteId }, {
           key,
@@ -172,17 +172,14 @@ export class Shop {
     fill(this.complaint, problemText(error));
   }
 
-  async #while(label, work) {
+  async #while(button, label, work) {
     this.busy = true;
-    const button = this.stage.name === "quote" ? this.confirmButton : this.askButton;
     const before = button.textContent;
-    button.disabled = true;
     button.textContent = label;
     try {
-      await work();
+      await outOfUse(button, work);
     } finally {
       this.busy = false;
-      button.disabled = false;
       button.textContent = before;
     }
   }
@@ -206,7 +203,7 @@ export class Shop {
     const { quote } = this.stage;
     const lifeMs = 15 * 60_000; // of a quote
     const left = el("progress", { max: String(lifeMs), "aria-label": t.quote });
-    const leftText = el("span", { class: "countdown" });
+    const leftText = el("span", { class: "countdown", "aria-live": "off" });
     this.confirmButton = el("button", { type: "button", class: "primary", onclick: () => this.#confirm() }, t.confirm);
     const tick = () => {
       const ms = new Date(quote.expiresAt) - Date.now();
@@ -251,7 +248,7 @@ export class Shop {
   }
 
   #freshQuoteButton() {
-    return el("button", { type: "button", class: "primary", id: "fresh-quote", onclick: () => this.#ask() }, t.freshQuote);
+    return el("button", { type: "button", class: "primary", id: "fresh-quote", onclick: (event) => this.#ask(event.currentTarget) }, t.freshQuote);
   }
 
   // What a refusal means, with what would help. It is no error: it is the shop keeping its word.
@@ -262,7 +259,7 @@ export class Shop {
     const values = ["price-changed", "address-changed"].includes(error.code);
     return el(
       "div",
-      { class: "conflict", role: "alert", id: "conflict" },
+      { class: "conflict", id: "conflict" },
       el("h3", {}, problemText(error)),
       values &&
         el(
@@ -280,15 +277,15 @@ export class Shop {
         mendedByFreshQuote.has(error.code) && this.#freshQuoteButton(),
         error.code === "insufficient-stock" &&
           available > 0 &&
-          el("button", { type: "button", class: "primary", onclick: () => this.#askFor(available) }, t.takeWhatThereIs(available)),
+          el("button", { type: "button", class: "primary", onclick: (event) => this.#askFor(available, event.currentTarget) }, t.takeWhatThereIs(available)),
       ),
     );
   }
 
-  #askFor(quantity) {
+  #askFor(quantity, button) {
     this.quantity = String(quantity);
     this.quantityInput.value = this.quantity;
-    this.#ask();
+    this.#ask(button);
   }
 
   #bought() {
@@ -327,7 +324,9 @@ export class Shop {
       try {
         const answer = await command(service, method, path, body);
         said.className = "hint";
-        fill(said, answer.json.version === undefined ? t.unchanged : t.recordedAt(answer.position));
+        // Its version is where it was recorded: earlier, where this has changed nothing.
+        const recorded = answer.json.version.startsWith(`${answer.position}.`);
+        fill(said, recorded ? t.recordedAt(answer.position) : t.unchanged);
       } catch (error) {
         said.className = "error";
         fill(said, problemText(error));

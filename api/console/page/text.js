@@ -264,6 +264,7 @@ export const languages = {
       "already-shipped": "The carrier has it, so it can no longer be cancelled.",
       "not-delivered": "Receipt can be confirmed once the carrier has reported it delivered.",
       "illegal-status-change": "A delivery of this status cannot take this scan.",
+      "too-many-scans": "The delivery has as many scans as one can have.",
       "purchase-closed": "It was received, cancelled or returned: nothing more can happen to it.",
       "rebuild-running": "A rebuild is under way. One at a time.",
       "load-not-allowed": "This shop does not allow it. Start it with jangbu serve --allow-load.",
@@ -275,7 +276,7 @@ export const languages = {
 
   ko: {
     name: "한국어",
-    title: "장부, 살아 있는 가게",
+    title: "장부, 실시간으로 보는 가게",
     skip: "본문으로",
     tabs: { shop: "가게", log: "기록", operations: "운영", load: "부하" },
     tabsLabel: "화면",
@@ -453,7 +454,7 @@ export const languages = {
     readModelsElsewhere: "다른 프로세스가 조회 모델을 채웁니다 (--no-projector).",
     model: "조회 모델",
     state: "상태",
-    lag: "밀림",
+    lag: "지연",
     lagOf: (commits, seconds) =>
       commits === 0 ? "0" : `커밋 ${number(commits)}개${seconds === undefined ? "" : `, ${number(seconds)}초`}`,
     behind: (commits) => `밀린 커밋 ${number(commits)}개`,
@@ -527,6 +528,7 @@ export const languages = {
       "already-shipped": "택배사가 이미 집하하여 취소할 수 없습니다.",
       "not-delivered": "택배사가 배달 완료를 알린 뒤에 수령을 확인할 수 있습니다.",
       "illegal-status-change": "이 상태의 배송에는 그 스캔을 기록할 수 없습니다.",
+      "too-many-scans": "이 배송에는 스캔을 더 기록할 수 없습니다.",
       "purchase-closed": "수령, 취소 또는 반송되어 더는 바꿀 수 없습니다.",
       "rebuild-running": "재구축이 진행 중입니다. 한 번에 하나만 할 수 있습니다.",
       "load-not-allowed": "이 가게에서는 허용되지 않습니다. jangbu serve --allow-load로 시작하세요.",
