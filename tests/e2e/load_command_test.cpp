@@ -144,8 +144,7 @@ TEST_CASE("People are told in lines, and what was kept is there") {
 
 TEST_CASE("What the outcome of is uncertain is asked for again until it is known") {
   Shop shop;
-  // Long enough to be under way still when a busy machine has come to stop the log.
-  Load load(shop, {"--json", "--rate", "150", "--seconds", "12", "--buyers", "10", "--products",
+  Load load(shop, {"--json", "--rate", "150", "--seconds", "200", "--buyers", "10", "--products",
                    "4", "--hot", "0.2"});
   wait_until(
       "some purchases", [&] { return logged(shop) > 50; }, 30s);
@@ -158,11 +157,11 @@ TEST_CASE("What the outcome of is uncertain is asked for again until it is known
   shop.jangbu.kill();
   shop.nats.resume();
   shop.jangbu.start();
+  load.interrupt();  // what is uncertain is settled all the same
   const int status = load.wait();
   CAPTURE(load.output(), load.errors());
-  REQUIRE(status == 0);
+  REQUIRE(status == 128 + SIGINT);
   const Json told = Json::parse(load.output());
-  CHECK(told.at("state") == "done");
   CHECK(told.at("repeated") > 0);
   CHECK(told.at("uncertain") == 0);
   CHECK(logged(shop) == told.at("purchased"));
