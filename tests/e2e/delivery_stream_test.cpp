@@ -225,7 +225,7 @@ TEST_CASE("Nobody misses a delivery, or hears of it twice, while people buy", "[
   Listener one(market, "0.0");
   Listener two(market, "0.0");
   Buyers buyers(market.crowd(32));
-  wait_for_sales(buyers, 500);
+  wait_for_sales(buyers, 200);
   Listener late(market, "0.0");
   for (int i = 0; i < 2; ++i) {
     // In order, and not.
@@ -234,11 +234,11 @@ TEST_CASE("Nobody misses a delivery, or hears of it twice, while people buy", "[
     else
       market.shop.jangbu.kill();
     market.shop.jangbu.start();
-    wait_for_sales(buyers, 500);
+    wait_for_sales(buyers, 200);
   }
   market.shop.nats.kill();
   market.shop.nats.start();
-  wait_for_sales(buyers, 500);
+  wait_for_sales(buyers, 200);
   buyers.enough();
   const auto sold = bought(buyers.settle());
   const Ledger ledger = read_ledger(market.shop.nats);

@@ -116,11 +116,11 @@ TEST_CASE("kill -9 of jangbu while people buy", "[busy]") {
   Market market;
   Buyers buyers(market.insistent(32));
   for (int i = 0; i < 3; ++i) {
-    wait_for_sales(buyers, 1'000);
+    wait_for_sales(buyers, 300);
     market.shop.jangbu.kill();
     market.shop.jangbu.start();
   }
-  wait_for_sales(buyers, 1'000);
+  wait_for_sales(buyers, 300);
   buyers.enough();
   const auto made = buyers.settle();
   CHECK(buyers.lost() > 0);
@@ -132,12 +132,12 @@ TEST_CASE("kill -9 of nats-server while people buy", "[busy]") {
   Market market;
   Shop& shop = market.shop;
   Buyers buyers(market.insistent(16));
-  wait_for_sales(buyers, 1'000);
+  wait_for_sales(buyers, 300);
 
   // A short absence: the same bytes are sent again, and nobody notices.
   shop.nats.kill();
   shop.nats.start();
-  wait_for_sales(buyers, 1'000);
+  wait_for_sales(buyers, 300);
 
   // A long one: people are told so. Queries go on.
   shop.nats.kill();
@@ -151,7 +151,7 @@ TEST_CASE("kill -9 of nats-server while people buy", "[busy]") {
   CHECK(shop.products().get("/products/" + market.products.front()).status == 200);
 
   shop.nats.start();
-  wait_for_sales(buyers, 1'000);
+  wait_for_sales(buyers, 300);
   buyers.enough();
   const auto made = buyers.settle();
   CHECK(buyers.lost() == 0);
@@ -207,11 +207,11 @@ TEST_CASE("kill -9 of PostgreSQL while people buy", "[busy]") {
   Market market;
   Shop& shop = market.shop;
   Buyers buyers(market.insistent(16));
-  wait_for_sales(buyers, 1'000);
+  wait_for_sales(buyers, 300);
   shop.postgres.kill();
 
   // Commands go on; queries say that they cannot.
-  wait_for_sales(buyers, 1'000);
+  wait_for_sales(buyers, 300);
   CHECK(buyers.unavailable() == 0);
   const std::string product = "/products/" + market.products.front();
   Reply reply;
@@ -224,7 +224,7 @@ TEST_CASE("kill -9 of PostgreSQL while people buy", "[busy]") {
   CHECK(reply.json.at("status") == "degraded");
 
   shop.postgres.start();
-  wait_for_sales(buyers, 1'000);
+  wait_for_sales(buyers, 300);
   buyers.enough();
   const auto made = buyers.settle();
   CHECK(buyers.unavailable() == 0);
@@ -241,9 +241,9 @@ TEST_CASE("PostgreSQL restarts in order, and is caught up with", "[busy]") {
   Shop& shop = market.shop;
   Buyers buyers(market.insistent(4));
   for (int i = 0; i < 2; ++i) {
-    wait_for_sales(buyers, 500);
+    wait_for_sales(buyers, 200);
     shop.postgres.stop();
-    wait_for_sales(buyers, 500);
+    wait_for_sales(buyers, 200);
     shop.postgres.start();
   }
   buyers.enough();
