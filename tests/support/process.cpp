@@ -11,12 +11,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 
 namespace jangbu::test {
@@ -36,6 +38,28 @@ sockaddr_in loopback(int port) {
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return address;
+}
+
+std::vector<gid_t> groups_of(const passwd& user) {
+  int count = 0;
+  ::getgrouplist(user.pw_name, user.pw_gid, nullptr, &count);
+  std::vector<gid_t> groups(static_cast<std::size_t>(count));
+  ::getgrouplist(user.pw_name, user.pw_gid, groups.data(), &count);
+  return groups;
+}
+
+// This process's environment, where `variables` ("NAME=value") come in or take another's place.
+std::vector<char*> environment_with(std::vector<std::string>& variables) {
+  std::vector<char*> environment;
+  for (std::string& variable : variables) environment.push_back(variable.data());
+  for (char** inherited = environ; *inherited; ++inherited) {
+    const std::string_view name(*inherited, std::strcspn(*inherited, "=") + 1);
+    if (std::none_of(variables.begin(), variables.end(),
+                     [&](const std::string& variable) { return variable.starts_with(name); }))
+      environment.push_back(*inherited);
+  }
+  environment.push_back(nullptr);
+  return environment;
 }
 
 }  // namespace
@@ -70,19 +94,23 @@ Process::Process(Options options) : options_(std::move(options)) {
           : ::open(options_.errors.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (errors < 0) throw std::system_error(errno, std::generic_category(), options_.errors.string());
 
+  const std::vector<gid_t> groups = user ? groups_of(*user) : std::vector<gid_t>{};
+  const std::vector<char*> environment = environment_with(options_.environment);
+
   pid_ = ::fork();
   if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
   if (pid_ == 0) {
+    // Another thread may have held any lock at that moment, the allocator's too, and here nobody
+    // gives it back: system calls only (fork(2), NOTES).
     ::dup2(log, STDOUT_FILENO);
     ::dup2(errors, STDERR_FILENO);
-    for (auto& variable : options_.environment) ::putenv(variable.data());
-    if (user && (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
+    if (user && (::setgroups(groups.size(), groups.data()) != 0 || ::setgid(user->pw_gid) != 0 ||
                  ::setuid(user->pw_uid) != 0))
       ::_exit(126);
     // A test that dies takes its servers with it. (A change of user forgets this, so it comes
     // last.)
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::execvp(argv[0], argv.data());
+    ::execvpe(argv[0], argv.data(), environment.data());
     ::_exit(127);
   }
   ::close(log);
