@@ -210,12 +210,14 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
     if (const auto batch = batches.next(tracks.limit())) {
       const auto began = Clock::now();
       if (!tracks.write(*batch)) return;  // something else is ours now
-      measures_.events.add(batch->events);
       measures_.batch_duration.observe(Clock::now() - began);
       publish(tracks);
-      const std::scoped_lock lock(mutex_);
-      status_.log_end = std::max(status_.log_end, batch->last().position);
-      status_.committed_at = batch->last().commit.committed_at;
+      {
+        const std::scoped_lock lock(mutex_);
+        status_.log_end = std::max(status_.log_end, batch->last().position);
+        status_.committed_at = batch->last().commit.committed_at;
+      }
+      measures_.events.add(batch->events);  // last: who sees these events counted sees where it is
     }
     if (Clock::now() - log_end_seen_ > log_end_age) look_at_log_end();
     const bool all = ours.size() == options_.models.size();

@@ -126,7 +126,11 @@ void drop_generation(pg::Connection& connection, const Checkpoint& checkpoint) {
 }
 
 void clean_up(pg::Connection& connection, const ReadModel& model, std::optional<int> kept) {
-  for (const Checkpoint& old : useless(read_checkpoints(connection), model, kept)) {
+  const auto found = [&] { return useless(read_checkpoints(connection), model, kept); };
+  // Looked at before the lock: where there is nothing to remove, nobody is kept from a rebuild.
+  const std::string lock = lock_to_rebuild(model.name);
+  if (found().empty() || !try_lock(connection, lock)) return;
+  for (const Checkpoint& old : found()) {
     if (!try_lock(connection, lock_to_fill(old))) continue;
     pg::Transaction transaction(connection);
     drop_generation(connection, old);
@@ -134,6 +138,7 @@ void clean_up(pg::Connection& connection, const ReadModel& model, std::optional<
     unlock(connection, lock_to_fill(old));
     spdlog::info("removed {} ({}), which nobody uses", old.schema(), to_string(old.state));
   }
+  unlock(connection, lock);
 }
 
 std::optional<Checkpoint> shown(pg::Connection& connection, const ReadModel& model) {

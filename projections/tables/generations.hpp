@@ -45,7 +45,8 @@ void drop_generation(pg::Connection& connection, const Checkpoint& checkpoint);
 // Removes what nobody will use any more: builds that were given up, all retired generations but
 // one, and the ones of builds before the last one. The one that is kept for a rollback is `kept`,
 // or the newest: after a rollback that is not who served last. What somebody fills stays, whatever
-// it is. REQUIRES: the lock to rebuild that read model; outside of a transaction.
+// it is. Does nothing while another session has the lock to rebuild that read model. REQUIRES:
+// outside of a transaction.
 void clean_up(pg::Connection& connection, const ReadModel& model,
               std::optional<int> kept = std::nullopt);
 

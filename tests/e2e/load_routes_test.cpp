@@ -43,7 +43,7 @@ TEST_CASE("A burst over HTTP is begun, watched and checked", "[busy]") {
   HttpClient operations = shop.operations();
   CHECK(operations.get("/load").json == Json{{"allowed", true}, {"state", "none"}});
 
-  const Json options{{"rate", 200},   {"seconds", 3},    {"buyers", 10},
+  const Json options{{"rate", 100},   {"seconds", 6},    {"buyers", 10},
                      {"products", 4}, {"hotShare", 0.5}, {"connections", 8}};
   const Reply begun = operations.post("/load", options);
   CAPTURE(begun.body);

@@ -43,10 +43,7 @@ class Metric {
   Metric(std::string name, double& total) : name_(std::move(name)), total_(total) {}
 
   void look(const ServeProcess& jangbu) {
-    const std::string text = jangbu.client(Service::operations).get("/metrics").body;
-    const auto at = text.find("\n" + name_ + " ");
-    if (at == text.npos) throw std::runtime_error("no metric " + name_);
-    const double now = std::stod(text.substr(at + name_.size() + 2));
+    const double now = jangbu.metric(name_);
     total_ += now >= last_ ? now - last_ : now;
     last_ = now;
   }

@@ -115,6 +115,11 @@ struct Reader {
   }
 };
 
+struct StopAtTheEnd {
+  std::atomic<bool>& stop;
+  ~StopAtTheEnd() { stop = true; }
+};
+
 // Kills this process when a rebuild of the model gets to a stage. In a process of its own.
 void be_killed_at(Stage stage, EventLog& log, const std::string& conninfo, const ReadModel& model) {
   const pid_t child = ::fork();
@@ -167,6 +172,7 @@ TEST_CASE("a rebuild under load takes over without a failed read", "[rebuild]") 
   Reader readers[2];
   std::vector<std::jthread> reading;
   for (Reader& reader : readers) reading.emplace_back([&] { reader.run(asker, known, stop); });
+  const StopAtTheEnd whatever_happens{stop};  // the threads that are joined then wait for it
   std::vector<Rebuilt> done;
   for (int i = 0; i < 3; ++i) {
     const std::uint64_t before = log.last().value;
@@ -193,6 +199,27 @@ TEST_CASE("a rebuild under load takes over without a failed read", "[rebuild]") 
   CHECK(schemas_of(conninfo, deliveries_model) == "deliveries_3 deliveries_4");
   wait_until_projected(projector, log);
   CHECK(dump(conninfo) == replayed(log, 1'000));
+}
+
+TEST_CASE("what is done with a read model gives its locks back at once", "[rebuild]") {
+  Projected shop(39);
+  pg::Connection looking({.conninfo = shop.conninfo});
+  const auto locks = [&] {
+    const auto found = looking.run(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = "
+        "(SELECT oid FROM pg_database WHERE datname = current_database())");
+    return std::string(PQgetvalue(found.get(), 0, 0));
+  };
+  Rebuild rebuild(shop.log, {.conninfo = shop.conninfo});
+  wait_until("the projector's to go with its session", [&] { return locks() == "0"; });
+  for (int i = 0; i < 5; ++i) {
+    rebuild.diff(deliveries_model);
+    CHECK(locks() == "0");
+    rebuild.rebuild(deliveries_model);
+    CHECK(locks() == "0");
+    rebuild.rollback(deliveries_model);
+    CHECK(locks() == "0");
+  }
 }
 
 TEST_CASE("a rebuild tells what was wrong, and puts it right", "[rebuild]") {

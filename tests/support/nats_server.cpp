@@ -87,13 +87,7 @@ void NatsServer::kill() {
 }
 
 void NatsServer::pause() {
-  process_->signal(SIGSTOP);
-  // The signal stops all threads once one of them has taken it.
-  wait_until("nats-server to be stopped", [this] {
-    siginfo_t stopped{};
-    return ::waitid(P_PID, static_cast<id_t>(process_->pid()), &stopped, WSTOPPED | WNOHANG) == 0 &&
-           stopped.si_pid != 0;
-  });
+  process_->pause();
 }
 
 void NatsServer::resume() {

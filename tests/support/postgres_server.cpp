@@ -149,7 +149,7 @@ void PostgresServer::stop() {
 
 void PostgresServer::pause() {
   // The server first, so that it starts no more of them.
-  process_->signal(SIGSTOP);
+  process_->pause();
   paused_ = children_of(process_->pid());
   for (const pid_t child : paused_) ::kill(child, SIGSTOP);
 }
@@ -161,7 +161,7 @@ void PostgresServer::resume() {
 
 void PostgresServer::kill() {
   // Stopped first, so that it starts no more of them.
-  process_->signal(SIGSTOP);
+  process_->pause();
   const auto children = children_of(process_->pid());
   for (const pid_t child : children) ::kill(child, SIGKILL);
   process_->stop(SIGKILL);

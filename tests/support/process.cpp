@@ -135,6 +135,16 @@ void Process::signal(int number) const {
   if (pid_ > 0) ::kill(pid_, number);
 }
 
+void Process::pause() {
+  signal(SIGSTOP);
+  // All threads are stopped once one of them has taken the signal.
+  wait_until(options_.command.front() + " to be stopped", [this] {
+    siginfo_t stopped{};
+    return ::waitid(P_PID, static_cast<id_t>(pid_), &stopped, WSTOPPED | WNOHANG) == 0 &&
+           stopped.si_pid != 0;
+  });
+}
+
 int Process::stop(int number, std::chrono::milliseconds deadline) {
   signal(number);
   return wait(deadline);
@@ -157,8 +167,11 @@ std::string Process::log_text() const {
 void wait_until(const std::string& what, const std::function<bool()>& condition,
                 std::chrono::milliseconds deadline) {
   const auto end = Clock::now() + deadline;
-  while (!condition()) {
-    if (Clock::now() > end) throw std::runtime_error("timed out waiting for " + what);
+  for (;;) {
+    // Looked at once more after the deadline: this process may have stood still meanwhile.
+    const bool last = Clock::now() > end;
+    if (condition()) return;
+    if (last) throw std::runtime_error("timed out waiting for " + what);
     pause_briefly();
   }
 }

@@ -47,6 +47,8 @@ class Process {
   pid_t pid() const { return pid_; }
   bool running();
   void signal(int number) const;
+  // SIGSTOP. It does nothing any more when this returns.
+  void pause();
   // Sends the signal and waits until the process has gone; its wait status (see waitpid(2)).
   int stop(int number, std::chrono::milliseconds deadline = 10s);
   // Waits until the process has gone by itself; its wait status. Throws at the deadline.

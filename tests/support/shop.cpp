@@ -166,6 +166,13 @@ std::size_t ServeProcess::most_memory_kib() const {
   throw std::runtime_error("the process is not there");
 }
 
+double ServeProcess::metric(const std::string& sample) const {
+  const std::string text = client(Service::operations).get("/metrics").body;
+  const auto at = text.find("\n" + sample + " ");
+  if (at == text.npos) throw std::runtime_error("no metric " + sample);
+  return std::stod(text.substr(at + sample.size() + 2));
+}
+
 std::string ServeProcess::sanitizer_report() const {
   const std::string text = log_text();
   for (const std::string_view mark : {"Sanitizer", "runtime error"})

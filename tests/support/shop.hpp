@@ -71,6 +71,9 @@ class ServeProcess {
     return documents_[static_cast<std::size_t>(service)];
   }
 
+  // What /metrics says of one sample, by its name and labels as they are written there.
+  double metric(const std::string& sample) const;
+
   std::string log_text() const { return process_->log_text(); }
   std::filesystem::path data() const { return folder_.path() / "data"; }
   // What a sanitizer found, if it was built with one; empty otherwise.

@@ -135,7 +135,8 @@ export class Operations {
       this.#part(this.models, async () => {
         const models = (await get("operations", "/projections")).json.items;
         await this.#lookAtRebuilds(models);
-        this.#showModels(models);
+        // A button that goes while it is pressed is not clicked.
+        if (!this.models.querySelector("button:active")) this.#showModels(models);
         await this.#part(this.parked, () => this.#showParked(models));
       }),
     ]);
