@@ -91,25 +91,6 @@ void require_lock(pg::Connection& connection, const std::string& lock) {
                             "' is taken). Wait until that is done");
 }
 
-// Gives the session's locks back at the end of an operation. They would go with the session, but
-// PostgreSQL hears of its end later than whoever begins the next operation.
-class LocksGoBack {
- public:
-  explicit LocksGoBack(pg::Connection& session) : session_(session) {}
-  ~LocksGoBack() {
-    try {
-      session_.run("SELECT pg_advisory_unlock_all()");
-    } catch (const std::exception&) {
-      // The connection is lost, and the session with it.
-    }
-  }
-  LocksGoBack(const LocksGoBack&) = delete;
-  LocksGoBack& operator=(const LocksGoBack&) = delete;
-
- private:
-  pg::Connection& session_;
-};
-
 int next_generation(const std::vector<Checkpoint>& checkpoints, const ReadModel& model) {
   int highest = 0;
   for (const Checkpoint& checkpoint : checkpoints)
@@ -141,7 +122,7 @@ Rebuild::Rebuild(EventLog& log, Options options) : log_(log), options_(std::move
 
 Rebuilt Rebuild::rebuild(const ReadModel& model) {
   pg::Connection builder = connect("rebuild", projection_settings);
-  const LocksGoBack at_the_end(builder);
+  const ReleaseLocks at_the_end(builder);
   const Checkpoint before = serving(builder, model);
   require_lock(builder, lock_to_rebuild(model.name));
   const std::array models{&model};
@@ -155,7 +136,7 @@ Rebuilt Rebuild::rebuild(const ReadModel& model) {
 
 Rebuilt Rebuild::rollback(const ReadModel& model) {
   pg::Connection builder = connect("rollback", projection_settings);
-  const LocksGoBack at_the_end(builder);
+  const ReleaseLocks at_the_end(builder);
   const Checkpoint before = serving(builder, model);
   require_lock(builder, lock_to_rebuild(model.name));
   std::vector<Tracks::Generation> back;
@@ -184,7 +165,7 @@ Rebuilt Rebuild::rollback(const ReadModel& model) {
 
 std::vector<Checkpoint> Rebuild::prepare(std::span<const ReadModel* const> models) {
   pg::Connection builder = connect("prepare", projection_settings);
-  const LocksGoBack at_the_end(builder);
+  const ReleaseLocks at_the_end(builder);
   prepare_bookkeeping(builder);
   std::vector<const ReadModel*> missing;
   for (const ReadModel* model : models) {
@@ -225,7 +206,7 @@ void Rebuild::tidy_up(std::span<const ReadModel* const> models) {
 
 Comparison Rebuild::diff(const ReadModel& model) {
   pg::Connection builder = connect("diff", projection_settings);
-  const LocksGoBack at_the_end(builder);
+  const ReleaseLocks at_the_end(builder);
   const Checkpoint before = seen_by_people(builder, model);
   require_lock(builder, lock_to_rebuild(model.name));
   const std::array models{&model};

@@ -81,6 +81,14 @@ void unlock(pg::Connection& connection, const std::string& lock) {
   connection.execute({&give_lock, pg::Params::of(lock)});
 }
 
+ReleaseLocks::~ReleaseLocks() {
+  try {
+    session_.run("SELECT pg_advisory_unlock_all()");
+  } catch (const std::exception&) {
+    // Lost, or told to stop: the session ends, and the locks with it.
+  }
+}
+
 void prepare_bookkeeping(pg::Connection& connection) {
   // IF NOT EXISTS alone does not keep two processes apart. The number must not change.
   pg::Transaction transaction(connection);

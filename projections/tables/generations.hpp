@@ -27,6 +27,20 @@ std::string lock_to_rebuild(std::string_view read_model);
 bool try_lock(pg::Connection& connection, const std::string& lock);
 void unlock(pg::Connection& connection, const std::string& lock);
 
+// Gives back all locks of the session when it goes out of scope. They would end with the session,
+// but PostgreSQL hears of that later than whoever begins the next operation. The connection must
+// outlive it.
+class ReleaseLocks {
+ public:
+  explicit ReleaseLocks(pg::Connection& session) : session_(session) {}
+  ~ReleaseLocks();
+  ReleaseLocks(const ReleaseLocks&) = delete;
+  ReleaseLocks& operator=(const ReleaseLocks&) = delete;
+
+ private:
+  pg::Connection& session_;
+};
+
 // --- Coming and going ----------------------------------------------------------------------------
 
 // Makes the tables that all this is written down in, where they are not there yet.
