@@ -104,11 +104,8 @@ TEST_CASE("An access log that cannot be written is named at start") {
 TEST_CASE("An access log that has no room left keeps nobody waiting, and is told of") {
   Shop shop({"--access-log", "/dev/full"});
   open_account(shop, "홍길동");
-  wait_until("lost lines to be counted", [&] {
-    const std::string metrics = shop.operations().get("/metrics").body;
-    const std::size_t at = metrics.find("\njangbu_access_log_dropped_total ");
-    return at != metrics.npos && std::stod(metrics.substr(metrics.find(' ', at))) > 0;
-  });
+  wait_until("lost lines to be counted",
+             [&] { return shop.jangbu.metric("jangbu_access_log_dropped_total") > 0; });
   wait_until("the line", [&] {
     return shop.jangbu.log_text().find("the access log is not complete") != std::string::npos;
   });

@@ -171,6 +171,7 @@ TEST_CASE("What the outcome of is uncertain is asked for again until it is known
   CAPTURE(load.output(), load.errors());
   REQUIRE(status == 128 + SIGINT);
   const Json told = Json::parse(load.output());
+  CHECK(told.at("state") == "stopped");
   CHECK(told.at("repeated") > 0);
   CHECK(told.at("uncertain") == 0);
   CHECK(logged(shop) == told.at("purchased"));

@@ -23,6 +23,8 @@ TEST_CASE("A thousand queries wait for a commit, and cost next to nothing meanwh
   }
   wait_until("all of them to wait",
              [&] { return shop.jangbu.metric("jangbu_queries_in_progress") == 1'000; });
+  // Who need not wait is answered meanwhile.
+  CHECK(accounts.get(at(path, opened.position())).status == 200);
 
   const auto begin = std::chrono::steady_clock::now();
   const auto processor_time = shop.jangbu.processor_time();

@@ -343,6 +343,37 @@ TEST_CASE("clients that take too long are cut") {
   }
 }
 
+TEST_CASE("nobody is late because the server was") {
+  Limits limits;
+  limits.idle_timeout = 600ms;
+  std::promise<void> begun, enough;
+  Router router;
+  router.add(Method::get, "/block", [&](Request&&, const Exchange& exchange) {
+    begun.set_value();
+    enough.get_future().wait();
+    exchange.respond(text("at last"));
+  });
+  router.add(Method::get, "/hello",
+             [](Request&&, const Exchange& exchange) { exchange.respond(text("hello")); });
+  Server server("127.0.0.1", 0, std::move(router), limits);
+  server.start();
+  Client client(server.port());
+  CHECK(client.get("/hello").status == 200);
+  Client blocking(server.port());
+  blocking.send(get_request("/block"));
+  begun.get_future().wait();
+  const auto begin = Clock::now();
+  const auto wait_for = [&](std::chrono::milliseconds time) {
+    wait_until("that time", [&] { return Clock::now() > begin + time; });
+  };
+  wait_for(400ms);  // the timer has ticked, and what comes now is behind it in the worker's list
+  client.send(get_request("/hello"));
+  wait_for(1'200ms);
+  enough.set_value();
+  CHECK(client.read_answer().body == "hello");
+  CHECK(blocking.read_answer().body == "at last");
+}
+
 TEST_CASE("clients beyond the limit are told so at once, and let go") {
   Limits limits;
   limits.max_connections = 2;
@@ -452,10 +483,13 @@ TEST_CASE("draining answers what is in flight and closes what is idle") {
     in_flight.push_back(exchanges.take());
   }
 
-  wait_until("the door to close", [&] {
-    CHECK_FALSE(server.drain(10ms));
-    return !accepts_connections(server.port());
-  });
+  wait_until(
+      "the door to close",
+      [&] {
+        CHECK_FALSE(server.drain(10ms));
+        return !accepts_connections(server.port());
+      },
+      1s);
   CHECK(idle.read_to_end().empty());
   CHECK(used.read_to_end().empty());
   std::thread answering([&] {
