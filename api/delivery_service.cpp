@@ -22,8 +22,11 @@ constexpr std::int64_t clocks_apart_ms = 24 * 60 * 60 * 1'000;
 constexpr std::string_view stream_description =
     "Server-sent events, one of type `delivery-status` for every change, with the event's id. It "
     "begins now, or after Last-Event-ID, which browsers send by themselves when they come back: "
-    "nothing is missed or told twice. A comment comes where there is nothing to say for 15 s. Who "
-    "does not read is cut off.";
+    "nothing is missed or told twice. Event-Position, and the first `id:`, say where it begins. "
+    "While the event log or a read model is away, it is silent until it can go on; what came after "
+    "the request is told then, and what came shortly before may be. A comment comes where there "
+    "is nothing to say for 15 s. Who does not read is cut off. Where there are too many streams, "
+    "one ends at once; come back after the time of its `retry:`.";
 
 void list(const Backend& backend, const Request& request, const Exchange& exchange) {
   DeliveryFilter filter;
@@ -167,8 +170,7 @@ const ServiceRoute routes[] = {
       .kind = Kind::stream,
       .gives = "DeliveryChange",
       .event = delivery_event,
-      .problems = {problems::delivery_not_found, problems::read_model_behind,
-                   problems::read_model_unavailable, problems::entity_parked}}},
+      .problems = {problems::delivery_not_found}}},
     {Method::get,
      "/deliveries/{id}/history",
      history,

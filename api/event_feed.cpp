@@ -29,6 +29,7 @@ constexpr std::size_t most_unread_past = 128 * http::kib;
 
 constexpr auto poll = 20ms;  // how long a subscriber may wait to be admitted
 constexpr auto log_retry = 250ms;
+constexpr auto history_retry = 1s;
 constexpr auto past_timeout = 500ms;
 constexpr auto beat_interval = 250ms;
 
@@ -46,9 +47,17 @@ Position next_of(EventId after) {
   return after == end_of(after.position) ? after.position.next() : after.position;
 }
 
-http::Response later(http::Response response) {
-  response.headers.emplace_back("Retry-After", "1");
-  return response;
+http::Response stream_head(std::string body) {
+  return {.status = 200,
+          .content_type = "text/event-stream",
+          .body = std::move(body),
+          .headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}}};
+}
+
+// A stream that ends at once: after any other answer a browser would never come back.
+void turn_away(const http::Exchange& exchange, std::string_view why) {
+  exchange.stream_start(stream_head("retry: 10000\n: " + std::string(why) + "\n\n"));
+  exchange.stream_end();
 }
 
 }  // namespace
@@ -96,8 +105,10 @@ class EventFeed::Subscriber {
   const Interest interest;
   const std::optional<EventId> asked;  // none: from now on
   EventId after;                       // was given everything up to it
+  bool begun = false;                  // the head of its answer was sent; `after` is settled
   bool gone = false;
   Clock::time_point written;
+  Clock::time_point due;  // while it waits: when to try again
 
   // While the history of its entity is read.
   bool found = false;
@@ -136,9 +147,8 @@ void EventFeed::subscribe(http::Exchange exchange, Interest interest,
                           std::optional<EventId> after) {
   if (++inbox_->subscribers > options_.most_subscribers) {
     --inbox_->subscribers;
-    return exchange.respond(later(http::problem(
-        problems::too_many_subscribers,
-        "There are " + std::to_string(options_.most_subscribers) + " streams, which is all.")));
+    return turn_away(exchange, "There are " + std::to_string(options_.most_subscribers) +
+                                   " streams, which is all. Come back later.");
   }
   auto subscriber = std::make_shared<Subscriber>(exchange, std::move(interest), after, inbox_);
   {
@@ -149,21 +159,27 @@ void EventFeed::subscribe(http::Exchange exchange, Interest interest,
       return;
     }
   }
-  exchange.respond(later(http::problem(problems::unavailable, "The server is stopping.")));
+  turn_away(exchange, "The server is stopping.");
 }
 
 // --- The thread ----------------------------------------------------------------------------------
 
 void EventFeed::run() {
   try {
+    known_end_ = log_.last();
+  } catch (const Unavailable&) {
+    // then it is known when it has come back
+  }
+  try {
     serve();
   } catch (const std::exception& error) {
     spdlog::critical("{} can no longer be followed: {}", subject_.name, error.what());
   }
-  for_each([](Subscriber& subscriber) { subscriber.exchange.stream_end(); });
+  for_each([this](Subscriber& subscriber) { end(subscriber); });
   live_to_all_.clear();
   live_to_one_.clear();
   behind_.clear();
+  waiting_.clear();
   tail_reader_.reset();
   past_reader_.reset();
   while (!wait(1h)) turn_away_arrived();
@@ -173,8 +189,8 @@ void EventFeed::run() {
 void EventFeed::serve() {
   std::chrono::milliseconds rest = 0ms;
   while (!wait(idle() ? 1h : rest)) {
-    admit();
     try {
+      admit();
       const bool busy = catch_up();
       rest = follow();
       if (busy) rest = 0ms;
@@ -189,7 +205,7 @@ void EventFeed::serve() {
 }
 
 bool EventFeed::idle() const {
-  return is_live_empty() && behind_.empty();
+  return is_live_empty() && behind_.empty() && waiting_.empty();
 }
 
 bool EventFeed::wait(std::chrono::milliseconds time) {
@@ -198,55 +214,81 @@ bool EventFeed::wait(std::chrono::milliseconds time) {
   return inbox_->stop;
 }
 
+std::deque<std::variant<EventFeed::SubscriberPtr, EventFeed::Answered>> EventFeed::take_arrived() {
+  const std::lock_guard lock(inbox_->mutex);
+  return std::exchange(inbox_->arrived, {});
+}
+
 void EventFeed::turn_away_arrived() {
-  std::deque<std::variant<SubscriberPtr, Answered>> arrived;
-  {
-    const std::lock_guard lock(inbox_->mutex);
-    arrived.swap(inbox_->arrived);
-  }
-  for (auto& one : arrived) {
+  for (auto& one : take_arrived()) {
     const auto* answered = std::get_if<Answered>(&one);
-    const auto& subscriber = answered ? answered->subscriber : std::get<SubscriberPtr>(one);
-    subscriber->exchange.respond(log_away());
+    end(answered ? *answered->subscriber : *std::get<SubscriberPtr>(one));
   }
+}
+
+void EventFeed::end(Subscriber& subscriber) {
+  if (subscriber.begun)
+    subscriber.exchange.stream_end();
+  else
+    turn_away(subscriber.exchange, "The " + subject_.name + " cannot be followed now.");
+}
+
+// What can never be followed. A stream that has begun ends: who comes back to it is told why.
+void EventFeed::refuse(Subscriber& subscriber, http::Response why) {
+  if (subscriber.begun)
+    subscriber.exchange.stream_end();
+  else
+    subscriber.exchange.respond(std::move(why));
 }
 
 // --- Who comes -----------------------------------------------------------------------------------
 
 void EventFeed::admit() {
-  std::deque<std::variant<SubscriberPtr, Answered>> arrived;
-  {
-    const std::lock_guard lock(inbox_->mutex);
-    arrived.swap(inbox_->arrived);
-  }
-  std::optional<Position> last;  // asked for once: whoever asked before that begins there
-  for (auto& one : arrived) {
-    if (auto* answered = std::get_if<Answered>(&one)) {
+  for (auto& one : take_arrived()) {
+    if (auto* answered = std::get_if<Answered>(&one))
       take_history(std::move(*answered));
-      continue;
-    }
-    const SubscriberPtr subscriber = std::move(std::get<SubscriberPtr>(one));
-    try {
-      if (!last) last = log_.last();
-    } catch (const Unavailable&) {
-      subscriber->exchange.respond(log_away());
-      continue;
-    }
-    if (subscriber->asked && subscriber->asked->position > *last) {
-      subscriber->exchange.respond(not_happened_yet(*subscriber->asked, *last));
-      continue;
-    }
-    subscriber->after = subscriber->asked.value_or(end_of(*last));
-    // Nobody needs what lies between the last who listened and now.
-    if (is_live_empty()) begin_tail_after(end_of(*last));
-    const bool has_past = subscriber->asked || subject_.not_found;
-    if (subscriber->interest.entity && has_past) {
-      ask_history(subscriber, std::nullopt);
-    } else {
-      begin(subscriber);
-      place(subscriber);
-    }
+    else
+      waiting_.push_back(std::move(std::get<SubscriberPtr>(one)));
   }
+  const auto is_due = [now = Clock::now()](const auto& one) { return one->due <= now; };
+  if (std::ranges::none_of(waiting_, is_due)) return;
+  Position last;  // asked for once: whoever asked before that begins there
+  try {
+    last = log_.last();
+  } catch (const Unavailable&) {
+    for (const SubscriberPtr& subscriber : waiting_) begin_unplaced(*subscriber);
+    throw;
+  }
+  known_end_ = last;
+  for (const SubscriberPtr& subscriber : std::exchange(waiting_, {})) {
+    if (is_due(subscriber))
+      admit(subscriber, last);
+    else
+      waiting_.push_back(subscriber);
+  }
+}
+
+void EventFeed::admit(const SubscriberPtr& subscriber, Position last) {
+  if (subscriber->asked && subscriber->asked->position > last)
+    return refuse(*subscriber, not_happened_yet(*subscriber->asked, last));
+  if (!subscriber->begun) subscriber->after = subscriber->asked.value_or(end_of(last));
+  // Nobody needs what lies between the last who listened and now.
+  if (is_live_empty()) begin_tail_after(end_of(last));
+  const bool has_past = subscriber->asked || subject_.not_found;
+  if (!subscriber->interest.entity || !has_past) return place(subscriber);
+  subscriber->due = Clock::time_point::max();
+  waiting_.push_back(subscriber);
+  ask_history(subscriber, std::nullopt);
+}
+
+// Begins where it will go on from once that is possible. Nobody can say where the log ends while it
+// is away, so "now" is then where it was last known to end: what is recorded after the request
+// comes later than that.
+void EventFeed::begin_unplaced(Subscriber& subscriber) {
+  if (subscriber.begun) return;
+  if (options_.known_end) known_end_ = std::max(known_end_, options_.known_end());
+  subscriber.after = subscriber.asked.value_or(end_of(std::max(known_end_, tail_read_.position)));
+  begin(subscriber);
 }
 
 // An entity's past is in its history: the log need not be searched for it. It is read from its
@@ -263,14 +305,21 @@ void EventFeed::ask_history(const SubscriberPtr& subscriber, std::optional<Event
 
 void EventFeed::take_history(Answered&& answered) {
   Subscriber& subscriber = *answered.subscriber;
-  if (auto none = no_answer(answered.page, subscriber.after.position))
-    return subscriber.exchange.respond(std::move(*none));
-  const auto& [page, position] = std::get<Answer<Page<HistoryRow>>>(answered.page);
+  const auto* answer = std::get_if<Answer<Page<HistoryRow>>>(&answered.page);
+  if (!answer) {  // the read model is away or behind, or a row is parked: all of it passes
+    subscriber.found = false;
+    subscriber.past.clear();
+    subscriber.due = Clock::now() + history_retry;
+    return begin(subscriber);
+  }
+  const auto& [page, position] = *answer;
 
   subscriber.found = subscriber.found || !page.items.empty();
-  if (!subscriber.found && subject_.not_found)
-    return subscriber.exchange.respond(
-        not_found(*subject_.not_found, to_string(*subscriber.interest.entity)));
+  if (!subscriber.found && subject_.not_found) {
+    std::erase(waiting_, answered.subscriber);
+    return refuse(subscriber,
+                  not_found(*subject_.not_found, to_string(*subscriber.interest.entity)));
+  }
   bool all = !page.more;
   EventId reached = end_of(position);
   for (const HistoryRow& row : page.items) {
@@ -286,7 +335,8 @@ void EventFeed::take_history(Answered&& answered) {
     break;
   }
   if (!all) return ask_history(answered.subscriber, page.items.back().id);
-  begin(answered.subscriber);
+  std::erase(waiting_, answered.subscriber);
+  begin(subscriber);
   if (!subscriber.past.empty())
     subscriber.write(http::StreamPiece(std::exchange(subscriber.past, {})));
   subscriber.after = std::max(subscriber.after, reached);
@@ -296,23 +346,23 @@ void EventFeed::take_history(Answered&& answered) {
 
 // The stream begins with the id of its beginning, so that who loses it before the first event comes
 // back to the same place.
-void EventFeed::begin(const SubscriberPtr& subscriber) {
-  subscriber->exchange.stream_start(
-      {.status = 200,
-       .content_type = "text/event-stream",
-       .body = "retry: 2000\nid: " + to_string(subscriber->after) + "\n\n",
-       .headers = {{"Cache-Control", "no-store"},
-                   {"X-Accel-Buffering", "no"},
-                   {"Event-Position", std::to_string(subscriber->after.position.value)}}});
-  subscriber->written = Clock::now();
+void EventFeed::begin(Subscriber& subscriber) {
+  if (std::exchange(subscriber.begun, true)) return;
+  http::Response head = stream_head("retry: 2000\nid: " + to_string(subscriber.after) + "\n\n");
+  head.headers.emplace_back("Event-Position", std::to_string(subscriber.after.position.value));
+  subscriber.exchange.stream_start(std::move(head));
+  subscriber.written = Clock::now();
+  if (!subscriber.exchange.head_only()) return;
+  subscriber.exchange.stream_end();
+  subscriber.gone = true;
 }
 
 // What was read of the end and is not sent yet holds only what somebody wanted who was live then.
 // So who comes is behind as long as it lacks any of that.
 void EventFeed::place(const SubscriberPtr& subscriber) {
-  if (subscriber->exchange.head_only())
-    subscriber->exchange.stream_end();
-  else if (subscriber->after < tail_read_)
+  begin(*subscriber);
+  if (subscriber->gone) return;
+  if (subscriber->after < tail_read_)
     behind_.push_back(subscriber);
   else if (subscriber->interest.entity)
     live_to_one_[*subscriber->interest.entity].push_back(subscriber);
@@ -504,6 +554,7 @@ void EventFeed::for_each(Action action) {
   for (const auto& [entity, subscribers] : live_to_one_)
     for (const auto& subscriber : subscribers) action(*subscriber);
   for (const auto& subscriber : behind_) action(*subscriber);
+  for (const auto& subscriber : waiting_) action(*subscriber);
 }
 
 void EventFeed::beat() {
@@ -513,7 +564,8 @@ void EventFeed::beat() {
   static const http::StreamPiece heartbeat(":\n\n");
   for_each([&](Subscriber& subscriber) {
     subscriber.gone = subscriber.gone || subscriber.exchange.client_gone();
-    if (now >= subscriber.written + options_.heartbeat) subscriber.write(heartbeat);
+    if (subscriber.begun && now >= subscriber.written + options_.heartbeat)
+      subscriber.write(heartbeat);
   });
   remove_gone();
 }
@@ -522,6 +574,7 @@ void EventFeed::remove_gone() {
   const auto is_gone = [](const SubscriberPtr& subscriber) { return subscriber->gone; };
   std::erase_if(live_to_all_, is_gone);
   std::erase_if(behind_, is_gone);
+  std::erase_if(waiting_, is_gone);
   for (auto listening = live_to_one_.begin(); listening != live_to_one_.end();) {
     std::erase_if(listening->second, is_gone);
     listening = listening->second.empty() ? live_to_one_.erase(listening) : std::next(listening);

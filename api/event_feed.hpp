@@ -12,8 +12,10 @@
 // is paced, so that they come late rather than take the machine from the purchases.
 //
 // Threads: subscribe(), stop() and subscribers() from any; the rest is the feed's own thread.
-// Ownership: the log, and what the subject's history asks, must outlive it. Errors: while the log
-// is away, streams stay open and go on where they were; new ones get 503.
+// Ownership: the log, and what the subject's history asks, must outlive it. Errors: a browser comes
+// back to a stream only after an answer of 200. So what passes (the log or the read model is away
+// or behind) is waited for within the stream, and who cannot be served at all gets one that ends at
+// once. Only what will never be there is refused.
 #pragma once
 
 #include <atomic>
@@ -44,8 +46,10 @@ namespace jangbu {
 class EventFeed {
  public:
   struct Options {
-    std::size_t most_subscribers = 2'000;         // more get 503
+    std::size_t most_subscribers = 2'000;         // more are turned away
     std::chrono::milliseconds heartbeat{15'000};  // a comment, when there was nothing to say
+    // How far others know the log to go, which counts while it is away; from any thread.
+    std::function<Position()> known_end = {};
   };
 
   // A part of an entity's history, as of a position; any thread may call back.
@@ -77,7 +81,8 @@ class EventFeed {
   EventFeed& operator=(const EventFeed&) = delete;
 
   // Answers with the events of interest, after this one or from now on. 404 for an entity that is
-  // not there, where the subject says so; 422 for an event that has not happened yet.
+  // not there, where the subject says so; 422 for an event that has not happened yet. Where that is
+  // found out only after the stream has begun, it ends.
   void subscribe(http::Exchange exchange, Interest interest, std::optional<EventId> after);
 
   // Ends all streams, and turns new ones away.
@@ -119,12 +124,17 @@ class EventFeed {
   bool idle() const;
   bool wait(std::chrono::milliseconds time);  // for the inbox to have something; true at the end
 
+  std::deque<std::variant<SubscriberPtr, Answered>> take_arrived();
   void admit();
+  void admit(const SubscriberPtr& subscriber, Position last);
+  void begin_unplaced(Subscriber& subscriber);
   void ask_history(const SubscriberPtr& subscriber, std::optional<EventId> page_after);
   void take_history(Answered&& answered);
-  void begin(const SubscriberPtr& subscriber);
+  void begin(Subscriber& subscriber);
   void place(const SubscriberPtr& subscriber);
   void turn_away_arrived();
+  void end(Subscriber& subscriber);
+  void refuse(Subscriber& subscriber, http::Response why);
 
   void begin_tail_after(EventId id);
   std::chrono::milliseconds follow();
@@ -151,6 +161,8 @@ class EventFeed {
   std::vector<SubscriberPtr> live_to_all_;  // of some type, or any
   std::unordered_map<EntityId, std::vector<SubscriberPtr>> live_to_one_;
   std::vector<SubscriberPtr> behind_;
+  std::vector<SubscriberPtr> waiting_;  // for the log, or for the history of an entity
+  Position known_end_;                  // of the log
   EventId tail_;
   std::unique_ptr<LogReader> tail_reader_;
   std::deque<Batch> tail_batches_;  // read, not yet sent

@@ -235,15 +235,16 @@ Service operations_service(const Parts& parts) {
                  "It begins now, or after Last-Event-ID, which browsers send by themselves when "
                  "they come back: nothing is missed or told twice; after `0.0`, from the "
                  "beginning. "
-                 "A comment comes where there is nothing to say for 15 s. Who does not read is cut "
-                 "off. What happened to one entity before is read from its history, so with "
-                 "`entity` and Last-Event-ID the read models have to be there.",
+                 "Event-Position, and the first `id:`, say where it begins. While the event log is "
+                 "away, or with `entity` and Last-Event-ID a read model, it is silent until it can "
+                 "go on; what came after the request is told then, and what came shortly before "
+                 "may be. A comment comes where there is nothing to say for 15 s. Who does not "
+                 "read is cut off. Where there are too many streams, one ends at once; come back "
+                 "after the time of its `retry:`.",
              .kind = openapi::Kind::stream,
              .gives = "CloudEvent",
              .event = log_event,
-             .parameters = {"eventType", "entity"},
-             .problems = {problems::read_model_behind, problems::read_model_unavailable,
-                          problems::entity_parked}}}},
+             .parameters = {"eventType", "entity"}}}},
       .page = [&console = parts.console](const Request& request) {
         return console.page_for(request);
       }};

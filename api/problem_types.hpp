@@ -53,8 +53,6 @@ inline constexpr ProblemType overloaded{503, "overloaded", "Overloaded"};
 inline constexpr ProblemType outcome_unknown{503, "outcome-unknown", "Outcome unknown"};
 inline constexpr ProblemType idempotency_keys_full{503, "idempotency-keys-full",
                                                    "Idempotency keys full"};
-inline constexpr ProblemType too_many_subscribers{503, "too-many-subscribers",
-                                                  "Too many subscribers"};
 inline constexpr ProblemType read_model_behind{503, "read-model-behind", "Read model behind"};
 inline constexpr ProblemType read_model_unavailable{503, "read-model-unavailable",
                                                     "Read model unavailable"};

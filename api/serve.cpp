@@ -331,13 +331,18 @@ void run(const ServeOptions& options) {
 
   std::unique_ptr<CommandParts> commands;
   if (options.writer) commands = std::make_unique<CommandParts>(options, *log, *quotes, *snapshots);
+  const Writer* writer = commands ? &commands->writer : nullptr;
   const EventFeed::Options streams{.most_subscribers = options.subscribers,
-                                   .heartbeat = options.heartbeat};
+                                   .heartbeat = options.heartbeat,
+                                   .known_end = [writer, projector = projector.get()] {
+                                     return std::max(
+                                         writer ? writer->status().position : Position{},
+                                         projector ? projector->status().log_end : Position{});
+                                   }};
   EventFeed delivery_feed(*log, deliveries_of(read_models), streams);
   EventFeed log_feed(*log, all_events(history_from(read_models, events_of)), streams);
 
   const Backend backend{commands ? &commands->side : nullptr, read_models, delivery_feed};
-  const Writer* writer = commands ? &commands->writer : nullptr;
   Metrics metrics({writer, snapshots ? &*snapshots : nullptr, read_models, projector.get(),
                    delivery_feed, log_feed, access_log.get()});
   std::vector<std::unique_ptr<http::Server>> servers;

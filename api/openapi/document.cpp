@@ -71,7 +71,6 @@ std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& opera
       operation.kind == Kind::stream)
     append(all, {problems::invalid_field});
   if (operation.kind == Kind::rows) append(all, {problems::not_ready, problems::overloaded});
-  if (operation.kind == Kind::stream) append(all, {problems::too_many_subscribers});
   if (is_query(operation.kind))
     append(all, {problems::read_model_behind, problems::read_model_unavailable,
                  problems::entity_parked});
@@ -81,7 +80,8 @@ std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& opera
                  problems::outcome_unknown});
   if (is_command(operation.kind) || operation.kind == Kind::quote)
     append(all, {problems::not_ready, problems::overloaded});
-  if (!is_plain(operation.kind)) append(all, {problems::unavailable});
+  if (!is_plain(operation.kind) && operation.kind != Kind::stream)
+    append(all, {problems::unavailable});
 
   std::map<int, std::vector<http::ProblemType>> by_status;
   for (const auto& type : all) by_status[type.status].push_back(type);

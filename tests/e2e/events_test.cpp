@@ -180,15 +180,34 @@ TEST_CASE("What of the log cannot be followed is refused") {
   const Reply head = operations.send("HEAD", "/events/stream", {}, {});
   CHECK(head.status == 200);
   CHECK(head.header("content-type") == "text/event-stream");
+}
 
+TEST_CASE("Streams that are asked for while NATS or PostgreSQL is away begin when they are back") {
+  Shop shop;
+  const std::string account = id_of(open_account(shop, "홍길동"));
+  const int port = shop.jangbu.port(Service::operations);
+  const std::string past = "/events/stream?lastEventId=0.0&entity=" + account;
   shop.postgres.stop();
   // What comes needs no read model; what an entity has behind it does.
-  CHECK(EventStream(port, "/events/stream").status() == 200);
-  CHECK(EventStream(port, "/events/stream", "0.0").status() == 200);
-  CHECK(operations.get("/events/stream?lastEventId=0.0&entity=0199f3b0-55aa-7d02-9c1f-8e7d6c5b4a39")
-            .code() == "read-model-unavailable");
+  EventStream without_read_model(port, past);
   shop.nats.kill();
-  CHECK(operations.get("/events/stream").code() == "unavailable");
+  EventStream now(port, "/events/stream");
+  EventStream resumed(port, "/events/stream", "0.0");
+  EventStream deliveries(shop.jangbu.port(Service::delivery), "/deliveries/events");
+  EventStream without_either(port, past);
+  for (EventStream* stream : {&without_read_model, &now, &resumed, &deliveries, &without_either})
+    CHECK(stream->status() == 200);
+  shop.nats.start();
+  CHECK(resumed.next()->id == "1.0");
+  shop.postgres.start();
+  CHECK(without_read_model.next()->id == "1.0");
+  CHECK(without_either.next()->id == "1.0");
+  wait_until(
+      "commands are taken", [&] { return shop.operations().get("/health/ready").status == 200; },
+      60s);
+  open_account(shop, "김영희");
+  CHECK(now.next()->data.at("type") == "AccountOpened");
+  CHECK(now.last_event_id() == "2.0");
 }
 
 // The page shows a shop that is busy: a stream must keep up with far more than it can show.

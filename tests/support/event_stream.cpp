@@ -108,8 +108,11 @@ std::optional<EventStream::Event> EventStream::next() {
 }
 
 void EventStream::await_heartbeat() {
-  for (std::string line; take_line(line);)
+  const std::string id = "id: ";
+  for (std::string line; take_line(line);) {
+    if (line.starts_with(id)) last_event_id_ = line.substr(id.size());
     if (line.starts_with(':')) return;
+  }
   throw std::runtime_error("the stream ended without a heartbeat");
 }
 
