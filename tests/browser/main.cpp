@@ -51,7 +51,7 @@ int run(const std::string& chromium, const std::string& node_modules, const std:
         obey(folder, shop);
         return !node.running();
       },
-      300s);
+      900s);
   const int status = node.wait(1s);
   std::cout << node.log_text();
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;

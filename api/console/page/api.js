@@ -1,4 +1,4 @@
-// The shop's services, over HTTP.
+// The shop's services, over HTTP. What changes something goes by commands.js.
 //
 // Requests answer with { json, status, position, replayed, ms }, or throw: a Problem where the shop
 // said no (RFC 9457), Unreachable where it did not answer, and AbortError where the caller's signal
@@ -47,7 +47,7 @@ const positionOf = (response) => {
   return text === null ? null : Number(text);
 };
 
-async function request(service, method, path, { body, headers = {}, signal } = {}) {
+export async function request(service, method, path, { body, headers = {}, signal } = {}) {
   const begun = performance.now();
   let response, text;
   try {
@@ -92,70 +92,4 @@ let requests = 0;
 
 export function newKey() {
   return `console-${pageId}-${++requests}`;
-}
-
-// Whether nobody can tell what became of a command.
-export const isUncertain = (error) =>
-  error instanceof Unreachable ||
-  (error instanceof Problem && ["outcome-unknown", "idempotency-key-in-flight"].includes(error.code));
-
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-
-// Carries out a command once, however often it has to be sent: as long as nobody can tell what
-// became of it, it is sent again under the same key. `onUncertain` is told of each such time.
-export async function command(service, method, path, body, { key = newKey(), patience = 20_000, onUncertain = () => {} } = {}) {
-  const headers = { "Idempotency-Key": key, "X-Request-Id": key };
-  const deadline = performance.now() + patience;
-  for (let tries = 1; ; ++tries) {
-    try {
-      return await request(service, method, path, { body, headers });
-    } catch (error) {
-      if (!isUncertain(error) || performance.now() > deadline) throw error;
-      onUncertain(tries);
-      await pause(Math.max(1_000 * (error.retryAfter ?? 0), Math.min(250 * 2 ** tries, 2_000)));
-    }
-  }
-}
-
-// Server-sent events, for as long as they are wanted: a stream that breaks, or that the server
-// refuses for now, is asked for again after the last event that came.
-//
-//   const stream = follow("operations", "/events/stream", "event", { after, onEvent, onState });
-//   stream.close();
-export function follow(service, path, type, { after = null, onEvent, onState = () => {} }) {
-  let source = null;
-  let timer = null;
-  let last = after;
-  let closed = false;
-
-  const open = () => {
-    timer = null;
-    if (closed) return;
-    const query = last === null ? "" : `${path.includes("?") ? "&" : "?"}lastEventId=${last}`;
-    try {
-      source = new EventSource(urlOf(service, path + query));
-    } catch {
-      return onState("lost");
-    }
-    source.onopen = () => onState("open");
-    source.onerror = () => {
-      // The browser's own attempt would be silent about a refusal, and ends at the first one.
-      source.close();
-      onState("lost");
-      timer ??= setTimeout(open, 1_000);
-    };
-    source.addEventListener(type, (event) => {
-      if (event.lastEventId) last = event.lastEventId;
-      onEvent(event.data, event.lastEventId);
-    });
-  };
-
-  open();
-  return {
-    close() {
-      closed = true;
-      clearTimeout(timer);
-      source?.close();
-    },
-  };
 }

@@ -1,7 +1,9 @@
 // The open deliveries, and one of them with its timeline: both move by themselves, by server-sent
 // events. The carrier reports, the buyer confirms or cancels.
-import { Problem, command, follow, get, isUncertain, newKey } from "./api.js";
+import { Problem, get, newKey } from "./api.js";
+import { LeftUnsettled, command } from "./commands.js";
 import { el, field, fill, isOutOfUse, outOfUse, throttled } from "./dom.js";
+import { follow } from "./streams.js";
 import { dateTime, number, problemText, t } from "./text.js";
 
 const listed = 12;
@@ -38,7 +40,7 @@ export class Deliveries {
     this.chosen = null; // the id of a delivery
     this.scan = { carrier: "우체국택배", trackingNumber: "6865412345678", location: "서울" };
     this.draft = null; // what was chosen and typed for the delivery as it is
-    this.unsettled = new Map(); // by path: a command of which nobody could tell what became of it
+    this.unsettled = new Map(); // by path: a command of which it is not known what became of it
   }
 
   element(route) {
@@ -146,6 +148,7 @@ export class Deliveries {
         this.refreshList();
         if (JSON.parse(text).deliveryId === this.chosen) this.#show(this.position);
       },
+      onReturn: () => null, // all is read again then
       onState: (state) => {
         this.listState.textContent = state === "open" ? t.live : t.reconnecting;
         this.listState.classList.toggle("on", state === "open");
@@ -319,8 +322,8 @@ export class Deliveries {
     return t.recordedAt(answer.position);
   }
 
-  // Carries out a command. One of which nobody could tell what became of it is repeated as it was,
-  // under its key, as long as the same is wanted. `more` is what it says beside what is wanted.
+  // Carries out a command. One that was left unsettled is repeated as it was, under its key, as long
+  // as the same is wanted. `more` is what it says beside what is wanted.
   async #once(service, path, wanted, more = () => ({})) {
     const text = JSON.stringify(wanted);
     const known = this.unsettled.get(path);
@@ -331,7 +334,7 @@ export class Deliveries {
       this.unsettled.delete(path);
       return answer;
     } catch (error) {
-      if (!isUncertain(error)) this.unsettled.delete(path);
+      if (!(error instanceof LeftUnsettled)) this.unsettled.delete(path);
       throw error;
     }
   }

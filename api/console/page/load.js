@@ -185,7 +185,7 @@ function table(seconds) {
   const heads = [t.second, t.purchased, t.refused, "p50 ms", "p99 ms"];
   return el(
     "table",
-    { id: "load-seconds" },
+    { id: "load-table" },
     el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
     el(
       "tbody",

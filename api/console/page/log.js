@@ -4,8 +4,9 @@
 // A thousand events a second may come. They are kept as text; ten times a second the newest are put
 // into words and into the list, which holds a bounded number of rows; less often where there are so
 // many that nobody could read them. What was never shown is never parsed.
-import { Problem, follow, get } from "./api.js";
+import { Problem, get } from "./api.js";
 import { el, field, fill } from "./dom.js";
+import { follow } from "./streams.js";
 import { dateTime, problemText, t, time } from "./text.js";
 
 const mostRows = 200;
@@ -13,6 +14,8 @@ const renderEveryMs = 100;
 const manyRows = 40; // at once: then the next ones come later
 const restMs = 400;
 const firstLook = 60; // positions back from the end
+
+const lastOf = (position) => `${position}.4294967295`; // after every event of the commit
 
 const eventTypes = [
   "AccountOpened", "AddressChanged", "AccountDetailsChanged", "AccountClosed",
@@ -118,7 +121,8 @@ export class Log {
     this.#showState("lost");
     this.waiting = [];
     this.dropped = 0;
-    const filter = this.type ? `&type=${this.type}` : "";
+    const { type } = this;
+    const filter = type ? `&type=${type}` : "";
     try {
       const end = (await get("operations", "/events?limit=1")).position;
       const from = Math.max(1, end - firstLook);
@@ -127,10 +131,14 @@ export class Log {
       fill(this.rows, json.items.length === 0 && el("li", { class: "hint" }, this.type ? t.noneOfTheLatest : t.noEvents));
       this.#add(json.items);
       // What is between the page and the end comes by the stream.
-      const after = json.next === null ? `${position}.4294967295` : json.items.at(-1).id;
-      this.stream = follow("operations", `/events/stream${this.type ? `?type=${this.type}` : ""}`, "event", {
+      const after = json.next === null ? lastOf(position) : json.items.at(-1).id;
+      // All tabs hear the same stream, so each picks what it wants.
+      this.stream = follow("operations", "/events/stream", "event", {
         after,
-        onEvent: (text) => this.#arrived(text),
+        onReturn: (last) => this.#placeAfterAWhile(last),
+        onEvent: (text) => {
+          if (!type || (text.includes(type) && JSON.parse(text).type === type)) this.#arrived(text);
+        },
         onState: (state) => this.#showState(state),
       });
     } catch (error) {
@@ -140,6 +148,16 @@ export class Log {
         el("li", { class: "error", role: "alert" }, problemText(error), " ", el("button", { type: "button", onclick: () => this.#begin() }, t.again)),
       );
     }
+  }
+
+  // Where to go on when the tab was hidden: after what came last, unless that is more than is shown.
+  async #placeAfterAWhile(last) {
+    const end = (await get("operations", "/events?limit=1")).position;
+    const from = end - firstLook;
+    const missed = from - Number(last.split(".")[0]);
+    if (missed <= mostRows) return last;
+    this.dropped += missed;
+    return lastOf(from);
   }
 
   #showState(state) {

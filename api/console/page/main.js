@@ -3,12 +3,13 @@
 // What is behind the # is the view and what it is to show: #shop, #log/42.0, #log/entity/purchase/…,
 // #operations, #load. So the way back is the browser's, and every place has a link.
 import { get } from "./api.js";
+import { onUnsettled, settleRemembered, unsettled } from "./commands.js";
 import { el, fill, say } from "./dom.js";
 import { Load } from "./load.js";
 import { Log } from "./log.js";
 import { Operations } from "./operations.js";
 import { Shop } from "./shop.js";
-import { language, languages, number, t, useLanguage } from "./text.js";
+import { language, languages, number, problemText, t, useLanguage } from "./text.js";
 
 const healthEveryMs = 1_000;
 const chosenLanguage = "jangbu-language"; // in the browser's storage
@@ -44,6 +45,7 @@ function showHead() {
   document.title = `${t.tabs[current]} – ${t.title}`;
   document.getElementById("skip").textContent = t.skip;
   showNotice();
+  showUnsettled();
   fill(
     document.getElementById("head"),
     el("h1", {}, el("a", { class: "brand", href: "#shop" }, el("span", { class: "seal", lang: "ko", "aria-hidden": "true" }, "장부"), "Jangbu")),
@@ -134,6 +136,31 @@ function showHealth() {
   document.getElementById("position").textContent = position === null ? "" : `${t.position} ${number(position)}`;
 }
 
+// --- Commands of which it is not known whether they happened -----------------------------------------
+
+function showUnsettled() {
+  fill(
+    document.getElementById("unsettled"),
+    [...unsettled.values()].map(({ key, method, path, why, settled }) => {
+      const leave = () => unsettled.get(key)?.leave();
+      return el(
+        "li",
+        { "data-key": key, "data-settled": settled && (settled.answer ? "done" : "refused") },
+        el("span", { class: "code" }, `${method} ${path}`),
+        settled
+          ? outcome(settled)
+          : [el("span", {}, t.settling), why?.service && el("span", { class: "hint" }, problemText(why))],
+        el("button", { type: "button", onclick: leave }, settled ? t.dismiss : t.leave),
+      );
+    }),
+  );
+}
+
+const outcome = ({ answer, error }) =>
+  answer
+    ? el("span", {}, `${t.settledDone} `, el("a", { href: `#log/${answer.json.version}` }, t.seeEvent))
+    : el("span", { class: "error" }, problemText(error));
+
 // -------------------------------------------------------------------------------------------------
 
 // The server has looked at Accept-Language; what somebody chose here before counts more.
@@ -145,6 +172,8 @@ document.getElementById("skip").addEventListener("click", (event) => {
   root.focus();
 });
 show();
+onUnsettled.addEventListener("change", showUnsettled);
+settleRemembered();
 
 // One after the other: a shop that hangs is not asked a thousand times.
 async function watchHealth() {

@@ -1,8 +1,9 @@
 // The buyer's side: who, what, how many; the quote; and what became of it.
-import { Problem, command, get, newKey, send } from "./api.js";
+import { Problem, get, newKey, send } from "./api.js";
 import { Combobox } from "./combobox.js";
+import { command } from "./commands.js";
 import { Deliveries } from "./deliveries.js";
-import { el, field, fill, outOfUse } from "./dom.js";
+import { el, field, fill, isOutOfUse, outOfUse } from "./dom.js";
 import { minorDigits, money, number, problemText, t } from "./text.js";
 
 const mostFound = 8;
@@ -319,10 +320,10 @@ export class Shop {
       el("input", { ...properties, required: true, value: draft[name], oninput: (event) => (draft[name] = event.target.value) });
     const price = input("price", { type: "number", min: "0", step: String(1 / 10 ** digits) });
     const address = input("address", { type: "text", maxlength: "500" });
-    const change = async (input, service, method, path, body) => {
-      if (!input.reportValidity()) return;
+    const change = async (button, input, service, method, path, body) => {
+      if (isOutOfUse(button) || !input.reportValidity()) return;
       try {
-        const answer = await command(service, method, path, body);
+        const answer = await outOfUse(button, () => command(service, method, path, body));
         said.className = "hint";
         // Its version is where it was recorded: earlier, where this has changed nothing.
         const recorded = answer.json.version.startsWith(`${answer.position}.`);
@@ -346,8 +347,8 @@ export class Shop {
           {
             type: "button",
             id: "change-price",
-            onclick: () =>
-              change(price, "product", "PUT", `/products/${line.productId}/price`, {
+            onclick: ({ currentTarget }) =>
+              change(currentTarget, price, "product", "PUT", `/products/${line.productId}/price`, {
                 unitPrice: { amount: Math.round(Number(price.value) * 10 ** digits), currency: line.unitPrice.currency },
               }),
           },
@@ -362,8 +363,9 @@ export class Shop {
           "button",
           {
             type: "button",
-            onclick: () =>
-              change(address, "account", "PUT", `/accounts/${quote.buyer.id}/address`, {
+            id: "change-address",
+            onclick: ({ currentTarget }) =>
+              change(currentTarget, address, "account", "PUT", `/accounts/${quote.buyer.id}/address`, {
                 line: address.value,
                 zipCode: quote.buyer.address.zipCode,
               }),

@@ -52,6 +52,11 @@ export const languages = {
     seeDelivery: "Follow the delivery",
     uncertain: (tries) =>
       `No certain answer yet. Asking again under the same key, so that it happens once (try ${tries + 1}).`,
+    settling: "It is not known yet whether this has happened. It is asked again under the same key until that is known, also after a reload.",
+    leave: "Stop asking",
+    dismiss: "Dismiss",
+    settledDone: "It has happened, once.",
+    leftUnsettled: "Left unsettled: it may have happened or not. The log tells.",
     nothingBought: (position) =>
       position === null ? "Nothing was bought." : `Nothing was bought, as of position ${number(position)}.`,
     was: "In the quote",
@@ -249,8 +254,6 @@ export const languages = {
 
     problems: {
       "overloaded": "There is more to do than can be done; nothing was done. Try again.",
-      "outcome-unknown": "The log did not answer in time: it may have been done, or not. Press again: it goes under the same key and happens once.",
-      "idempotency-key-in-flight": "The first attempt is still under way. Try again in a moment.",
       "idempotency-keys-full": "The shop cannot remember more commands at the moment; nothing was done. Try again later.",
       "entity-parked": "Its row in the read model is frozen: an event did not fit. The page Operations tells which.",
       "unavailable": "Something the shop depends on is away. Try again.",
@@ -321,6 +324,11 @@ export const languages = {
     seeEvent: "이벤트 보기",
     seeDelivery: "배송 따라가기",
     uncertain: (tries) => `확실한 응답이 없습니다. 한 번만 처리되도록 같은 키로 다시 요청합니다 (${tries + 1}번째).`,
+    settling: "처리되었는지 아직 알 수 없습니다. 알게 될 때까지 같은 키로 다시 요청합니다. 새로 고쳐도 이어집니다.",
+    leave: "그만 요청",
+    dismiss: "닫기",
+    settledDone: "한 번 처리되었습니다.",
+    leftUnsettled: "확인되지 않은 채 두었습니다. 처리되었을 수도 있습니다. 기록에서 볼 수 있습니다.",
     nothingBought: (position) =>
       position === null ? "구매되지 않았습니다." : `구매되지 않았습니다. 위치 ${number(position)} 기준입니다.`,
     was: "견적 당시",
@@ -513,8 +521,6 @@ export const languages = {
 
     problems: {
       "overloaded": "처리할 수 있는 것보다 요청이 많습니다. 아무것도 처리되지 않았습니다. 다시 시도하세요.",
-      "outcome-unknown": "이벤트 로그가 제때 응답하지 않아 처리되었는지 알 수 없습니다. 다시 누르면 같은 키로 요청하므로 한 번만 처리됩니다.",
-      "idempotency-key-in-flight": "첫 요청이 아직 처리되고 있습니다. 잠시 후 다시 시도하세요.",
       "idempotency-keys-full": "지금은 명령을 더 기억할 수 없습니다. 아무것도 처리되지 않았습니다. 나중에 다시 시도하세요.",
       "entity-parked": "조회 모델의 행이 보류되었습니다. 맞지 않는 이벤트가 있었습니다. 어느 것인지는 운영 화면에 있습니다.",
       "unavailable": "필요한 서버가 응답하지 않습니다. 다시 시도하세요.",
@@ -589,6 +595,7 @@ function lines(list) {
 // A problem in words, for the place where it happened.
 export function problemText(error) {
   if (error.service) return t.problems.unreachable(error.service);
+  if (error.isLeft) return t.leftUnsettled;
   if (!error.json) return String(error.message);
   const said = t.conflicts[error.code] ?? t.problems[error.code] ?? t.problems.other;
   return typeof said === "function" ? said(error.json) : said;

@@ -1,0 +1,132 @@
+// Commands that happen once, however often they have to be sent.
+//
+// Once nobody can tell what became of a command, only a decision of the shop settles it: it is sent
+// again under its key until there is one, or until the user does not want to wait any longer. It is
+// remembered for this tab, so that a reload goes on with it.
+import { Problem, Unreachable, newKey, request } from "./api.js";
+
+const remembered = "jangbu-unsettled"; // in the browser's storage
+const tryMs = 30_000; // for one answer
+const knownMs = 23 * 3_600_000; // a key is known for 24 hours; after that the command would be a new one
+
+// The user left it, or its key is too old: nobody knows whether it happened.
+export class LeftUnsettled extends Error {
+  isLeft = true;
+}
+
+// What is to be shown of them, by key: { key, service, method, path, why, settled, leave() }. `why`
+// is why it is not settled; `settled` is there once one from before a reload is: { answer } or
+// { error }.
+export const unsettled = new Map();
+export const onUnsettled = new EventTarget(); // "change"
+
+const changed = () => onUnsettled.dispatchEvent(new Event("change"));
+
+// A command that was neither done nor refused: by its answer something else is the matter.
+const isDecision = (error) =>
+  error instanceof Problem &&
+  error.status >= 400 &&
+  error.status < 500 &&
+  ![408, 425, 429].includes(error.status) &&
+  error.code !== "idempotency-key-in-flight";
+
+// Whether the command may have happened, though the answer does not say so. A 503 of the shop itself
+// says that nothing was done, with one exception.
+const isUncertain = (error) =>
+  error instanceof Unreachable ||
+  (error instanceof Problem &&
+    (["outcome-unknown", "idempotency-key-in-flight", "status-503"].includes(error.code) ||
+      (error.status >= 500 && error.status !== 503)));
+
+// Carries out a command. `onUncertain` is told of each time that nobody could say what became of it.
+export function command(service, method, path, body, { key = newKey(), onUncertain = () => {} } = {}) {
+  return settle({ key, service, method, path, body, begun: Date.now() }, onUncertain);
+}
+
+async function settle(one, onUncertain = () => {}) {
+  const headers = { "Idempotency-Key": one.key, "X-Request-Id": one.key };
+  remember(one);
+  try {
+    for (let tries = 1; ; ++tries) {
+      try {
+        return await attempt(one, headers);
+      } catch (error) {
+        if (isDecision(error) || error instanceof LeftUnsettled) throw error;
+        if (!unsettled.has(one.key) && !isUncertain(error)) throw error; // nothing was done
+        if (Date.now() - one.begun > knownMs) throw new LeftUnsettled();
+        one.why = error;
+        unsettled.set(one.key, one);
+        changed();
+        onUncertain(tries);
+        await pause(one, Math.max(1_000 * (error.retryAfter ?? 0), Math.min(250 * 2 ** tries, 2_000)));
+      }
+    }
+  } finally {
+    forget(one);
+    if (unsettled.delete(one.key)) changed();
+  }
+}
+
+async function attempt(one, headers) {
+  const ending = new AbortController();
+  const timer = setTimeout(() => ending.abort(new DOMException("", "TimeoutError")), tryMs);
+  one.leave = () => ending.abort();
+  try {
+    return await request(one.service, one.method, one.path, { body: one.body, headers, signal: ending.signal });
+  } catch (error) {
+    throw error.name === "AbortError" ? new LeftUnsettled() : error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const pause = (one, ms) =>
+  new Promise((done, fail) => {
+    const timer = setTimeout(done, ms);
+    one.leave = () => {
+      clearTimeout(timer);
+      fail(new LeftUnsettled());
+    };
+  });
+
+// --- Across a reload -----------------------------------------------------------------------------
+
+// A browser may keep pages from remembering anything: then they are forgotten with the page.
+function stored() {
+  try {
+    return JSON.parse(sessionStorage.getItem(remembered) ?? "[]");
+  } catch {
+    return [];
+  }
+}
+
+function store(list) {
+  try {
+    sessionStorage.setItem(remembered, JSON.stringify(list));
+  } catch {
+    // see above
+  }
+}
+
+const others = (one) => stored().filter(({ key }) => key !== one.key);
+const remember = ({ key, service, method, path, body, begun }) =>
+  store([...others({ key }), { key, service, method, path, body, begun }]);
+const forget = (one) => store(others(one));
+
+// Goes on with those that were not settled when the page went, and keeps what becomes of them to be
+// shown until it is dismissed with leave().
+export function settleRemembered() {
+  for (const one of stored()) {
+    unsettled.set(one.key, one);
+    const showOutcome = (settled) => {
+      const leave = () => unsettled.delete(one.key) && changed();
+      unsettled.set(one.key, { ...one, settled, leave });
+      changed();
+    };
+    settle(one).then(
+      (answer) => showOutcome({ answer }),
+      (error) => error instanceof LeftUnsettled || showOutcome({ error }),
+    );
+  }
+  changed();
+}
