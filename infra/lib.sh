@@ -50,8 +50,13 @@ die_with_log() {
   local log=$1
   shift
   complain "$@" "The end of $log:"
-  if [[ -s $log ]]; then tail -n 20 "$log" | sed 's/^/    | /' >&2; fi
+  if [[ -s $log ]]; then tail -n 20 "$log" | printable | sed 's/^/    | /' >&2; fi
   exit 1
+}
+
+# What stdin says, without what a terminal would obey: others had a hand in logs and names.
+printable() {
+  LC_ALL=C sed -e 's/[\x00-\x08\x0b-\x1f\x7f]//g' -e 's/\xc2[\x80-\x9f]//g'
 }
 
 # tick LABEL BEGAN DETAIL: tells that a step which takes a while is alive. BEGAN is its $SECONDS.
@@ -84,12 +89,33 @@ run_step() {
   "$@" >"$log" 2>&1 </dev/null 9<&- &
   step_pid=$!
   while alive "$step_pid"; do
-    tick "$label" "$began" "$(tail -n 1 "$log" 2>/dev/null | tr -d '\000-\037')"
+    tick "$label" "$began" "$(tail -n 1 "$log" 2>/dev/null | printable)"
     sleep 0.1
   done
   wait "$step_pid" || status=$?
   step_pid=
   return "$status"
+}
+
+# The name of this machine's release of Debian, such as bookworm.
+release() { (source /etc/os-release && echo "${VERSION_CODENAME:-sid}"); }
+
+# The mirror of Debian that this machine's apt is set up with, empty if there is none.
+debian_mirror() {
+  # shellcheck disable=SC2016 # apt expands the names in parentheses
+  apt-get indextargets --format '$(COMPONENT) $(RELEASE) $(REPO_URI)' "Created-By: Packages" 2>/dev/null |
+    awk -v release="$(release)" '$1 == "main" && ($2 == release || $2 == "stable") && !n++ { print $3 }' ||
+    true
+}
+
+as_root() {
+  if ((EUID == 0)); then "$@"; else sudo -- "$@"; fi
+}
+
+can_be_root() {
+  if ((EUID == 0)); then return; fi
+  # The second sudo asks for the password, now, rather than from behind a progress line.
+  type -P sudo >/dev/null && { sudo -n true 2>/dev/null || sudo -v; }
 }
 
 # nats_is_good PATH: it runs and is new enough. Its version is left in nats_version.
