@@ -121,8 +121,15 @@ std::string PostgresServer::create_database() {
 
 void PostgresServer::start() {
   std::vector<std::string> command{
-      programs_ / "postgres", "-D", data_, "-k", folder_.path() / "socket", "-c",
-      "listen_addresses="};
+      programs_ / "postgres",
+      "-D",
+      data_,
+      "-k",
+      folder_.path() / "socket",
+      "-c",
+      "listen_addresses=",
+      "-c",
+      "unix_socket_permissions=0700"};  // no one else becomes superuser
   for (const std::string& setting : settings_) {
     command.push_back("-c");
     command.push_back(setting);

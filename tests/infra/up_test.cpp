@@ -1,0 +1,242 @@
+// infra/up with this build's jangbu, on ports and in a folder of its own.
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/support/process.hpp"
+#include "tests/support/shop.hpp"
+
+namespace jangbu::test {
+namespace {
+
+namespace fs = std::filesystem;
+using Catch::Matchers::ContainsSubstring;
+
+std::string text_of(const fs::path& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+void write(const fs::path& path, const std::string& text, int mode = 0644) {
+  std::ofstream(path) << text;
+  fs::permissions(path, fs::perms{static_cast<unsigned>(mode)});
+}
+
+bool is_root() {
+  return ::geteuid() == 0;
+}
+
+// Of a row of ports that infra/up has all to itself: it takes some of the first 13.
+int free_ports() {
+  for (int first = free_port_base(), last = first;;) {
+    const int next = free_port_base();
+    if (next != last + 5) first = next;
+    last = next;
+    if (last == first + 10) return first;
+  }
+}
+
+// A data folder under a folder that keeps everyone else out, as /root does.
+class DataFolder {
+ public:
+  DataFolder() { fs::permissions(folder_.path(), fs::perms{0700}); }
+
+  fs::path path() const { return folder_.path() / "data"; }
+  fs::path beside(const std::string& name) const { return folder_.path() / name; }
+
+  int pid_of(const std::string& server) const {
+    std::ifstream file(path() / "run" / (server + ".pid"));
+    int pid = 0;
+    file >> pid;
+    return pid;
+  }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+// infra/up on a data folder; the destructor stops it. `before` goes before its command line.
+class Up {
+ public:
+  explicit Up(const DataFolder& data, std::vector<std::string> before = {},
+              std::vector<std::string> environment = {})
+      : data_(data) {
+    std::vector<std::string> command = std::move(before);
+    command.insert(command.end(), {JANGBU_ROOT "/infra/up", "--no-demo", "--port-base",
+                                   std::to_string(free_ports())});
+    if (std::none_of(environment.begin(), environment.end(), [](const std::string& variable) {
+          return variable.starts_with("JANGBU_PROGRAM=");
+        }))
+      environment.push_back("JANGBU_PROGRAM=" JANGBU_PROGRAM);
+    environment.push_back("JANGBU_DATA=" + data.path().string());
+    script_ = std::make_unique<Process>(Process::Options{
+        .command = command, .log = data.beside("up.log"), .environment = environment});
+  }
+
+  // Something that traces the script does not pass a signal on to it.
+  ~Up() {
+    if (const int script = data_.pid_of("up"); script > 0 && script_->running()) {
+      ::kill(script, SIGTERM);
+      script_->wait(60s);
+    }
+  }
+  Up(const Up&) = delete;
+  Up& operator=(const Up&) = delete;
+
+  void wait_until_up() {
+    wait_until(
+        "infra/up",
+        [&] {
+          if (!script_->running()) throw std::runtime_error(script_->log_text());
+          return script_->log_text().find("Jangbu is up") != std::string::npos;
+        },
+        120s);
+  }
+
+  int exit_status() {
+    const int status = script_->wait(120s);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+
+  std::string output() const { return script_->log_text(); }
+
+ private:
+  const DataFolder& data_;
+  std::unique_ptr<Process> script_;
+};
+
+// Empty when strace works here.
+std::string why_no_strace() {
+  const TemporaryFolder folder;
+  Process strace({.command = {"strace", "-o", "/dev/null", "true"}, .log = folder.path() / "log"});
+  return strace.wait(60s) == 0 ? "" : strace.log_text() + " (Debian: strace)";
+}
+
+TEST_CASE("infra/up: no command line holds a password, and PostgreSQL has none of root's rights") {
+  if (const std::string why = why_no_strace(); !why.empty())
+    SKIP("nobody sees programs start: " << why);
+  const DataFolder data;
+  const fs::path programs = data.beside("programs");
+  std::string environment_of_jangbu, environment_of_postgres, rights;
+  {
+    Up up(data,
+          {"strace", "-f", "--seccomp-bpf", "-qq", "-s", "65536", "-e", "trace=execve,execveat",
+           "-o", programs},
+          {"SECRET_OF_ROOT=hush"});
+    up.wait_until_up();
+    const auto process = [&](const std::string& server) {
+      return fs::path("/proc") / std::to_string(data.pid_of(server));
+    };
+    environment_of_jangbu = text_of(process("jangbu") / "environ");
+    environment_of_postgres = text_of(process("postgres") / "environ");
+    rights = text_of(process("postgres") / "status");
+  }
+
+  const std::string started = text_of(programs);
+  CHECK_THAT(started, ContainsSubstring("serve"));
+  for (const char* file : {"nats/password", "postgres/password"}) {
+    const std::string password = text_of(data.path() / file);
+    REQUIRE(password.size() >= 40);
+    CHECK(started.find(password) == std::string::npos);
+    CHECK(environment_of_jangbu.find(password) != std::string::npos);
+    for (const auto& log : fs::directory_iterator(data.path() / "log"))
+      CHECK(text_of(log.path()).find(password) == std::string::npos);
+  }
+  if (is_root()) {
+    CHECK_THAT(rights, ContainsSubstring("CapPrm:\t0000000000000000"));
+    CHECK_THAT(environment_of_postgres, !ContainsSubstring("hush"));
+  }
+}
+
+TEST_CASE("infra/up: the cluster's folder does not say which programs are run") {
+  const DataFolder data;
+  // A cluster that names another folder as the one its programs are in.
+  const fs::path cluster = data.path() / "postgres" / "cluster";
+  fs::create_directories(cluster);
+  write(data.path() / "VERSION", "jangbu-data 1\n");
+  for (const char* folder : {"log", "run", "nats", "jangbu"})
+    fs::create_directory(data.path() / folder);
+  const fs::path programs = data.beside("bin");
+  const fs::path evidence = data.beside("evidence");
+  fs::create_directory(programs);
+  for (const char* program : {"postgres", "pg_isready"})
+    write(programs / program, "#!/bin/sh\ntouch '" + evidence.string() + "'\nsleep 60\n", 0755);
+
+  SECTION("by a path") {
+    write(cluster / "PG_VERSION", "../../.." + data.beside("").string());
+  }
+  SECTION("by what is no file") {
+    REQUIRE(::mkfifo((cluster / "PG_VERSION").c_str(), 0666) == 0);
+  }
+  if (is_root()) {
+    Process chown({.command = {"chown", "-R", "postgres:", cluster}, .log = data.beside("chown")});
+    REQUIRE(chown.wait(60s) == 0);
+  }
+
+  Up up(data);
+  CHECK(up.exit_status() == 1);
+  CHECK_THAT(up.output(), ContainsSubstring("PG_VERSION"));
+  CHECK(!fs::exists(evidence));
+}
+
+TEST_CASE("infra/up: root does not write where a link in the cluster's folder leads") {
+  if (!is_root()) SKIP("only root has something to lose");
+  const DataFolder data;
+  // Between two commands that user puts a link where the next one is going to write.
+  const fs::path programs = data.beside("bin");
+  const fs::path victim = data.beside("victim");
+  write(victim, "root's", 0600);
+  fs::create_directory(programs);
+  write(programs / "setpriv",
+        "#!/bin/sh\n/usr/bin/setpriv \"$@\" || exit\ncase \"$*\" in *initdb*)\n"
+        "  ln -sf '" +
+            victim.string() + "' '" + data.path().string() +
+            "'/postgres/cluster.new.*/pg_hba.conf ;;\nesac\n",
+        0755);
+
+  Up up(data, {}, {"PATH=" + programs.string() + ":/usr/sbin:/usr/bin:/sbin:/bin"});
+  CHECK(up.exit_status() == 1);
+  CHECK(text_of(victim) == "root's");
+  CHECK_THAT(up.output(), ContainsSubstring("role could not be created"));
+}
+
+TEST_CASE("infra/up: root takes no data folder that others may write into, or exchange") {
+  if (!is_root()) SKIP("only root has something to lose");
+  const DataFolder data;
+
+  SECTION("the folder itself") {
+    fs::create_directory(data.path());
+    fs::permissions(data.path(), fs::perms{0777});
+  }
+  SECTION("one above it") {
+    fs::permissions(data.beside(""), fs::perms{0777});
+  }
+  SECTION("a link in it") {
+    fs::create_directory(data.path());
+    write(data.path() / "VERSION", "jangbu-data 1\n");
+    fs::create_directory_symlink("/", data.path() / "run");
+  }
+
+  Up up(data, {}, {"JANGBU_PROGRAM=/bin/true"});
+  CHECK(up.exit_status() == 1);
+  CHECK_THAT(up.output(), ContainsSubstring("another folder with JANGBU_DATA") ||
+                              ContainsSubstring("Choose a folder with JANGBU_DATA"));
+  CHECK(!fs::exists("/up.pid"));
+}
+
+}  // namespace
+}  // namespace jangbu::test
