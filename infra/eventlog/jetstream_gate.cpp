@@ -1,6 +1,7 @@
 #include "infra/eventlog/jetstream_gate.hpp"
 
 #include <curl/curl.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
@@ -266,7 +267,18 @@ void JetStreamLog::create_stream() {
     throw Unavailable(stream.called() + ": " + error_text(info));
 
   const json wanted = stream_config(stream.options, stream.subject);
-  const json made = stream.call("STREAM.CREATE." + stream.name(), wanted);
+  // The server flushes several files for it: on a busy disk that takes longer than any other
+  // answer. What it made for a question whose answer was late, it does not make again.
+  const json made = [&] {
+    for (int tries_left = 15;; --tries_left) {
+      try {
+        return stream.call("STREAM.CREATE." + stream.name(), wanted);
+      } catch (const Unavailable& late) {
+        if (tries_left == 1) throw;
+        spdlog::warn("making {}: {}", stream.called(), late.what());
+      }
+    }
+  }();
   if (error_code(made) != 0) {
     const std::string text = stream.called() + " cannot be created: " + error_text(made);
     if (made.value(json::json_pointer("/error/code"), 0) >= 500) throw Unavailable(text);
