@@ -1,6 +1,7 @@
 #include "api/serve.hpp"
 
 #include <arpa/inet.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
@@ -21,7 +22,9 @@
 #include "api/backend.hpp"
 #include "api/console/console.hpp"
 #include "api/delivery_feed.hpp"
+#include "api/http/hosts.hpp"
 #include "api/http/server.hpp"
+#include "api/load/options.hpp"
 #include "api/load_jobs.hpp"
 #include "api/log_feed.hpp"
 #include "api/metrics.hpp"
@@ -261,26 +264,54 @@ EventFeed::Subject deliveries_of(ReadModels& read_models) {
   }));
 }
 
-// What each server may take. Clients never use up the descriptors that the ways to NATS and
-// PostgreSQL need, and those of one service not all that the others need.
+// By which names clients may call the services. The address that a client has reached them by needs
+// no name here.
+http::Hosts hosts(const ServeOptions& options) {
+  std::vector<std::string> names = options.allowed_hosts;
+  names.insert(names.end(), {"localhost", "127.0.0.1", "::1"});
+  return http::Hosts(names);
+}
+
+// What each server may take. Clients never use up the descriptors that the process needs itself:
+// for NATS and PostgreSQL, for files, for bursts of its own. What is left is shared out evenly, so
+// that those of one service never keep another's waiting, nor operations from telling why.
 http::Limits limits_of_each(const ServeOptions& options) {
-  constexpr std::size_t own_descriptors = 256;
+  constexpr std::size_t own_descriptors = 128;
+  constexpr std::size_t descriptors_of_worker = 3;  // epoll, its mailbox, its clock
+  constexpr std::size_t least_clients = 16;
   http::Limits limits;
   limits.max_connections = options.max_connections;
   rlimit descriptors{};
   if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return limits;
   descriptors.rlim_cur = descriptors.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &descriptors);
-  const std::size_t all =
-      std::max<std::size_t>(descriptors.rlim_max, 2 * own_descriptors) - own_descriptors;
-  limits.max_process_connections = all;
-  limits.max_turned_away = std::min(limits.max_turned_away, all / 16);
-  const std::size_t most = all * 3 / 4 - limits.max_turned_away;
+
+  const std::size_t servers = options.services.size() + 1;
+  const auto bursts =
+      options.allow_load ? static_cast<std::size_t>(load::http_bounds.connections.max) : 0;
+  const std::size_t own =
+      own_descriptors + bursts +
+      servers * descriptors_of_worker * static_cast<std::size_t>(options.workers);
+  const std::size_t least = own + servers * least_clients;
+  if (descriptors.rlim_max < least)
+    throw Refused("the process may open " + std::to_string(descriptors.rlim_max) +
+                  " files, and needs " + std::to_string(least) +
+                  " at least: raise the limit (ulimit -Hn, or LimitNOFILE of systemd)");
+  const std::size_t share = (descriptors.rlim_max - own) / servers;
+  limits.max_turned_away = std::min(limits.max_turned_away, share / 16);
+  const std::size_t most = share - limits.max_turned_away;
   if (most >= limits.max_connections) return limits;
   spdlog::info("each service takes {} clients, not {}: the process may open {} files (ulimit -Hn)",
                most, limits.max_connections, descriptors.rlim_max);
   limits.max_connections = most;
   return limits;
+}
+
+// By itself glibc keeps what was freed for the next time, and the more, the larger it was: after a
+// few large answers hundreds of megabytes. With a threshold that stays, they go back at once.
+void give_large_memory_back() {
+  constexpr int large = 128 * 1024;
+  ::mallopt(M_MMAP_THRESHOLD, large);
 }
 
 // What takes commands, where this process does.
@@ -302,6 +333,8 @@ struct CommandParts {
 void run(const ServeOptions& options) {
   spdlog::info("jangbu {} starts", JANGBU_VERSION);
   check_listen(options);
+  const http::Limits limits = limits_of_each(options);
+  give_large_memory_back();
   const sigset_t signals = block_stop_signals();
   std::optional<EndsAtOnce> starting(signals);
   std::optional<Quotes> quotes;
@@ -346,14 +379,13 @@ void run(const ServeOptions& options) {
   Metrics metrics({writer, snapshots ? &*snapshots : nullptr, read_models, projector.get(),
                    delivery_feed, log_feed, access_log.get()});
   std::vector<std::unique_ptr<http::Server>> servers;
-  const http::Limits limits = limits_of_each(options);
   const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options));
   const Console console(options.uplot, neighbours(options));
   const auto listen = [&](int port, const Service& service) {
     http::Router router = to_router(service);
     swagger_ui.add_to(router);
     if (service.page) console.add_to(router);
-    router.allow(cors(options));
+    router.allow(cors(options)).answer_to(hosts(options));
     servers.push_back(std::make_unique<http::Server>(
         options.listen, port, std::move(router), limits, options.workers,
         access_log ? access_log->of_service(service.name) : http::OnAccess()));

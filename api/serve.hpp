@@ -34,7 +34,8 @@ struct ServeOptions {
 
   std::filesystem::path swagger_ui = SwaggerUi::default_folder();
   std::filesystem::path uplot = Console::default_uplot();
-  std::vector<std::string> cors_origins;  // whose pages may use the services, too
+  std::vector<std::string> cors_origins;   // whose pages may use the services, too
+  std::vector<std::string> allowed_hosts;  // names that the services go by, too
 
   // Holds the snapshot of the writer's shop, and the quote secret, unless that is given.
   std::filesystem::path data = "jangbu-data";

@@ -62,6 +62,11 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
           "Origins whose pages may use the services beside the services' own, separated by commas")
       ->delimiter(',')
       ->check(check_origin);
+  setting(app, "allow-host", options.allowed_hosts,
+          "Names that clients may call the services by (Host) beside localhost and the addresses "
+          "they listen on, separated by commas: those of a proxy in front")
+      ->delimiter(',')
+      ->check(check_host);
   setting(app, "data", options.data, "Folder for the snapshot and the quote secret");
   setting(app, "quote-secret", options.quote_secret,
           "Signs quotes; shared by all instances (default: a file in the data folder)");

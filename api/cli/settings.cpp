@@ -4,6 +4,7 @@
 #include <cctype>
 #include <string_view>
 
+#include "api/http/hosts.hpp"
 #include "projections/tables/registry.hpp"
 
 namespace jangbu::cli {
@@ -28,6 +29,17 @@ std::string check_origin(const std::string& origin) {
   });
   if (is_http && is_host) return {};
   return "must be an origin, such as http://127.0.0.1:3000, not '" + origin + "'";
+}
+
+std::string check_host(const std::string& host) {
+  constexpr std::string_view marks = "-._";
+  const bool is_name = !host.empty() && std::ranges::all_of(host, [&](unsigned char c) {
+    return std::isalnum(c) || marks.find(static_cast<char>(c)) != marks.npos;
+  });
+  const bool is_address = http::parse_authority("[" + host + "]").has_value();
+  if (is_name || is_address) return {};
+  return "must be a name or address without scheme and port, such as shop.example, not '" + host +
+         "'";
 }
 
 void add_log_flags(CLI::App& app, JetStreamOptions& log) {

@@ -31,6 +31,8 @@ inline CLI::Option* setting(CLI::App& app, const std::string& flag, bool& value,
 std::string check_stream_name(const std::string& name);
 // An origin as browsers send it (RFC 6454, section 6.2).
 std::string check_origin(const std::string& origin);
+// A name or address of a host, without scheme and port.
+std::string check_host(const std::string& host);
 
 // --nats-url and --stream: where the event log is.
 void add_log_flags(CLI::App& app, JetStreamOptions& log);

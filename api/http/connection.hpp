@@ -42,14 +42,15 @@ struct Announced {
   Request request;
   const Route* route = nullptr;  // null: there is none
   bool target_is_valid = true;
-  std::size_t body_size = 0;
+  std::string authority;  // of the target, if it names one
+  BodyReader body;        // to Request::body, unless the route streams it
   bool expects_100 = false;
   WireForm form;  // of its answer
 };
 
 // A body that its handler takes in pieces. Belongs to the worker; handlers hold it as a name only.
 struct IncomingBody {
-  std::size_t left = 0;                        // bytes not handed over yet
+  BodyReader reader;                           // of what was not handed over yet
   bool expects_100 = false;                    // the client waits for "100 Continue"
   BodyStream::Next next;                       // who waits for a piece, if anyone does
   Clock::time_point deadline = never_expires;  // of that piece
@@ -95,6 +96,13 @@ class Connection final : public Pistache::Tcp::Peer {
   std::size_t sent = 0;
   std::size_t unsent() const { return output.size() - sent; }
   std::size_t stream_backlog_bytes = 0;  // of the answer under way: it is cut off beyond
+
+  // What an idle connection needs no room for.
+  void give_back_room() {
+    constexpr std::size_t kept = 4 * kib;
+    for (std::string* buffer : {&input, &output})
+      if (buffer->empty() && buffer->capacity() > kept) std::string().swap(*buffer);
+  }
 
   bool watches_input = true;  // what epoll was told last
   bool watches_output = false;

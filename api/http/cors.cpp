@@ -2,12 +2,30 @@
 
 #include <algorithm>
 
+#include "api/http/ascii.hpp"
+#include "api/http/hosts.hpp"
+
 namespace jangbu::http {
 
 namespace {
 
 // How long a browser may remember the answer to OPTIONS, in seconds.
 constexpr std::string_view preflight_lifetime_s = "600";
+
+// Whether "https://shop.example" is of what was called. A proxy may have taken off the TLS.
+bool is_origin_of(std::string_view origin, std::string_view host) {
+  for (const auto& [scheme, default_port] :
+       {std::pair("http://", "80"), std::pair("https://", "443")}) {
+    if (!origin.starts_with(scheme)) continue;
+    auto page = parse_authority(origin.substr(std::string_view(scheme).size()));
+    auto called = parse_authority(host);
+    if (!page || !called) return false;
+    for (Authority* authority : {&*page, &*called})
+      if (authority->port.empty()) authority->port = default_port;
+    return page->host == called->host && page->port == called->port;
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -23,6 +41,22 @@ Cors::Cors(const Options& options) : request_headers_(options.request_headers) {
 
 bool Cors::allows(std::string_view origin) const {
   return std::ranges::any_of(fields_, [&](const auto& entry) { return entry.first == origin; });
+}
+
+bool Cors::is_foreign(const Headers& request, std::string_view host) const {
+  bool says_origin = false;
+  bool same_site = true;
+  for (std::size_t i = 0; i < request.size(); ++i) {
+    const auto& [name, value] = request[i];
+    if (equal_ignoring_case(name, "Origin")) {
+      says_origin = true;
+      if (!allows(value) && !is_origin_of(value, host)) return true;  // "null", too
+    } else if (equal_ignoring_case(name, "Sec-Fetch-Site")) {
+      // "none": a person did it, by a bookmark or the address bar. "same-site" is another port.
+      same_site = same_site && (value == "same-origin" || value == "none");
+    }
+  }
+  return !says_origin && !same_site;
 }
 
 std::string_view Cors::fields_for(std::optional<std::string_view> origin) const {

@@ -1,4 +1,7 @@
-// Which pages of other origins may use a server: the CORS protocol of the Fetch standard.
+// Which pages of other origins may use a server. What they may read is the CORS protocol of the
+// Fetch standard; but a browser sends some requests without asking first (a POST without a body, or
+// that of a form), and only hides the answer. So what a foreign page sends is told from the fields
+// that browsers set themselves.
 //
 // Threads: filled by one thread, then only read, by all workers. What it hands out as a
 // string_view lives as long as it does.
@@ -9,6 +12,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "api/http/message.hpp"
 
 namespace jangbu::http {
 
@@ -24,6 +29,11 @@ class Cors {
   explicit Cors(const Options& options);
 
   bool allows(std::string_view origin) const;
+
+  // Whether a page that is neither of the origin that was called nor allowed has made a browser
+  // send this. `host` is what was called, "localhost:11001". What is no browser says nothing of
+  // pages.
+  bool is_foreign(const Headers& request, std::string_view host) const;
 
   // The header fields, ready to be sent, of every answer to a request of that origin.
   std::string_view fields_for(std::optional<std::string_view> origin) const;

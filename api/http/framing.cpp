@@ -16,8 +16,9 @@ constexpr Refusal malformed(std::string_view detail) {
 constexpr Refusal head_too_large = {problems::head_too_large,
                                     "The request line and header fields are too large."};
 constexpr Refusal target_too_long = {problems::target_too_long, "The request target is too long."};
-constexpr Refusal length_required = {problems::length_required,
-                                     "Send the body with Content-Length, not in chunks."};
+constexpr Refusal transfer_coding_unknown = {
+    problems::transfer_coding_not_implemented,
+    "The only Transfer-Encoding this server takes is chunked, once."};
 constexpr Refusal expectation_failed = {problems::expectation_failed,
                                         "The only expectation this server meets is 100-continue."};
 constexpr Refusal method_unknown = {problems::method_not_implemented,
@@ -73,21 +74,22 @@ std::optional<Method> method_named(std::string_view name) {
   return std::nullopt;
 }
 
-// The absolute-form "http://host/path" must be understood (RFC 9112, 3.2.2); the authority in it
-// says nothing that this server uses.
-std::optional<std::string> origin_form(std::string_view target, Method method) {
+// The absolute-form "http://host/path" must be understood (RFC 9112, 3.2.2). False: the target is
+// of no form that is taken here.
+bool read_target(std::string_view target, Head& head) {
   constexpr std::string_view scheme = "http://";
   if (equal_ignoring_case(target.substr(0, scheme.size()), scheme)) {
     target.remove_prefix(scheme.size());
     const std::size_t end = std::min(target.find_first_of("/?"), target.size());
-    if (end == 0 || !std::all_of(target.begin(), target.begin() + end, is_host_char))
-      return std::nullopt;
+    if (end == 0 || !std::all_of(target.begin(), target.begin() + end, is_host_char)) return false;
+    head.authority = target.substr(0, end);
     target.remove_prefix(end);
-    return std::string(target.starts_with('/') ? "" : "/").append(target);
+    head.target = target.starts_with('/') ? "" : "/";
+  } else if (!target.starts_with('/') && !(target == "*" && head.method == Method::options)) {
+    return false;
   }
-  if (target.starts_with('/') || (target == "*" && method == Method::options))
-    return std::string(target);
-  return std::nullopt;
+  head.target += target;
+  return true;
 }
 
 using Problem = std::optional<Refusal>;
@@ -113,10 +115,8 @@ Problem read_request_line(std::string_view line, const Limits& limits, Head& hea
 
   const auto method = method_named(name);
   if (!method) return method_unknown;
-  auto origin = origin_form(target, *method);
-  if (!origin) return malformed("The request target must begin with '/'.");
   head.method = *method;
-  head.target = std::move(*origin);
+  if (!read_target(target, head)) return malformed("The request target must begin with '/'.");
   head.http_1_0 = version == "HTTP/1.0";
   return {};
 }
@@ -161,7 +161,9 @@ Problem read_field(std::string_view line, const Limits& limits, Head& head, Seen
     seen.content_length = true;
     if (auto refused = read_content_length(value, limits, head)) return refused;
   } else if (equal_ignoring_case(name, "transfer-encoding")) {
+    if (seen.transfer_encoding) return malformed("There is more than one Transfer-Encoding.");
     seen.transfer_encoding = true;
+    head.chunked = equal_ignoring_case(value, "chunked");
   } else if (equal_ignoring_case(name, "connection")) {
     seen.close = seen.close || list_contains(value, "close");
     seen.keep_alive = seen.keep_alive || list_contains(value, "keep-alive");
@@ -190,6 +192,24 @@ std::variant<Incomplete, Head, Refusal> judge_incomplete(std::string_view bytes,
   if (first_line_too_long(bytes, limits)) return target_too_long;
   if (bytes.size() > limits.head_bytes) return head_too_large;
   return Incomplete{};
+}
+
+// Of a chunk: its size and extensions. Sizes have at most 16 digits, extensions are rare and short.
+constexpr std::size_t size_line_bytes = 256;
+constexpr std::size_t size_digits = 16;
+
+constexpr Refusal bad_chunk = malformed("A chunk of the body is not valid.");
+constexpr Refusal bad_trailer = malformed("A trailer field is not valid.");
+
+std::optional<std::size_t> hex_value(char digit) {
+  const char c = to_lower(digit);
+  if (is_digit(c)) return static_cast<std::size_t>(c - '0');
+  if (c >= 'a' && c <= 'f') return static_cast<std::size_t>(c - 'a' + 10);
+  return std::nullopt;
+}
+
+bool is_text(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) { return is_control(c) && c != '\t'; });
 }
 
 }  // namespace
@@ -231,10 +251,107 @@ std::variant<Incomplete, Head, Refusal> read_head(std::string_view bytes, const 
   if (!seen.host && !head.http_1_0) return malformed("The Host field is missing.");
   if (seen.transfer_encoding && (seen.content_length || head.http_1_0))
     return malformed("Transfer-Encoding is not allowed here.");
-  if (seen.transfer_encoding) return length_required;
+  if (seen.transfer_encoding && !head.chunked) return transfer_coding_unknown;
   if (seen.unknown_expectation) return expectation_failed;
   head.keep_alive = !seen.close && (!head.http_1_0 || seen.keep_alive);
   return head;
+}
+
+BodyReader::BodyReader(const Head& head, std::size_t most, const Limits& limits)
+    : part_(head.chunked         ? Part::size_line
+            : head.body_size > 0 ? Part::content
+                                 : Part::done),
+      left_(head.body_size),
+      room_(most),
+      trailer_(limits.head_bytes) {}
+
+std::optional<Refusal> BodyReader::read(std::string& input, std::string& body) {
+  std::string_view rest = input;
+  std::optional<Refusal> refused;
+  const auto take_line = [&](std::size_t most,
+                             Refusal otherwise) -> std::optional<std::string_view> {
+    const std::size_t feed = rest.find('\n');
+    if (std::min(feed, rest.size()) > most ||
+        (feed != rest.npos && (feed == 0 || rest[feed - 1] != '\r')))
+      refused = otherwise;
+    if (refused || feed == rest.npos) return std::nullopt;
+    const std::string_view line = rest.substr(0, feed - 1);
+    rest.remove_prefix(feed + 1);
+    return line;
+  };
+  for (bool moves = true; moves && !refused && part_ != Part::done;) {
+    moves = false;
+    switch (part_) {
+      case Part::content:
+      case Part::data: {
+        const std::size_t size = std::min(left_, rest.size());
+        body.append(rest.substr(0, size));
+        rest.remove_prefix(size);
+        left_ -= size;
+        room_ -= size;
+        moves = left_ == 0;
+        if (moves) part_ = part_ == Part::content ? Part::done : Part::data_end;
+        break;
+      }
+      case Part::data_end:
+        if (!std::string_view("\r\n").starts_with(rest.substr(0, 2))) refused = bad_chunk;
+        moves = !refused && rest.size() >= 2;
+        if (!moves) break;
+        rest.remove_prefix(2);
+        part_ = Part::size_line;
+        break;
+      case Part::size_line:
+        if (!rest.empty() && !hex_value(rest.front())) refused = bad_chunk;
+        if (refused) break;
+        if (const auto line = take_line(size_line_bytes, bad_chunk)) {
+          refused = read_size(*line);
+          moves = true;
+        }
+        break;
+      case Part::trailer:
+        if (const auto line = take_line(trailer_, bad_trailer)) {
+          refused = read_trailer(*line);
+          moves = true;
+        }
+        break;
+      case Part::done:
+        break;
+    }
+  }
+  input.erase(0, input.size() - rest.size());
+  return refused;
+}
+
+bool BodyReader::needs_more_than(std::string input) const {
+  BodyReader ahead = *this;
+  std::string body;
+  return !ahead.read(input, body) && !ahead.done();
+}
+
+std::optional<Refusal> BodyReader::read_size(std::string_view line) {
+  const std::size_t digits = std::min(line.find(';'), line.size());
+  if (digits == 0 || digits > size_digits || !is_text(line)) return bad_chunk;
+  left_ = 0;
+  for (const char c : line.substr(0, digits)) {
+    const auto value = hex_value(c);
+    if (!value) return bad_chunk;
+    left_ = left_ * 16 + *value;
+  }
+  if (!fits()) return body_too_large;
+  part_ = left_ > 0 ? Part::data : Part::trailer;
+  return {};
+}
+
+std::optional<Refusal> BodyReader::read_trailer(std::string_view line) {
+  if (line.empty()) {
+    part_ = Part::done;
+    return {};
+  }
+  const std::size_t colon = line.find(':');
+  if (colon == line.npos || !is_token(line.substr(0, colon)) || !is_text(line.substr(colon + 1)))
+    return bad_trailer;
+  trailer_ -= std::min(trailer_, line.size() + 2);
+  return {};
 }
 
 }  // namespace jangbu::http

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <limits>
 
 namespace jangbu::http {
 
@@ -25,12 +24,11 @@ struct Limits {
                                                    // time to the next piece
   std::chrono::milliseconds idle_timeout{60000};   // between requests
   std::chrono::milliseconds write_timeout{10000};  // without the client taking a byte
+  std::size_t answer_bytes_per_second = kib;       // likewise, of an answer that is held for it
 
   std::size_t max_connections = 10'000;
   std::size_t max_turned_away = 1'000;  // beyond them: 503, and closed; more wait in the kernel's
   int backlog = 4096;                   // queue, which is so long, or as the system lets it be
-  // Of all servers of the process: a new one waits in the kernel's queue.
-  std::size_t max_process_connections = std::numeric_limits<std::size_t>::max();
 };
 
 }  // namespace jangbu::http

@@ -1,13 +1,18 @@
 #include "api/http/protocol.hpp"
 
+#include <netdb.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <ctime>
 #include <random>
 #include <stdexcept>
 #include <utility>
 #include <variant>
 
+#include "api/http/ascii.hpp"
+#include "api/http/hosts.hpp"
 #include "api/http/pending_answer.hpp"
 #include "api/http/problem_types.hpp"
 #include "api/http/trace.hpp"
@@ -37,6 +42,15 @@ Response malformed_target() {
 
 constexpr Refusal parsers_disagree = {problems::malformed_request,
                                       "The request can be read in more than one way."};
+constexpr Refusal misdirected = {
+    problems::misdirected_request,
+    "This server is not known by the name in Host. Whoever runs it can add names: --allow-host."};
+constexpr Refusal foreign_page = {
+    problems::foreign_origin,
+    "A page of another origin has sent this, as Origin or Sec-Fetch-Site says. Whoever runs this "
+    "server can let its pages in: --cors-origin."};
+constexpr Refusal encoded_body = {problems::unsupported_content_encoding,
+                                  "Send the body as it is, without Content-Encoding."};
 constexpr Refusal one_too_many = {problems::too_many_connections,
                                   "All connections of this service are in use; try again later."};
 constexpr Refusal request_timeout = {problems::request_timeout,
@@ -93,12 +107,38 @@ std::size_t parser_bytes(const Limits& limits) {
   return limits.target_bytes + 64;
 }
 
-// The first bytes of a connection's input, which are no longer there afterwards.
-std::string take(std::string& input, std::size_t size) {
-  if (size == input.size()) return std::exchange(input, {});
-  std::string taken = input.substr(0, size);
-  input.erase(0, size);
-  return taken;
+// RFC 9110, 9.2.1
+bool is_safe(Method method) {
+  return method == Method::get || method == Method::head || method == Method::options;
+}
+
+// A field may come more than once; "identity" says nothing.
+bool is_encoded(const Headers& headers) {
+  for (std::size_t i = 0; i < headers.size(); ++i) {
+    const auto& [name, value] = headers[i];
+    if (equal_ignoring_case(name, "Content-Encoding") && !value.empty() &&
+        !equal_ignoring_case(value, "identity"))
+      return true;
+  }
+  return false;
+}
+
+// The address that a client has reached us by, as Host has it; none when it is gone already.
+std::optional<std::string> address_of(const Connection& connection) {
+  sockaddr_storage local{};
+  socklen_t size = sizeof local;
+  char text[NI_MAXHOST];
+  auto* address = reinterpret_cast<sockaddr*>(&local);
+  if (::getsockname(connection.fd(), address, &size) != 0 ||
+      ::getnameinfo(address, size, text, sizeof text, nullptr, 0, NI_NUMERICHOST) != 0)
+    return std::nullopt;
+  return text;
+}
+
+bool is_called_right(const Hosts& hosts, const Connection& connection, std::string_view host) {
+  if (hosts.contains(host)) return true;
+  const auto local = address_of(connection);
+  return local && Hosts({*local}).contains(host);
 }
 
 // Of a body that comes in drops: waiting uses up the time that the client has for the next piece,
@@ -157,7 +197,7 @@ void Protocol::input_ended(const std::shared_ptr<Connection>& connection) {
   const auto& body = connection->body;
   const bool waits_for_input = connection->phase == Phase::receiving ||
                                connection->phase == Phase::lingering ||
-                               (body && body->left > connection->input.size());
+                               (body && body->reader.needs_more_than(connection->input));
   if (waits_for_input) transport().drop(connection);
 }
 
@@ -177,21 +217,43 @@ void Protocol::read_request(const std::shared_ptr<Connection>& connection) {
     if (const auto* refusal = std::get_if<Refusal>(&read)) return refuse(connection, *refusal);
     if (auto* head = std::get_if<Head>(&read)) {
       announce(c, std::move(*head));
-      if (c.turned_away) return refuse(connection, one_too_many);
+      if (const auto refusal = refused_at_head(c)) return refuse(connection, *refusal);
       const Route* route = c.announced->route;
       if (route && route->streams_body())
         return dispatch_streaming(connection, std::get<StreamingHandler>(route->handler));
-      if (c.announced->body_size > server_->limits.body_bytes)
-        return refuse(connection, body_too_large);
     }
   }
-  if (c.announced && c.input.size() >= c.announced->body_size) return dispatch(connection);
+  if (c.announced) {
+    Announced& announced = *c.announced;
+    if (const auto refusal = announced.body.read(c.input, announced.request.body))
+      return refuse(connection, *refusal);
+    if (announced.body.done()) return dispatch(connection);
+  }
 
   // Something is missing.
   if (c.input_ended) return transport().drop(connection);
   if (c.idle() && server_->draining) return close_gently(connection);
-  if (c.announced && std::exchange(c.announced->expects_100, false) && c.input.empty())
+  if (c.announced && std::exchange(c.announced->expects_100, false) && c.input.empty() &&
+      c.announced->request.body.empty())
     transport().send(connection, std::string(go_on));
+}
+
+// Why a request is not taken, whatever its body is.
+std::optional<Refusal> Protocol::refused_at_head(const Connection& c) const {
+  if (c.turned_away) return one_too_many;
+  const Announced& announced = *c.announced;
+  const Headers& headers = announced.request.headers;
+  const Router& router = server_->router;
+  // HTTP/1.0 knows no Host; no browser has spoken it for long.
+  const auto host = headers.find("Host");
+  if (host && !is_called_right(router.hosts(), c, *host)) return misdirected;
+  const std::string_view authority = announced.authority;
+  if (!authority.empty() && !is_called_right(router.hosts(), c, authority)) return misdirected;
+  if (!is_safe(announced.request.method) && router.cors().is_foreign(headers, host.value_or("")))
+    return foreign_page;
+  if (!announced.body.done() && is_encoded(headers)) return encoded_body;
+  if (!announced.body.fits()) return body_too_large;
+  return {};
 }
 
 // Takes the head from the input, and makes of it what can be made without the body.
@@ -201,7 +263,7 @@ void Protocol::announce(Connection& c, Head&& head) {
   begin_serving(c, head.headers);
   c.serving.method = head.method;
   Announced& announced = c.announced.emplace();
-  announced.body_size = head.body_size;
+  announced.authority = std::move(head.authority);
   announced.expects_100 = head.expects_100;
   announced.form = {.without_body = head.method == Method::head,
                     .http_1_0 = head.http_1_0,
@@ -213,6 +275,17 @@ void Protocol::announce(Connection& c, Head&& head) {
   request.target = std::move(head.target);
   request.headers = std::move(head.headers);
 
+  read_target(announced);
+  const Limits& limits = server_->limits;
+  const bool streams = announced.route && announced.route->streams_body();
+  announced.body =
+      BodyReader(head, streams ? limits.streamed_body_bytes : limits.body_bytes, limits);
+  c.serving.route = announced.route;
+}
+
+// Path, query and route.
+void Protocol::read_target(Announced& announced) const {
+  Request& request = announced.request;
   const std::string_view target = request.target;
   const std::string_view path = path_of(request);
   auto segments = target == "*" ? std::vector<std::string>() : path_segments(path);
@@ -221,7 +294,19 @@ void Protocol::announce(Connection& c, Head&& head) {
   if (!announced.target_is_valid) return;
   request.segments = std::move(*segments);
   request.query = std::move(*query);
-  c.serving.route = announced.route = server_->router.find(request);
+  announced.route = server_->router.find(request);
+}
+
+// IMF-fixdate (RFC 9110, 5.6.7), put into words once a second.
+std::string_view Protocol::date() {
+  const std::time_t now = std::time(nullptr);
+  if (std::exchange(date_second_, now) != now) {
+    std::tm utc{};
+    ::gmtime_r(&now, &utc);
+    char text[sizeof "Sun, 06 Nov 1994 08:49:37 GMT"];
+    date_.assign(text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &utc));
+  }
+  return date_;
 }
 
 void Protocol::begin_serving(Connection& c, const Headers& headers) {
@@ -275,7 +360,6 @@ void Protocol::dispatch(const std::shared_ptr<Connection>& connection) {
   c.form = announced.form;
   Request& request = announced.request;
   if (!parse(request.method, path_of(request))) return refuse(connection, parsers_disagree);
-  request.body = take(c.input, announced.body_size);
   c.phase = Phase::answering;
   c.deadline = never_expires;
 
@@ -296,8 +380,6 @@ void Protocol::dispatch_streaming(const std::shared_ptr<Connection>& connection,
   Announced announced = std::move(*c.announced);
   c.announced.reset();
   c.form = announced.form;
-  if (announced.body_size > server_->limits.streamed_body_bytes)
-    return refuse(connection, body_too_large);
   if (!parse(announced.request.method, path_of(announced.request)))
     return refuse(connection, parsers_disagree);
   c.phase = Phase::answering;
@@ -306,7 +388,7 @@ void Protocol::dispatch_streaming(const std::shared_ptr<Connection>& connection,
   const auto answer = std::make_shared<PendingAnswer>(transport().mailbox(), connection, c.form,
                                                       server_->limits.stream_backlog_bytes);
   c.body = std::make_shared<IncomingBody>();
-  c.body->left = announced.body_size;
+  c.body->reader = announced.body;
   c.body->expects_100 = announced.expects_100;
   c.body->patience = server_->limits.body_timeout;
   c.body->answer = answer;
@@ -320,18 +402,23 @@ void Protocol::hand_over(const std::shared_ptr<Connection>& connection) {
   Connection& c = *connection;
   IncomingBody& body = *c.body;
   if (!body.next) return;
-  BodyPiece piece{.kind = BodyPiece::Kind::end};
-  if (body.left > 0 && !c.input.empty()) {
-    const std::size_t size = std::min(body.left, c.input.size());
+  BodyPiece piece;
+  if (const auto refusal = body.reader.read(c.input, piece.bytes)) {
+    body.deadline = never_expires;
+    if (const auto answer = body.answer.lock())
+      answer->give_up(problem(refusal->type, refusal->detail));
+    return;
+  }
+  if (!piece.bytes.empty()) {
     piece.kind = BodyPiece::Kind::bytes;
-    piece.bytes = take(c.input, size);
-    body.left -= size;
-    body.patience = patience_after(body, size, transport().now(), server_->limits);
-  } else if (body.left > 0 && c.input_ended) {
+    body.patience = patience_after(body, piece.bytes.size(), transport().now(), server_->limits);
+  } else if (body.reader.done()) {
+    piece.kind = BodyPiece::Kind::end;
+  } else if (c.input_ended) {
     return transport().drop(connection);
-  } else if (body.left > 0) {
-    body.deadline = transport().now() + body.patience;
-    if (std::exchange(body.expects_100, false) && c.phase == Phase::answering)
+  } else {
+    if (body.deadline == never_expires) body.deadline = transport().now() + body.patience;
+    if (std::exchange(body.expects_100, false) && c.phase == Phase::answering && c.input.empty())
       transport().send(connection, std::string(go_on));
     return;
   }
@@ -345,7 +432,7 @@ void Protocol::hand_over(const std::shared_ptr<Connection>& connection) {
 void Protocol::end_body(const std::shared_ptr<Connection>& connection) {
   const auto body = std::exchange(connection->body, nullptr);
   if (!body) return;
-  if (body->left > 0) connection->form.keep_alive = false;
+  if (!body->reader.done()) connection->form.keep_alive = false;
   if (body->next)
     transport().mailbox()->post({connection, BodyWanted{body, std::exchange(body->next, nullptr)}});
 }
@@ -370,11 +457,16 @@ bool Protocol::parse(Method method, std::string_view path) {
 
 void Protocol::refuse(const std::shared_ptr<Connection>& connection, const Refusal& refusal) {
   if (!connection->serving.open) begin_serving(*connection, {});
-  connection->form = {.keep_alive = false, .request_id = connection->serving.id};
+  WireForm& form = connection->form;
+  form = connection->announced ? connection->announced->form
+                               : WireForm{.request_id = connection->serving.id};
+  form.keep_alive = false;
+  form.date = date();
   Response response = problem(refusal.type, refusal.detail);
+  if (response.status == 415) response.headers.emplace_back("Accept-Encoding", "identity");
   if (response.status == 503) response.headers.emplace_back("Retry-After", "1");
   begin_answer(*connection, response);
-  send_last(connection, to_wire(response, connection->form));
+  send_last(connection, to_wire(response, form));
 }
 
 // The end of an answer, which may be all of it.
@@ -395,7 +487,9 @@ void Protocol::send_piece(const std::shared_ptr<Connection>& connection, Bytes b
   transport().send(connection, std::move(bytes));
 }
 
-void Protocol::output_moved(const std::shared_ptr<Connection>& connection) {
+void Protocol::output_moved(const std::shared_ptr<Connection>& connection, std::size_t bytes) {
+  const Limits& limits = server_->limits;
+  const Clock::time_point now = transport().now();
   const bool done = connection->output.empty();
   connection->unread_bytes = connection->unsent();
   if (connection->phase == Phase::sending && done) {
@@ -403,8 +497,13 @@ void Protocol::output_moved(const std::shared_ptr<Connection>& connection) {
       await_request(connection);
     else
       close_gently(connection);
-  } else if (connection->phase == Phase::sending || connection->phase == Phase::streaming) {
-    connection->deadline = done ? never_expires : transport().now() + server_->limits.write_timeout;
+  } else if (connection->phase == Phase::sending) {
+    // Who takes a byte now and then would keep the whole answer here: waiting uses up the time that
+    // there is for it, and only bytes at a fair rate win it back.
+    const milliseconds won(1000 * bytes / limits.answer_bytes_per_second);
+    connection->deadline = std::min(now + limits.write_timeout, connection->deadline + won);
+  } else if (connection->phase == Phase::streaming) {
+    connection->deadline = done ? never_expires : now + limits.write_timeout;
   }
 }
 
@@ -436,6 +535,7 @@ void Protocol::drain(const std::shared_ptr<Connection>& connection) {
 void Protocol::deliver(Mail&& mail) {
   const std::shared_ptr<Connection> connection = std::move(mail.to);
   if (server_->draining) connection->form.keep_alive = false;
+  connection->form.date = date();
   std::visit([&](auto& what) { carry_out(connection, what); }, mail.what);
 }
 

@@ -6,8 +6,11 @@
 #include <pistache/http.h>
 
 #include <cstdint>
+#include <ctime>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "api/http/connection.hpp"
 #include "api/http/mailbox.hpp"
@@ -29,8 +32,8 @@ class Protocol final : public Pistache::Http::Handler {
                const std::shared_ptr<Pistache::Tcp::Peer>& peer) override;
   void input_ended(const std::shared_ptr<Connection>& connection);
 
-  // The client took some of Connection::output, or all of it.
-  void output_moved(const std::shared_ptr<Connection>& connection);
+  // The client took so many bytes of Connection::output, perhaps all of it.
+  void output_moved(const std::shared_ptr<Connection>& connection, std::size_t bytes);
 
   // The phase took too long.
   void expired(const std::shared_ptr<Connection>& connection);
@@ -53,6 +56,8 @@ class Protocol final : public Pistache::Http::Handler {
   void await_request(const std::shared_ptr<Connection>& connection);
   void read_request(const std::shared_ptr<Connection>& connection);
   void announce(Connection& connection, Head&& head);
+  void read_target(Announced& announced) const;
+  std::optional<Refusal> refused_at_head(const Connection& connection) const;
   void begin_serving(Connection& connection, const Headers& headers);
   void begin_answer(Connection& connection, const Response& response);
   void end_answer(Connection& connection, bool complete);
@@ -84,6 +89,9 @@ class Protocol final : public Pistache::Http::Handler {
   const std::shared_ptr<ServerState> server_;
   Pistache::Http::RequestParser parser_;
   std::string line_;             // what it is fed, kept for its memory
+  std::string_view date();       // now, as a field says it
+  std::string date_;             // what date() gave last,
+  std::time_t date_second_ = 0;  // and when
   const std::string id_prefix_;  // of the request ids that this worker makes
   std::uint64_t ids_made_ = 0;
 };

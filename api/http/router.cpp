@@ -62,6 +62,11 @@ Router& Router::allow(Cors cors) {
   return *this;
 }
 
+Router& Router::answer_to(Hosts hosts) {
+  hosts_ = std::move(hosts);
+  return *this;
+}
+
 const Route* Router::find(Request& request) const {
   const Method method = request.method == Method::head ? Method::get : request.method;
   for (const Pattern& pattern : patterns_) {

@@ -20,6 +20,7 @@
 #include "api/http/body_stream.hpp"
 #include "api/http/cors.hpp"
 #include "api/http/exchange.hpp"
+#include "api/http/hosts.hpp"
 #include "api/http/message.hpp"
 
 namespace jangbu::http {
@@ -57,6 +58,10 @@ class Router {
   Router& allow(Cors cors);
   const Cors& cors() const { return cors_; }
 
+  // By which names it may be called, beside the address that a connection came to; any unless said.
+  Router& answer_to(Hosts hosts);
+  const Hosts& hosts() const { return hosts_; }
+
   // In the order in which they were added.
   const std::vector<Route>& routes() const { return routes_; }
 
@@ -78,6 +83,7 @@ class Router {
   std::string allowed_methods(const Request& request) const;  // empty: there is no such path
 
   Cors cors_;
+  Hosts hosts_;
   std::vector<Route> routes_;
   std::vector<Pattern> patterns_;  // the more literal first
 };

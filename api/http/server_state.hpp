@@ -33,7 +33,6 @@ struct ServerState {
   Traffic traffic;
 
   std::atomic<std::size_t> connections = 0;
-  static inline std::atomic<std::size_t> process_connections = 0;
 
   std::atomic<bool> draining = false;
   std::mutex mutex;

@@ -23,6 +23,7 @@ using Interest = Pistache::Flags<NotifyOn>;
 constexpr std::chrono::milliseconds tick_interval{250};
 constexpr std::chrono::seconds warning_interval{60};
 constexpr std::size_t receive_bytes = 64 * kib;
+constexpr std::size_t forget_bytes = 64 * kib;
 constexpr int accepts_per_round = 64;
 constexpr int mail_rounds = 16;  // before the sockets get a turn again
 
@@ -51,7 +52,6 @@ Transport::Transport(std::shared_ptr<ServerState> server, std::shared_ptr<Protoc
 
 Transport::~Transport() {
   mailbox_->close();
-  server_->process_connections -= peers.size();
   for (const auto& [descriptor, peer] : peers) {
     const auto connection = std::static_pointer_cast<Connection>(peer);
     connection->gone = true;
@@ -168,13 +168,18 @@ void Transport::flush(const std::shared_ptr<Connection>& connection) {
       return drop(connection);
     }
   }
+  const std::size_t moved = c.sent - before;
   if (c.sent == c.output.size()) {
     c.output.clear();
     c.sent = 0;
-  } else if (c.sent == before) {
+    c.give_back_room();
+  } else if (moved == 0) {
     return;
+  } else if (c.sent >= forget_bytes && c.sent >= c.output.size() / 2) {
+    // A stream that is never read to its end would keep all that was ever sent.
+    c.output.erase(0, std::exchange(c.sent, 0));
   }
-  protocol_->output_moved(connection);
+  protocol_->output_moved(connection, moved);
 }
 
 void Transport::end_output(const std::shared_ptr<Connection>& connection) {
@@ -185,7 +190,6 @@ void Transport::drop(const std::shared_ptr<Connection>& connection) {
   if (connection->gone.exchange(true)) return;
   removePeer(connection);  // closes the descriptor
   protocol_->dropped(connection);
-  --server_->process_connections;
   const std::size_t left = --server_->connections;
   if (draining_ && left == 0) {
     const std::lock_guard lock(server_->mutex);
@@ -213,8 +217,7 @@ void Transport::watch(Connection& c) {
 void Transport::accept_connections() {
   const std::size_t most = server_->limits.max_connections + server_->limits.max_turned_away;
   for (int i = 0; i < accepts_per_round; ++i) {
-    if (server_->connections >= most ||
-        server_->process_connections >= server_->limits.max_process_connections)
+    if (server_->connections >= most)
       return pause_accepting("all connections that are allowed are in use");
     sockaddr_storage address{};
     socklen_t size = sizeof address;
@@ -234,7 +237,6 @@ void Transport::accept_connections() {
 void Transport::welcome(int descriptor, sockaddr* address) {
   const auto connection =
       std::make_shared<Connection>(descriptor, Pistache::Address::fromUnix(address));
-  ++server_->process_connections;
   connection->turned_away = ++server_->connections > server_->limits.max_connections;
   guarded(connection, [&] {
     handleNewPeer(connection);

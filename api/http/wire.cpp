@@ -39,6 +39,7 @@ std::string head_to_wire(const Response& response, WireForm form) {
   out += "\r\n";
   if (!response.content_type.empty()) append_field(out, "Content-Type", response.content_type);
   for (const auto& [name, value] : response.headers) append_field(out, name, value);
+  if (!form.date.empty()) append_field(out, "Date", form.date);
   if (!form.request_id.empty()) append_field(out, "X-Request-Id", form.request_id);
   out += form.cors_fields;
   if (!form.keep_alive)

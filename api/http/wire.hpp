@@ -15,6 +15,7 @@ struct WireForm {
   bool keep_alive = true;
   std::string_view cors_fields = {};  // of Cors::fields_for()
   std::string_view request_id = {};   // of the connection; empty: none is told
+  std::string_view date = {};         // of the worker: when the answer is given
 };
 
 // Throws std::invalid_argument when a header field has a line break: that would be two fields.

@@ -10,6 +10,7 @@
 #include "tests/e2e/ledger.hpp"
 #include "tests/e2e/replay.hpp"
 #include "tests/e2e/requests.hpp"
+#include "tests/http/client.hpp"
 
 using namespace jangbu::test;
 using Catch::Matchers::ContainsSubstring;
@@ -337,6 +338,27 @@ TEST_CASE("Settings come from flags, over the environment, over a file") {
   CHECK(run_to_its_end({"serve", "--config", file}).status == 2);
 }
 
+TEST_CASE("Where few files may be opened, idle clients of the services leave operations its own") {
+  const auto prlimit = [](int files) {
+    return std::vector<std::string>{"prlimit", "--nofile=" + std::to_string(files)};
+  };
+  const TemporaryFolder folder;
+  const auto refused = run_jangbu(Serve().flags(), folder.path() / "log", prlimit(100));
+  CHECK(refused->wait(30s) != 0);
+  CHECK_THAT(refused->log_text(), ContainsSubstring("ulimit -Hn"));
+
+  Shop shop({}, {.environment = prlimit(400)});
+  std::vector<Client> idle;
+  for (int i = 0; i < 200; ++i)
+    for (const Service service : {Service::account, Service::purchase, Service::delivery})
+      idle.emplace_back(shop.jangbu.port(service));
+  for (const char* path : {"/health/live", "/health/ready", "/metrics"})
+    CHECK(shop.operations().get(path).status == 200);
+  CHECK(shop.products().get("/products").status == 200);  // nor are they in each other's way
+  // The process can still open what it needs.
+  CHECK(shop.jangbu.stop() == 0);
+}
+
 TEST_CASE("The settings are printed as a file, with secrets masked") {
   const TemporaryFolder folder;
   const auto file = folder.path() / "jangbu.toml";
@@ -363,6 +385,9 @@ TEST_CASE("The settings are printed as a file, with secrets masked") {
     CHECK_THAT(printed, ContainsSubstring(std::string(line) + "\n"));
   CHECK_THAT(print({"--database", "host=db password='it\\'s geheim' user=jangbu"}),
              !ContainsSubstring("geheim"));
+
+  CHECK_THAT(print({"--allow-host", "shop.example,::1"}),
+             ContainsSubstring("allow-host = [\"shop.example\", \"::1\"]\n"));
 
   // What is printed is a configuration file.
   const std::string defaults = print({"--port-base", "12000"});

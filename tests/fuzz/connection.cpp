@@ -11,6 +11,7 @@
 #include <random>
 #include <vector>
 
+#include "api/http/ascii.hpp"
 #include "api/http/framing.hpp"
 #include "api/http/server.hpp"
 #include "api/http/uri.hpp"
@@ -95,6 +96,14 @@ Expected expected_answer(const Router& router, const Head& head, const Route* ro
   return answer;
 }
 
+bool is_encoded(const Headers& headers) {
+  for (std::size_t i = 0; i < headers.size(); ++i)
+    if (equal_ignoring_case(headers[i].name, "content-encoding") && !headers[i].value.empty() &&
+        !equal_ignoring_case(headers[i].value, "identity"))
+      return true;
+  return false;
+}
+
 std::vector<Expected> expected_answers(std::string_view bytes) {
   static const Router router = echo_router();
   std::vector<Expected> answers;
@@ -116,22 +125,32 @@ std::vector<Expected> expected_answers(std::string_view bytes) {
     if (segments) request.segments = *segments;
     const Route* route = valid ? router.find(request) : nullptr;
 
-    if (head.body_size > limits.body_bytes && !(route && route->streams_body())) {
-      answers.push_back({.status = 413, .closes = true});
+    const bool streams = route && route->streams_body();
+    BodyReader reader(head, streams ? limits.streamed_body_bytes : limits.body_bytes, limits);
+    const auto refuse = [&](int status) {
+      answers.push_back({.status = status, .closes = true, .of_head = head.method == Method::head});
       return answers;
-    }
+    };
+    const bool is_command =
+        head.method != Method::get && head.method != Method::head && head.method != Method::options;
+    if (is_command &&
+        router.cors().is_foreign(head.headers, head.headers.find("Host").value_or("")))
+      return refuse(403);
+    if (!reader.done() && is_encoded(head.headers)) return refuse(415);
+    if (!reader.fits()) return refuse(413);
     if (route && route->pattern == "/{a}/early") {
       // The answer does not wait for the body; so nobody can tell where the next request begins.
-      const bool last = !head.keep_alive || head.body_size > 0;
+      const bool last = !head.keep_alive || !reader.done();
       answers.push_back({.status = 200, .closes = last, .body = echo(request, {})});
       if (last) return answers;
       continue;
     }
-    if (head.body_size > bytes.size()) return answers;
-    answers.push_back(
-        expected_answer(router, head, route, request, valid, bytes.substr(0, head.body_size)));
+    std::string rest(bytes), body;
+    if (reader.read(rest, body)) return refuse(0);
+    if (!reader.done()) return answers;
+    answers.push_back(expected_answer(router, head, route, request, valid, body));
     if (!head.keep_alive) return answers;
-    bytes.remove_prefix(head.body_size);
+    bytes.remove_prefix(bytes.size() - rest.size());
   }
 }
 

@@ -108,6 +108,9 @@ std::string head(std::size_t size, std::string_view fields = {}) {
          "\r\n" + std::string(fields) + "\r\n";
 }
 
+const std::string chunked_head =
+    "POST /things:import HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+
 }  // namespace
 
 TEST_CASE("a body is handed over piece by piece, as it comes") {
@@ -162,15 +165,56 @@ TEST_CASE("a streamed body may be empty, and may be large") {
   CHECK(client.read_to_end().empty());
 }
 
-TEST_CASE("other routes keep their limit, and chunks are refused as everywhere") {
+TEST_CASE("other routes keep their limit") {
   Uploads uploads;
   Client client = uploads.client();
   client.send("POST /things HTTP/1.1\r\nHost: h\r\nContent-Length: 65537\r\n\r\n");
   CHECK(client.read_answer().status == 413);
   CHECK(client.read_to_end().empty());
-  Client chunked = uploads.client();
-  chunked.send("POST /things:import HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
-  CHECK(chunked.read_answer().status == 411);
+}
+
+TEST_CASE("a body in chunks is handed over piece by piece, and the next request follows it") {
+  Uploads uploads;
+  Client client = uploads.client();
+  client.send(chunked_head + "5\r\nfi");
+  auto upload = uploads.take();
+  CHECK(upload->next().bytes == "fi");
+  upload->ask();
+  client.send("rst\r\n");
+  CHECK(upload->wait().bytes == "rst");
+  upload->ask();
+  client.send("6;extension\r");
+  client.send("\nsecond\r\n0\r\nTrailer: is ignored\r\n\r\n" + post_request("/things", "next"));
+  std::string rest = upload->wait().bytes;
+  CHECK(rest + upload->rest() == "second");
+  upload->answer.respond({.body = "all"});
+  CHECK(client.read_answer().body == "all");
+  CHECK(client.read_answer().body == "next");
+}
+
+TEST_CASE("chunks that are not valid, or too many, end a body that is taken in pieces") {
+  Limits limits;
+  limits.streamed_body_bytes = 100;
+  Uploads uploads(limits);
+  for (const auto& [chunks, status] :
+       {std::pair("5\r\nhello5", 400), std::pair("5\r\nhello\r\n60\r\n", 413)}) {
+    INFO(chunks);
+    Client client = uploads.client();
+    client.send(chunked_head + chunks);
+    const auto upload = uploads.take();
+    auto kind = BodyPiece::Kind::bytes;
+    while (kind == BodyPiece::Kind::bytes) kind = upload->next().kind;
+    CHECK(kind == BodyPiece::Kind::lost);
+    const Answer answer = client.read_answer();
+    CHECK(answer.status == status);
+    CHECK(answer.headers.at("connection") == "close");
+  }
+  // Nobody knows what follows a body that was not read to its end.
+  Client early = uploads.client();
+  early.send(chunked_head + "5\r\nhello\r\n0\r\n\r\n" + post_request("/things", "smuggled"));
+  uploads.take()->answer.respond({.body = "early"});
+  CHECK(early.read_answer().body == "early");
+  CHECK(early.read_to_end().empty());
 }
 
 TEST_CASE("what the handler does not ask for is not read from the client") {
@@ -354,4 +398,18 @@ TEST_CASE("a server that ends forgets who waits for a body") {
   uploads.reset();
   upload->ask();
   CHECK(upload->answer.client_gone());
+}
+
+TEST_CASE("nor does a drop of what a chunk has beside its bytes") {
+  Limits limits;
+  limits.body_timeout = 300ms;
+  Uploads uploads(limits);
+  Client drip = uploads.client();
+  drip.send(chunked_head + "5;");
+  const auto upload = uploads.take();
+  upload->ask();
+  for (std::size_t drops = 0; !drip.readable_within(20ms); drops += drip.send("x"))
+    REQUIRE(drops < 200);
+  CHECK(drip.read_answer().status == 408);
+  CHECK(upload->wait().kind == BodyPiece::Kind::lost);
 }

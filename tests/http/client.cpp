@@ -109,6 +109,7 @@ std::string Client::read_until(std::string_view mark) {
 std::string Client::read_exactly(std::size_t size) {
   while (received_.size() < size)
     if (!receive()) throw std::runtime_error("the connection ended early: " + received_);
+  if (received_.size() == size) return std::exchange(received_, {});
   std::string bytes = received_.substr(0, size);
   received_.erase(0, size);
   return bytes;

@@ -84,6 +84,7 @@ TEST_CASE("an incomplete head is waited for") {
 
 TEST_CASE("forms of the target") {
   CHECK(head_of("GET http://localhost:1/a?b HTTP/1.1\r\nHost: h\r\n\r\n").target == "/a?b");
+  CHECK(head_of("GET http://localhost:1/a HTTP/1.1\r\nHost: h\r\n\r\n").authority == "localhost:1");
   CHECK(head_of("GET HTTP://localhost HTTP/1.1\r\nHost: h\r\n\r\n").target == "/");
   CHECK(head_of("GET http://localhost?b HTTP/1.1\r\nHost: h\r\n\r\n").target == "/?b");
   CHECK(head_of("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n").target == "*");
@@ -123,8 +124,14 @@ TEST_CASE("what could be read in two ways is refused") {
   CHECK(refusal_of(with("Content-Length: 1\r\nContent-Length: 1\r\n")) == 400);
   CHECK(refusal_of(with("Content-Length : 1\r\n")) == 400);
   CHECK(refusal_of(with("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n")) == 400);
-  CHECK(refusal_of(with("Transfer-Encoding: chunked\r\n")) == 411);
-  CHECK(refusal_of(with("Transfer-Encoding: gzip\r\n")) == 411);
+  CHECK(refusal_of(with("Transfer-Encoding: chunked\r\nContent-Length: 1\r\n")) == 400);
+  CHECK(refusal_of(with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n")) == 400);
+  for (const char* coding :
+       {"gzip", "gzip, chunked", "chunked, chunked", "chunked, identity", "identity", "xchunked",
+        "\"chunked\"", "chunked;q=1", ",chunked", ""}) {
+    INFO(coding);
+    CHECK(refusal_of(with("Transfer-Encoding: " + std::string(coding) + "\r\n")) == 501);
+  }
   CHECK(refusal_of("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n") == 400);
   CHECK(refusal_of(with("A: b\r\n folded\r\n")) == 400);
   CHECK(refusal_of(with(" A: b\r\n")) == 400);
@@ -183,6 +190,98 @@ TEST_CASE("limits are exact") {
   };
   CHECK(head_of(head_of_size(limits.head_bytes)).size == limits.head_bytes);
   CHECK(refusal_of(head_of_size(limits.head_bytes + 1)) == 431);
+}
+
+namespace {
+
+struct Body {
+  std::string bytes;
+  std::string rest;
+  int refused = 0;
+  bool done = false;
+};
+
+// The chunks, given to a reader in pieces of so many bytes.
+Body read_chunks(std::string_view bytes, std::size_t step) {
+  BodyReader reader(head_of(with("Transfer-Encoding: Chunked\r\n")), limits.body_bytes, limits);
+  Body body;
+  for (; !bytes.empty() && !body.refused; bytes.remove_prefix(std::min(step, bytes.size()))) {
+    body.rest += bytes.substr(0, step);
+    if (const auto refusal = reader.read(body.rest, body.bytes))
+      body.refused = refusal->type.status;
+  }
+  body.done = reader.done();
+  return body;
+}
+
+Body read_chunks(const std::string& bytes) {
+  INFO(bytes.substr(0, 200));
+  const Body whole = read_chunks(bytes, bytes.size());
+  for (std::size_t step = 1; step < std::min<std::size_t>(bytes.size(), 8); ++step) {
+    const Body cut = read_chunks(bytes, step);
+    REQUIRE(cut.refused == whole.refused);
+    REQUIRE(cut.done == whole.done);
+    if (!whole.refused) REQUIRE(cut.bytes + "|" + cut.rest == whole.bytes + "|" + whole.rest);
+  }
+  return whole;
+}
+
+}  // namespace
+
+TEST_CASE("a body in chunks is read wherever it is cut, and ends where it says") {
+  const auto body_of = [](const std::string& chunks) {
+    const Body body = read_chunks(chunks + "GET /next");
+    REQUIRE(body.done);
+    REQUIRE(body.rest == "GET /next");
+    return body.bytes;
+  };
+  CHECK(body_of("0\r\n\r\n").empty());
+  CHECK(body_of("5\r\nhello\r\n0\r\n\r\n") == "hello");
+  CHECK(body_of("1\r\nh\r\n00C\r\n\r\n0\r\n\r\n12345\r\n000\r\n\r\n") == "h\r\n0\r\n\r\n12345");
+  CHECK(body_of("5;name=\"a value\"\r\nhello\r\n0;last\r\n\r\n") == "hello");
+  CHECK(body_of("1\r\nx\r\n0\r\nChecksum: 5\r\nContent-Length: 9\r\n\r\n") == "x");
+  CHECK_FALSE(read_chunks("5\r\nhell").done);
+  CHECK_FALSE(read_chunks("5\r\nhello\r\n0\r\nA: b\r\n").done);
+}
+
+TEST_CASE("chunks that could be read in two ways are refused") {
+  for (const char* chunks : {"x\r\n",
+                             "\r\n",
+                             " 5\r\nhello",
+                             "5 \r\nhello\r\n",
+                             "0x5\r\nhello",
+                             "-1\r\n",
+                             "+5\r\nhello",
+                             "5\nhello",
+                             "5\r\nhello\n0\r\n",
+                             "5\r\nhello0\r\n\r\n",
+                             "5\r\nhelloo\r\n0\r\n\r\n",
+                             "5;a\rb\r\nhello",
+                             "5\rhello\r\n",
+                             "5;\x01\r\nhello",
+                             "5,5\r\nhello",
+                             "00000000000000005\r\nhello",
+                             "0\r\nA : b\r\n\r\n",
+                             "0\r\n folded\r\n\r\n",
+                             "0\r\nA\r\n\r\n",
+                             "0\r\nA: b\n\n",
+                             "0\r\nGET / HTTP/1.1\r\n\r\n"}) {
+    INFO(chunks);
+    CHECK(read_chunks(chunks).refused == 400);
+  }
+  CHECK(read_chunks("5;" + std::string(1'000, 'x') + "\r\nhello").refused == 400);
+  CHECK(read_chunks("0\r\nA: " + std::string(limits.head_bytes, 'x') + "\r\n\r\n").refused == 400);
+  std::string trailers = "0\r\n";
+  while (trailers.size() < 2 * limits.head_bytes) trailers += "A: b\r\n";
+  CHECK(read_chunks(trailers).refused == 400);
+}
+
+TEST_CASE("chunks keep the limit of a body") {
+  const std::string half(limits.body_bytes / 2, 'x');
+  const std::string chunk = "8000\r\n" + half + "\r\n";
+  CHECK(read_chunks(chunk + chunk + "0\r\n\r\n").bytes.size() == limits.body_bytes);
+  CHECK(read_chunks(chunk + chunk + "1\r\n").refused == 413);  // before it has come
+  CHECK(read_chunks("ffffffffffffffff\r\n").refused == 413);
 }
 
 TEST_CASE("one empty line before a request is forgiven") {

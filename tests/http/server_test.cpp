@@ -1,7 +1,11 @@
 // What one well or badly behaved client sees.
 #include "api/http/server.hpp"
 
+#include <time.h>
+
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <ctime>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -202,9 +206,16 @@ TEST_CASE("a framing error is answered, closed, and what follows is never run") 
       {line + "Content-Length: 0\r\nContent-Length: 60\r\n\r\n" + second, 400},
       {line + "Content-Length : 60\r\n\r\n" + second, 400},
       {line + "X: a\r\n Content-Length: 60\r\n\r\n" + second, 400},
-      {line + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + second, 411},
       {line + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + second, 400},
-      {line + "transfer-encoding:\tchunked\r\n\r\n5\r", 411},
+      {line + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello0\r\n\r\n" + second, 400},
+      {line + "Transfer-Encoding: chunked\r\n\r\n5 \r\nhello\r\n0\r\n\r\n" + second, 400},
+      {line + "Transfer-Encoding: chunked\r\n\r\n0\r\n" + second, 400},
+      {line + "Transfer-Encoding: chunked\r\n\r\n10001\r\n" + second, 413},
+      {line + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" + second, 501},
+      {line + "transfer-encoding:\txchunked\r\n\r\n5\r", 501},
+      {"POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + second, 400},
+      {line + "Content-Encoding: gzip\r\nContent-Length: 60\r\n\r\n" + second, 415},
+      {line + "Origin: http://evil.example\r\nContent-Length: 0\r\n\r\n" + second, 403},
       {"GET /admin HTTP/1.1\nHost: h\n\n" + second, 400},
       {line + "Content-Length: 65537\r\n\r\n" + second, 413},
       {"GET /" + std::string(18'000, '/') + " HTTP/1.1\r\nHost: h\r\n\r\n" + second, 414},
@@ -244,6 +255,171 @@ TEST_CASE("a large answer to a refused upload is not lost in a reset") {
   for (int i = 0; i < 8; ++i) client.send(piece, false);
   CHECK(client.read_answer().status == 413);
   CHECK(client.read_to_end().empty());
+}
+
+TEST_CASE("a body in chunks is a body as any other") {
+  const Running running(echo_router());
+  Client client = running.client();
+  const std::string head = "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n";
+  const std::string chunks = "5;x\r\nhello\r\n6\r\n world\r\n0\r\nA: b\r\n\r\n";
+  client.send(head + "\r\n" + chunks + get_request("/hello"));
+  CHECK(client.read_answer().body == "hello world");
+  CHECK(client.read_answer().body == "hello");
+  for (const char byte : head + "\r\n" + chunks) client.send(std::string(1, byte));
+  CHECK(client.read_answer().body == "hello world");
+  client.send(head + "Expect: 100-continue\r\n\r\n");
+  CHECK(client.read_some() == "HTTP/1.1 100 Continue\r\n\r\n");
+  client.send(chunks);
+  CHECK(client.read_answer().body == "hello world");
+}
+
+TEST_CASE("a body that is encoded is not taken for one that is not") {
+  const Running running(echo_router());
+  for (const char* fields : {"Content-Encoding: gzip\r\n", "content-encoding: identity, br\r\n",
+                             "Content-Encoding: identity\r\nContent-Encoding: deflate\r\n"}) {
+    INFO(fields);
+    Client client = running.client();
+    client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n" + std::string(fields) +
+                "\r\nbody");
+    const Answer answer = client.read_answer();
+    CHECK(answer.status == 415);
+    CHECK(code_of(answer) == "unsupported-content-encoding");
+    CHECK(answer.headers.at("accept-encoding") == "identity");
+  }
+  Client client = running.client();
+  client.send(
+      "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n"
+      "Content-Encoding: Identity\r\n\r\nbody");
+  CHECK(client.read_answer().body == "body");
+  client.send(
+      "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n"
+      "Content-Encoding: gzip\r\n\r\n");
+  CHECK(client.read_answer().status == 200);
+}
+
+namespace {
+
+// IMF-fixdate, of now or a little before.
+bool is_now(const std::string& date) {
+  std::tm utc{};
+  const char* end = ::strptime(date.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
+  if (date.size() != 29 || !end || *end) return false;
+  const auto ago = std::time(nullptr) - ::timegm(&utc);
+  return ago >= 0 && ago < 300;
+}
+
+}  // namespace
+
+TEST_CASE("every answer says when it was given") {
+  Router router = echo_router();
+  router.add(Method::get, "/unchanged",
+             [](Request&&, const Exchange& exchange) { exchange.respond({.status = 304}); });
+  router.add(Method::get, "/stream", [](Request&&, const Exchange& exchange) {
+    exchange.stream_start({.content_type = "text/plain", .body = "all"});
+    exchange.stream_end();
+  });
+  const Running running(std::move(router));
+  for (const std::string& request :
+       {get_request("/hello"), get_request("/unchanged"), get_request("/stream"),
+        get_request("/nothing"), post_request("/hello", ""), post_request("/echo", "body"),
+        std::string("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n"), std::string("rubbish\r\n\r\n"),
+        std::string("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n")}) {
+    INFO(request);
+    Client client = running.client();
+    client.send(request);
+    CHECK(is_now(client.read_answer().headers["date"]));
+  }
+}
+
+TEST_CASE("only who calls a server by its name is answered") {
+  Router router = echo_router();
+  router.answer_to(Hosts({"localhost", "Shop.Example", "::1", "10.0.0.1"}));
+  const Running running(std::move(router));
+  const auto ask = [&](const std::string& request) {
+    Client client = running.client();
+    client.send(request);
+    const Answer answer = client.read_answer(request.starts_with("HEAD"));
+    if (answer.status == 421 && !request.starts_with("HEAD"))
+      CHECK(code_of(answer) == "misdirected-request");
+    return answer.status;
+  };
+  const auto called = [&](const std::string& host) {
+    INFO(host);
+    return ask("GET /hello HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+  };
+  for (const char* ours :
+       {"localhost", "localhost:80", "LocalHost:12345", "localhost:", "shop.example:443",
+        "[::1]:11001", "[0:0:0:0:0:0:0:1]", "10.0.0.1:1", "[::ffff:10.0.0.1]", "127.0.0.1",
+        "127.0.0.1:99"})  // the last two: where the connection came to
+    CHECK(called(ours) == 200);
+  for (const char* other :
+       {"evil.example", "localhost.evil.example:11001", "evil.localhost", "localhost:80:80",
+        "localhost:x", "10.0.0.2", "127.0.0.2", "[::2]", "::1", "[::1]x", "[localhost]", ":80", "",
+        "shop.example@evil.example", "0.0.0.0"})
+    CHECK(called(other) >= 400);
+  CHECK(called("evil.example") == 421);
+  CHECK(called("") == 421);
+
+  const std::string foreign = " HTTP/1.1\r\nHost: evil.example:11001\r\n";
+  CHECK(ask("HEAD /hello" + foreign + "\r\n") == 421);
+  CHECK(ask("OPTIONS *" + foreign + "\r\n") == 421);
+  CHECK(ask("GET /nothing" + foreign + "\r\n") == 421);
+  CHECK(ask("DELETE /hello" + foreign + "\r\n") == 421);
+  CHECK(ask("POST /echo" + foreign + "Content-Length: 4\r\n\r\nbody") == 421);
+  CHECK(ask("GET http://evil.example/hello HTTP/1.1\r\nHost: localhost\r\n\r\n") == 421);
+  CHECK(ask("GET http://localhost/hello" + foreign + "\r\n") == 421);
+  CHECK(ask("GET http://localhost:1/hello HTTP/1.1\r\nHost: localhost\r\n\r\n") == 200);
+  CHECK(ask("GET /hello HTTP/1.0\r\n\r\n") == 200);
+  CHECK(ask("GET /hello HTTP/1.0\r\nHost: evil.example\r\n\r\n") == 421);
+}
+
+TEST_CASE("what a foreign page makes a browser send is not carried out") {
+  std::atomic<int> done = 0;
+  Router router;
+  for (const Method method : {Method::post, Method::put, Method::patch, Method::delete_})
+    router.add(method, "/do", [&](Request&&, const Exchange& exchange) {
+      ++done;
+      exchange.respond(text("done"));
+    });
+  say(router, "/do", "seen");
+  router.allow(Cors({.origins = {"https://friend.example"}}));
+  const Running running(std::move(router));
+  const auto ask = [&](const std::string& fields, const std::string& method = "POST",
+                       const std::string& host = "localhost:11003") {
+    INFO(method << " " << fields);
+    Client client = running.client();
+    client.send(method + " /do HTTP/1.1\r\nHost: " + host + "\r\nContent-Length: 0\r\n" + fields +
+                "\r\n");
+    const Answer answer = client.read_answer();
+    if (answer.status == 403) CHECK(code_of(answer) == "foreign-origin");
+    return answer.status;
+  };
+  for (const char* foreign :
+       {"Origin: http://evil.example\r\n", "Origin: null\r\n", "Origin:\r\n",
+        "Origin: http://localhost:11003.evil.example\r\n", "Origin: http://localhost:11004\r\n",
+        "Origin: http://localhost\r\n", "Origin: http://127.0.0.1:11003\r\n",
+        "Origin: ftp://localhost:11003\r\n", "Origin: http://friend.example\r\n",
+        "Origin: http://localhost:11003\r\nOrigin: http://evil.example\r\n",
+        "Origin: null\r\nSec-Fetch-Site: same-origin\r\n", "Sec-Fetch-Site: cross-site\r\n",
+        "Sec-Fetch-Site: same-site\r\n",
+        "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n"})
+    for (const char* method : {"POST", "PUT", "PATCH", "DELETE"})
+      CHECK(ask(foreign, method) == 403);
+  CHECK(done == 0);
+  for (const char* ours :
+       {"", "Origin: http://localhost:11003\r\n", "Origin: http://LOCALHOST:11003\r\n",
+        "Origin: https://friend.example\r\nSec-Fetch-Site: cross-site\r\n",
+        "Sec-Fetch-Site: same-origin\r\n", "Sec-Fetch-Site: none\r\n"})
+    CHECK(ask(ours) == 200);
+  // A proxy that took off the TLS, and ports that go without saying.
+  CHECK(ask("Origin: https://shop.example\r\n", "POST", "shop.example") == 200);
+  CHECK(ask("Origin: https://shop.example\r\n", "POST", "shop.example:443") == 200);
+  CHECK(ask("Origin: http://shop.example\r\n", "POST", "shop.example:80") == 200);
+  CHECK(ask("Origin: http://shop.example\r\n", "POST", "shop.example:443") == 403);
+  CHECK(done == 9);
+  // Reading changes nothing, and a link may lead here; that no page reads it is CORS' business.
+  CHECK(ask("Origin: http://evil.example\r\n", "GET") == 200);
+  CHECK(ask("Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n", "GET") == 200);
 }
 
 TEST_CASE("100-continue is said when the body is waited for") {

@@ -1,0 +1,33 @@
+// The conditions If-Match and If-None-Match: lists of entity tags (RFC 9110, 8.8.3 and 13.1).
+//
+// Threads: pure functions. Ownership: what is handed out lives as long as the header fields.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "api/http/message.hpp"
+
+namespace jangbu::http {
+
+struct EntityTag {
+  std::string_view opaque;  // with its quotes: "42.0"
+  bool weak = false;
+};
+
+// All the fields of one name together.
+struct EntityTags {
+  bool valid = true;
+  bool any = false;  // "*"
+  std::vector<EntityTag> tags = {};
+};
+
+// None: there is no such field.
+std::optional<EntityTags> entity_tags(const Headers& headers, std::string_view name);
+
+// Whether If-None-Match names this tag, so that its representation need not be sent again. A list
+// that is not valid names none.
+bool is_known(const Headers& headers, std::string_view tag);
+
+}  // namespace jangbu::http
