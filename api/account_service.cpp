@@ -40,8 +40,7 @@ void list(const Backend& backend, const Request& request, const Exchange& exchan
 
 void find_by_name(const Backend& backend, const Request& request, const Exchange& exchange) {
   const std::string name = query_name(request);
-  answer_one(backend, read_at(request), exchange, account_by_name(name),
-             problems::account_not_found, name);
+  answer_one(backend, request, exchange, account_by_name(name), problems::account_not_found, name);
 }
 
 void find_by_beginning(const Backend& backend, const Request& request, const Exchange& exchange) {
@@ -53,9 +52,9 @@ void find_by_beginning(const Backend& backend, const Request& request, const Exc
 void get(const Backend& backend, const Request& request, const Exchange& exchange) {
   const auto id = path_id<AccountId>(request, problems::account_not_found);
   if (const auto then = as_of(request))
-    return answer_as_of(backend, *then, exchange, {EntityKind::account, id_cast<EntityId>(id)},
-                        account_resource);
-  answer_one(backend, read_at(request), exchange, account_by_id(id), problems::account_not_found,
+    return answer_as_of(backend, request, *then, exchange,
+                        {EntityKind::account, id_cast<EntityId>(id)}, account_resource);
+  answer_one(backend, request, exchange, account_by_id(id), problems::account_not_found,
              to_string(id));
 }
 

@@ -7,6 +7,7 @@
 #include "api/command_key.hpp"
 #include "api/entity_as_of.hpp"
 #include "api/http/ascii.hpp"
+#include "api/http/entity_tags.hpp"
 #include "infra/ids.hpp"
 
 namespace jangbu {
@@ -20,13 +21,32 @@ constexpr auto default_wait = 2000ms;
 constexpr std::int64_t max_wait_ms = 10'000;
 constexpr std::int64_t max_page = 100;
 
-// RFC 9110, section 13.1.1. Our entity tags are strong and hold an event id.
-std::optional<EventId> if_match(const http::Request& request) {
-  const auto tag = request.header("If-Match");
-  if (!tag || *tag == "*") return std::nullopt;
-  if (tag->size() > 2 && tag->front() == '"' && tag->back() == '"')
-    if (const auto version = parse_event_id(tag->substr(1, tag->size() - 2))) return version;
-  malformed("If-Match must be one ETag as it was given, such as \"42.0\", or *");
+using Versions = std::vector<EventId>;
+
+// The version in one of our entity tags, which begin with it; tags are compared as they are
+// written.
+std::optional<EventId> version_in(std::string_view tag, bool names_stock) {
+  tag = tag.substr(1, tag.size() - 2);
+  if (names_stock) {
+    const std::string_view stock = tag.substr(std::min(tag.find('-'), tag.size()));
+    if (std::ranges::all_of(stock.substr(std::min<std::size_t>(1, stock.size())), http::is_digit))
+      tag.remove_suffix(stock.size());
+  }
+  const auto version = parse_event_id(tag);
+  return version && to_string(*version) == tag ? version : std::nullopt;
+}
+
+// RFC 9110, section 13.1.1: the comparison is strong, and tags that are not ours never match.
+std::optional<Versions> if_match(const http::Request& request, const Resource& resource) {
+  const auto asked = http::entity_tags(request.headers, "If-Match");
+  if (!asked) return std::nullopt;
+  if (!asked->valid) malformed("If-Match must be ETags as they were given, such as \"42.0\", or *");
+  if (asked->any) return std::nullopt;
+  Versions versions;
+  for (const http::EntityTag& tag : asked->tags)
+    if (const auto version = version_in(tag.opaque, resource.tag_names_stock); version && !tag.weak)
+      versions.push_back(*version);
+  return versions;
 }
 
 std::optional<std::int64_t> query_number(const http::Request& request, std::string_view name,
@@ -48,27 +68,27 @@ void add_position(http::Response& response, Position position) {
 Document purchase_document(const EntityView& view) {
   const PurchaseView& purchase = *std::get<Purchase>(view);
   return {purchase_to_json(purchase), to_string(purchase.purchase.purchase),
-          purchase.purchase_version};
+          to_string(purchase.purchase_version)};
 }
 
 Document delivery_document(const EntityView& view) {
   const DeliveryRow row = to_delivery_row(*std::get<Purchase>(view));
-  return {to_json(row), to_string(row.id), row.version};
+  return {to_json(row), to_string(row.id), tag_of(row)};
 }
 
 Document account_document(const EntityView& view) {
   const AccountRow row = to_row(*std::get<Account>(view));
-  return {to_json(row), to_string(row.id), row.version};
+  return {to_json(row), to_string(row.id), tag_of(row)};
 }
 
 Document product_document(const EntityView& view) {
   const ProductRow row = to_row(*std::get<Product>(view));
-  return {to_json(row), to_string(row.id), row.version};
+  return {to_json(row), to_string(row.id), tag_of(row)};
 }
 
 Document past_product_document(const EntityView& view) {
   const ProductRow row = to_row(*std::get<Product>(view));
-  return {past_to_json(row), to_string(row.id), row.version};
+  return {past_to_json(row), to_string(row.id), to_string(row.version)};
 }
 
 // What the answer to one command needs until it is given.
@@ -79,12 +99,13 @@ struct Asked {
   bool creates;
   std::optional<Scan> scan;  // of RecordScan
   bool confirms_receipt;
+  std::optional<Versions> if_match;
 };
 
 http::Response respond(const Asked& asked, const EntityView& view, Position position,
                        bool created) {
   const Document document = asked.resource.of(view);
-  auto response = ok(document.json, position, document.version);
+  auto response = ok(document.json, position, document.tag);
   if (created) {
     response.status = 201;
     response.headers.emplace_back("Location", std::string(asked.resource.path) + document.id);
@@ -109,11 +130,13 @@ http::Response respond_closed(const Asked& asked, PurchaseId id, Position decide
   // It is open, or what closed it came later, perhaps this very command: bought at another instance
   // a moment ago, and the writer here has yet to hear of it.
   if (!row->closed_at || row->version.position > decided) return to_response(NotDecided::not_ready);
+  if (asked.if_match && std::ranges::find(*asked.if_match, row->version) == asked.if_match->end())
+    return about(to_response(refusal::VersionDiffers{*asked.if_match, row->version}));
   if (asked.confirms_receipt && row->status == DeliveryStatus::receipt_confirmed)
-    return ok(to_json(*row), position, row->version);
+    return ok(to_json(*row), position, tag_of(*row));
   if (asked.scan) {
     if (std::find(row->scans.begin(), row->scans.end(), *asked.scan) != row->scans.end())
-      return ok(to_json(*row), position, row->version);
+      return ok(to_json(*row), position, tag_of(*row));
     if (row->status == DeliveryStatus::cancelled ||
         (row->status == DeliveryStatus::returned_to_sender &&
          asked.scan->status == DeliveryStatus::delivered))
@@ -207,7 +230,7 @@ http::Response quote_response(const Outcome& outcome, const Quotes& quotes, Time
 }  // namespace
 
 const Resource account_resource{"/accounts/", account_document, problems::account_not_found};
-const Resource product_resource{"/products/", product_document, problems::product_not_found};
+const Resource product_resource{"/products/", product_document, problems::product_not_found, true};
 const Resource past_product_resource{"/products/", past_product_document,
                                      problems::product_not_found};
 const Resource purchase_resource{"/purchases/", purchase_document, problems::purchase_not_found};
@@ -255,6 +278,13 @@ bool has_media_type(const http::Request& request, std::string_view expected) {
   return http::equal_ignoring_case(type, expected);
 }
 
+// Without a length nobody knows that there is no body because none was meant.
+void require_length(const http::Request& request) {
+  if (request.header("Content-Length") || request.header("Transfer-Encoding")) return;
+  throw Problem{
+      http::problem(problems::length_required, "Send the body with Content-Length, or in chunks.")};
+}
+
 }  // namespace
 
 std::vector<Route> on_backend(const Backend& backend, std::span<const ServiceRoute> routes) {
@@ -274,6 +304,7 @@ Body json_body(const http::Request& request) {
   if (!has_media_type(request, "application/json"))
     throw Problem{http::problem(problems::unsupported_media_type,
                                 "The body must be JSON: Content-Type: application/json")};
+  require_length(request);
   return Body(request.body);
 }
 
@@ -282,6 +313,7 @@ void import_rows(const Backend& backend, const http::Request& request, const htt
   if (!has_media_type(request, "application/x-ndjson"))
     throw Problem{http::problem(problems::unsupported_media_type,
                                 "The body must be NDJSON: Content-Type: application/x-ndjson")};
+  require_length(request);
   Importer::Order order{.to_command = to_command,
                         .target = request.target,
                         .key_prefix = {},
@@ -309,13 +341,14 @@ std::string query_beginning(const http::Request& request) {
 
 void execute(const Backend& backend, const http::Request& request, const http::Exchange& exchange,
              Command command, const Resource& resource, bool creates) {
-  auto asked = std::make_shared<Asked>(Asked{backend, exchange, resource, creates, {}, false});
+  auto asked = std::make_shared<Asked>(
+      Asked{backend, exchange, resource, creates, {}, false, if_match(request, resource)});
   if (const auto* scan = std::get_if<RecordScan>(&command)) asked->scan = scan->scan;
   asked->confirms_receipt = std::holds_alternative<ConfirmReceipt>(command);
   const Timestamp at = time_of(command, system_now());
   backend.commands->writer.submit(
       {.command = std::move(command),
-       .conditions = {.key = command_key(request), .if_match = if_match(request)},
+       .conditions = {.key = command_key(request), .if_match = asked->if_match},
        .at = at,
        .correlation = correlation_of(request),
        .actor = {},
@@ -374,15 +407,26 @@ http::Response ok(const Json& json, Position position) {
   return response;
 }
 
-http::Response ok(const Json& json, Position position, EventId version) {
+http::Response ok(const Json& json, Position position, std::string_view tag) {
   auto response = ok(json, position);
-  response.headers.emplace_back("ETag", '"' + to_string(version) + '"');
+  response.headers.emplace_back("ETag", std::string("\"").append(tag).append("\""));
   return response;
+}
+
+http::Response unless_known(http::Response response, const http::Headers& request) {
+  const auto tag =
+      std::ranges::find(response.headers, "ETag", &std::pair<std::string, std::string>::first);
+  if (tag == response.headers.end() || !http::is_known(request, tag->second)) return response;
+  return {.status = 304, .headers = std::move(response.headers)};
 }
 
 void with_buyer(const Backend& backend, const http::Request& request,
                 const http::Exchange& exchange, ListOfBuyer list) {
   const auto text = request.query_value("buyer");
+  if (const auto id = query_id<AccountId>(request, "buyerId")) {
+    if (text) invalid("buyerId", "cannot be combined with buyer: give one");
+    return list(id);
+  }
   if (!text) return list(std::nullopt);
   if (const auto id = parse_id<AccountId>(*text)) return list(id);
   const std::string name = clean_text(*text, "buyer", 1, max_name);
@@ -399,18 +443,18 @@ void with_buyer(const Backend& backend, const http::Request& request,
       });
 }
 
-void answer_as_of(const Backend& backend, ReadAt then, const http::Exchange& exchange,
-                  const Entity& entity, const Resource& resource) {
+void answer_as_of(const Backend& backend, const http::Request& request, ReadAt then,
+                  const http::Exchange& exchange, const Entity& entity, const Resource& resource) {
   find_entity_as_of(
       backend.read_models, entity, last_event_at(then.min_position), then,
-      [exchange, then, id = entity.id, resource](PastEntity past) {
-        exchange.respond_with([then, id, resource, past = std::move(past)] {
+      [exchange, then, id = entity.id, resource, headers = request.headers](PastEntity past) {
+        exchange.respond_with([then, id, resource, headers, past = std::move(past)] {
           return response_of(
               past, then, [&](const std::optional<EntityView>& view, Position) -> http::Response {
                 if (!view)
                   return not_found_at(resource.not_found, to_string(id), then.min_position);
                 const Document document = resource.of(*view);
-                return ok(document.json, then.min_position, document.version);
+                return unless_known(ok(document.json, then.min_position, document.tag), headers);
               });
         });
       });

@@ -63,7 +63,7 @@ struct ServiceRoute {
 // this process takes none, and their handlers are not called.
 std::vector<Route> on_backend(const Backend& backend, std::span<const ServiceRoute> routes);
 
-// The body of a command; Problem 415 or 400 when it is not JSON.
+// The body of a command; Problem 415, 411 or 400 when it is not JSON.
 Body json_body(const http::Request& request);
 
 inline constexpr std::string_view rows_description =
@@ -118,12 +118,13 @@ inline constexpr std::string_view beginning_description =
 struct Document {
   Json json;
   std::string id;
-  EventId version;
+  std::string tag;
 };
 struct Resource {
   std::string_view path;  // "/accounts/", its id follows
   Document (*of)(const EntityView&);
   http::ProblemType not_found;
+  bool tag_names_stock = false;  // behind the version
 };
 
 extern const Resource account_resource;
@@ -158,7 +159,10 @@ From<SomeId> page_from(const http::Request& request) {
 }
 
 http::Response ok(const Json& json, Position position);
-http::Response ok(const Json& json, Position position, EventId version);
+http::Response ok(const Json& json, Position position, std::string_view tag);
+
+// 304 in its place, when the client has it already: If-None-Match names its ETag.
+http::Response unless_known(http::Response response, const http::Headers& request);
 
 http::Response not_found_at(const http::ProblemType& type, std::string_view which,
                             Position position);
@@ -184,15 +188,15 @@ void answer_query(const Backend& backend, ReadAt at, const http::Exchange& excha
 
 // A single row, or 404 naming what was looked for.
 template <class Row>
-void answer_one(const Backend& backend, ReadAt at, const http::Exchange& exchange,
-                Query<std::optional<Row>> query, const http::ProblemType& not_found_type,
-                std::string which) {
-  answer_query(
-      backend, at, exchange, std::move(query),
-      [not_found_type, which = std::move(which)](const std::optional<Row>& row, Position position) {
-        if (row) return ok(to_json(*row), position, row->version);
-        return not_found_at(not_found_type, which, position);
-      });
+void answer_one(const Backend& backend, const http::Request& request,
+                const http::Exchange& exchange, Query<std::optional<Row>> query,
+                const http::ProblemType& not_found_type, std::string which) {
+  answer_query(backend, read_at(request), exchange, std::move(query),
+               [not_found_type, which = std::move(which), headers = request.headers](
+                   const std::optional<Row>& row, Position position) {
+                 if (!row) return not_found_at(not_found_type, which, position);
+                 return unless_known(ok(to_json(*row), position, tag_of(*row)), headers);
+               });
 }
 
 template <class Row>
@@ -214,8 +218,8 @@ void with_buyer(const Backend& backend, const http::Request& request,
                 const http::Exchange& exchange, ListOfBuyer list);
 
 // The entity as it was right after a position, with that position.
-void answer_as_of(const Backend& backend, ReadAt then, const http::Exchange& exchange,
-                  const Entity& entity, const Resource& resource);
+void answer_as_of(const Backend& backend, const http::Request& request, ReadAt then,
+                  const http::Exchange& exchange, const Entity& entity, const Resource& resource);
 
 // The events of an entity, oldest first.
 void answer_history(const Backend& backend, const http::Request& request,

@@ -49,9 +49,9 @@ void list(const Backend& backend, const Request& request, const Exchange& exchan
 void get(const Backend& backend, const Request& request, const Exchange& exchange) {
   const auto id = path_id<PurchaseId>(request, problems::delivery_not_found);
   if (const auto then = as_of(request))
-    return answer_as_of(backend, *then, exchange, {EntityKind::purchase, id_cast<EntityId>(id)},
-                        delivery_resource);
-  answer_one(backend, read_at(request), exchange, delivery_by_id(id), problems::delivery_not_found,
+    return answer_as_of(backend, request, *then, exchange,
+                        {EntityKind::purchase, id_cast<EntityId>(id)}, delivery_resource);
+  answer_one(backend, request, exchange, delivery_by_id(id), problems::delivery_not_found,
              to_string(id));
 }
 
@@ -108,7 +108,7 @@ const ServiceRoute routes[] = {
       .summary = "List the open deliveries",
       .kind = Kind::page,
       .gives = "Delivery",
-      .parameters = {"buyer", "deliveryStatus", "include", "after"},
+      .parameters = {"buyer", "buyerId", "deliveryStatus", "include", "after"},
       .problems = {problems::account_not_found}}},
     {Method::get,
      "/deliveries/{id}",

@@ -14,6 +14,7 @@ using http::ProblemType;
 inline constexpr ProblemType unsupported_media_type{415, "unsupported-media-type",
                                                     "Unsupported media type"};
 inline constexpr ProblemType invalid_field{422, "invalid-field", "Invalid field"};
+inline constexpr ProblemType unknown_parameter{422, "unknown-parameter", "Unknown parameter"};
 inline constexpr ProblemType quote_invalid{422, "quote-invalid", "Quote invalid"};
 inline constexpr ProblemType idempotency_key_reused{422, "idempotency-key-reused",
                                                     "Idempotency key reused"};
@@ -62,5 +63,67 @@ inline constexpr ProblemType load_running{409, "load-running", "Load running"};
 inline constexpr ProblemType load_not_allowed{403, "load-not-allowed", "Load not allowed"};
 inline constexpr ProblemType projection_not_found{404, "projection-not-found",
                                                   "Projection not found"};
+
+// All of them: each is explained at /problems/<code>.
+inline constexpr ProblemType all[] = {
+    malformed_request,
+    malformed_target,
+    foreign_origin,
+    http::problems::not_found,
+    method_not_allowed,
+    request_timeout,
+    length_required,
+    body_too_large,
+    target_too_long,
+    unsupported_content_encoding,
+    expectation_failed,
+    misdirected_request,
+    head_too_large,
+    internal_error,
+    method_not_implemented,
+    transfer_coding_not_implemented,
+    unavailable,
+    too_many_connections,
+    http_version_not_supported,
+    unsupported_media_type,
+    invalid_field,
+    unknown_parameter,
+    quote_invalid,
+    idempotency_key_reused,
+    idempotency_key_in_flight,
+    row_too_long,
+    version_differs,
+    account_not_found,
+    product_not_found,
+    purchase_not_found,
+    delivery_not_found,
+    account_name_taken,
+    account_closed,
+    product_name_taken,
+    product_withdrawn,
+    insufficient_stock,
+    stock_too_large,
+    price_changed,
+    address_changed,
+    mixed_currencies,
+    total_too_large,
+    quote_expired,
+    already_shipped,
+    illegal_status_change,
+    too_many_scans,
+    not_delivered,
+    purchase_closed,
+    not_ready,
+    overloaded,
+    outcome_unknown,
+    idempotency_keys_full,
+    read_model_behind,
+    read_model_unavailable,
+    entity_parked,
+    rebuild_running,
+    load_running,
+    load_not_allowed,
+    projection_not_found,
+};
 
 }  // namespace jangbu::problems

@@ -1,6 +1,7 @@
 #include "api/problems.hpp"
 
 #include <utility>
+#include <vector>
 
 #include "api/json/represent.hpp"
 #include "api/problem_types.hpp"
@@ -23,6 +24,17 @@ http::Response problem(const http::ProblemType& type, const std::string& detail,
 http::Response retry_later(http::Response response, const char* seconds = "1") {
   response.headers.emplace_back("Retry-After", seconds);
   return response;
+}
+
+// If-Match may name one version, many, or none that we know.
+Json expected_and_actual(const std::vector<EventId>& expected, EventId actual) {
+  Json fields{{"actual", to_string(actual)}};
+  if (expected.size() == 1) fields.add("expected", to_string(expected.front()));
+  if (expected.size() <= 1) return fields;
+  Json all = Json::array();
+  for (const EventId version : expected) all.push_back(to_string(version));
+  fields.add("expected", all);
+  return fields;
 }
 
 struct Responder {
@@ -120,7 +132,7 @@ struct Responder {
   http::Response operator()(const refusal::VersionDiffers& no) const {
     return problem(problems::version_differs,
                    "It has changed since. Read it again, and decide anew.",
-                   {{"expected", to_string(no.expected)}, {"actual", to_string(no.actual)}});
+                   expected_and_actual(no.expected, no.actual));
   }
   http::Response operator()(const refusal::KeyReused&) const {
     return problem(problems::idempotency_key_reused,
@@ -217,6 +229,24 @@ http::Response quote_unknown() {
   return problem(problems::quote_invalid,
                  "quoteId is not a quote of this shop. Ask for one with POST /quotes.",
                  {{"field", "quoteId"}});
+}
+
+http::Response unknown_parameter(const std::string& name, const std::vector<std::string>& known) {
+  Json expected = Json::array();
+  std::string list;
+  for (const std::string& one : known) {
+    expected.push_back(one);
+    list += (list.empty() ? "" : ", ") + one;
+  }
+  return problem(problems::unknown_parameter,
+                 "There is no parameter '" + name + "' here. " +
+                     (known.empty() ? "There are none." : "There are: " + list + "."),
+                 {{"field", name}, {"expected", expected}});
+}
+
+http::Response repeated_parameter(const std::string& name) {
+  return problem(problems::invalid_field,
+                 "The parameter '" + name + "' is given twice: give it once.", {{"field", name}});
 }
 
 http::Response not_happened_yet(EventId asked, Position last) {

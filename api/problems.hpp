@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "api/http/message.hpp"
 #include "commands/writer.hpp"
@@ -28,6 +29,8 @@ http::Response read_model_away();
 http::Response entity_parked();
 http::Response log_away();
 http::Response quote_unknown();
+http::Response unknown_parameter(const std::string& name, const std::vector<std::string>& known);
+http::Response repeated_parameter(const std::string& name);
 http::Response not_happened_yet(EventId asked, Position last);
 
 // What is said where a query, for which `asked` had to be reached, has no answer; nothing where it

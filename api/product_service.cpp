@@ -39,8 +39,7 @@ void list(const Backend& backend, const Request& request, const Exchange& exchan
 
 void find_by_name(const Backend& backend, const Request& request, const Exchange& exchange) {
   const std::string name = query_name(request);
-  answer_one(backend, read_at(request), exchange, product_by_name(name),
-             problems::product_not_found, name);
+  answer_one(backend, request, exchange, product_by_name(name), problems::product_not_found, name);
 }
 
 void find_by_beginning(const Backend& backend, const Request& request, const Exchange& exchange) {
@@ -52,9 +51,9 @@ void find_by_beginning(const Backend& backend, const Request& request, const Exc
 void get(const Backend& backend, const Request& request, const Exchange& exchange) {
   const auto id = path_id<ProductId>(request, problems::product_not_found);
   if (const auto then = as_of(request))
-    return answer_as_of(backend, *then, exchange, {EntityKind::product, id_cast<EntityId>(id)},
-                        past_product_resource);
-  answer_one(backend, read_at(request), exchange, product_by_id(id), problems::product_not_found,
+    return answer_as_of(backend, request, *then, exchange,
+                        {EntityKind::product, id_cast<EntityId>(id)}, past_product_resource);
+  answer_one(backend, request, exchange, product_by_id(id), problems::product_not_found,
              to_string(id));
 }
 

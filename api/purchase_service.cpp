@@ -89,9 +89,9 @@ void list(const Backend& backend, const Request& request, const Exchange& exchan
 void get(const Backend& backend, const Request& request, const Exchange& exchange) {
   const auto id = path_id<PurchaseId>(request, problems::purchase_not_found);
   if (const auto then = as_of(request))
-    return answer_as_of(backend, *then, exchange, {EntityKind::purchase, id_cast<EntityId>(id)},
-                        purchase_resource);
-  answer_one(backend, read_at(request), exchange, purchase_by_id(id), problems::purchase_not_found,
+    return answer_as_of(backend, request, *then, exchange,
+                        {EntityKind::purchase, id_cast<EntityId>(id)}, purchase_resource);
+  answer_one(backend, request, exchange, purchase_by_id(id), problems::purchase_not_found,
              to_string(id));
 }
 
@@ -149,7 +149,7 @@ const ServiceRoute routes[] = {
       .summary = "List purchases",
       .kind = Kind::page,
       .gives = "Purchase",
-      .parameters = {"buyer", "purchaseStatus", "after"},
+      .parameters = {"buyer", "buyerId", "purchaseStatus", "after"},
       .problems = {problems::account_not_found}}},
     {Method::get,
      "/purchases/{id}",

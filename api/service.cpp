@@ -1,8 +1,14 @@
 #include "api/service.hpp"
 
+#include <algorithm>
 #include <string>
+#include <tuple>
+#include <utility>
 
 #include "api/openapi/document.hpp"
+#include "api/problem_pages.hpp"
+#include "api/problem_types.hpp"
+#include "api/problems.hpp"
 #include "api/static_content.hpp"
 
 namespace jangbu {
@@ -13,10 +19,12 @@ using Json = nlohmann::ordered_json;
 using openapi::Operation;
 
 // Every service has these. Their handlers need the whole table, so to_router() makes them.
-const openapi::Path index_path{
-    http::Method::get,
-    "/",
-    {.id = "getIndex", .summary = "What this service offers", .gives = "Index"}};
+const openapi::Path index_path{http::Method::get,
+                               "/",
+                               {.id = "getIndex",
+                                .summary = "What this service offers",
+                                .kind = openapi::Kind::content,
+                                .gives = "Index"}};
 const openapi::Path page_path{
     http::Method::get,
     "/",
@@ -25,13 +33,26 @@ const openapi::Path page_path{
      .description = "Who asks for HTML gets the console: a page on which people see the shop live, "
                     "in the language that Accept-Language or `lang` prefers. Everybody else gets "
                     "links.",
+     .kind = openapi::Kind::content,
      .gives = "Index",
      .or_html = true,
      .parameters = {"lang", "acceptLanguage"}}};
-const openapi::Path document_path{
+const openapi::Path document_path{http::Method::get,
+                                  "/openapi.json",
+                                  {.id = "getOpenApi",
+                                   .summary = "This document",
+                                   .kind = openapi::Kind::content,
+                                   .gives = "OpenApi"}};
+const openapi::Path problem_path{
     http::Method::get,
-    "/openapi.json",
-    {.id = "getOpenApi", .summary = "This document", .gives = "OpenApi"}};
+    "/problems/{code}",
+    {.id = "getProblem",
+     .summary = "What a problem means",
+     .description = "What the `type` of a problem leads to. Who asks for HTML gets a page.",
+     .kind = openapi::Kind::content,
+     .gives = "ProblemKind",
+     .or_html = true,
+     .problems = {problems::not_found}}};
 
 Json index_of(const Service& service) {
   Json links = Json::array();
@@ -40,7 +61,8 @@ Json index_of(const Service& service) {
         {{"operation", operation.id}, {"method", http::to_string(method)}, {"href", pattern}});
   };
   for (const Route& route : service.routes) add(route.method, route.pattern, route.operation);
-  add(document_path.method, document_path.pattern, document_path.operation);
+  for (const openapi::Path& path : {document_path, problem_path})
+    add(path.method, path.pattern, path.operation);
   return {{"service", service.name}, {"links", std::move(links)}};
 }
 
@@ -59,9 +81,38 @@ http::Handler index_handler(const Service& service) {
   };
 }
 
+// A misspelt filter must not show everybody's rows.
+std::optional<http::Response> wrong_query(const http::Request& request,
+                                          const std::vector<std::string>& names) {
+  const auto& query = request.query;
+  for (auto one = query.begin(); one != query.end(); ++one) {
+    const std::string& name = one->first;
+    if (std::ranges::find(names, name) == names.end()) return unknown_parameter(name, names);
+    const auto same = [&](const auto& other) { return other.first == name; };
+    if (std::find_if(query.begin(), one, same) != one) return repeated_parameter(name);
+  }
+  return std::nullopt;
+}
+
+// Routes take the query parameters that the document tells of, each once.
+http::AnyHandler with_checked_query(const openapi::Path& path, http::AnyHandler handler) {
+  const auto names = openapi::query_parameters(path);
+  const auto checked = [names](auto next) {
+    return [names, next](http::Request&& request, auto&&... rest) {
+      if (auto wrong = wrong_query(request, names))
+        std::get<sizeof...(rest) - 1>(std::tie(rest...)).respond(std::move(*wrong));
+      else
+        next(std::move(request), rest...);
+    };
+  };
+  if (auto* streaming = std::get_if<http::StreamingHandler>(&handler))
+    return http::StreamingHandler(checked(std::move(*streaming)));
+  return http::Handler(checked(std::get<http::Handler>(std::move(handler))));
+}
+
 void add(http::Router& router, const openapi::Path& path, http::AnyHandler handler) {
-  router.add(
-      {path.method, std::string(path.pattern), std::move(handler), std::string(path.operation.id)});
+  router.add({path.method, std::string(path.pattern), with_checked_query(path, std::move(handler)),
+              std::string(path.operation.id)});
 }
 
 }  // namespace
@@ -72,6 +123,7 @@ nlohmann::ordered_json openapi_document(const Service& service) {
     paths.push_back({route.method, route.pattern, route.operation});
   paths.push_back(path_of_index(service));
   paths.push_back(document_path);
+  paths.push_back(problem_path);
   return openapi::document({service.title, service.description}, paths);
 }
 
@@ -80,6 +132,7 @@ http::Router to_router(const Service& service) {
   add(router, path_of_index(service), index_handler(service));
   add(router, document_path,
       serve(StaticContent(openapi_document(service).dump(), "application/json")));
+  add(router, problem_path, serve_problems());
   for (const Route& route : service.routes)
     add(router, {route.method, route.pattern, route.operation}, route.handler);
   return router;

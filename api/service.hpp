@@ -31,7 +31,9 @@ struct Service {
   std::function<std::optional<http::Response>(const http::Request&)> page = {};
 };
 
-// The service's routes, and two about itself: links at `/`, its document at `/openapi.json`.
+// The service's routes, and three about itself: links at `/`, its document at `/openapi.json`, and
+// what its problems mean at `/problems/{code}`. A query parameter that the document does not tell
+// of is refused.
 http::Router to_router(const Service& service);
 
 // What `/openapi.json` answers with.

@@ -2,6 +2,8 @@
 
 #include <openssl/sha.h>
 
+#include "api/http/entity_tags.hpp"
+
 namespace jangbu {
 
 namespace {
@@ -20,11 +22,6 @@ std::string etag_of(std::string_view bytes) {
   return tag += '"';
 }
 
-// The condition is a list of ETags or `*`; a weak one matches, too. Our tags have no comma.
-bool lists(std::string_view condition, std::string_view tag) {
-  return condition == "*" || condition.find(tag) != condition.npos;
-}
-
 }  // namespace
 
 StaticContent::StaticContent(std::string bytes, std::string content_type, Headers headers)
@@ -37,8 +34,7 @@ StaticContent::StaticContent(std::string bytes, std::string content_type, Header
 }
 
 http::Response StaticContent::respond(const http::Request& request) const {
-  const auto condition = request.header("If-None-Match");
-  if (condition && lists(*condition, etag_)) return {.status = 304, .headers = headers_};
+  if (http::is_known(request.headers, etag_)) return {.status = 304, .headers = headers_};
   return {.status = 200, .content_type = content_type_, .body = *bytes_, .headers = headers_};
 }
 

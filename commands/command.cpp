@@ -1,5 +1,7 @@
 #include "commands/command.hpp"
 
+#include <algorithm>
+
 namespace jangbu {
 
 namespace {
@@ -64,8 +66,9 @@ Decision decide(const Shop& shop, const Command& command, const Conditions& cond
   }
   if (conditions.if_match) {
     const auto actual = std::visit(VersionOf{shop}, command);
-    if (actual && *actual != *conditions.if_match)
-      return refusal::VersionDiffers{*conditions.if_match, *actual};
+    const auto& expected = *conditions.if_match;
+    if (actual && std::find(expected.begin(), expected.end(), *actual) == expected.end())
+      return refusal::VersionDiffers{expected, *actual};
   }
   return std::visit([&](const auto& to) { return decide(shop, to); }, command);
 }

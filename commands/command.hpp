@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <variant>
+#include <vector>
 
 #include "commands/account.hpp"
 #include "commands/delivery.hpp"
@@ -20,8 +21,8 @@ using Command = std::variant<OpenAccount, ChangeAddress, ChangeAccountDetails, C
 Timestamp time_of(const Command& command, Timestamp now);
 
 struct Conditions {
-  std::optional<CommandKey> key;    // Idempotency-Key: carry out once
-  std::optional<EventId> if_match;  // only if the entity is at this version
+  std::optional<CommandKey> key;                 // Idempotency-Key: carry out once
+  std::optional<std::vector<EventId>> if_match;  // only if the entity is at one of these versions
 };
 
 Decision decide(const Shop& shop, const Command& command, const Conditions& conditions);

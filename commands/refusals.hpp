@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "events/events.hpp"
 #include "events/values.hpp"
@@ -120,9 +121,9 @@ struct NotDelivered {
   friend bool operator==(const NotDelivered&, const NotDelivered&) = default;
 };
 
-// The command was meant for another version of the entity.
+// The command was meant for other versions of the entity, or for none that we know.
 struct VersionDiffers {
-  EventId expected;
+  std::vector<EventId> expected;
   EventId actual;
 
   friend bool operator==(const VersionDiffers&, const VersionDiffers&) = default;

@@ -224,6 +224,10 @@ Json to_json(const AccountRow& account) {
   return json;
 }
 
+std::string tag_of(const ProductRow& product) {
+  return to_string(product.version) + "-" + std::to_string(product.stock);
+}
+
 Json to_json(const ProductRow& product) {
   return product_json(product, product.stock);
 }

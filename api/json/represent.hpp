@@ -23,6 +23,14 @@ AccountRow to_row(const AccountView& view);
 ProductRow to_row(const ProductView& view);
 DeliveryRow to_delivery_row(const PurchaseView& view);
 
+// What the ETag of a single resource says: its version; of a product its stock, too, which
+// purchases move without a new version.
+std::string tag_of(const ProductRow& product);
+template <class Row>
+std::string tag_of(const Row& row) {
+  return to_string(row.version);
+}
+
 Json to_json(const Money& money);
 Json to_json(const Address& address);
 Json to_json(const Scan& scan);

@@ -43,11 +43,16 @@ bool is_command(Kind kind) {
 
 // Neither of the log nor of a read model.
 bool is_plain(Kind kind) {
-  return kind == Kind::plain || kind == Kind::text || kind == Kind::job;
+  return kind == Kind::plain || kind == Kind::content || kind == Kind::text || kind == Kind::job;
 }
 
 bool is_query(Kind kind) {
   return kind == Kind::one || kind == Kind::page;
+}
+
+// What a client that has it already need not be sent again.
+bool has_tag(Kind kind) {
+  return kind == Kind::one || kind == Kind::content;
 }
 
 bool is_list(Kind kind) {
@@ -55,21 +60,28 @@ bool is_list(Kind kind) {
 }
 
 // What the server answers instead of an operation.
-constexpr http::ProblemType not_taken[] = {
-    problems::request_timeout,           problems::length_required,    problems::body_too_large,
-    problems::target_too_long,           problems::expectation_failed, problems::head_too_large,
-    problems::http_version_not_supported};
+constexpr http::ProblemType not_taken[] = {problems::request_timeout,
+                                           problems::length_required,
+                                           problems::body_too_large,
+                                           problems::target_too_long,
+                                           problems::unsupported_content_encoding,
+                                           problems::expectation_failed,
+                                           problems::misdirected_request,
+                                           problems::head_too_large,
+                                           problems::transfer_coding_not_implemented,
+                                           problems::http_version_not_supported};
 
 // What can go wrong, in the order of the status codes.
-std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& operation) {
+std::map<int, std::vector<http::ProblemType>> problems_of(const Path& path) {
+  const Operation& operation = path.operation;
   auto all = operation.problems;
   append(all, {problems::malformed_request, problems::malformed_target, problems::internal_error,
-               problems::too_many_connections});
-  if (!operation.takes.empty()) append(all, {problems::unsupported_media_type});
+               problems::too_many_connections, problems::unknown_parameter});
+  if (path.method != http::Method::get) append(all, {problems::foreign_origin});
+  if (!operation.takes.empty())
+    append(all, {problems::unsupported_media_type, problems::unsupported_content_encoding});
   const bool has_fields = !operation.takes.empty() && operation.kind != Kind::rows;
-  if (has_fields || is_query(operation.kind) || operation.kind == Kind::log ||
-      operation.kind == Kind::stream)
-    append(all, {problems::invalid_field});
+  if (has_fields || !query_parameters(path).empty()) append(all, {problems::invalid_field});
   if (operation.kind == Kind::rows) append(all, {problems::not_ready, problems::overloaded});
   if (is_query(operation.kind))
     append(all, {problems::read_model_behind, problems::read_model_unavailable,
@@ -211,6 +223,7 @@ Json answer(const Operation& operation) {
     headers["Event-Position"] = ref("headers", "eventPosition");
   if (operation.kind == Kind::one || is_command(operation.kind))
     headers["ETag"] = ref("headers", "eTag");
+  if (operation.kind == Kind::content) headers["ETag"] = ref("headers", "contentTag");
   if (operation.kind == Kind::create || operation.kind == Kind::job)
     headers["Location"] = ref("headers", "location");
   if (is_command(operation.kind))
@@ -224,12 +237,21 @@ Json answer(const Operation& operation) {
   return response;
 }
 
-Json responses(const Operation& operation) {
+// The fields of the answer that would have been, and nothing else.
+Json not_modified(const Operation& operation) {
+  Json response{{"description", "As it was: If-None-Match names its ETag."}};
+  response["headers"] = answer(operation).at("headers");
+  return response;
+}
+
+Json responses(const Path& path) {
+  const Operation& operation = path.operation;
   Json responses = Json::object();
   responses[operation.kind == Kind::create ? "201"
             : operation.kind == Kind::job  ? "202"
                                            : "200"] = answer(operation);
-  for (const auto& [status, types] : problems_of(operation))
+  if (has_tag(operation.kind)) responses["304"] = not_modified(operation);
+  for (const auto& [status, types] : problems_of(path))
     responses[std::to_string(status)] = problem_response(status, types, operation.kind);
   if (!operation.gives_when_unavailable.empty())
     responses["503"] = {
@@ -271,6 +293,7 @@ Json parameters(const Path& path) {
     add("lastEventId");
   }
   if (path.operation.kind == Kind::command) add("ifMatch");
+  if (has_tag(path.operation.kind)) add("ifNoneMatch");
   if (is_command(path.operation.kind) || path.operation.kind == Kind::rows) {
     add("requestId");
     add("traceparent");
@@ -295,7 +318,7 @@ Json operation_object(const Path& path) {
   Json parameters = openapi::parameters(path);
   if (!parameters.empty()) object["parameters"] = std::move(parameters);
   if (!operation.takes.empty()) object["requestBody"] = request_body(operation);
-  object["responses"] = responses(operation);
+  object["responses"] = responses(path);
   return object;
 }
 
@@ -311,7 +334,7 @@ class Components {
  public:
   explicit Components(const std::vector<Path>& paths) {
     for (const Path& path : paths)
-      for (const auto& [status, types] : problems_of(path.operation))
+      for (const auto& [status, types] : problems_of(path))
         for (const auto& type : types) examples_[std::string(type.code)] = problem_example(type);
     for (const auto& type : not_taken) examples_[std::string(type.code)] = problem_example(type);
   }
@@ -353,6 +376,27 @@ class Components {
 };
 
 }  // namespace
+
+std::vector<std::string> query_parameters(const Path& path) {
+  std::vector<std::string> names;
+  for (const Json& reference : parameters(path)) {
+    const auto place = reference.at("$ref").get<std::string>();
+    const Json& parameter =
+        material().parameters.at("parameters").at(place.substr(place.rfind('/') + 1));
+    if (parameter.at("in") == "query") names.push_back(parameter.at("name"));
+  }
+  return names;
+}
+
+Json explanation_of(const http::ProblemType& type) {
+  const Json example = problem_example(type);
+  Json explanation = Json::object();
+  for (const char* field : {"type", "title", "status", "code"})
+    explanation[field] = example.at("value").at(field);
+  explanation["description"] = example.at("summary");
+  explanation["example"] = example.at("value");
+  return explanation;
+}
 
 Json document(const About& about, const std::vector<Path>& paths) {
   Json path_items = Json::object();

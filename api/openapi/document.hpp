@@ -5,6 +5,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +24,12 @@ struct Path {
   std::string_view pattern;  // as http::Router takes it
   Operation operation;
 };
+
+// The names of the query parameters that the operation takes.
+std::vector<std::string> query_parameters(const Path& path);
+
+// What the documents tell of a problem: its code, what it means, an example.
+nlohmann::ordered_json explanation_of(const http::ProblemType& type);
 
 nlohmann::ordered_json document(const About& about, const std::vector<Path>& paths);
 

@@ -13,6 +13,7 @@ namespace jangbu::openapi {
 // What operations of a kind have in common: parameters, headers and problems.
 enum class Kind {
   plain,    // nothing
+  content,  // the same as long as the process runs: ETag, 304
   text,     // likewise, and the answer is the text that Prometheus reads
   one,      // a query for one thing: minPosition, ETag
   page,     // a query for many: minPosition, limit, next

@@ -224,7 +224,8 @@ TEST_CASE("Who follows the log keeps up with thousands of events a second", "[bu
   auto imported = std::async(std::launch::async, [&] {
     Client client(shop.jangbu.port(Service::account));
     client.send(
-        "POST /accounts:import HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-ndjson\r\n"
+        "POST /accounts:import HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+        "application/x-ndjson\r\n"
         "Content-Length: " +
         std::to_string(rows.size()) + "\r\n\r\n" + rows);
     const int status = client.read_answer().status;

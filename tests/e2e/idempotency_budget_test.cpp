@@ -35,7 +35,7 @@ TEST_CASE("When no more keys can be remembered, commands with one are not taken"
 
   const std::string rows = accounts_to_import(budget - 1);
   Client importer(shop.jangbu.port(Service::account));
-  importer.send("POST /accounts:import HTTP/1.1\r\nHost: h\r\nContent-Length: " +
+  importer.send("POST /accounts:import HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
                 std::to_string(rows.size()) +
                 "\r\nContent-Type: application/x-ndjson\r\nIdempotency-Key: rows\r\n\r\n" + rows);
   REQUIRE(importer.read_answer().status == 200);

@@ -12,7 +12,7 @@ namespace {
 
 std::string head(std::string_view target, std::size_t size, std::string_view fields) {
   return "POST " + std::string(target) +
-         " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(size) + "\r\n" +
+         " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(size) + "\r\n" +
          std::string(fields) + "\r\n";
 }
 

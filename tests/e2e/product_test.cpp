@@ -67,7 +67,7 @@ TEST_CASE("Whoever names a version changes that version, or nothing") {
   const Reply listed = products.post("/products", product("한지 노트", 12'900, 10));
   const std::string price = "/products/" + id_of(listed.json) + "/price";
   const std::string first = listed.header("etag");
-  REQUIRE(first == '"' + listed.json.at("version").get<std::string>() + '"');
+  REQUIRE(first == '"' + listed.json.at("version").get<std::string>() + "-10\"");
 
   // A product's version does not change with the purchases made of it.
   const Json bought = buy(shop, "김영희", "한지 노트");
@@ -79,12 +79,34 @@ TEST_CASE("Whoever names a version changes that version, or nothing") {
   reply = products.put(price, {{"unitPrice", won(14'000)}}, {{"If-Match", first}});
   CHECK(reply.status == 412);
   CHECK(reply.code() == "version-differs");
-  CHECK('"' + reply.json.at("actual").get<std::string>() + '"' == second);
+  CHECK('"' + reply.json.at("actual").get<std::string>() + "-9\"" == second);
   reply = products.get(at("/products/" + id_of(listed.json), position));
   CHECK(reply.header("etag") == second);
   CHECK(reply.json.at("unitPrice") == won(13'000));
   CHECK(products.put(price, {{"unitPrice", won(14'000)}}, {{"If-Match", "*"}}).status == 200);
-  CHECK(products.put(price, {{"unitPrice", won(15'000)}}, {{"If-Match", "14"}}).status == 400);
+  CHECK(products.put(price, {{"unitPrice", won(14'000)}}, {{"If-Match", first + ", " + second}})
+            .status == 412);
+  for (const char* malformed : {"14", "", "\"1.0\" \"2.0\"", "\"1.0", "w/\"1.0\"", "*, \"1.0\""})
+    CHECK(products.put(price, {{"unitPrice", won(15'000)}}, {{"If-Match", malformed}}).status ==
+          400);
+  // A list; a product's tag as it was with another stock, and without it.
+  const std::string third = products.get("/products/" + id_of(listed.json)).json.at("version");
+  for (const std::string& never :
+       {"W/\"" + third + "-9\"", std::string("\"\""), std::string("\"of another shop\""),
+        "\"0" + third + "\"", "\"" + third + "-9-9\"", "\"" + third + "-gzip\""}) {
+    CAPTURE(never);
+    reply = products.put(price, {{"unitPrice", won(15'000)}}, {{"If-Match", never}});
+    CHECK(reply.status == 412);
+    CHECK(reply.json.at("actual") == third);
+  }
+  CHECK(products
+            .put(price, {{"unitPrice", won(14'000)}},
+                 {{"If-Match", "\"0.1\",, W/\"x,y\" ,\"" + third + "-5\""}})
+            .status == 200);
+  CHECK(products
+            .put(price, {{"unitPrice", won(14'000)}},
+                 {{"If-Match", "\"0.1\""}, {"If-Match", "\"" + third + "\""}})
+            .status == 200);
 
   // Likewise for everything that has a version.
   const auto stale = HttpClient::Fields{{"If-Match", "\"0.7\""}};

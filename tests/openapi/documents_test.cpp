@@ -3,6 +3,8 @@
 #include <set>
 #include <string>
 
+#include "api/openapi/document.hpp"
+#include "api/problem_types.hpp"
 #include "tests/openapi/services.hpp"
 #include "tests/support/openapi_check.hpp"
 
@@ -72,6 +74,21 @@ TEST_CASE("Every reference in a document leads somewhere, and every component is
     for (const auto& [section, entries] : document.at("components").items())
       for (const auto& [name, entry] : entries.items())
         CHECK(referred.contains("#/components/" + section + "/" + name));
+  });
+}
+
+TEST_CASE("Every problem that a document tells of is explained, and has one explanation") {
+  std::set<std::string> explained;
+  for (const http::ProblemType& type : problems::all) {
+    INFO(type.code);
+    CHECK(explained.insert(std::string(type.code)).second);
+    const auto explanation = openapi::explanation_of(type);
+    CHECK(explanation.at("type") == "/problems/" + std::string(type.code));
+    CHECK(explanation.at("status") == type.status);
+  }
+  for_each_service([&](const Service& service) {
+    for (const auto& [code, example] : document_of(service).at("components").at("examples").items())
+      CHECK(explained.contains(code));
   });
 }
 

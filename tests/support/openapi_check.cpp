@@ -153,6 +153,10 @@ void OpenApiCheck::check(std::string_view method, std::string_view target, const
     const Json& response = resolved(told == responses.end() ? responses.at("default") : *told);
     if (told != responses.end()) check_headers(response, answer);
     if (method == "HEAD") return;
+    if (!response.contains("content")) {
+      if (!answer.body.empty()) differs("a body");
+      return;
+    }
     const auto type = answer.headers.find("content-type");
     if (type == answer.headers.end()) differs("no Content-Type");
     const Json& content = response.at("content");

@@ -19,7 +19,11 @@ Conditions with_key(unsigned number, unsigned request = 1) {
 }
 
 Conditions if_match(std::uint64_t position) {
-  return {.key = {}, .if_match = EventId{{position}, 0}};
+  return {.key = {}, .if_match = {{EventId{{position}, 0}}}};
+}
+
+refusal::VersionDiffers differs(std::uint64_t expected, std::uint64_t actual) {
+  return {{EventId{{expected}, 0}}, {{actual}, 0}};
 }
 
 ProductState stocked(ProductState product, std::int64_t stock) {
@@ -50,7 +54,7 @@ TEST_CASE("a command with a key is carried out once") {
   }
   SECTION("the key goes before the version") {
     Conditions both = with_key(7);
-    both.if_match = EventId{{99}, 0};
+    both.if_match = {EventId{{99}, 0}};
     shop.when(CloseAccount{hong.account, opening}, both).then(Repeated{{{3}, 0}});
   }
 }
@@ -103,22 +107,18 @@ TEST_CASE("a command is only carried out on the version it was meant for") {
     const CloseAccount close{hong.account, opening};
     const auto shop = given(AccountOpened{alice}, AccountOpened{hong}, ProductListed{tea});
     shop.when(close, if_match(2)).then(AccountClosed{hong, opening});
-    shop.when(close, if_match(1)).then(refusal::VersionDiffers{{{1}, 0}, {{2}, 0}});
-    shop.when(close, if_match(3)).then(refusal::VersionDiffers{{{3}, 0}, {{2}, 0}});
-    shop.when(ChangeAddress{hong.account, {}}, if_match(1))
-        .then(refusal::VersionDiffers{{{1}, 0}, {{2}, 0}});
-    shop.when(ChangeAccountDetails{hong.account, {}, {}, {}}, if_match(1))
-        .then(refusal::VersionDiffers{{{1}, 0}, {{2}, 0}});
+    shop.when(close, if_match(1)).then(differs(1, 2));
+    shop.when(close, if_match(3)).then(differs(3, 2));
+    shop.when(ChangeAddress{hong.account, {}}, if_match(1)).then(differs(1, 2));
+    shop.when(ChangeAccountDetails{hong.account, {}, {}, {}}, if_match(1)).then(differs(1, 2));
   }
   SECTION("a product's is not moved by purchases") {
     const WithdrawProduct withdraw{tea.product, opening};
     const auto shop = given(AccountOpened{hong}, ProductListed{tea}, tea_bought);
     shop.when(withdraw, if_match(2)).then(ProductWithdrawn{stocked(tea, 4), opening});
-    shop.when(withdraw, if_match(3)).then(refusal::VersionDiffers{{{3}, 0}, {{2}, 0}});
-    shop.when(ChangePrice{tea.product, won(1)}, if_match(1))
-        .then(refusal::VersionDiffers{{{1}, 0}, {{2}, 0}});
-    shop.when(ChangeStock{tea.product, 1, ""}, if_match(1))
-        .then(refusal::VersionDiffers{{{1}, 0}, {{2}, 0}});
+    shop.when(withdraw, if_match(3)).then(differs(3, 2));
+    shop.when(ChangePrice{tea.product, won(1)}, if_match(1)).then(differs(1, 2));
+    shop.when(ChangeStock{tea.product, 1, ""}, if_match(1)).then(differs(1, 2));
   }
   SECTION("a delivery's is its last scan, a purchase's is not") {
     const auto shop = given(AccountOpened{hong}, ProductListed{tea}, tea_bought,
@@ -127,19 +127,35 @@ TEST_CASE("a command is only carried out on the version it was meant for") {
     const RecordScan record{first_purchase, scan(DeliveryStatus::delivered, after_minutes(1))};
     const ConfirmReceipt confirm{first_purchase, opening};
     shop.when(cancel, if_match(3)).then(cancelled(tea_bought, ""));
-    shop.when(cancel, if_match(4)).then(refusal::VersionDiffers{{{4}, 0}, {{3}, 0}});
+    shop.when(cancel, if_match(4)).then(differs(4, 3));
     shop.when(record, if_match(4))
         .then(after(DeliveryStatus::label_created, scanned(tea_bought, record.scan)));
-    shop.when(record, if_match(3)).then(refusal::VersionDiffers{{{3}, 0}, {{4}, 0}});
-    shop.when(confirm, if_match(3)).then(refusal::VersionDiffers{{{3}, 0}, {{4}, 0}});
+    shop.when(record, if_match(3)).then(differs(3, 4));
+    shop.when(confirm, if_match(3)).then(differs(3, 4));
     shop.when(confirm, if_match(4))
         .then(refusal::NotDelivered{first_purchase, DeliveryStatus::label_created});
   }
   SECTION("the place in the commit counts too") {
-    const Conditions second_event{.key = {}, .if_match = EventId{{1}, 1}};
+    const Conditions second_event{.key = {}, .if_match = {{EventId{{1}, 1}}}};
     given(AccountOpened{hong})
         .when(CloseAccount{hong.account, opening}, second_event)
-        .then(refusal::VersionDiffers{{{1}, 1}, {{1}, 0}});
+        .then(refusal::VersionDiffers{{EventId{{1}, 1}}, {{1}, 0}});
+  }
+  SECTION("one of many versions is enough, none is not") {
+    const CloseAccount close{hong.account, opening};
+    const std::vector<EventId> two{{{9}, 0}, {{1}, 0}};
+    given(AccountOpened{hong})
+        .when(close, {.key = {}, .if_match = two})
+        .then(AccountClosed{hong, opening});
+    given(AccountOpened{hong})
+        .when(close, {.key = {}, .if_match = std::vector<EventId>()})
+        .then(refusal::VersionDiffers{{}, {{1}, 0}});
+  }
+  SECTION("a closed account has a version, too") {
+    const CloseAccount close{hong.account, opening};
+    const auto shop = given(AccountOpened{hong}, AccountClosed{hong, opening});
+    shop.when(close, if_match(1)).then(differs(1, 2));
+    shop.when(close, if_match(2)).then(Unchanged{});
   }
   SECTION("what is not there is refused as such") {
     given()

@@ -1,0 +1,14 @@
+// What the `type` of a problem leads to: /problems/<code> explains it, to people as a page, to
+// machines in JSON.
+//
+// Threads: made by one thread; the handler runs on HTTP workers.
+#pragma once
+
+#include "api/http/router.hpp"
+
+namespace jangbu {
+
+// For a route with {code}. Codes that there are none of get 404.
+http::Handler serve_problems();
+
+}  // namespace jangbu
