@@ -56,7 +56,7 @@ Json down(const std::string& reason) {
 // The servers behind the parts. NATS may be connected, and its stream out of order all the same: it
 // is the writer that finds that out.
 Json log_check(const Parts& parts) {
-  if (!parts.log_connected()) return down("NATS is not connected");
+  if (const std::string why = parts.log_away(); !why.empty()) return down(why);
   if (!parts.writer) return up();
   const Writer::Status status = parts.writer->status();
   return status.state == Writer::State::log_away ? down(status.why) : up();

@@ -51,7 +51,7 @@ std::string error_text(const json& answer) {
 Stream::Stream(JetStreamOptions chosen, std::chrono::milliseconds wait)
     : options(std::move(chosen)),
       subject(subject_of(options.stream)),
-      connection(options.url, wait) {}
+      connection(options.url, "the log", wait) {}
 
 std::optional<json> Stream::try_call(const std::string& what, const json& body) {
   const auto answer = connection.request(
