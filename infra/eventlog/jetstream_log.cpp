@@ -129,7 +129,8 @@ std::unique_ptr<LogReader> JetStreamLog::read_from(Position from) {
 }
 
 std::string JetStreamLog::why_away() const {
-  return stream_->connection.why_away();
+  std::string why = stream_->connection.why_away();
+  return why.empty() ? stream_->bulk.why_away() : why;
 }
 
 }  // namespace jangbu

@@ -17,6 +17,7 @@
 
 #include "infra/eventlog/nats_connection.hpp"
 #include "tests/contract/logs.hpp"
+#include "tests/support/http_client.hpp"
 
 namespace jangbu::test {
 namespace {
@@ -208,6 +209,78 @@ TEST_CASE("a reader leaves no consumer behind", "[contract]") {
     const auto answer = admin.request("$JS.API.CONSUMER.NAMES.SHOP", {}, 10s);
     return nlohmann::json::parse(payload(*answer)).at("total") == 0;
   });
+}
+
+// Readers asked for commits while these were small, and large ones came.
+TEST_CASE("what readers have asked for is bounded, however large the commits are", "[contract]") {
+  constexpr std::size_t readers = 10;
+  constexpr std::size_t size = 250 * 1024;
+  constexpr std::size_t most_of_one = 2 * 1024 * 1024;
+  JetStreamUnderTest test;
+  NatsConnection admin(test.server().url(), "test", 10s);
+  append_next(test.log(), commit_id(1), "small");
+  std::vector<std::unique_ptr<LogReader>> all;
+  for (std::size_t i = 0; i < readers; ++i) {
+    all.push_back(test.log().read_from({1}));
+    REQUIRE(read_commits(*all.back(), 1).size() == 1);
+  }
+  for (unsigned i = 2; i <= 40; ++i)
+    append_next(test.log(), commit_id(i), std::string(size, static_cast<char>('a' + i % 26)));
+
+  const auto consumers = [&] {
+    const auto answer = admin.request("$JS.API.CONSUMER.LIST.SHOP", "{}", 10s);
+    return nlohmann::json::parse(payload(*answer)).at("consumers");
+  };
+  // The server holds nothing of theirs that it could send any more.
+  wait_until("the end of all pulls", [&] {
+    const auto found = consumers();
+    return found.size() == readers && std::ranges::all_of(found, [](const auto& consumer) {
+             return consumer.at("num_waiting") == 0;
+           });
+  });
+  for (const auto& consumer : consumers())
+    CHECK(consumer.at("delivered").at("stream_seq").template get<std::size_t>() <=
+          1 + most_of_one / size);
+
+  // All of it comes, in order.
+  for (const auto& reader : all) {
+    const auto commits = read_commits(*reader, 39);
+    CHECK(commits.front().id == commit_id(2));
+    CHECK(commits.back().id == commit_id(40));
+    CHECK(commits.back().payload == std::string(size, static_cast<char>('a' + 40 % 26)));
+  }
+}
+
+TEST_CASE("a commit that is larger than what readers ask for at once is read", "[contract]") {
+  NatsServer server({.extra = "max_payload: 8MB"});
+  const auto log = JetStreamLog::connect({.url = server.url()}, 10s);
+  log->create_stream();
+  const std::string huge(5 << 20, 'x');
+  append_next(*log, commit_id(1), "small");
+  append_next(*log, commit_id(2), huge);
+  append_next(*log, commit_id(3), huge);
+  append_next(*log, commit_id(4), "small");
+  const auto commits = read_commits(*log->read_from({1}), 4);
+  CHECK(commits[1].payload == huge);
+  CHECK(commits[2].payload == huge);
+  CHECK(commits[3].id == commit_id(4));
+}
+
+// What is on its way to readers stands before no acknowledgement; and where the server ends that
+// connection, appends go on.
+TEST_CASE("commits do not come over the connection that appends use", "[contract]") {
+  NatsServer server;
+  const auto log = JetStreamLog::connect({.url = server.url()}, 10s);
+  log->create_stream();
+  const std::string large(250 * 1024, 'x');
+  for (unsigned i = 1; i <= 20; ++i) append_next(*log, commit_id(i), large);
+  REQUIRE(read_commits(*log->read_from({1}), 20).size() == 20);
+  const auto connz = HttpClient(server.monitor_port()).get("/connz").json;
+  std::map<std::string, std::size_t> sent;
+  for (const auto& connection : connz.at("connections"))
+    sent[connection.at("name")] += connection.at("out_bytes").template get<std::size_t>();
+  CHECK(sent.at("jangbu readers") > 20 * large.size());
+  CHECK(sent.at("jangbu appends") < large.size());
 }
 
 TEST_CASE("a lost tail is told for ever", "[contract]") {

@@ -32,6 +32,7 @@ class NatsServer {
   std::string url() const;
   std::string monitor_url() const;
   int port() const { return port_; }
+  int monitor_port() const { return monitor_port_; }
   std::string log_text() const { return process_->log_text(); }
   // Where the streams are kept.
   std::filesystem::path store() const { return volume() / "jetstream"; }
