@@ -150,6 +150,11 @@ ReadAt at_position(Position position) {
   return {.min_position = position, .wait = default_wait};
 }
 
+// Whether anybody still waits for the answer.
+std::function<bool()> still_there(const http::Exchange& exchange) {
+  return [exchange] { return !exchange.client_gone(); };
+}
+
 // One overload per result of the writer.
 struct Respond {
   std::shared_ptr<const Asked> asked;
@@ -169,9 +174,11 @@ struct Respond {
   }
   void operator()(Repeated repeated) const {
     asked->backend.commands->log_lookup.find(
-        repeated.event, [asked = asked, id = repeated.event](std::optional<RecordedEvent> event) {
+        repeated.event,
+        [asked = asked, id = repeated.event](std::optional<RecordedEvent> event) {
           answer_again(asked, id, event);
-        });
+        },
+        still_there(asked->exchange));
   }
   void operator()(Refusal refusal) const {
     if (const auto* no = std::get_if<refusal::NoOpenPurchase>(&refusal)) {
@@ -203,7 +210,7 @@ struct Respond {
     }
     find_entity_as_of(
         asked->backend.read_models, entity_of(event->event), id, at_position(id.position),
-        [asked, id](PastEntity past) {
+        still_there(asked->exchange), [asked, id](PastEntity past) {
           asked->exchange.respond_with([asked, id, past = std::move(past)] {
             return response_of(
                 past, at_position(id.position),
@@ -446,7 +453,7 @@ void with_buyer(const Backend& backend, const http::Request& request,
 void answer_as_of(const Backend& backend, const http::Request& request, ReadAt then,
                   const http::Exchange& exchange, const Entity& entity, const Resource& resource) {
   find_entity_as_of(
-      backend.read_models, entity, last_event_at(then.min_position), then,
+      backend.read_models, entity, last_event_at(then.min_position), then, still_there(exchange),
       [exchange, then, id = entity.id, resource, headers = request.headers](PastEntity past) {
         exchange.respond_with([then, id, resource, headers, past = std::move(past)] {
           return response_of(

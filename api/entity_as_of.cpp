@@ -153,6 +153,7 @@ struct Folding {
   Entity entity;
   EventId until;
   ReadAt at;
+  std::function<bool()> is_wanted;
   std::function<void(PastEntity)> done;
   PurchaseFold purchase = {};
 };
@@ -168,7 +169,10 @@ void fold_after(const std::shared_ptr<Folding>& folding, std::optional<EventId> 
         if (!events) return folding->done(unanswered(std::move(result)));
         for (const HistoryRow& row : events->value.items)
           if (!folding->purchase.take(row)) return folding->done(broken(folding->entity, row.id));
-        if (events->value.more) return fold_after(folding, events->value.items.back().id);
+        if (events->value.more) {
+          if (!folding->is_wanted()) return folding->done(Unavailable("nobody wants it any more"));
+          return fold_after(folding, events->value.items.back().id);
+        }
         folding->done(Answer<std::optional<EntityView>>{std::move(folding->purchase).view(),
                                                         events->position});
       });
@@ -181,10 +185,11 @@ std::optional<EntityView> view_of(const Event& event, EventId id) {
 }
 
 void find_entity_as_of(ReadModels& read_models, const Entity& entity, EventId until, ReadAt at,
-                       std::function<void(PastEntity)> done) {
+                       std::function<bool()> is_wanted, std::function<void(PastEntity)> done) {
   if (entity.kind != EntityKind::purchase)
     return find_last(read_models, entity, until, at, std::move(done));
-  fold_after(std::make_shared<Folding>(Folding{read_models, entity, until, at, std::move(done)}),
+  fold_after(std::make_shared<Folding>(
+                 Folding{read_models, entity, until, at, std::move(is_wanted), std::move(done)}),
              std::nullopt);
 }
 

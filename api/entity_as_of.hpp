@@ -24,8 +24,9 @@ std::optional<EntityView> view_of(const Event& event, EventId id);
 using PastEntity = QueryResult<std::optional<EntityView>>;
 
 // The entity as its events up to `until`, and with it, left it. A product's stock is as of the last
-// of them: the purchases since then are not among its events.
+// of them: the purchases since then are not among its events. Once it is not wanted any more, which
+// any thread may ask, no further events are read, and it is done with Unavailable.
 void find_entity_as_of(ReadModels& read_models, const Entity& entity, EventId until, ReadAt at,
-                       std::function<void(PastEntity)> done);
+                       std::function<bool()> is_wanted, std::function<void(PastEntity)> done);
 
 }  // namespace jangbu

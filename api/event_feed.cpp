@@ -305,6 +305,7 @@ void EventFeed::ask_history(const SubscriberPtr& subscriber, std::optional<Event
 
 void EventFeed::take_history(Answered&& answered) {
   Subscriber& subscriber = *answered.subscriber;
+  if (subscriber.gone) return;
   const auto* answer = std::get_if<Answer<Page<HistoryRow>>>(&answered.page);
   if (!answer) {  // the read model is away or behind, or a row is parked: all of it passes
     subscriber.found = false;
@@ -489,7 +490,9 @@ void EventFeed::send_to_live(const Batch& batch) {
 bool EventFeed::catch_up() {
   std::vector<SubscriberPtr> ready;
   for (const SubscriberPtr& subscriber : behind_) {
-    if (!subscriber->gone && subscriber->backlog() < unread_past) ready.push_back(subscriber);
+    if (!subscriber->gone && !subscriber->exchange.client_left() &&
+        subscriber->backlog() < unread_past)
+      ready.push_back(subscriber);
   }
   if (ready.empty()) {
     if (behind_.empty()) past_reader_.reset();
@@ -563,7 +566,11 @@ void EventFeed::beat() {
   next_beat_ = now + std::min<std::chrono::milliseconds>(beat_interval, options_.heartbeat);
   static const http::StreamPiece heartbeat(":\n\n");
   for_each([&](Subscriber& subscriber) {
-    subscriber.gone = subscriber.gone || subscriber.exchange.client_gone();
+    // Who has closed its side seldom listens any more; it is told that this is the end.
+    if (!subscriber.gone && subscriber.exchange.client_left()) {
+      end(subscriber);
+      subscriber.gone = true;
+    }
     if (subscriber.begun && now >= subscriber.written + options_.heartbeat)
       subscriber.write(heartbeat);
   });

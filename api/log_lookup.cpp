@@ -8,10 +8,9 @@ namespace jangbu {
 
 LogLookup::LogLookup(EventLog& log) : log_(log) {}
 
-void LogLookup::find(EventId id, Callback callback) {
-  tasks_.add([this, id, callback = std::move(callback)](bool wanted) {
-    callback(wanted ? read(id) : std::nullopt);
-  });
+void LogLookup::find(EventId id, Callback callback, std::function<bool()> is_wanted) {
+  tasks_.add([this, id, callback = std::move(callback), is_wanted = std::move(is_wanted)](
+                 bool in_time) { callback(in_time && is_wanted() ? read(id) : std::nullopt); });
 }
 
 const Commit& LogLookup::commit_at(Position position) {

@@ -20,7 +20,9 @@ class LogLookup {
 
   explicit LogLookup(EventLog& log);
 
-  void find(EventId id, Callback callback);
+  // Nothing is read for who does not want it any more when its turn has come.
+  void find(
+      EventId id, Callback callback, std::function<bool()> is_wanted = [] { return true; });
 
  private:
   std::optional<RecordedEvent> read(EventId id);

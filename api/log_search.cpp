@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "events/commit.hpp"
@@ -13,7 +14,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t commits_at_once = 500;
+constexpr std::size_t commits_at_once = 100;
 
 }  // namespace
 
@@ -36,31 +37,35 @@ void LogSearch::find(Query query, Callback callback) {
 LogSearch::Found LogSearch::look(const Query& query) {
   Found found;
   found.log_end = log_.last();
-  Position at = query.filter.from.position;
-  if (at > found.log_end) return found;
-  const auto reader = log_.read_from(at);
-  for (std::size_t looked_at = 0; at <= found.log_end;) {
-    const auto commits = reader->next(std::min(commits_at_once, most_commits - looked_at), 2s);
-    if (commits.empty()) throw Unavailable("the log does not answer");
+  EventId at = query.filter.from;
+  std::unique_ptr<LogReader> reader;
+  std::size_t commits_read = 0, bytes_read = 0, bytes_found = 0;
+  while (at.position <= found.log_end) {
     if (tasks_.stopping()) throw Unavailable("the server is stopping");
+    if (commits_read >= most_commits || bytes_read >= most_bytes || !query.is_wanted()) {
+      found.next = at;
+      return found;
+    }
+    if (!reader) reader = log_.read_from(at.position);
+    const auto commits = reader->next(std::min(commits_at_once, most_commits - commits_read), 2s);
+    if (commits.empty()) throw Unavailable("the log does not answer");
     for (const StoredCommit& stored : commits) {
       Commit commit = decode(stored);
       for (std::uint32_t index = 0; index < commit.events.size(); ++index) {
         const EventId id{stored.position, index};
         if (!query.filter.matches(id, commit.events[index].event)) continue;
-        if (found.events.size() == query.limit) {
+        if (found.events.size() == query.limit || bytes_found >= most_bytes_found) {
           found.next = id;
           return found;
         }
+        bytes_found += encode(commit.events[index]).size();
         found.events.push_back({id, std::move(commit.events[index])});
       }
-      at = stored.position.next();
+      bytes_read += stored.payload.size();
+      at = {stored.position.next(), 0};
+      if (bytes_read >= most_bytes) break;
     }
-    looked_at += commits.size();
-    if (looked_at >= most_commits && at <= found.log_end) {
-      found.next = EventId{at, 0};
-      return found;
-    }
+    commits_read += commits.size();
   }
   return found;
 }

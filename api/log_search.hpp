@@ -22,12 +22,15 @@ class LogSearch {
   struct Query {
     EventFilter filter = {};
     std::size_t limit = 20;  // from 1
+    // Any thread may ask. Once it is not, the search ends with what it has found until then.
+    std::function<bool()> is_wanted = [] { return true; };
   };
 
   struct Found {
     std::vector<HistoryRow> events;
-    // Where to go on; none at the end of the log. A search looks at no more than `most_commits`, so
-    // that there may be more although fewer than `limit` were found.
+    // Where to go on; none at the end of the log. A search reads no more than `most_commits` and
+    // `most_bytes`, and finds no more than about `most_bytes_found`, so that there may be more
+    // although fewer than `limit` were found.
     std::optional<EventId> next;
     Position log_end;
   };
@@ -36,6 +39,8 @@ class LogSearch {
   using Callback = std::function<void(Result)>;
 
   static constexpr std::size_t most_commits = 10'000;
+  static constexpr std::size_t most_bytes = 8 * 1024 * 1024;
+  static constexpr std::size_t most_bytes_found = 512 * 1024;  // as JSON about twice that
 
   explicit LogSearch(EventLog& log);
 

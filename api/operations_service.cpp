@@ -56,7 +56,7 @@ Json down(const std::string& reason) {
 // The servers behind the parts. NATS may be connected, and its stream out of order all the same: it
 // is the writer that finds that out.
 Json log_check(const Parts& parts) {
-  if (!parts.log_connected()) return down("NATS is not connected");
+  if (const std::string why = parts.log_away(); !why.empty()) return down(why);
   if (!parts.writer) return up();
   const Writer::Status status = parts.writer->status();
   return status.state == Writer::State::log_away ? down(status.why) : up();
@@ -136,7 +136,8 @@ void find_events(LogSearch& search, const http::Request& request, const http::Ex
         {.filter = {.from = first_event(request),
                     .types = asked_types(request),
                     .entity = query_id<EntityId>(request, "entity")},
-         .limit = page_limit(request)},
+         .limit = page_limit(request),
+         .is_wanted = [exchange] { return !exchange.client_left(); }},
         [exchange](LogSearch::Result result) {
           exchange.respond_with([result = std::move(result)] { return events_response(result); });
         });
@@ -218,8 +219,8 @@ Service operations_service(const Parts& parts) {
              .summary = "The log, as CloudEvents",
              .description =
                  "The log from a place on, oldest first. One answer looks at no more than "
-                 "10,000 commits: with a filter it may hold fewer events than asked for, "
-                 "or none, although there is a `next`.",
+                 "10,000 commits or 8 MiB, and holds about 1 MiB: it may hold fewer events than "
+                 "asked for, or none, although there is a `next`.",
              .kind = openapi::Kind::log,
              .gives = "CloudEvent",
              .parameters = {"from", "eventType", "entity"}}},

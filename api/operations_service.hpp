@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "api/console/console.hpp"
 #include "api/event_feed.hpp"
@@ -27,7 +28,7 @@ struct Parts {
   RebuildJobs& rebuilds;
   LoadJobs& loads;
   const Metrics& metrics;
-  std::function<bool()> log_connected;
+  std::function<std::string()> log_away;  // why; empty while it is there
   EventFeed& log_feed;
   const Console& console;
 };

@@ -395,7 +395,7 @@ void run(const ServeOptions& options) {
   listen(
       options.port_base,
       operations_service({writer, read_models, projector.get(), log_search, rebuilds, loads,
-                          metrics, [&log = *log] { return log.connected(); }, log_feed, console}));
+                          metrics, [&log = *log] { return log.why_away(); }, log_feed, console}));
   for (const ServicePort& service : services)
     if (service.make && is_served(options, service.name))
       listen(options.port_base + service.offset, service.make(backend));

@@ -182,7 +182,6 @@ bool Writer::replay(State meanwhile) {
       catch_up();
       return true;
     } catch (const Unavailable& away) {
-      spdlog::warn("the writer cannot read the log yet: {}", away.what());
       set_state(meanwhile, away.what());
       gather();
       if (stopping() && waiting_.empty()) return false;
@@ -482,7 +481,7 @@ void Writer::turn_away(NotDecided why) {
 void Writer::set_state(State state, std::string why) {
   std::lock_guard lock(mutex_);
   if (status_.state == state && status_.why == why) return;
-  if (state == State::log_away) spdlog::warn("the log does not answer: {}", why);
+  if (!why.empty()) spdlog::warn("the log does not answer: {}", why);
   if (state == State::active) spdlog::info("the writer is active at {}", position_.value);
   status_.state = state;
   status_.why = std::move(why);

@@ -195,7 +195,7 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
   if (const auto wrong = contradiction(checkpoints, log_)) throw Corrupt(*wrong);
 
   Tracks tracks(connection, ours, &second);
-  Batches batches(log_, tracks.position(), options_.batch_events);
+  Batches batches(log_, tracks.position(), options_.batch);
   look_at_log_end();
   if (tracks.position() != Position{}) {
     const Timestamp committed_at = decode(log_.read(tracks.position()).value()).committed_at;

@@ -40,7 +40,7 @@ class Projector {
  public:
   struct Options {
     std::string conninfo;
-    std::size_t batch_events = 2'000;  // a batch is full with so many, whole commits only
+    BatchSize batch = {.events = 2'000};             // whole commits only
     std::chrono::milliseconds longest_pause{1'000};  // between tries while something is away
     std::span<const ReadModel* const> models = read_models();
   };

@@ -22,7 +22,7 @@ using std::chrono::milliseconds;
 // A catch-up begins again as long as it is further behind than this: what is left is caught up with
 // while the checkpoint of the one that serves is held.
 constexpr std::uint64_t close_by = 20;
-constexpr std::size_t catch_up_events = 5'000;
+constexpr BatchSize catch_up_batch{.events = 5'000};
 constexpr int most_rounds = 50;
 
 // How long a swap waits for people who are reading the view, and how often.
@@ -365,7 +365,7 @@ Checkpoint Rebuild::fill(pg::Connection& connection, std::span<const Target> tar
   connection.run("SET LOCAL maintenance_work_mem = '256MB'");
   progress_ = {};
   Checkpoint filled;
-  Batches batches(log_, {}, options_.load_events);
+  Batches batches(log_, {}, options_.load);
   std::future<void> writing;  // of the batch before, while the next one is read and folded
   while (filled.position < to) {
     require_going_on();
@@ -403,7 +403,7 @@ void Rebuild::catch_up(pg::Connection& connection, std::vector<Tracks::Generatio
                        Position to) {
   Tracks tracks(connection, generations);
   if (tracks.position() >= to) return;
-  Batches batches(log_, tracks.position(), catch_up_events);
+  Batches batches(log_, tracks.position(), catch_up_batch);
   while (tracks.position() < to) {
     require_going_on();
     const Batch batch = batches.full(std::min(tracks.limit().value_or(to), to));

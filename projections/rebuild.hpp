@@ -66,7 +66,9 @@ class Rebuild {
     std::string conninfo;
     std::function<void(const RebuildProgress&)> on_progress = [](const RebuildProgress&) {};
     std::stop_token stop = {};
-    std::size_t load_events = 200'000;  // that are in memory at once while loading
+    // What is folded, and then written, at once while loading: twice that is in memory. The more,
+    // the fewer rows are written before their last event is known.
+    BatchSize load = {.events = 200'000, .bytes = 32 * 1024 * 1024};
   };
 
   Rebuild(EventLog& log, Options options);

@@ -20,7 +20,7 @@ constexpr std::size_t most_commits_read = 256;
 // How long the log is waited for before looking for a stop request.
 constexpr std::chrono::milliseconds read_timeout{100};
 constexpr std::chrono::seconds longest_silence{5};
-constexpr std::size_t retry_batch_events = 20'000;
+constexpr BatchSize retry_batch{.events = 20'000};
 // With so many events a second transaction saves more time than it costs.
 constexpr std::size_t worth_two_transactions = 200;
 
@@ -202,8 +202,12 @@ void execute(pg::Connection& connection, std::vector<Change> changes,
 
 // --- Batches -------------------------------------------------------------------------------------
 
-Batches::Batches(EventLog& log, Position after, std::size_t most_events)
-    : reader_(log.read_from(after.next())), most_events_(most_events) {}
+Batches::Batches(EventLog& log, Position after, BatchSize size)
+    : reader_(log.read_from(after.next())), size_(size) {}
+
+bool Batches::is_full(const Batch& batch) const {
+  return batch.events >= size_.events || batch.bytes >= size_.bytes;
+}
 
 bool Batches::read(std::chrono::milliseconds timeout) {
   if (!commits_.empty()) return true;
@@ -213,12 +217,13 @@ bool Batches::read(std::chrono::milliseconds timeout) {
 }
 
 void Batches::add_to(Batch& batch, std::optional<Position> limit) {
-  while (!commits_.empty() && batch.events < most_events_) {
+  while (!commits_.empty() && !is_full(batch)) {
     if (limit && commits_.front().position > *limit) return;
     const StoredCommit stored = std::move(commits_.front());
     commits_.pop_front();
     batch.commits.push_back({stored.position, stored.id, decode(stored)});
     batch.events += batch.last().commit.events.size();
+    batch.bytes += stored.payload.size();
   }
 }
 
@@ -231,11 +236,7 @@ std::optional<Batch> Batches::next(std::optional<Position> limit) {
 
 Batch Batches::full(Position limit) {
   Batch batch;
-  const auto is_full = [&] {
-    return batch.events >= most_events_ ||
-           (!batch.commits.empty() && batch.last().position >= limit);
-  };
-  while (!is_full()) {
+  while (!is_full(batch) && (batch.commits.empty() || batch.last().position < limit)) {
     if (!read(longest_silence)) throw Unavailable("the log does not answer");
     add_to(batch, limit);
   }
@@ -472,7 +473,7 @@ Retried retry(pg::Connection& connection, EventLog& log, const ReadModel& model,
   connection.execute({&remove, pg::Params::of(parked.entity)});
 
   std::vector<RowByRow::Refused> refused;
-  Batches batches(log, {}, retry_batch_events);
+  Batches batches(log, {}, retry_batch);
   Position at;
   const auto fold_up_to = [&](const pg::Statement& checkpoint_text) {
     const auto found = connection.execute(

@@ -55,14 +55,22 @@ struct LogCommit {
 struct Batch {
   std::vector<LogCommit> commits;
   std::size_t events = 0;
+  std::size_t bytes = 0;  // as they lie in the log; in memory they are several times as much
 
   const LogCommit& last() const { return commits.back(); }
+};
+
+// With either of them a batch is full. The number of events alone would say nothing about memory:
+// one may have 200 bytes, or 15 KiB.
+struct BatchSize {
+  std::size_t events;
+  std::size_t bytes = 8 * 1024 * 1024;
 };
 
 // The log from after a position on, in batches.
 class Batches {
  public:
-  Batches(EventLog& log, Position after, std::size_t most_events);
+  Batches(EventLog& log, Position after, BatchSize size);
 
   // The next commits that the log has now, none after `limit`. Nothing when none came for a while.
   // Throws Undecodable.
@@ -75,9 +83,10 @@ class Batches {
  private:
   bool read(std::chrono::milliseconds timeout);
   void add_to(Batch& batch, std::optional<Position> limit);
+  bool is_full(const Batch& batch) const;
 
   std::unique_ptr<LogReader> reader_;
-  std::size_t most_events_;
+  BatchSize size_;
   std::deque<StoredCommit> commits_;
 };
 

@@ -86,7 +86,6 @@ class Connection final : public Pistache::Tcp::Peer {
   bool turned_away = false;    // one too many: its first request is not taken
 
   std::string input;                   // received and not yet taken
-  bool input_ended = false;            // the client has closed its side; it may still read
   std::optional<Announced> announced;  // taken from the input, waiting for its body
   std::shared_ptr<IncomingBody> body;  // of the request that is being answered, if it is streamed
   WireForm form;                       // of the answer that is due
@@ -109,6 +108,7 @@ class Connection final : public Pistache::Tcp::Peer {
   std::size_t discarded = 0;  // while lingering
 
   std::atomic<bool> gone = false;
+  std::atomic<bool> input_ended = false;      // the client has closed its side; it may still read
   std::atomic<std::size_t> posted_bytes = 0;  // of a stream, in the mailbox
   std::atomic<std::size_t> unread_bytes = 0;  // of a stream, unsent() as of the last piece or write
 };

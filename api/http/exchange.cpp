@@ -41,6 +41,10 @@ bool Exchange::client_gone() const {
   return answer_->client_gone();
 }
 
+bool Exchange::client_left() const {
+  return answer_->client_left();
+}
+
 void Exchange::stream_end() const {
   answer_->stream_end();
 }
@@ -124,6 +128,10 @@ bool PendingAnswer::head_only() const {
 
 bool PendingAnswer::client_gone() const {
   return connection_->gone;
+}
+
+bool PendingAnswer::client_left() const {
+  return connection_->gone || connection_->input_ended;
 }
 
 void PendingAnswer::want_body(std::shared_ptr<IncomingBody> body, BodyStream::Next next) {

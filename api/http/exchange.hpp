@@ -54,6 +54,11 @@ class Exchange {
   // Nothing that is written will arrive any more.
   bool client_gone() const;
 
+  // The client has gone, or has closed its side, which is all that can be seen of most that go: who
+  // sends no more may still read, but seldom does. Whoever works for long on an answer ends early
+  // with what there is.
+  bool client_left() const;
+
   void stream_end() const;
 
  private:

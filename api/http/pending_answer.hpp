@@ -29,6 +29,7 @@ class PendingAnswer {
   Exchange::Backlog stream_backlog() const;
   bool head_only() const;
   bool client_gone() const;
+  bool client_left() const;
   void stream_end();
   void want_body(std::shared_ptr<IncomingBody> body, BodyStream::Next next);
 

@@ -20,9 +20,11 @@ constexpr const char* needs_restart =
     "Make room and restart it: until then it stores nothing (docs/operations.md)";
 
 // A server that could not write says so on its monitoring port, and nothing to the publisher.
-NoAnswer timed_out(const JetStreamOptions& options, std::chrono::milliseconds timeout) {
+NoAnswer timed_out(const Stream& stream, std::chrono::milliseconds timeout,
+                   NatsConnection::Clock::time_point began) {
   std::string why = "no acknowledgement within " + std::to_string(timeout.count()) + " ms";
-  const std::string complaint = complaint_of_server(options);
+  std::string complaint = stream.connection.complaint_since(began);
+  if (complaint.empty()) complaint = complaint_of_server(stream.options);
   if (!complaint.empty()) why += "; the NATS server says: " + complaint;
   if (complaint.find("write error") != std::string::npos) why.append(". ").append(needs_restart);
   return {why};
@@ -79,7 +81,7 @@ JetStreamLog::~JetStreamLog() = default;
 AppendResult JetStreamLog::append(Position expected, const CommitId& id, std::string_view payload,
                                   std::chrono::milliseconds timeout) {
   using Event = NatsConnection::Mailbox::Event;
-  const auto deadline = NatsConnection::Clock::now() + timeout;
+  const auto began = NatsConnection::Clock::now();
   const std::string commit = to_string(id);
   const std::string last = std::to_string(expected.value);
   std::deque<NatsMessage> answers;
@@ -91,11 +93,11 @@ AppendResult JetStreamLog::append(Position expected, const CommitId& id, std::st
     set_header(*message, commit_id_header, commit);
     set_header(*message, commit_format_header, std::to_string(commit_format));
     stream_->connection.publish(*message);
-    switch (mailbox.wait(deadline, answers)) {
+    switch (mailbox.wait(began + timeout, answers)) {
       case Event::lost:
         return NoAnswer{"the connection to NATS was lost"};
       case Event::timeout:
-        return timed_out(stream_->options, timeout);
+        return timed_out(*stream_, timeout, began);
       case Event::messages:
         break;
     }
@@ -126,8 +128,9 @@ std::unique_ptr<LogReader> JetStreamLog::read_from(Position from) {
   return std::make_unique<JetStreamReader>(*stream_, std::max(from, Position{1}));
 }
 
-bool JetStreamLog::connected() const {
-  return stream_->connection.connected();
+std::string JetStreamLog::why_away() const {
+  std::string why = stream_->connection.why_away();
+  return why.empty() ? stream_->bulk.why_away() : why;
 }
 
 }  // namespace jangbu

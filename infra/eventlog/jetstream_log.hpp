@@ -97,8 +97,8 @@ class JetStreamLog final : public EventLog {
   Position last() override;
   std::unique_ptr<LogReader> read_from(Position from) override;
 
-  // Whether there is a connection right now, for readiness and metrics.
-  bool connected() const;
+  // Why the server cannot be used right now, for readiness; empty while there is a connection.
+  std::string why_away() const;
 
  private:
   explicit JetStreamLog(std::unique_ptr<Stream> stream);

@@ -3,8 +3,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "events/errors.hpp"
@@ -22,12 +22,18 @@ constexpr std::chrono::nanoseconds inactive_threshold = 30s;
 // Two heartbeats that did not come, with some patience for a busy machine.
 constexpr auto longest_silence = 2 * heartbeat + 500ms;
 
-// What a batch should hold, whatever the commits' size, and its bounds.
-constexpr std::size_t batch_bytes = 4 * 1024 * 1024;
-constexpr std::size_t smallest_batch = 16;
-constexpr std::size_t largest_batch = 500;
+// The first pull is small, since many who read want a few commits only; then twice as many each
+// time.
+constexpr std::size_t first_pull = 32;
+constexpr std::size_t largest_pull = 512;
+// The largest message that NATS takes by default (1 MiB) fits in, with what it adds to it.
+constexpr std::size_t usual_pull_bytes = 2 * 1024 * 1024;
+constexpr std::string_view pull_is_full = "Message Size Exceeds MaxBytes";
 
 }  // namespace
+
+JetStreamReader::JetStreamReader(Stream& stream, Position from)
+    : stream_(stream), next_(from), pull_messages_(first_pull), pull_bytes_(usual_pull_bytes) {}
 
 JetStreamReader::~JetStreamReader() {
   give_up_consumer();
@@ -39,7 +45,12 @@ std::vector<StoredCommit> JetStreamReader::next(std::size_t max,
   for (;;) {
     if (!consumer_) open();
     auto commits = take(max);
-    if (consumer_) request_more();
+    try {
+      if (consumer_) pull();
+    } catch (const Unavailable&) {
+      give_up_consumer();
+      if (commits.empty()) throw;
+    }
     if (!commits.empty() || Clock::now() >= deadline) return commits;
     if (consumer_) wait(deadline);
   }
@@ -47,9 +58,9 @@ std::vector<StoredCommit> JetStreamReader::next(std::size_t max,
 
 void JetStreamReader::open() {
   stream_.require_intact();
-  const std::string name = stream_.connection.unique_name();
+  const std::string name = stream_.bulk.unique_name();
   // The mailbox first: it is told when the connection is lost from here on.
-  consumer_.emplace(stream_.connection, name);
+  consumer_.emplace(stream_.bulk, name);
   try {
     const json answer = stream_.call("CONSUMER.CREATE." + stream_.name() + "." + name,
                                      {{"stream_name", stream_.name()},
@@ -66,30 +77,28 @@ void JetStreamReader::open() {
     if (error_code(answer) == api_error::stream_not_found) stream_.last();  // says what is lost
     if (error_code(answer) != 0)
       throw Unavailable("reading " + stream_.called() + ": " + error_text(answer));
-    request_more();
+    pull();
   } catch (...) {
     give_up_consumer();
     throw;
   }
 }
 
-// Keeps two batches under way.
-void JetStreamReader::request_more() {
-  if (consumer_->requested > batch_) return;
-  try {
-    stream_.connection.publish(
-        "$JS.API.CONSUMER.MSG.NEXT." + stream_.name() + "." + consumer_->name,
-        consumer_->mailbox.subject(),
-        json{{"batch", batch_},
-             {"expires", request_lifetime.count()},
-             {"idle_heartbeat", heartbeat.count()}}
-            .dump());
-  } catch (const Unavailable&) {
-    return;  // the mailbox is told, and a new consumer follows
-  }
-  // Without a request the server had nothing to say, so silence counts from now on.
-  if (consumer_->requested == 0) consumer_->heard = Clock::now();
-  consumer_->requested += batch_;
+// Asks for more where everything was taken that had been asked for.
+void JetStreamReader::pull() {
+  if (consumer_->wanted > 0) return;
+  stream_.bulk.publish("$JS.API.CONSUMER.MSG.NEXT." + stream_.name() + "." + consumer_->name,
+                       consumer_->mailbox.subject(),
+                       json{{"batch", pull_messages_},
+                            {"max_bytes", pull_bytes_},
+                            {"expires", request_lifetime.count()},
+                            {"idle_heartbeat", heartbeat.count()}}
+                           .dump());
+  // Without a pull the server had nothing to say, so silence counts from now on.
+  consumer_->heard = Clock::now();
+  consumer_->wanted = pull_messages_;
+  consumer_->pull_delivered = false;
+  pull_messages_ = std::min(2 * pull_messages_, largest_pull);
 }
 
 void JetStreamReader::wait(Clock::time_point until) {
@@ -110,11 +119,11 @@ void JetStreamReader::wait(Clock::time_point until) {
 // Up to `max` of the commits that have arrived.
 std::vector<StoredCommit> JetStreamReader::take(std::size_t max) {
   std::vector<StoredCommit> commits;
-  std::size_t bytes = 0;
   while (consumer_ && !consumer_->arrived.empty() && commits.size() < max) {
     natsMsg& message = *consumer_->arrived.front();
     const auto delivery = delivery_of(message);
     if (!delivery) {
+      if (take_end_of_pull()) continue;
       if (!commits.empty()) break;  // a status may throw: what was taken goes out first
       const NatsMessage status = std::move(consumer_->arrived.front());
       consumer_->arrived.pop_front();
@@ -141,34 +150,38 @@ std::vector<StoredCommit> JetStreamReader::take(std::size_t max) {
         break;
       }
       commits.back().owner = std::shared_ptr<natsMsg>(std::move(consumer_->arrived.front()));
-      bytes += commits.back().payload.size();
       next_ = next_.next();
       consumer_->delivered = true;
       consumer_->end_checked = false;
     }
     // A lower position is one from before the reader's start, where that was beyond the end.
     consumer_->arrived.pop_front();
-    if (consumer_->requested > 0) --consumer_->requested;
+    consumer_->pull_delivered = true;
+    if (consumer_->wanted > 0) --consumer_->wanted;
   }
-  if (!commits.empty()) {
-    stream_.saw(commits.back().position, commits.back().id);
-    const std::size_t average = std::max<std::size_t>(1, bytes / commits.size());
-    batch_ = std::clamp(batch_bytes / average, smallest_batch, largest_batch);
-  }
+  if (consumer_) take_end_of_pull();
+  if (!commits.empty()) stream_.saw(commits.back().position, commits.back().id);
   return commits;
 }
 
-// ADR-37: 100 is a heartbeat, 408 a request whose time is up; everything else ends the consumer.
+// What says that a pull is over, if it is next: its time is up, or the next message is more than
+// what is left of its bytes. One that is more than all of them needs a larger pull.
+bool JetStreamReader::take_end_of_pull() {
+  if (consumer_->arrived.empty()) return false;
+  natsMsg& message = *consumer_->arrived.front();
+  const std::string_view status = header(message, "Status");
+  const bool is_full = status == "409" && header(message, "Description") == pull_is_full;
+  if (!is_full && status != "408") return false;
+  if (is_full && !consumer_->pull_delivered) pull_bytes_ *= 2;
+  consumer_->wanted = 0;
+  consumer_->arrived.pop_front();
+  return true;
+}
+
+// ADR-37: 100 is a heartbeat; everything else ends the consumer.
 void JetStreamReader::take_status(natsMsg& message) {
   const std::string_view status = header(message, "Status");
   if (status == "100") return require_end();
-  if (status == "408") {
-    const std::string_view pending = header(message, "Nats-Pending-Messages");
-    std::size_t unused = 0;
-    std::from_chars(pending.data(), pending.data() + pending.size(), unused);
-    consumer_->requested -= std::min(unused, consumer_->requested);
-    return;
-  }
   retire(std::string(status) + " " + std::string(header(message, "Description")));
 }
 

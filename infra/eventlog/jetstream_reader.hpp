@@ -3,8 +3,10 @@
 //
 // The consumer is ephemeral and keeps nothing on disk: where to go on is known here alone, so
 // whatever happens to a consumer, or on the way from it, the remedy is a new one. Messages are
-// asked for in batches, two of them under way, so that the next one travels while the last is
-// folded.
+// asked for by pulls, bounded in number and in bytes: the next one as soon as all of the last one
+// was taken, so that it travels while that is folded. So a reader never has more than one pull on
+// its way and in memory, whatever the size of commits, and all readers together stay far below what
+// the server keeps for a connection before it cuts it off (64 MiB).
 #pragma once
 
 #include <chrono>
@@ -20,7 +22,7 @@ namespace jangbu {
 
 class JetStreamReader final : public LogReader {
  public:
-  JetStreamReader(Stream& stream, Position from) : stream_(stream), next_(from) {}
+  JetStreamReader(Stream& stream, Position from);
   ~JetStreamReader() override;
 
   // A new consumer, where one is needed, may take the stream's request timeout on top.
@@ -36,7 +38,8 @@ class JetStreamReader final : public LogReader {
     const std::string name;
     NatsConnection::Mailbox mailbox;
     std::deque<NatsMessage> arrived;
-    std::size_t requested = 0;  // messages that were asked for and not taken yet
+    std::size_t wanted = 0;       // what the pull under way may still bring; 0: there is none
+    bool pull_delivered = false;  // it has brought something
     bool delivered = false;
     bool end_checked = false;  // since the last commit
     Clock::time_point opened = Clock::now();
@@ -44,9 +47,10 @@ class JetStreamReader final : public LogReader {
   };
 
   void open();
-  void request_more();
+  void pull();
   void wait(Clock::time_point until);
   std::vector<StoredCommit> take(std::size_t max);
+  bool take_end_of_pull();
   void take_status(natsMsg& message);
   void require_end();
   void retire(const std::string& why);
@@ -54,7 +58,8 @@ class JetStreamReader final : public LogReader {
 
   Stream& stream_;
   Position next_;
-  std::size_t batch_ = 100;
+  std::size_t pull_messages_;
+  std::size_t pull_bytes_;
   std::optional<Consumer> consumer_;
 };
 

@@ -1,14 +1,14 @@
 #include "infra/eventlog/nats_connection.hpp"
 
+#include <pthread.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <iterator>
-#include <thread>
 #include <utility>
-#include <vector>
 
 #include "events/errors.hpp"
 
@@ -20,8 +20,22 @@ namespace {
 
 using NatsOptions = Handle<natsOptions, natsOptions_Destroy>;
 
+// At the start.
 constexpr auto retry_interval = 200ms;
 constexpr auto log_interval = 1s;
+
+// Later. A server writes down every refusal, so it is not asked all the time; one that throws us
+// out as soon as it has let us in, likewise.
+constexpr auto first_pause = 50ms;
+constexpr std::chrono::milliseconds longest_pause = 2s;
+constexpr auto lasting = 10s;
+constexpr auto same_cause_again = 60s;
+constexpr auto other_cause = 5s;
+
+constexpr int timeout_ms = 2'000;
+
+// What the server objects to so shortly before it ends the connection is the reason.
+constexpr auto last_words = 2s;
 
 void require(natsStatus status, const char* what) {
   if (status != NATS_OK) throw Unavailable(std::string(what) + ": " + natsStatus_GetText(status));
@@ -44,6 +58,54 @@ std::string without_credentials(const std::string& url) {
   const auto scheme = url.find("://");
   return (scheme == std::string::npos ? std::string() : url.substr(0, scheme + 3)) +
          url.substr(at + 1);
+}
+
+std::string for_people(const std::vector<std::string>& urls) {
+  std::string text;
+  for (const auto& url : urls)
+    text.append(text.empty() ? "" : ",").append(without_credentials(url));
+  return text;
+}
+
+// The other servers of a cluster, as the one of this connection told them, with the credentials
+// that the first URL has.
+std::vector<std::string> discovered_servers(natsConnection* connection, const std::string& url) {
+  char** found = nullptr;
+  int count = 0;
+  std::vector<std::string> urls;
+  if (natsConnection_GetDiscoveredServers(connection, &found, &count) != NATS_OK) return urls;
+  const auto scheme = url.find("://");
+  const auto begin = scheme == std::string::npos ? 0 : scheme + 3;
+  const auto at = url.rfind('@');
+  const std::string credentials =
+      at == std::string::npos ? std::string() : url.substr(begin, at + 1 - begin);
+  for (int i = 0; i < count; ++i) {
+    std::string other = found[i];
+    const auto mark = other.find("://");
+    urls.push_back(other.insert(mark == std::string::npos ? 0 : mark + 3, credentials));
+    std::free(found[i]);
+  }
+  std::free(found);
+  return urls;
+}
+
+// Of the thread's last call, in the server's words where there are any. cnats puts the place in its
+// source before them, "(conn.c:1905): ".
+std::string last_error(natsStatus status) {
+  const char* detail = nats_GetLastError(nullptr);
+  std::string_view text = detail ? detail : "";
+  if (const auto place = text.find("): "); text.starts_with('(') && place != text.npos)
+    text.remove_prefix(place + 3);
+  return std::string(text.empty() ? natsStatus_GetText(status) : text);
+}
+
+// What a connection ended with, or objects to, in the server's words where there are any.
+std::string error_of(natsConnection* connection, natsStatus status) {
+  const char* text = nullptr;
+  natsConnection_GetLastError(connection, &text);
+  const bool in_words =
+      status == NATS_ERR || status == NATS_CONNECTION_AUTH_FAILED || status == NATS_NOT_PERMITTED;
+  return in_words && text && *text ? text : natsStatus_GetText(status);
 }
 
 }  // namespace
@@ -78,118 +140,214 @@ NatsConnection::Mailbox::Event NatsConnection::Mailbox::wait(Clock::time_point u
 
 // --- Connecting ----------------------------------------------------------------------------------
 
-NatsConnection::NatsConnection(const std::string& urls, std::chrono::milliseconds wait) {
-  for (const auto& url : split(urls, ',')) {
-    if (!servers_.empty()) servers_ += ',';
-    servers_ += without_credentials(url);
-  }
-  connect(urls, wait);
-  try {
-    subscribe();
-  } catch (...) {
-    close();
-    throw;
-  }
+// cnats knows a link by its address until both its connection and its inbox have ended.
+struct NatsConnection::Link {
+  explicit Link(NatsConnection& its_owner) : owner(its_owner) {}
+
+  NatsConnection& owner;
+  Handle<natsConnection, natsConnection_Destroy> connection;
+  Handle<natsSubscription, natsSubscription_Destroy> inbox;
+  const Clock::time_point began = Clock::now();
+
+  // Under the owner's lock:
+  bool closed = false;
+  bool inbox_ended = false;
+  bool deaf = false;      // it lives, but nothing arrives any more
+  std::string complaint;  // the last one
+  Clock::time_point complained_at;
+  std::string why_ended;
+};
+
+NatsConnection::NatsConnection(const std::string& urls, std::string purpose,
+                               std::chrono::milliseconds wait)
+    : urls_(split(urls, ',')),
+      purpose_(std::move(purpose)),
+      servers_(for_people(urls_)),
+      pause_(first_pause) {
+  natsInbox* inbox = nullptr;
+  require(natsInbox_Create(&inbox), "cnats");
+  inbox_ = inbox;
+  natsInbox_Destroy(inbox);
+  link_ = connect(wait);
+  keeper_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), "nats-keeper");
+    keep_connected();
+  });
 }
 
 NatsConnection::~NatsConnection() {
-  close();
+  {
+    std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  changed_.notify_all();
+  keeper_.join();
 }
 
-void NatsConnection::connect(const std::string& urls, std::chrono::milliseconds wait) {
-  natsOptions* made = nullptr;
-  require(natsOptions_Create(&made), "cnats");
-  const NatsOptions options(made);
-  const auto servers = split(urls, ',');
-  std::vector<const char*> addresses;
-  for (const auto& server : servers) addresses.push_back(server.c_str());
-
-  const auto set = [](natsStatus status) { require(status, "cnats refused an option"); };
-  set(natsOptions_SetServers(made, addresses.data(), static_cast<int>(addresses.size())));
-  set(natsOptions_SetName(made, "jangbu"));
-  set(natsOptions_SetTimeout(made, 2'000));
-  // Latency before throughput: what is published goes out at once.
-  set(natsOptions_SetSendAsap(made, true));
-  // A peer that stopped reading is given up, or a publish would wait for it without end.
-  set(natsOptions_SetWriteDeadline(made, 2'000));
-  // A peer that vanished without a word is noticed within 15 s rather than minutes.
-  set(natsOptions_SetPingInterval(made, 5'000));
-  set(natsOptions_SetMaxPingsOut(made, 2));
-  set(natsOptions_SetMaxReconnect(made, -1));
-  set(natsOptions_SetReconnectWait(made, 100));
-  set(natsOptions_SetReconnectJitter(made, 50, 50));
-  // Nothing is published later, after its failure was reported. (The header calls 0 the default
-  // of 8 MB; natsConn_publish compares with the number as it is, so that 0 keeps nothing.)
-  set(natsOptions_SetReconnectBufSize(made, 0));
-  set(natsOptions_SetFailRequestsOnDisconnect(made, true));
-  set(natsOptions_SetIOBufSize(made, 256 * 1024));
-  set(natsOptions_SetDisconnectedCB(made, on_disconnected, this));
-  set(natsOptions_SetReconnectedCB(made, on_reconnected, this));
-  set(natsOptions_SetClosedCB(made, on_closed, this));
-  set(natsOptions_SetErrorHandler(made, on_error, this));
-
+NatsConnection::LinkPtr NatsConnection::connect(std::chrono::milliseconds wait) {
   const auto deadline = Clock::now() + wait;
   for (auto log_at = Clock::now();;) {
-    natsConnection* connection = nullptr;
-    const natsStatus status = natsConnection_Connect(&connection, made);
-    if (status == NATS_OK) {
-      connection_.reset(connection);
-      return;
-    }
-    if (status == NATS_CONNECTION_AUTH_FAILED)
-      throw Unavailable("NATS at " + servers_ +
-                        " refuses the user or password: put them into the URL, "
-                        "nats://user:password@host:port");
-    if (status == NATS_INVALID_ARG || status == NATS_ADDRESS_MISSING)
+    Failure failure;
+    if (auto link = try_connect(failure)) return link;
+    if (failure.refused)
+      throw Unavailable("NATS at " + servers_ + " refuses the user or password (" + failure.why +
+                        "): put the right ones into the URL, nats://user:password@host:port");
+    if (failure.bad_url)
       throw Unavailable("not a URL of NATS, such as nats://127.0.0.1:4222: " + servers_);
     const auto now = Clock::now();
     if (now >= deadline)
-      throw Unavailable("no NATS server at " + servers_ + " (" + natsStatus_GetText(status) +
+      throw Unavailable("no NATS server at " + servers_ + " (" + failure.why +
                         "): start it, or name another one");
     if (now >= log_at) {
-      spdlog::warn("waiting for NATS at {} ({})", servers_, natsStatus_GetText(status));
+      spdlog::warn("waiting for NATS at {} ({})", servers_, failure.why);
       log_at = now + log_interval;
     }
     std::this_thread::sleep_for(std::min<Clock::duration>(retry_interval, deadline - now));
   }
 }
 
-void NatsConnection::subscribe() {
-  natsInbox* inbox = nullptr;
-  require(natsInbox_Create(&inbox), "cnats");
-  inbox_ = inbox;
-  natsInbox_Destroy(inbox);
-  natsSubscription* subscription = nullptr;
-  require(natsConnection_Subscribe(&subscription, connection_.get(), (inbox_ + ".>").c_str(),
-                                   on_message, this),
-          "subscribing to the inbox");
-  subscription_.reset(subscription);
-  require(natsSubscription_SetOnCompleteCB(subscription, on_subscription_ended, this), "cnats");
-  // The default drops messages, silently, when 65,536 of them wait.
-  require(natsSubscription_SetPendingLimits(subscription, -1, -1), "cnats");
+NatsConnection::LinkPtr NatsConnection::try_connect(Failure& failure) {
+  natsOptions* made = nullptr;
+  require(natsOptions_Create(&made), "cnats");
+  const NatsOptions options(made);
+  const auto link = std::make_shared<Link>(*this);
+  const std::string name = "jangbu " + purpose_;
+  std::vector<const char*> servers;
+  for (const auto& url : urls_) servers.push_back(url.c_str());
+  for (const auto& url : discovered_) servers.push_back(url.c_str());
+
+  const auto set = [](natsStatus status) { require(status, "cnats refused an option"); };
+  set(natsOptions_SetName(made, name.c_str()));
+  set(natsOptions_SetTimeout(made, timeout_ms));
+  // Latency before throughput: what is published goes out at once.
+  set(natsOptions_SetSendAsap(made, true));
+  // A peer that stopped reading is given up, or a publish would wait for it without end.
+  set(natsOptions_SetWriteDeadline(made, timeout_ms));
+  // A peer that vanished without a word is noticed within 15 s rather than minutes.
+  set(natsOptions_SetPingInterval(made, 5'000));
+  set(natsOptions_SetMaxPingsOut(made, 2));
+  set(natsOptions_SetAllowReconnect(made, false));
+  set(natsOptions_SetIOBufSize(made, 256 * 1024));
+  set(natsOptions_SetClosedCB(made, on_closed, link.get()));
+  set(natsOptions_SetErrorHandler(made, on_error, link.get()));
+
+  natsConnection* connection = nullptr;
+  natsStatus status =
+      natsOptions_SetServers(made, servers.data(), static_cast<int>(servers.size()));
+  if (status == NATS_OK) status = natsConnection_Connect(&connection, made);
+  if (status != NATS_OK) {
+    failure = {.why = last_error(status),
+               .refused = status == NATS_CONNECTION_AUTH_FAILED,
+               .bad_url = status == NATS_INVALID_ARG || status == NATS_ADDRESS_MISSING};
+    return nullptr;
+  }
+  link->connection.reset(connection);
+
+  natsSubscription* inbox = nullptr;
+  status =
+      natsConnection_Subscribe(&inbox, connection, (inbox_ + ".>").c_str(), on_message, link.get());
+  link->inbox.reset(inbox);
+  if (inbox) {
+    natsSubscription_SetOnCompleteCB(inbox, on_inbox_ended, link.get());
+    // The default drops messages, silently, when 65,536 of them wait.
+    natsSubscription_SetPendingLimits(inbox, -1, -1);
+  }
+  // Whether we may listen there is known when this is answered.
+  if (status == NATS_OK) status = natsConnection_FlushTimeout(connection, timeout_ms);
+  const char* unused = nullptr;
+  if (status == NATS_OK) status = natsConnection_GetLastError(connection, &unused);
+  if (status == NATS_OK) return link;
+  failure = {.why = error_of(connection, status), .refused = status == NATS_NOT_PERMITTED};
+  end(*link);
+  return nullptr;
 }
 
-// Returns when cnats will call nothing of this object any more. There is nothing to drain: what was
+// Returns when cnats will call nothing of the link any more. There is nothing to drain: what was
 // published is with the operating system.
-void NatsConnection::close() {
-  {
-    std::lock_guard lock(mutex_);
-    closing_ = true;
-  }
-  natsConnection_Close(connection_.get());
+void NatsConnection::end(Link& link) {
+  natsConnection_Close(link.connection.get());
   std::unique_lock lock(mutex_);
-  ended_.wait(lock, [this] { return closed_ && (subscription_ended_ || !subscription_); });
+  changed_.wait(lock, [&] { return link.closed && (link.inbox_ended || !link.inbox); });
+}
+
+// --- Connecting again ----------------------------------------------------------------------------
+
+void NatsConnection::keep_connected() {
+  do {
+    const LinkPtr ended = wait_for_end();
+    if (!ended) return;
+    discovered_ = discovered_servers(ended->connection.get(), urls_.front());
+    if (Clock::now() > ended->began + lasting) pause_ = first_pause;
+  } while (connect_again());
+}
+
+NatsConnection::LinkPtr NatsConnection::wait_for_end() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return closing_ || link_->closed || link_->deaf; });
+  const LinkPtr link = std::exchange(link_, nullptr);
+  const bool closing = closing_;
+  const std::string why = link->why_ended;
+  why_away_ = why;
+  ++losses_;
+  for (const auto& [name, mailbox] : mailboxes_) {
+    mailbox->lost_ = true;
+    mailbox->changed_.notify_one();
+  }
+  lock.unlock();
+  if (!closing)
+    spdlog::warn("the connection to NATS at {} for {} was lost ({}); connecting again", servers_,
+                 purpose_, why);
+  end(*link);
+  return closing ? nullptr : link;
+}
+
+// False when it is no longer wanted.
+bool NatsConnection::connect_again() {
+  std::string told;
+  for (auto tell_at = Clock::now();;) {
+    {
+      std::unique_lock lock(mutex_);
+      if (changed_.wait_for(lock, pause_, [this] { return closing_; })) return false;
+    }
+    pause_ = std::min(2 * pause_, longest_pause);
+    Failure failure;
+    try {
+      if (LinkPtr link = try_connect(failure)) {
+        spdlog::info("connected to NATS at {} for {} again", servers_, purpose_);
+        std::lock_guard lock(mutex_);
+        link_ = std::move(link);
+        return true;
+      }
+    } catch (const Unavailable& error) {
+      failure.why = error.what();
+    }
+    if (failure.refused) failure.why = "it refuses the user or password (" + failure.why + ")";
+    const auto now = Clock::now();
+    if (now >= tell_at + (failure.why == told ? same_cause_again : other_cause) || told.empty()) {
+      spdlog::warn("{}; trying on", unreachable(failure.why));
+      told = failure.why;
+      tell_at = now;
+    }
+    std::lock_guard lock(mutex_);
+    why_away_ = failure.why;
+  }
+}
+
+NatsConnection::LinkPtr NatsConnection::current() const {
+  std::lock_guard lock(mutex_);
+  if (!link_) throw Unavailable(unreachable(why_away_));
+  return link_;
+}
+
+std::string NatsConnection::unreachable(std::string_view why) const {
+  return "NATS at " + servers_ + " cannot be reached: " + std::string(why);
 }
 
 // --- Sending -------------------------------------------------------------------------------------
 
 void NatsConnection::publish(natsMsg& message) {
-  const natsStatus status = natsConnection_PublishMsg(connection_.get(), &message);
-  if (status == NATS_OK) return;
-  // NATS_INSUFFICIENT_BUFFER is how cnats says that there is no connection and no buffer either.
-  throw Unavailable(
-      "NATS at " + servers_ + " cannot be reached: " +
-      (status == NATS_INSUFFICIENT_BUFFER ? "no connection" : natsStatus_GetText(status)));
+  const natsStatus status = natsConnection_PublishMsg(current()->connection.get(), &message);
+  if (status != NATS_OK) throw Unavailable(unreachable(natsStatus_GetText(status)));
 }
 
 void NatsConnection::publish(const std::string& subject, const std::string& reply,
@@ -203,10 +361,11 @@ void NatsConnection::publish(const std::string& subject, std::string_view payloa
 
 NatsMessage NatsConnection::request(const std::string& subject, std::string_view payload,
                                     std::chrono::milliseconds timeout) {
+  const auto began = Clock::now();
   Mailbox mailbox(*this, unique_name());
   publish(subject, mailbox.subject(), payload);
   std::deque<NatsMessage> answers;
-  switch (mailbox.wait(Clock::now() + timeout, answers)) {
+  switch (mailbox.wait(began + timeout, answers)) {
     case Mailbox::Event::messages:
       return std::move(answers.front());
     case Mailbox::Event::lost:
@@ -214,14 +373,23 @@ NatsMessage NatsConnection::request(const std::string& subject, std::string_view
     case Mailbox::Event::timeout:
       break;
   }
+  const std::string complaint = complaint_since(began);
   throw Unavailable("NATS at " + servers_ + " did not answer " + subject + " within " +
-                    std::to_string(timeout.count()) + " ms");
+                    std::to_string(timeout.count()) + " ms" +
+                    (complaint.empty() ? "" : "; it says: " + complaint));
 }
 
 // --- State ---------------------------------------------------------------------------------------
 
-bool NatsConnection::connected() const {
-  return natsConnection_Status(connection_.get()) == NATS_CONN_STATUS_CONNECTED;
+std::string NatsConnection::why_away() const {
+  std::lock_guard lock(mutex_);
+  if (link_ && !link_->closed) return {};
+  return unreachable(link_ ? link_->why_ended : why_away_);
+}
+
+std::string NatsConnection::complaint_since(Clock::time_point then) const {
+  std::lock_guard lock(mutex_);
+  return link_ && link_->complained_at >= then ? link_->complaint : std::string();
 }
 
 std::uint64_t NatsConnection::losses() const {
@@ -231,13 +399,14 @@ std::uint64_t NatsConnection::losses() const {
 
 std::string NatsConnection::server_id() const {
   std::string id(128, '\0');
-  if (natsConnection_GetConnectedServerId(connection_.get(), id.data(), id.size()) != NATS_OK)
+  if (natsConnection_GetConnectedServerId(current()->connection.get(), id.data(), id.size()) !=
+      NATS_OK)
     throw Unavailable("the connection to NATS at " + servers_ + " was lost");
   return id.c_str();
 }
 
 std::int64_t NatsConnection::max_payload() const {
-  return natsConnection_GetMaxPayload(connection_.get());
+  return natsConnection_GetMaxPayload(current()->connection.get());
 }
 
 std::string NatsConnection::unique_name() {
@@ -248,8 +417,8 @@ std::string NatsConnection::unique_name() {
 // --- Called by cnats -----------------------------------------------------------------------------
 
 void NatsConnection::on_message(natsConnection*, natsSubscription*, natsMsg* message,
-                                void* self) noexcept {
-  auto& connection = *static_cast<NatsConnection*>(self);
+                                void* link) noexcept {
+  NatsConnection& connection = static_cast<Link*>(link)->owner;
   NatsMessage arrived(message);
   // What a consumer sends keeps the subject that it was published to.
   std::string_view name = natsMsg_GetSubject(message);
@@ -265,46 +434,49 @@ void NatsConnection::on_message(natsConnection*, natsSubscription*, natsMsg* mes
   found->second->changed_.notify_one();
 }
 
-void NatsConnection::on_subscription_ended(void* self) noexcept {
-  auto& connection = *static_cast<NatsConnection*>(self);
+void NatsConnection::on_inbox_ended(void* link) noexcept {
+  Link& ended = *static_cast<Link*>(link);
+  NatsConnection& connection = ended.owner;
   std::lock_guard lock(connection.mutex_);
-  connection.subscription_ended_ = true;
-  connection.ended_.notify_one();
+  ended.inbox_ended = true;
+  connection.changed_.notify_all();
 }
 
-void NatsConnection::on_disconnected(natsConnection*, void* self) noexcept {
-  auto& connection = *static_cast<NatsConnection*>(self);
+void NatsConnection::on_closed(natsConnection* of_link, void* link) noexcept {
+  Link& ended = *static_cast<Link*>(link);
+  NatsConnection& connection = ended.owner;
+  const char* unused = nullptr;
+  std::string why = error_of(of_link, natsConnection_GetLastError(of_link, &unused));
   std::lock_guard lock(connection.mutex_);
-  ++connection.losses_;
-  for (const auto& [name, mailbox] : connection.mailboxes_) {
-    mailbox->lost_ = true;
-    mailbox->changed_.notify_one();
+  if (ended.why_ended.empty())
+    ended.why_ended =
+        Clock::now() < ended.complained_at + last_words ? ended.complaint : std::move(why);
+  ended.closed = true;
+  connection.changed_.notify_all();
+}
+
+// What the server objects to. Most of it comes before it ends the connection, and what a user may
+// not publish is known to who waits for the answer; but where we may not listen any more, nothing
+// will ever be answered, also when we may again.
+void NatsConnection::on_error(natsConnection* of_link, natsSubscription*, natsStatus status,
+                              void* link) noexcept {
+  Link& about = *static_cast<Link*>(link);
+  NatsConnection& connection = about.owner;
+  std::string text = error_of(of_link, status);
+  bool is_news = false;
+  {
+    std::lock_guard lock(connection.mutex_);
+    // What keeps a link from being made is told by who makes it.
+    is_news = connection.link_.get() == &about && about.complaint != text;
+    about.complaint = text;
+    about.complained_at = Clock::now();
+    if (status == NATS_NOT_PERMITTED && text.find("Subscription") != std::string::npos) {
+      about.deaf = true;
+      about.why_ended = text;
+    }
+    connection.changed_.notify_all();
   }
-  if (!connection.closing_)
-    spdlog::warn("the connection to NATS at {} was lost; connecting again", connection.servers_);
-}
-
-void NatsConnection::on_reconnected(natsConnection*, void* self) noexcept {
-  spdlog::info("connected to NATS at {} again", static_cast<NatsConnection*>(self)->servers_);
-}
-
-void NatsConnection::on_closed(natsConnection*, void* self) noexcept {
-  auto& connection = *static_cast<NatsConnection*>(self);
-  std::lock_guard lock(connection.mutex_);
-  connection.closed_ = true;
-  connection.ended_.notify_one();
-  // cnats tries for ever, but ends when the server refuses the credentials twice.
-  if (!connection.closing_)
-    spdlog::critical(
-        "NATS at {} refuses the user or password that it took before: start again with the "
-        "right ones",
-        connection.servers_);
-}
-
-void NatsConnection::on_error(natsConnection*, natsSubscription*, natsStatus status,
-                              void* self) noexcept {
-  spdlog::warn("NATS at {}: {}", static_cast<NatsConnection*>(self)->servers_,
-               natsStatus_GetText(status));
+  if (is_news) spdlog::warn("NATS at {}: {}", connection.servers_, text);
 }
 
 // --- Messages ------------------------------------------------------------------------------------

@@ -51,7 +51,8 @@ std::string error_text(const json& answer) {
 Stream::Stream(JetStreamOptions chosen, std::chrono::milliseconds wait)
     : options(std::move(chosen)),
       subject(subject_of(options.stream)),
-      connection(options.url, wait) {}
+      connection(options.url, "appends", wait),
+      bulk(options.url, "readers", wait) {}
 
 std::optional<json> Stream::try_call(const std::string& what, const json& body) {
   const auto answer = connection.request(
@@ -115,7 +116,7 @@ void Stream::require_intact() {
     if (!lost_.empty()) throw Corrupt(lost_);
     seen = seen_;
   }
-  const std::uint64_t losses = connection.losses();
+  const std::uint64_t losses = connection.losses() + bulk.losses();
   {
     std::lock_guard lock(mutex_);
     if (losses == checked_) return;

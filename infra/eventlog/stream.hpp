@@ -42,7 +42,11 @@ class Stream {
 
   const JetStreamOptions options;
   const std::string subject;
+  // For appends and single questions. What readers ask for in bulk comes over one of its own, so
+  // that it neither stands before an acknowledgement nor, where it is more than the server keeps
+  // for a connection, ends this one.
   NatsConnection connection;
+  NatsConnection bulk;
 
   const std::string& name() const { return options.stream; }
   // "stream SHOP", for people.
@@ -76,7 +80,7 @@ class Stream {
 
   std::mutex mutex_;
   Seen seen_;
-  std::uint64_t checked_ = 0;  // the connection's losses when the tail was last found intact
+  std::uint64_t checked_ = 0;  // the connections' losses when the tail was last found intact
   std::string lost_;           // why the log cannot be trusted any more
 };
 

@@ -24,7 +24,7 @@ using nlohmann::json;
 class Gate {
  public:
   explicit Gate(NatsServer::Options options = {})
-      : server(std::move(options)), admin(server.url(), 10s) {}
+      : server(std::move(options)), admin(server.url(), "test", 10s) {}
 
   JetStreamOptions log_options() const {
     return {.url = server.url(), .monitor_url = server.monitor_url()};

@@ -1,15 +1,23 @@
 // What only a log on a real server can show: broken ways, killed servers, lost tails.
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <chrono>
 #include <filesystem>
 #include <future>
+#include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "infra/eventlog/nats_connection.hpp"
 #include "tests/contract/logs.hpp"
+#include "tests/support/http_client.hpp"
 
 namespace jangbu::test {
 namespace {
@@ -178,7 +186,7 @@ TEST_CASE("a reader notices a server that stands still, and goes on with it", "[
 
 TEST_CASE("a reader replaces a consumer that was taken away", "[contract]") {
   JetStreamUnderTest test;
-  NatsConnection admin(test.server().url(), 10s);
+  NatsConnection admin(test.server().url(), "test", 10s);
   const auto call = [&](const std::string& what) {
     return nlohmann::json::parse(payload(*admin.request("$JS.API." + what, {}, 10s)));
   };
@@ -195,12 +203,84 @@ TEST_CASE("a reader replaces a consumer that was taken away", "[contract]") {
 
 TEST_CASE("a reader leaves no consumer behind", "[contract]") {
   JetStreamUnderTest test;
-  NatsConnection admin(test.server().url(), 10s);
+  NatsConnection admin(test.server().url(), "test", 10s);
   test.log().read_from({1})->next(1, 10ms);
   wait_until("the consumer's end", [&] {
     const auto answer = admin.request("$JS.API.CONSUMER.NAMES.SHOP", {}, 10s);
     return nlohmann::json::parse(payload(*answer)).at("total") == 0;
   });
+}
+
+// Readers asked for commits while these were small, and large ones came.
+TEST_CASE("what readers have asked for is bounded, however large the commits are", "[contract]") {
+  constexpr std::size_t readers = 10;
+  constexpr std::size_t size = 250 * 1024;
+  constexpr std::size_t most_of_one = 2 * 1024 * 1024;
+  JetStreamUnderTest test;
+  NatsConnection admin(test.server().url(), "test", 10s);
+  append_next(test.log(), commit_id(1), "small");
+  std::vector<std::unique_ptr<LogReader>> all;
+  for (std::size_t i = 0; i < readers; ++i) {
+    all.push_back(test.log().read_from({1}));
+    REQUIRE(read_commits(*all.back(), 1).size() == 1);
+  }
+  for (unsigned i = 2; i <= 40; ++i)
+    append_next(test.log(), commit_id(i), std::string(size, static_cast<char>('a' + i % 26)));
+
+  const auto consumers = [&] {
+    const auto answer = admin.request("$JS.API.CONSUMER.LIST.SHOP", "{}", 10s);
+    return nlohmann::json::parse(payload(*answer)).at("consumers");
+  };
+  // The server holds nothing of theirs that it could send any more.
+  wait_until("the end of all pulls", [&] {
+    const auto found = consumers();
+    return found.size() == readers && std::ranges::all_of(found, [](const auto& consumer) {
+             return consumer.at("num_waiting") == 0;
+           });
+  });
+  for (const auto& consumer : consumers())
+    CHECK(consumer.at("delivered").at("stream_seq").template get<std::size_t>() <=
+          1 + most_of_one / size);
+
+  // All of it comes, in order.
+  for (const auto& reader : all) {
+    const auto commits = read_commits(*reader, 39);
+    CHECK(commits.front().id == commit_id(2));
+    CHECK(commits.back().id == commit_id(40));
+    CHECK(commits.back().payload == std::string(size, static_cast<char>('a' + 40 % 26)));
+  }
+}
+
+TEST_CASE("a commit that is larger than what readers ask for at once is read", "[contract]") {
+  NatsServer server({.extra = "max_payload: 8MB"});
+  const auto log = JetStreamLog::connect({.url = server.url()}, 10s);
+  log->create_stream();
+  const std::string huge(5 << 20, 'x');
+  append_next(*log, commit_id(1), "small");
+  append_next(*log, commit_id(2), huge);
+  append_next(*log, commit_id(3), huge);
+  append_next(*log, commit_id(4), "small");
+  const auto commits = read_commits(*log->read_from({1}), 4);
+  CHECK(commits[1].payload == huge);
+  CHECK(commits[2].payload == huge);
+  CHECK(commits[3].id == commit_id(4));
+}
+
+// What is on its way to readers stands before no acknowledgement; and where the server ends that
+// connection, appends go on.
+TEST_CASE("commits do not come over the connection that appends use", "[contract]") {
+  NatsServer server;
+  const auto log = JetStreamLog::connect({.url = server.url()}, 10s);
+  log->create_stream();
+  const std::string large(250 * 1024, 'x');
+  for (unsigned i = 1; i <= 20; ++i) append_next(*log, commit_id(i), large);
+  REQUIRE(read_commits(*log->read_from({1}), 20).size() == 20);
+  const auto connz = HttpClient(server.monitor_port()).get("/connz").json;
+  std::map<std::string, std::size_t> sent;
+  for (const auto& connection : connz.at("connections"))
+    sent[connection.at("name")] += connection.at("out_bytes").template get<std::size_t>();
+  CHECK(sent.at("jangbu readers") > 20 * large.size());
+  CHECK(sent.at("jangbu appends") < large.size());
 }
 
 TEST_CASE("a lost tail is told for ever", "[contract]") {
@@ -239,7 +319,7 @@ TEST_CASE("a lost tail is told for ever", "[contract]") {
 
 TEST_CASE("a missing commit stops a reader", "[contract]") {
   NatsServer server;
-  NatsConnection admin(server.url(), 10s);
+  NatsConnection admin(server.url(), "test", 10s);
   // As no stream of ours would be: it keeps two messages only.
   admin.request("$JS.API.STREAM.CREATE.SHOP",
                 R"({"name":"SHOP","subjects":["shop.commits"],"max_msgs":2})", 10s);
@@ -252,7 +332,7 @@ TEST_CASE("a missing commit stops a reader", "[contract]") {
 
 TEST_CASE("a foreign message stops a reader, after the commits before it", "[contract]") {
   JetStreamUnderTest test;
-  NatsConnection admin(test.server().url(), 10s);
+  NatsConnection admin(test.server().url(), "test", 10s);
   append_next(test.log(), commit_id(1), "x");
   admin.request("shop.commits", "not a commit", 10s);
   const auto reader = test.log().read_from({1});
@@ -323,7 +403,7 @@ TEST_CASE("a server that comes late is found", "[contract]") {
   auto connecting = std::async(std::launch::async,
                                [&] { return JetStreamLog::connect({.url = server.url()}, 30s); });
   server.start();
-  CHECK(connecting.get()->connected());
+  CHECK(connecting.get()->why_away().empty());
 }
 
 TEST_CASE("wrong credentials are refused at once", "[contract]") {
@@ -336,6 +416,72 @@ TEST_CASE("wrong credentials are refused at once", "[contract]") {
                                       !ContainsSubstring("wrong")));
   CHECK(Clock::now() - began_at < 10s);
   JetStreamLog::connect({.url = "nats://shop:right@" + address}, 10s)->create_stream();
+}
+
+std::size_t count(std::string_view text, std::string_view part) {
+  std::size_t times = 0;
+  for (auto at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++times;
+  return times;
+}
+
+// Whatever a server ends connections for, or makes them useless, while we are connected.
+TEST_CASE("a log that is locked out says why, and comes back when it is let in", "[contract]") {
+  const std::string let_in = "authorization { users: [{ user: shop, password: right }] }";
+  struct Case {
+    std::string configuration, why, in_the_servers_log;
+    std::size_t tries;  // more than two of each connection that is refused
+  };
+  const auto locked_out =
+      GENERATE_COPY(Case{"authorization { users: [{ user: shop, password: other }] }",
+                         "Authorization Violation", "authentication error", 5},
+                    Case{let_in + "\nmax_connections: 1", "maximum connections exceeded",
+                         "maximum connections exceeded", 3},
+                    Case{"authorization { users: [{ user: shop, password: right, "
+                         "permissions: { subscribe: { deny: ['_INBOX.>'] } } }] }",
+                         "Permissions Violation for Subscription", "Subscription Violation", 5});
+  NatsServer server({.extra = let_in});
+  const auto log =
+      JetStreamLog::connect({.url = "nats://shop:right@127.0.0.1:" + std::to_string(server.port()),
+                             .monitor_url = server.monitor_url()},
+                            10s);
+  log->create_stream();
+  append_next(*log, commit_id(1), "before");
+  CHECK(log->why_away().empty());
+
+  server.reload(locked_out.configuration);
+  wait_until("the reason",
+             [&] { return log->why_away().find(locked_out.why) != std::string::npos; });
+  CHECK_THAT(log->why_away(), !ContainsSubstring("right"));
+  // cnats itself would try no more after two refusals.
+  wait_until("further tries", [&] {
+    return count(server.log_text(), locked_out.in_the_servers_log) >= locked_out.tries;
+  });
+
+  server.reload(let_in);
+  wait_until("the log", [&] { return log->why_away().empty(); });
+  CHECK(log->read({1})->payload == "before");
+  append_surely(*log, {1}, commit_id(2), "after");
+  CHECK(read_commits(*log->read_from({1}), 2).back().payload == "after");
+}
+
+TEST_CASE("who may not append is told why", "[contract]") {
+  const std::string may = "authorization { users: [{ user: shop, password: right }] }";
+  NatsServer server({.extra = may});
+  const auto log =
+      JetStreamLog::connect({.url = "nats://shop:right@127.0.0.1:" + std::to_string(server.port()),
+                             .monitor_url = server.monitor_url()},
+                            10s);
+  log->create_stream();
+  server.reload(
+      "authorization { users: [{ user: shop, password: right, "
+      "permissions: { publish: { deny: ['shop.commits'] } } }] }");
+  wait_until("the refusal", [&] {
+    const auto result = log->append({}, commit_id(1), "refused", 200ms);
+    const auto* none = std::get_if<NoAnswer>(&result);
+    return none && none->why.find("Permissions Violation for Publish") != std::string::npos;
+  });
+  server.reload(may);
+  append_surely(*log, {}, commit_id(1), "taken");
 }
 
 }  // namespace

@@ -73,6 +73,34 @@ void wait_for_sales(const Buyers& buyers, std::size_t more) {
 
 }  // namespace
 
+TEST_CASE("NATS that refuses us for a while stops commands, readiness says why, and they go on") {
+  Shop shop;
+  open_account(shop, "before");
+  shop.nats.reload("authorization { users: [{ user: somebody, password: else }] }");
+  Reply ready;
+  wait_until("the refusals", [&] {
+    ready = shop.operations().get("/health/ready");
+    return ready.body.find("Authorization Violation") != std::string::npos;
+  });
+  CHECK(ready.status == 503);
+  CHECK(ready.json.at("checks").at("log").at("status") == "down");
+  CHECK(shop.accounts().get("/accounts").status == 200);
+  // Past where a connection of cnats gives up for good.
+  wait_until("further tries", [&] {
+    const std::string log = shop.nats.log_text();
+    std::size_t tries = 0;
+    for (auto at = log.find("authentication error"); at != log.npos;
+         at = log.find("authentication error", at + 1))
+      ++tries;
+    return tries > 5;
+  });
+
+  shop.nats.reload("");
+  wait_until("readiness", [&] { return shop.jangbu.ready(); });
+  open_account(shop, "after");
+  CHECK(shop.jangbu.stop() == 0);
+}
+
 TEST_CASE("Everything stops in order, and starts again") {
   Market market;
   Shop& shop = market.shop;

@@ -70,7 +70,7 @@ struct Serve {
 };
 
 Json api(const NatsServer& nats, const std::string& call, const Json& body) {
-  jangbu::NatsConnection connection(nats.url(), 10s);
+  jangbu::NatsConnection connection(nats.url(), "test", 10s);
   const auto answer = connection.request("$JS.API." + call, body.is_null() ? "" : body.dump(), 10s);
   return Json::parse(jangbu::payload(*answer));
 }

@@ -366,6 +366,18 @@ TEST_CASE("a silent stream has heartbeats") {
   CHECK(stream.next()->id == "1.0");
 }
 
+TEST_CASE("a stream ends when its client has closed its side") {
+  Street street;
+  Client client(street.server.port());
+  client.send(get_request("/events"));
+  wait_until("the stream", [&] { return street.feed.subscribers() == 1; });
+  client.end_sending();
+  const std::string all = client.read_to_end();
+  CHECK(all.find("text/event-stream") != all.npos);
+  CHECK(all.ends_with("\r\n0\r\n\r\n"));
+  wait_until("its end", [&] { return street.feed.subscribers() == 0; });
+}
+
 TEST_CASE("who does not read is cut off, and others are not") {
   Street street;
   EventStream sleeper = street.listen();

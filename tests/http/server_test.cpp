@@ -506,6 +506,24 @@ TEST_CASE("a client that only sends is not read from for ever") {
   CHECK(client.read_answer().body == "second");
 }
 
+TEST_CASE(
+    "who works on an answer learns that its client has closed its side, and may answer still") {
+  Exchanges exchanges;
+  Router router;
+  router.add(Method::get, "/wait",
+             [&](Request&&, const Exchange& exchange) { exchanges.put(exchange); });
+  const Running running(std::move(router));
+  Client client = running.client();
+  client.send(get_request("/wait"));
+  const Exchange exchange = exchanges.take();
+  CHECK_FALSE(exchange.client_left());
+  client.end_sending();
+  wait_until("the end of the client's side", [&] { return exchange.client_left(); });
+  CHECK_FALSE(exchange.client_gone());
+  exchange.respond(text("half of it"));
+  CHECK(client.read_answer().body == "half of it");
+}
+
 TEST_CASE("an answer for a client that has gone is dropped") {
   Exchanges exchanges;
   Router router = echo_router();

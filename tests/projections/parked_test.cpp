@@ -127,7 +127,7 @@ TEST_CASE("parked rows stay parked across restarts and are found while loading",
   append(log, {AccountOpened{named(hong, refused_name)}});
   append_history(log, 22, 5);
   {
-    Rebuild rebuild(log, {.conninfo = conninfo, .load_events = 50});
+    Rebuild rebuild(log, {.conninfo = conninfo, .load = {.events = 50}});
     rebuild.prepare(read_models());
   }
   const Projector projector(log, {.conninfo = conninfo});

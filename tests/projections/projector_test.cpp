@@ -47,8 +47,8 @@ TEST_CASE("two projectors on one database apply nothing twice", "[projector]") {
   MemoryLog log;
   const std::string conninfo = shared_postgres().create_database();
   {
-    const Projector one(log, {.conninfo = conninfo, .batch_events = 10});
-    const Projector other(log, {.conninfo = conninfo, .batch_events = 15});
+    const Projector one(log, {.conninfo = conninfo, .batch = {.events = 10}});
+    const Projector other(log, {.conninfo = conninfo, .batch = {.events = 15}});
     append_history(log, 1, 200);
     wait_until_projected(one, log);
     wait_until_projected(other, log);
@@ -60,7 +60,7 @@ TEST_CASE("PostgreSQL is killed in the middle, and the projector goes on", "[pro
   PostgresServer server;
   const std::string conninfo = server.create_database();
   MemoryLog log;
-  const Projector projector(log, {.conninfo = conninfo, .batch_events = 20});
+  const Projector projector(log, {.conninfo = conninfo, .batch = {.events = 20}});
   wait_for(projector, Projector::State::following);
   append_history(log, 2, 600);
   for (std::uint64_t reached = 50; reached <= 250; reached += 100) {
@@ -79,7 +79,7 @@ TEST_CASE("PostgreSQL is killed in the middle, and the projector goes on", "[pro
 TEST_CASE("a session that ends is replaced", "[projector]") {
   const std::string conninfo = shared_postgres().create_database();
   MemoryLog log;
-  const Projector projector(log, {.conninfo = conninfo, .batch_events = 20});
+  const Projector projector(log, {.conninfo = conninfo, .batch = {.events = 20}});
   pg::Connection other({.conninfo = conninfo});
   Histories histories(3);
   for (int i = 0; i < 100; ++i) {
@@ -182,7 +182,8 @@ TEST_CASE("read models that are behind catch up, and then all go on together", "
   append_history(log, 8, 30);
   const auto project_first = [&](std::size_t models) {
     const Projector projector(
-        log, {.conninfo = conninfo, .batch_events = 25, .models = read_models().first(models)});
+        log,
+        {.conninfo = conninfo, .batch = {.events = 25}, .models = read_models().first(models)});
     wait_until_projected(projector, log);
   };
   project_first(2);

@@ -260,7 +260,7 @@ TEST_CASE("a rebuild tells what was wrong, and puts it right", "[rebuild]") {
 
 TEST_CASE("every read model equals its replay", "[rebuild]") {
   Projected shop(32, 100);
-  Rebuild rebuild(shop.log, {.conninfo = shop.conninfo, .load_events = 37});
+  Rebuild rebuild(shop.log, {.conninfo = shop.conninfo, .load = {.events = 37}});
   for (const ReadModel* model : read_models()) {
     CAPTURE(model->name);
     const Comparison comparison = rebuild.diff(*model);
@@ -268,6 +268,32 @@ TEST_CASE("every read model equals its replay", "[rebuild]") {
     CHECK(comparison.first.rows > 0);
     CHECK(comparison.first == comparison.second);
   }
+}
+
+// Else 200,000 events of 15 KiB would be in memory at once.
+TEST_CASE("a batch is full when it has so many bytes, however few its events are", "[rebuild]") {
+  MemoryLog log;
+  ProductState large = tea;
+  large.description.assign(5'000, 'x');
+  for (unsigned i = 0; i < 40; ++i) {
+    large.product = id<ProductId>(i + 1);
+    append(log, {ProductListed{large}});
+  }
+  constexpr std::size_t bytes = 32 * 1024;
+  Batches batches(log, {}, {.events = 1'000, .bytes = bytes});
+  std::size_t count = 0;
+  Position at;
+  while (at < log.last()) {
+    const Batch batch = batches.full(log.last());
+    CHECK(batch.commits.front().position == at.next());
+    CHECK(batch.bytes < bytes + 6'000);
+    CHECK(batch.events <= 7);
+    at = batch.last().position;
+    ++count;
+  }
+  CHECK(count == 6);
+  // A commit that is more than all of it is a batch, too.
+  CHECK(Batches(log, {}, {.events = 1'000, .bytes = 1}).full(log.last()).commits.size() == 1);
 }
 
 TEST_CASE("the generation before comes back", "[rebuild]") {

@@ -59,13 +59,13 @@ void wait_until_projected(const Projector& projector, EventLog& log) {
 }
 
 void project(EventLog& log, const std::string& conninfo, std::size_t batch_events) {
-  const Projector projector(log, {.conninfo = conninfo, .batch_events = batch_events});
+  const Projector projector(log, {.conninfo = conninfo, .batch = {.events = batch_events}});
   wait_until_projected(projector, log);
 }
 
 std::map<std::string, std::string> replayed(EventLog& log, std::size_t load_events) {
   const std::string conninfo = shared_postgres().create_database();
-  Rebuild rebuild(log, {.conninfo = conninfo, .load_events = load_events});
+  Rebuild rebuild(log, {.conninfo = conninfo, .load = {.events = load_events}});
   rebuild.prepare(read_models());
   return dump(conninfo);
 }

@@ -54,7 +54,7 @@ void NatsServer::start() {
   }
 }
 
-void NatsServer::launch() {
+std::filesystem::path NatsServer::write_configuration() const {
   const auto configuration = folder_.path() / "nats.conf";
   std::ofstream file(configuration);
   file << "listen: \"127.0.0.1:" << port_ << "\"\n"
@@ -65,9 +65,12 @@ void NatsServer::launch() {
          << (options_.sync_always ? "  sync_interval: always\n" : "") << "}\n";
   }
   file << options_.extra << "\n";
-  file.close();
+  return configuration;
+}
+
+void NatsServer::launch() {
   process_ = std::make_unique<Process>(
-      Process::Options{.command = {nats_server_program(), "-c", configuration.string()},
+      Process::Options{.command = {nats_server_program(), "-c", write_configuration().string()},
                        .log = folder_.path() / "nats.log"});
   // Ports are opened after the streams have been recovered.
   wait_until("nats-server", [this] {
@@ -76,6 +79,12 @@ void NatsServer::launch() {
   });
   if (!process_->running())
     throw std::runtime_error("nats-server ended at its start:\n" + process_->log_text());
+}
+
+void NatsServer::reload(std::string extra) {
+  options_.extra = std::move(extra);
+  write_configuration();
+  process_->signal(SIGHUP);
 }
 
 void NatsServer::stop() {

@@ -32,11 +32,15 @@ class NatsServer {
   std::string url() const;
   std::string monitor_url() const;
   int port() const { return port_; }
+  int monitor_port() const { return monitor_port_; }
+  std::string log_text() const { return process_->log_text(); }
   // Where the streams are kept.
   std::filesystem::path store() const { return volume() / "jetstream"; }
 
   // Again on the same ports and folder, when it has ended. Returns when it is ready.
   void start();
+  // Other lines in the place of Options::extra, by SIGHUP, while it runs.
+  void reload(std::string extra);
   void stop();    // SIGTERM, and waits for the end
   void kill();    // SIGKILL, and waits for the end
   void pause();   // SIGSTOP: connections stay open, nothing is answered
@@ -44,6 +48,7 @@ class NatsServer {
 
  private:
   void launch();
+  std::filesystem::path write_configuration() const;
   std::filesystem::path volume() const {
     return options_.volume.empty() ? folder_.path() : options_.volume;
   }
