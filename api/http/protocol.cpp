@@ -3,7 +3,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <random>
+#include <array>
+#include <cstdint>
 #include <stdexcept>
 #include <utility>
 #include <variant>
@@ -14,6 +15,7 @@
 #include "api/http/transport.hpp"
 #include "api/http/uri.hpp"
 #include "events/errors.hpp"
+#include "infra/ids.hpp"
 
 namespace jangbu::http {
 namespace {
@@ -74,9 +76,10 @@ std::string serialize(Response& response, WireForm form) {
 // No other worker's, nor of an earlier start.
 std::string random_prefix() {
   constexpr std::string_view digits = "0123456789abcdef";
-  std::random_device random;
+  std::array<std::uint8_t, 16> random;
+  fill_random(random);
   std::string prefix;
-  for (int i = 0; i < 16; ++i) prefix += digits[random() % 16];
+  for (const std::uint8_t byte : random) prefix += digits[byte % 16];
   return prefix += '-';
 }
 
