@@ -195,7 +195,7 @@ struct Respond {
 
 http::Response quote_response(const Outcome& outcome, const Quotes& quotes, Timestamp now) {
   if (const auto* offer = std::get_if<Offer>(&outcome.result)) {
-    const std::string token = quotes.issue(new_id<PurchaseId>(), *offer, now);
+    const std::string token = quotes.issue(new_id<QuoteId>(), *offer, now);
     return ok(to_json(*offer, token, {now.ms + Quotes::lifetime_ms}), outcome.position);
   }
   if (const auto* why = std::get_if<NotDecided>(&outcome.result)) return to_response(*why);

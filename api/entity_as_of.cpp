@@ -33,7 +33,7 @@ class ViewOf {
                                   .recipient = event.recipient,
                                   .lines = event.lines,
                                   .total = event.total,
-                                  .quoted = false,
+                                  .quote = {},
                                   .purchased_at = event.purchased_at},
                      .status = DeliveryStatus::cancelled,
                      .scans = {},

@@ -72,13 +72,14 @@ std::optional<Refusal> lacking_stock(const Shop& shop, const std::vector<Purchas
   return std::nullopt;
 }
 
-PurchaseCompleted completed(Offer offer, PurchaseId purchase, bool quoted, Timestamp at) {
+PurchaseCompleted completed(Offer offer, PurchaseId purchase, std::optional<QuoteId> quote,
+                            Timestamp at) {
   return {.purchase = purchase,
           .buyer = offer.buyer,
           .recipient = std::move(offer.recipient),
           .lines = std::move(offer.lines),
           .total = offer.total,
-          .quoted = quoted,
+          .quote = quote,
           .purchased_at = at};
 }
 
@@ -112,7 +113,7 @@ Decision decide(const Shop& shop, const ConfirmQuote& command) {
       return refusal::PriceDiffers{now.lines[i].product, command.lines[i].unit_price,
                                    now.lines[i].unit_price};
   if (auto lacking = lacking_stock(shop, now.lines)) return *lacking;
-  return completed(std::move(now), command.quote, true, command.at);
+  return completed(std::move(now), command.purchase, command.quote, command.at);
 }
 
 Decision decide(const Shop& shop, const BuyNow& command) {
@@ -122,7 +123,7 @@ Decision decide(const Shop& shop, const BuyNow& command) {
   if (command.expected_total && *command.expected_total != now.total)
     return refusal::PriceDiffers{std::nullopt, *command.expected_total, now.total};
   if (auto lacking = lacking_stock(shop, now.lines)) return *lacking;
-  return completed(std::move(now), command.purchase, false, command.at);
+  return completed(std::move(now), command.purchase, std::nullopt, command.at);
 }
 
 Decision decide(const Shop& shop, const CancelPurchase& command) {

@@ -205,19 +205,19 @@ struct Recipient {
 
 // The stock of every line is taken by this event itself. Its delivery begins with it.
 struct PurchaseCompleted {
-  static constexpr WireType wire{"PurchaseCompleted", 1};
+  static constexpr WireType wire{"PurchaseCompleted", 2};
   PurchaseId purchase;
   AccountId buyer;
   Recipient recipient;
   std::vector<PurchaseLine> lines;
   Money total;
-  bool quoted = false;  // confirmed from a quote, whose id is the purchase's
+  std::optional<QuoteId> quote;  // that was confirmed; nothing when bought at once
   Timestamp purchased_at;
 
   friend bool operator==(const PurchaseCompleted&, const PurchaseCompleted&) = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(purchase, buyer, recipient, lines, total, quoted, purchased_at);
+    archive(purchase, buyer, recipient, lines, total, quote, purchased_at);
   }
 };
 

@@ -61,7 +61,7 @@ struct Fact {
             {"address", jangbu::to_json(event.recipient.address)},
             {"lines", to_json(event.lines)},
             {"total", jangbu::to_json(event.total)},
-            {"quoted", event.quoted},
+            {"quoted", event.quote.has_value()},
             {"purchasedAt", to_string(event.purchased_at)}};
   }
   Json operator()(const PurchaseCancelled& event) const {

@@ -40,8 +40,8 @@ class Fold {
 
   EntityView operator()(PurchaseCompleted&& event) {
     for (const PurchaseLine& line : event.lines) move_stock(line.product, -line.quantity);
-    if (event.quoted)
-      shop_.keys.remember(id_cast<KeyHash>(event.purchase), {RequestHash{}, id_}, committed_at_);
+    if (event.quote)
+      shop_.keys.remember(id_cast<KeyHash>(*event.quote), {RequestHash{}, id_}, committed_at_);
     return put(evolve(std::move(event), id_));
   }
   EntityView operator()(PurchaseCancelled&& event) {
@@ -148,7 +148,7 @@ void Shop::drop() {
 
 bool leaves_key(const RecordedEvent& recorded) {
   const auto* completed = std::get_if<PurchaseCompleted>(&recorded.event);
-  return recorded.envelope.command_key || (completed && completed->quoted);
+  return recorded.envelope.command_key || (completed && completed->quote);
 }
 
 EntityView fold(Shop& shop, RecordedEvent recorded, EventId id, Timestamp committed_at) {

@@ -25,7 +25,7 @@ namespace jangbu {
 
 // Raised whenever a fold, or what a view or a command key is made of, changes: then snapshots of
 // before are of no use.
-inline constexpr std::uint32_t fold_version = 1;
+inline constexpr std::uint32_t fold_version = 2;
 
 struct AccountView {
   using Key = AccountId;

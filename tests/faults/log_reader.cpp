@@ -173,9 +173,9 @@ std::string read_fact(Bytes& bytes, unsigned version, LogEvent& event) {
   } else if (is("ProductWithdrawn", 1)) {
     id = product(bytes, event);
     time(bytes);
-  } else if (is("PurchaseCompleted", 1)) {
+  } else if (is("PurchaseCompleted", 2)) {
     id = purchase(bytes, event);
-    bytes.truth();  // quoted
+    if (!bytes.truth()) bytes.id();  // its quote's
     time(bytes);
   } else if (is("PurchaseCancelled", 1)) {
     id = purchase(bytes, event);

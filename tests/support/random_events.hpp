@@ -108,8 +108,14 @@ inline void fill(ProductWithdrawn& event) {
   event = {any_product(), any_time()};
 }
 inline void fill(PurchaseCompleted& event) {
-  event = {any_id<PurchaseId>(), any_id<AccountId>(),         any_recipient(), any_lines(),
-           any_money(),          *rc::gen::arbitrary<bool>(), any_time()};
+  event = {any_id<PurchaseId>(),
+           any_id<AccountId>(),
+           any_recipient(),
+           any_lines(),
+           any_money(),
+           {},
+           any_time()};
+  if (*rc::gen::arbitrary<bool>()) event.quote = any_id<QuoteId>();
 }
 inline void fill(PurchaseCancelled& event) {
   event = {any_id<PurchaseId>(), any_id<AccountId>(), any_recipient(), any_lines(),

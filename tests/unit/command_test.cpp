@@ -165,13 +165,14 @@ TEST_CASE("commands that make something new have no version to match") {
   const Offer offer{hong.account, recipient(hong), {line(tea, 1)}, tea.unit_price};
   shop.when(RequestQuote{hong.account, {{tea.product, 1}}}, if_match(9)).then(offer);
   shop.when(ConfirmQuote{first_purchase,
+                         first_quote,
                          hong.account,
                          recipient(hong),
                          {{tea.product, tea.unit_price, 1}},
                          after_minutes(15),
                          opening},
             if_match(9))
-      .then(bought(first_purchase, hong, {line(tea, 1)}, true));
+      .then(bought(first_purchase, hong, {line(tea, 1)}, first_quote));
 }
 
 }  // namespace jangbu::test

@@ -36,7 +36,7 @@ Commit commit_of(Event event) {
 }
 
 const PurchaseCompleted purchase =
-    bought(first_purchase, hong, {line(keyboard, 1), line(tea, 2)}, true);
+    bought(first_purchase, hong, {line(keyboard, 1), line(tea, 2)}, first_quote);
 
 // Events of every type, with fields that are filled.
 std::vector<Event> one_of_each() {

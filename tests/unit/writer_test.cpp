@@ -153,8 +153,7 @@ TEST_CASE("a command's event is in the log when its answer comes") {
   CHECK(outcome.position == Position{2});
   const auto& done = result<Recorded>(outcome);
   CHECK(done.event == EventId{{2}, 0});
-  const auto expected =
-      bought(id<PurchaseId>(1), hong, {line(keyboard, 1)}, false, after_minutes(1));
+  const auto expected = bought(id<PurchaseId>(1), hong, {line(keyboard, 1)}, {}, after_minutes(1));
   CHECK(std::get<Purchase>(done.entity)->purchase == expected);
 
   const Commit commit = decode(*shop.real.read({2}));
@@ -372,9 +371,13 @@ TEST_CASE("the key of a refused command is free again") {
 TEST_CASE("a quote confirmed twice in one turn is one purchase") {
   Shopkeeper shop;
   shop.start();
-  const Command confirm = ConfirmQuote{first_purchase,    hong.account,
-                                       recipient(hong),   {{tea.product, tea.unit_price, 1}},
-                                       after_minutes(15), after_minutes(1)};
+  const Command confirm = ConfirmQuote{first_purchase,
+                                       first_quote,
+                                       hong.account,
+                                       recipient(hong),
+                                       {{tea.product, tea.unit_price, 1}},
+                                       after_minutes(15),
+                                       after_minutes(1)};
   shop.hold_a_turn();
   shop.submit("first", confirm);
   shop.submit("second", confirm, key(1));
