@@ -20,13 +20,13 @@ class VersionOf {
     return of(shop_.products.find(to.product), &ProductView::version);
   }
   std::optional<EventId> operator()(const CancelPurchase& to) const {
-    return of(shop_.purchases.find(to.purchase), &PurchaseView::purchase_version);
+    return of(to.purchase, &PurchaseHead::purchase_version);
   }
   std::optional<EventId> operator()(const RecordScan& to) const {
-    return of(shop_.purchases.find(to.purchase), &PurchaseView::delivery_version);
+    return of(to.purchase, &PurchaseHead::delivery_version);
   }
   std::optional<EventId> operator()(const ConfirmReceipt& to) const {
-    return of(shop_.purchases.find(to.purchase), &PurchaseView::delivery_version);
+    return of(to.purchase, &PurchaseHead::delivery_version);
   }
   // These make something new.
   std::optional<EventId> operator()(const RequestQuote&) const { return std::nullopt; }
@@ -37,6 +37,11 @@ class VersionOf {
   template <class View>
   static std::optional<EventId> of(const std::optional<View>& view, EventId View::*version) {
     return view ? std::optional((*view).*version) : std::nullopt;
+  }
+
+  std::optional<EventId> of(const PurchaseId& purchase, EventId PurchaseHead::*version) const {
+    const auto begun = shop_.purchases.begin<PurchaseHead>(purchase);
+    return begun ? std::optional(begun->head.*version) : std::nullopt;
   }
 
   const Shop& shop_;

@@ -41,8 +41,8 @@ using Decision = std::variant<Event, Unchanged, Repeated, Offer, Refusal>;
 using AccountRef = std::variant<AccountId, std::string>;
 using ProductRef = std::variant<ProductId, std::string>;
 
-// The row a reference means, or null.
+// What a reference means, if there is such a thing.
 std::optional<AccountView> find(const Shop& shop, const AccountRef& account);
-std::optional<ProductView> find(const Shop& shop, const ProductRef& product);
+std::optional<ProductHead> find(const Shop& shop, const ProductRef& product);
 
 }  // namespace jangbu

@@ -83,8 +83,10 @@ class Fold {
   void move_stock(const ProductId& product, std::int64_t change) {
     const auto stock = shop_.stock.find(product);
     invariant(stock.has_value(), "a product that is bought was listed");
-    invariant(stock->pieces + change >= 0, "stock never falls below zero");
-    shop_.stock.put({product, stock->pieces + change});
+    std::int64_t pieces = 0;
+    invariant(!__builtin_add_overflow(stock->pieces, change, &pieces) && pieces >= 0,
+              "stock never falls below zero, nor beyond what can be counted");
+    shop_.stock.put({product, pieces});
   }
 
   Shop& shop_;

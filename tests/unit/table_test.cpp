@@ -56,7 +56,32 @@ Content content(std::initializer_list<Item> items) {
   return content;
 }
 
+// What an Item begins with.
+struct ItemHead {
+  EntityId id;
+  std::optional<Timestamp> ended;
+  std::string name;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id, ended, name);
+  }
+};
+
 }  // namespace
+
+TEST_CASE("the beginning of a row is read without the rest") {
+  Items table;
+  table.put(item(1, std::string(100'000, 'x')));
+  for (const auto& begun :
+       {table.begin<ItemHead>(id<EntityId>(1)), table.begin_by_name<ItemHead>("item 1")}) {
+    REQUIRE(begun);
+    CHECK(begun->head.name == "item 1");
+    CHECK(begun->rest.left() > 100'000);  // none of it was looked at
+  }
+  CHECK_FALSE(table.begin<ItemHead>(id<EntityId>(2)));
+  CHECK_FALSE(table.begin_by_name<ItemHead>("item 2"));
+}
 
 TEST_CASE("a table is a map") {
   Items table;
