@@ -43,6 +43,7 @@ class ViewOf {
   }
   std::optional<EntityView> operator()(const DeliveryScanned&) const { return std::nullopt; }
   std::optional<EntityView> operator()(const ReceiptConfirmed&) const { return std::nullopt; }
+  std::optional<EntityView> operator()(const NothingChanged&) const { return std::nullopt; }
 
   template <class Fact>
   requires requires(const Fact& fact) { fact.state.account; }
@@ -105,6 +106,8 @@ class PurchaseFold {
   template <class Fact>
   requires requires(const Fact& fact) { fact.state; }
   bool on(const Fact&, const HistoryRow&) { return false; }
+  // Of nobody's history.
+  bool on(const NothingChanged&, const HistoryRow&) { return false; }
 
   std::optional<PurchaseView> view_;
 };

@@ -32,6 +32,8 @@ class VersionOf {
   std::optional<EventId> operator()(const RequestQuote&) const { return std::nullopt; }
   std::optional<EventId> operator()(const ConfirmQuote&) const { return std::nullopt; }
   std::optional<EventId> operator()(const BuyNow&) const { return std::nullopt; }
+  // Whoever asked for it has compared them.
+  std::optional<EventId> operator()(const LeaveClosed&) const { return std::nullopt; }
 
  private:
   template <class View>
@@ -45,6 +47,23 @@ class VersionOf {
   }
 
   const Shop& shop_;
+};
+
+// The entity as an answer shows it.
+struct AsShown {
+  NothingChanged operator()(const Account& account) const {
+    return {{EntityKind::account, id_cast<EntityId>(account->state.account)}, account->version, {}};
+  }
+  NothingChanged operator()(const Product& product) const {
+    return {{EntityKind::product, id_cast<EntityId>(product->state.product)},
+            product->version,
+            product->state.stock};
+  }
+  NothingChanged operator()(const Purchase& purchase) const {
+    return {{EntityKind::purchase, id_cast<EntityId>(purchase->purchase.purchase)},
+            purchase->delivery_version,
+            {}};
+  }
 };
 
 }  // namespace
@@ -73,6 +92,17 @@ Decision decide(const Shop& shop, const Command& command, const Conditions& cond
       return refusal::VersionDiffers{*conditions.if_match, *actual};
   }
   return std::visit([&](const auto& to) { return decide(shop, to); }, command);
+}
+
+std::optional<NothingChanged> nothing_changed(const Shop& shop, const Conditions& conditions,
+                                              const Decision& decision) {
+  if (!conditions.key || shop.keys.find(conditions.key->key)) return std::nullopt;
+  if (const auto* unchanged = std::get_if<Unchanged>(&decision))
+    return std::visit(AsShown{}, unchanged->entity);
+  if (const auto* repeated = std::get_if<Repeated>(&decision); repeated && repeated->purchase)
+    return NothingChanged{
+        {EntityKind::purchase, id_cast<EntityId>(*repeated->purchase)}, repeated->event, {}};
+  return std::nullopt;
 }
 
 }  // namespace jangbu

@@ -2,6 +2,7 @@
 // else; time and new ids come with the command.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -21,6 +22,8 @@ struct Unchanged {
 // The same command was carried out before: its event tells the answer again.
 struct Repeated {
   EventId event;
+  // When it was done by another command, under another key or none: what that left.
+  std::optional<PurchaseId> purchase = {};
 
   friend bool operator==(const Repeated&, const Repeated&) = default;
 };

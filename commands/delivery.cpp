@@ -95,4 +95,8 @@ Decision decide(const Shop& shop, const ConfirmReceipt& command) {
       .purchase = command.purchase, .buyer = begun->head.buyer, .confirmed_at = command.at};
 }
 
+Decision decide(const Shop&, const LeaveClosed& command) {
+  return Repeated{command.version, command.purchase};
+}
+
 }  // namespace jangbu

@@ -23,10 +23,18 @@ struct ConfirmReceipt {
   Timestamp at;
 };
 
+// What RecordScan and ConfirmReceipt come to where the delivery is closed, so not in memory, and
+// the read model knows that it is as they want it, since the event `version`.
+struct LeaveClosed {
+  PurchaseId purchase;
+  EventId version;
+};
+
 // `preparing`, `cancelled` and `receipt-confirmed` are not a carrier's to say.
 bool is_carrier_status(DeliveryStatus status);
 
 Decision decide(const Shop& shop, const RecordScan& command);
 Decision decide(const Shop& shop, const ConfirmReceipt& command);
+Decision decide(const Shop& shop, const LeaveClosed& command);
 
 }  // namespace jangbu

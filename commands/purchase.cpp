@@ -105,7 +105,7 @@ Decision decide(const Shop& shop, const RequestQuote& command) {
 
 Decision decide(const Shop& shop, const ConfirmQuote& command) {
   if (const auto used = shop.keys.find(id_cast<KeyHash>(command.quote)))
-    return Repeated{used->event};
+    return Repeated{used->event, id_cast<PurchaseId>(used->request)};
   if (command.at >= command.expires_at) return refusal::QuoteExpired{command.expires_at};
   std::vector<RequestedLine> lines;
   lines.reserve(command.lines.size());

@@ -28,6 +28,22 @@ struct WireType {
   friend bool operator==(const WireType&, const WireType&) = default;
 };
 
+enum class EntityKind : std::uint8_t { account, product, purchase };
+
+struct Entity {
+  EntityKind kind = EntityKind::account;
+  EntityId id;
+
+  friend auto operator<=>(const Entity&, const Entity&) = default;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(kind, id);
+  }
+};
+
+std::string_view to_string(EntityKind kind);
+
 // --- Accounts ------------------------------------------------------------------------------------
 
 struct Person {
@@ -286,22 +302,30 @@ struct ReceiptConfirmed {
   }
 };
 
-// -------------------------------------------------------------------------------------------------
+// --- Commands that changed nothing ---------------------------------------------------------------
 
-using Event = std::variant<AccountOpened, AddressChanged, AccountDetailsChanged, AccountClosed,
-                           ProductListed, PriceChanged, StockChanged, ProductWithdrawn,
-                           PurchaseCompleted, PurchaseCancelled, DeliveryScanned, ReceiptConfirmed>;
+// A command that had an idempotency key found things to be as it wanted them. It is in the log so
+// that its key is remembered, and its answer can be given again. What it was about is as it was: it
+// has no part in its history, and leaves its version.
+struct NothingChanged {
+  static constexpr WireType wire{"NothingChanged", 1};
+  Entity entity;
+  EventId version;                    // the event that left the entity as the answer showed it
+  std::optional<std::int64_t> stock;  // of a product: purchases move it without events of its own
 
-enum class EntityKind : std::uint8_t { account, product, purchase };
-
-struct Entity {
-  EntityKind kind = EntityKind::account;
-  EntityId id;
-
-  friend auto operator<=>(const Entity&, const Entity&) = default;
+  friend bool operator==(const NothingChanged&, const NothingChanged&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(entity, version.position.value, version.index, stock);
+  }
 };
 
-std::string_view to_string(EntityKind kind);
+// -------------------------------------------------------------------------------------------------
+
+using Event =
+    std::variant<AccountOpened, AddressChanged, AccountDetailsChanged, AccountClosed, ProductListed,
+                 PriceChanged, StockChanged, ProductWithdrawn, PurchaseCompleted, PurchaseCancelled,
+                 DeliveryScanned, ReceiptConfirmed, NothingChanged>;
 
 WireType wire_type(const Event& event);
 // What the event is about. A delivery's events are its purchase's.

@@ -84,6 +84,11 @@ struct Fact {
             {"buyerId", to_string(event.buyer)},
             {"confirmedAt", to_string(event.confirmed_at)}};
   }
+  Json operator()(const NothingChanged& event) const {
+    Json json{{"id", to_string(event.entity.id)}, {"version", to_string(event.version)}};
+    if (event.stock) json.add("stock", *event.stock);
+    return json;
+  }
 
  private:
   static Json account(const AccountState& state) {

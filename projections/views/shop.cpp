@@ -41,7 +41,8 @@ class Fold {
   EntityView operator()(PurchaseCompleted&& event) {
     for (const PurchaseLine& line : event.lines) move_stock(line.product, -line.quantity);
     if (event.quote)
-      shop_.keys.remember(id_cast<KeyHash>(*event.quote), {RequestHash{}, id_}, committed_at_);
+      shop_.keys.remember(id_cast<KeyHash>(*event.quote),
+                          {id_cast<RequestHash>(event.purchase), id_}, committed_at_);
     return put(evolve(std::move(event), id_));
   }
   EntityView operator()(PurchaseCancelled&& event) {
@@ -54,6 +55,9 @@ class Fold {
   EntityView operator()(ReceiptConfirmed&& event) {
     return put(evolve(open_purchase(event.purchase), event, id_));
   }
+
+  // Only its command's key is remembered, as of any event.
+  EntityView operator()(NothingChanged&&) { return {}; }
 
  private:
   EntityView put(AccountView account) {

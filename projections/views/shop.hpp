@@ -27,7 +27,7 @@ namespace jangbu {
 
 // Raised whenever a fold, or what a view or a command key is made of, changes: then snapshots of
 // before are of no use.
-inline constexpr std::uint32_t fold_version = 3;
+inline constexpr std::uint32_t fold_version = 4;
 
 struct AccountView {
   using Key = AccountId;
@@ -198,7 +198,7 @@ struct Shop {
 // Whether the event's command is remembered in the shop's keys.
 bool leaves_key(const RecordedEvent& recorded);
 
-// Takes an event in and gives the entity as it is after it. REQUIRES:
+// Takes an event in and gives the entity as it is after it, none after NothingChanged. REQUIRES:
 // the event was decided, or folded before, on a shop like this one.
 EntityView fold(Shop& shop, RecordedEvent recorded, EventId id, Timestamp committed_at);
 

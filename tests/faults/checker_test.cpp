@@ -610,10 +610,11 @@ TEST_CASE("The reader reads what is specified") {
   REQUIRE(scan.size() == 1);
   CHECK(scan[0].scanned == "out-for-delivery");
   CHECK(scan[0].text == "delivered");
-  for (const char* other : {"AccountOpened.v1.bin", "AddressChanged.v1.bin", "AccountClosed.v1.bin",
-                            "ProductListed.v1.bin", "PriceChanged.v1.bin", "StockChanged.v1.bin",
-                            "ProductWithdrawn.v1.bin", "PurchaseCancelled.v1.bin",
-                            "ReceiptConfirmed.v1.bin", "AccountDetailsChanged.v1.bin"}) {
+  for (const char* other :
+       {"AccountOpened.v1.bin", "AddressChanged.v1.bin", "AccountClosed.v1.bin",
+        "ProductListed.v1.bin", "PriceChanged.v1.bin", "StockChanged.v1.bin",
+        "ProductWithdrawn.v1.bin", "PurchaseCancelled.v1.bin", "ReceiptConfirmed.v1.bin",
+        "AccountDetailsChanged.v1.bin", "NothingChanged.v1.bin"}) {
     CAPTURE(other);
     CHECK(read_commit(9, golden(other)).size() == 1);
   }

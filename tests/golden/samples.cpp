@@ -93,6 +93,9 @@ std::vector<GoldenSample> golden_samples() {
              true),
       sample("ReceiptConfirmed.v1",
              ReceiptConfirmed{purchase_id, account_id, at("2026-03-04T12:00:00Z")}, true),
+      sample("NothingChanged.v1",
+             NothingChanged{{EntityKind::product, id_cast<EntityId>(product_id)}, {{41}, 2}, 1'000},
+             true),
   };
 }
 

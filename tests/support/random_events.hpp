@@ -128,6 +128,12 @@ inline void fill(DeliveryScanned& event) {
 inline void fill(ReceiptConfirmed& event) {
   event = {any_id<PurchaseId>(), any_id<AccountId>(), any_time()};
 }
+inline void fill(NothingChanged& event) {
+  event = {{static_cast<EntityKind>(*rc::gen::inRange(0, 3)), any_id<EntityId>()},
+           {{*rc::gen::arbitrary<std::uint64_t>()}, *rc::gen::arbitrary<std::uint32_t>()},
+           {}};
+  if (*rc::gen::arbitrary<bool>()) event.stock = any_number();
+}
 
 // An event of the type with that place in the variant Event.
 template <std::size_t type = 0>

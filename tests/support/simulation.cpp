@@ -147,7 +147,11 @@ Decision Simulation::take(const Step& step) {
   Decision decision = decide(shop_, command, conditions);
   if (const auto* offer = std::get_if<Offer>(&decision))
     quotes_.push_back({id<QuoteId>(steps_), *offer, {now_.ms + quote_ms}});
-  const auto* event = std::get_if<Event>(&decision);
+  std::optional<Event> event;
+  if (const auto* fact = std::get_if<Event>(&decision))
+    event = *fact;
+  else
+    event = nothing_changed(shop_, conditions, decision);
   if (!event) return decision;
 
   const RecordedEvent recorded{{now_, conditions.key, {}, {}, {}}, *event};
@@ -157,11 +161,11 @@ Decision Simulation::take(const Step& step) {
   staged_.push_back(recorded);
   events_.push_back(recorded);
   accepted_.push_back({command, conditions, event_id});
-  if (const auto* opened = std::get_if<AccountOpened>(event))
+  if (const auto* opened = std::get_if<AccountOpened>(&*event))
     accounts_.push_back(opened->state.account);
-  if (const auto* listed = std::get_if<ProductListed>(event))
+  if (const auto* listed = std::get_if<ProductListed>(&*event))
     products_.push_back(listed->state.product);
-  if (const auto* completed = std::get_if<PurchaseCompleted>(event))
+  if (const auto* completed = std::get_if<PurchaseCompleted>(&*event))
     purchases_.push_back(completed->purchase);
   return decision;
 }

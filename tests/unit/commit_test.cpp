@@ -51,7 +51,8 @@ std::vector<Event> one_of_each() {
           purchase,
           cancelled(purchase, "변심", after_minutes(1)),
           scanned(purchase, scan(DeliveryStatus::in_transit)),
-          ReceiptConfirmed{first_purchase, hong.account, after_minutes(1)}};
+          ReceiptConfirmed{first_purchase, hong.account, after_minutes(1)},
+          NothingChanged{{EntityKind::product, id_cast<EntityId>(keyboard.product)}, {{7}, 1}, 97}};
 }
 
 // What decoding says is wrong. Nothing when it is decoded; any other exception fails the test.

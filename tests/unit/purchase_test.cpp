@@ -109,7 +109,7 @@ TEST_CASE("a confirmed quote is a purchase with an id of its own, which names it
 
 TEST_CASE("a quote that was confirmed gives its purchase again, whatever came after") {
   const auto purchase = bought(first_purchase, hong, {line(keyboard, 1)}, first_quote);
-  const Repeated again{EventId{{5}, 0}};
+  const Repeated again{EventId{{5}, 0}, first_purchase};
   shop({purchase}).when(confirm(one_keyboard)).then(again);
   SECTION("under the id that it has, not under another") {
     ConfirmQuote once_more = confirm(one_keyboard);

@@ -368,6 +368,30 @@ TEST_CASE("the key of a refused command is free again") {
   result<Recorded>(shop.answers.of("other"));
 }
 
+TEST_CASE("a command that had nothing to change does nothing when it comes again, either") {
+  Shopkeeper shop;
+  shop.start();
+  const Command stay = ChangeAddress{hong.account, hong.person.address};
+  const Address elsewhere{"부산광역시 해운대구 우동 1", "48094"};
+  shop.submit("unchanged", stay, key(1));
+  result<Unchanged>(shop.answers.of("unchanged"));
+  shop.submit("moved", ChangeAddress{hong.account, elsewhere});
+  const auto moved = result<Recorded>(shop.answers.of("moved"));
+  shop.submit("again", stay, key(1));
+  const EventId first = result<Repeated>(shop.answers.of("again")).event;
+  CHECK(first.position.next() == moved.event.position);
+  shop.submit("other request", stay, key(1, 2));
+  refused<refusal::KeyReused>(shop.answers.of("other request"));
+  shop.writer().stop();
+  shop.start();
+  shop.submit("after a restart", stay, key(1));
+  CHECK(result<Repeated>(shop.answers.of("after a restart")).event == first);
+  shop.submit("now", ChangeAddress{hong.account, elsewhere});
+  const auto now = std::get<Account>(result<Unchanged>(shop.answers.of("now")).entity);
+  CHECK(now->state.person.address == elsewhere);
+  CHECK(now->version == moved.event);
+}
+
 TEST_CASE("a quote confirmed twice in one turn is one purchase") {
   Shopkeeper shop;
   shop.start();
@@ -383,7 +407,9 @@ TEST_CASE("a quote confirmed twice in one turn is one purchase") {
   shop.submit("second", confirm, key(1));
   shop.log.open();
   const EventId first = result<Recorded>(shop.answers.of("first")).event;
-  CHECK(result<Repeated>(shop.answers.of("second")).event == first);
+  // Its key is remembered with the second event, which tells of the first.
+  CHECK(result<Repeated>(shop.answers.of("second")).event ==
+        EventId{first.position, first.index + 1});
   shop.submit("third", confirm);
   CHECK(result<Repeated>(shop.answers.of("third")).event == first);
 }
