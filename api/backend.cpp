@@ -100,6 +100,8 @@ struct Asked {
   std::optional<Scan> scan;  // of RecordScan
   bool confirms_receipt;
   std::optional<Versions> if_match;
+  std::optional<CommandKey> key;
+  std::string correlation;
 };
 
 http::Response respond(const Asked& asked, const EntityView& view, Position position,
@@ -118,6 +120,19 @@ http::Response replayed(http::Response response) {
   return response;
 }
 
+// A closed delivery is as the command wants it: its receipt was confirmed, or it has the scan. (A
+// cancelled one takes none, known or not.)
+bool is_as_asked(const Asked& asked, const DeliveryRow& closed) {
+  if (asked.confirms_receipt) return closed.status == DeliveryStatus::receipt_confirmed;
+  return asked.scan && closed.status != DeliveryStatus::cancelled &&
+         std::find(closed.scans.begin(), closed.scans.end(), *asked.scan) != closed.scans.end();
+}
+
+bool meets_condition(const Asked& asked, const DeliveryRow& row) {
+  return !asked.if_match ||
+         std::ranges::find(*asked.if_match, row.version) != asked.if_match->end();
+}
+
 // The delivery is not in memory: the read model, at the position of the refusal or a later one,
 // knows why. The writer refused at `decided`.
 http::Response respond_closed(const Asked& asked, PurchaseId id, Position decided,
@@ -130,18 +145,13 @@ http::Response respond_closed(const Asked& asked, PurchaseId id, Position decide
   // It is open, or what closed it came later, perhaps this very command: bought at another instance
   // a moment ago, and the writer here has yet to hear of it.
   if (!row->closed_at || row->version.position > decided) return to_response(NotDecided::not_ready);
-  if (asked.if_match && std::ranges::find(*asked.if_match, row->version) == asked.if_match->end())
+  if (!meets_condition(asked, *row))
     return about(to_response(refusal::VersionDiffers{*asked.if_match, row->version}));
-  if (asked.confirms_receipt && row->status == DeliveryStatus::receipt_confirmed)
-    return ok(to_json(*row), position, tag_of(*row));
-  if (asked.scan) {
-    if (std::find(row->scans.begin(), row->scans.end(), *asked.scan) != row->scans.end())
-      return ok(to_json(*row), position, tag_of(*row));
-    if (row->status == DeliveryStatus::cancelled ||
-        (row->status == DeliveryStatus::returned_to_sender &&
-         asked.scan->status == DeliveryStatus::delivered))
-      return about(illegal_status_change(id, row->status, asked.scan->status));
-  }
+  if (is_as_asked(asked, *row)) return ok(to_json(*row), position, tag_of(*row));
+  if (asked.scan && (row->status == DeliveryStatus::cancelled ||
+                     (row->status == DeliveryStatus::returned_to_sender &&
+                      asked.scan->status == DeliveryStatus::delivered)))
+    return about(illegal_status_change(id, row->status, asked.scan->status));
   return about(purchase_closed(id, row->status));
 }
 
@@ -181,14 +191,8 @@ struct Respond {
         still_there(asked->exchange));
   }
   void operator()(Refusal refusal) const {
-    if (const auto* no = std::get_if<refusal::NoOpenPurchase>(&refusal)) {
-      return answer_query(asked->backend, at_position(position), asked->exchange,
-                          delivery_by_id(no->purchase),
-                          [asked = asked, id = no->purchase, decided = position](
-                              const std::optional<DeliveryRow>& row, Position reached) {
-                            return respond_closed(*asked, id, decided, row, reached);
-                          });
-    }
+    if (const auto* no = std::get_if<refusal::NoOpenPurchase>(&refusal))
+      return answer_closed(asked, no->purchase, position);
     asked->exchange.respond_with([refusal = std::move(refusal), position = position] {
       auto response = to_response(refusal);
       add_position(response, position);
@@ -200,32 +204,93 @@ struct Respond {
   void operator()(const Offer&) const { invariant(false, "an offer has an answer of its own"); }
 
  private:
+  using FoundEvent = std::optional<RecordedEvent>;
+
   static void answer_again(const std::shared_ptr<const Asked>& asked, EventId id,
-                           const std::optional<RecordedEvent>& event) {
-    if (!event) return asked->exchange.respond(to_response(NotDecided::outcome_unknown));
-    if (const auto view = view_of(event->event, id)) {
-      return asked->exchange.respond_with([asked, id, view = *view] {
-        return replayed(respond(*asked, view, id.position, asked->creates));
+                           const FoundEvent& event) {
+    const auto* nothing = event ? std::get_if<NothingChanged>(&event->event) : nullptr;
+    if (!nothing) return show_again(asked, id, event, {.position = id.position, .stock = {}});
+    asked->backend.commands->log_lookup.find(
+        nothing->version,
+        [asked, version = nothing->version, shown = Shown{id.position, nothing->stock}](
+            const FoundEvent& left) { show_again(asked, version, left, shown); });
+  }
+
+  // What the first answer showed beside what the event `left` tells.
+  struct Shown {
+    Position position;
+    std::optional<std::int64_t> stock;
+  };
+
+  static void show_again(const std::shared_ptr<const Asked>& asked, EventId id,
+                         const FoundEvent& left, Shown shown) {
+    if (!left) return asked->exchange.respond(to_response(NotDecided::outcome_unknown));
+    if (auto view = view_of(left->event, id)) {
+      if (shown.stock) view = with_stock(*std::get<Product>(*view), *shown.stock);
+      return asked->exchange.respond_with([asked, shown, view = *view] {
+        return replayed(respond(*asked, view, shown.position, asked->creates));
       });
     }
     find_entity_as_of(
-        asked->backend.read_models, entity_of(event->event), id, at_position(id.position),
-        still_there(asked->exchange), [asked, id](PastEntity past) {
-          asked->exchange.respond_with([asked, id, past = std::move(past)] {
+        asked->backend.read_models, entity_of(left->event), id, at_position(id.position),
+        still_there(asked->exchange), [asked, id, shown](PastEntity past) {
+          asked->exchange.respond_with([asked, id, shown, past = std::move(past)] {
             return response_of(
                 past, at_position(id.position),
                 [&](const std::optional<EntityView>& view, Position) {
-                  return view ? replayed(respond(*asked, *view, id.position, asked->creates))
+                  return view ? replayed(respond(*asked, *view, shown.position, asked->creates))
                               : read_model_away();
                 });
           });
         });
   }
+
+  static Product with_stock(ProductView product, std::int64_t stock) {
+    product.state.stock = stock;
+    return std::make_shared<const ProductView>(std::move(product));
+  }
+
+  // The writer refused at `decided`, since the delivery is not in memory.
+  static void answer_closed(const std::shared_ptr<const Asked>& asked, PurchaseId id,
+                            Position decided) {
+    using Found = std::optional<DeliveryRow>;
+    const ReadAt at = at_position(decided);
+    asked->backend.read_models.query<Found>(
+        delivery_by_id(id), at, [asked, id, decided, at](QueryResult<Found> result) {
+          const auto* found = std::get_if<Answer<Found>>(&result);
+          if (asked->key && found && found->value && found->value->closed_at &&
+              found->value->version.position <= decided && meets_condition(*asked, *found->value) &&
+              is_as_asked(*asked, *found->value))
+            return remember_closed(asked, *found->value);
+          asked->exchange.respond_with([asked, id, decided, at, result = std::move(result)] {
+            return response_of(result, at, [&](const Found& row, Position reached) {
+              return respond_closed(*asked, id, decided, row, reached);
+            });
+          });
+        });
+  }
+
+  // It is as asked already; but the command's key has to be remembered, which is the writer's.
+  static void remember_closed(const std::shared_ptr<const Asked>& asked, const DeliveryRow& row) {
+    asked->backend.commands->writer.submit(
+        {.command = LeaveClosed{row.id, row.version},
+         .conditions = {.key = asked->key, .if_match = {}},
+         .at = system_now(),
+         .correlation = asked->correlation,
+         .actor = {},
+         .answer = [asked, row](Outcome outcome) {
+           if (!std::holds_alternative<Repeated>(outcome.result))
+             return std::visit(Respond{asked, outcome.position}, std::move(outcome.result));
+           asked->exchange.respond_with([row, position = outcome.position] {
+             return ok(to_json(row), position, tag_of(row));
+           });
+         }});
+  }
 };
 
 http::Response quote_response(const Outcome& outcome, const Quotes& quotes, Timestamp now) {
   if (const auto* offer = std::get_if<Offer>(&outcome.result)) {
-    const std::string token = quotes.issue(new_id<PurchaseId>(), *offer, now);
+    const std::string token = quotes.issue(new_id<QuoteId>(), *offer, now);
     return ok(to_json(*offer, token, {now.ms + Quotes::lifetime_ms}), outcome.position);
   }
   if (const auto* why = std::get_if<NotDecided>(&outcome.result)) return to_response(*why);
@@ -348,18 +413,25 @@ std::string query_beginning(const http::Request& request) {
 
 void execute(const Backend& backend, const http::Request& request, const http::Exchange& exchange,
              Command command, const Resource& resource, bool creates) {
-  auto asked = std::make_shared<Asked>(
-      Asked{backend, exchange, resource, creates, {}, false, if_match(request, resource)});
+  auto asked = std::make_shared<Asked>(Asked{.backend = backend,
+                                             .exchange = exchange,
+                                             .resource = resource,
+                                             .creates = creates,
+                                             .scan = {},
+                                             .confirms_receipt = false,
+                                             .if_match = if_match(request, resource),
+                                             .key = command_key(request),
+                                             .correlation = correlation_of(request)});
   if (const auto* scan = std::get_if<RecordScan>(&command)) asked->scan = scan->scan;
   asked->confirms_receipt = std::holds_alternative<ConfirmReceipt>(command);
   const Timestamp at = time_of(command, system_now());
   backend.commands->writer.submit(
       {.command = std::move(command),
-       .conditions = {.key = command_key(request), .if_match = asked->if_match},
+       .conditions = {.key = asked->key, .if_match = asked->if_match},
        .at = at,
-       .correlation = correlation_of(request),
+       .correlation = asked->correlation,
        .actor = {},
-       .answer = [asked = std::shared_ptr<const Asked>(std::move(asked))](Outcome outcome) {
+       .answer = [asked = std::shared_ptr<const Asked>(asked)](Outcome outcome) {
          std::visit(Respond{asked, outcome.position}, std::move(outcome.result));
        }});
 }

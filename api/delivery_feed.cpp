@@ -46,6 +46,7 @@ struct ChangeIn {
   Change operator()(const PriceChanged&) const { return {}; }
   Change operator()(const StockChanged&) const { return {}; }
   Change operator()(const ProductWithdrawn&) const { return {}; }
+  Change operator()(const NothingChanged&) const { return {}; }
 };
 
 std::optional<Json> data_of(EventId, const RecordedEvent& recorded) {

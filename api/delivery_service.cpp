@@ -128,10 +128,11 @@ const ServiceRoute routes[] = {
           "The same scan again changes nothing. Order: preparing < label-created < "
           "picked-up "
           "< in-transit, out-for-delivery, attempt-failed, available-for-pickup, exception "
-          "< delivered, returned-to-sender. Stages may be skipped. A scan of lower rank, or "
-          "one that occurred before the last, enters the history and leaves the status. What "
-          "occurred more than a day after the shop's clock is refused: it would leave all that "
-          "follows behind.",
+          "< delivered, returned-to-sender. Stages may be skipped. A scan of higher rank is "
+          "news whenever it says it occurred; one of lower rank, or of the same rank that occurred "
+          "before the last of it, enters the history and leaves the status. A delivery has at most "
+          "200 scans. What occurred more than a day after the shop's clock is refused: it would "
+          "leave all of its rank that follows behind.",
       .kind = Kind::command,
       .takes = "NewScan",
       .gives = "Delivery",

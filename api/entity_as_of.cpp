@@ -33,7 +33,7 @@ class ViewOf {
                                   .recipient = event.recipient,
                                   .lines = event.lines,
                                   .total = event.total,
-                                  .quoted = false,
+                                  .quote = {},
                                   .purchased_at = event.purchased_at},
                      .status = DeliveryStatus::cancelled,
                      .scans = {},
@@ -43,6 +43,7 @@ class ViewOf {
   }
   std::optional<EntityView> operator()(const DeliveryScanned&) const { return std::nullopt; }
   std::optional<EntityView> operator()(const ReceiptConfirmed&) const { return std::nullopt; }
+  std::optional<EntityView> operator()(const NothingChanged&) const { return std::nullopt; }
 
   template <class Fact>
   requires requires(const Fact& fact) { fact.state.account; }
@@ -105,6 +106,8 @@ class PurchaseFold {
   template <class Fact>
   requires requires(const Fact& fact) { fact.state; }
   bool on(const Fact&, const HistoryRow&) { return false; }
+  // Of nobody's history.
+  bool on(const NothingChanged&, const HistoryRow&) { return false; }
 
   std::optional<PurchaseView> view_;
 };

@@ -17,7 +17,7 @@
 namespace jangbu {
 
 // The entity as this event shows it. Nothing for the events of a delivery, which do not tell all of
-// it.
+// it, and for NothingChanged, which names the one that does.
 std::optional<EntityView> view_of(const Event& event, EventId id);
 
 // Nothing when there was no such entity yet.

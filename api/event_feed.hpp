@@ -40,6 +40,7 @@
 #include "events/events.hpp"
 #include "projections/tables/history.hpp"
 #include "projections/tables/read_models.hpp"
+#include "projections/views/hash_index.hpp"
 
 namespace jangbu {
 
@@ -159,7 +160,7 @@ class EventFeed {
 
   // The thread's own. Whoever is live was given everything up to `tail_`.
   std::vector<SubscriberPtr> live_to_all_;  // of some type, or any
-  std::unordered_map<EntityId, std::vector<SubscriberPtr>> live_to_one_;
+  std::unordered_map<EntityId, std::vector<SubscriberPtr>, SecretHash> live_to_one_;
   std::vector<SubscriberPtr> behind_;
   std::vector<SubscriberPtr> waiting_;  // for the log, or for the history of an entity
   Position known_end_;                  // of the log

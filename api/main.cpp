@@ -8,9 +8,15 @@
 #include "api/cli/settings.hpp"
 #include "api/cli/status_command.hpp"
 #include "api/demo.hpp"
+#include "infra/ids.hpp"
+#include "projections/views/hash_index.hpp"
 
 int main(int argc, char** argv) {
   using namespace jangbu;
+  HashSecret hash_secret;
+  fill_random(hash_secret);
+  seed_hashes(hash_secret);
+
   CLI::App app{"Jangbu, an event-sourced shop backend", "jangbu"};
   app.require_subcommand(1);
   int status = 0;

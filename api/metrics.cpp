@@ -154,6 +154,7 @@ struct NameOf {
   const char* operator()(const CancelPurchase&) const { return "CancelPurchase"; }
   const char* operator()(const RecordScan&) const { return "RecordScan"; }
   const char* operator()(const ConfirmReceipt&) const { return "ConfirmReceipt"; }
+  const char* operator()(const LeaveClosed&) const { return "LeaveClosed"; }
 };
 
 // One of each alternative, with what it says of itself.

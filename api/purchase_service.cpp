@@ -53,7 +53,7 @@ void confirm_quote(const Backend& backend, const Request& request, const Exchang
                    Body& body) {
   const std::string token = body.token("quoteId");
   body.no_more();
-  auto quote = backend.commands->quotes.read(token, system_now());
+  auto quote = backend.commands->quotes.read(token, new_id<PurchaseId>(), system_now());
   if (!quote) throw Problem{quote_unknown()};
   execute(backend, request, exchange, std::move(*quote), purchase_resource, true);
 }

@@ -56,7 +56,7 @@ std::optional<std::string> from_base64url(std::string_view text) {
 // What a token carries. Its first byte is its format, so that another can follow.
 struct Content {
   std::uint8_t format = 1;
-  PurchaseId id;
+  QuoteId id;
   AccountId buyer;
   Recipient recipient;
   std::vector<PurchaseLine> lines;  // without their names and totals, which only show
@@ -85,7 +85,7 @@ std::string Quotes::sign(std::string_view content) const {
   return mac;
 }
 
-std::string Quotes::issue(PurchaseId id, const Offer& offer, Timestamp now) const {
+std::string Quotes::issue(QuoteId id, const Offer& offer, Timestamp now) const {
   Content content{.id = id,
                   .buyer = offer.buyer,
                   .recipient = offer.recipient,
@@ -101,7 +101,8 @@ std::string Quotes::issue(PurchaseId id, const Offer& offer, Timestamp now) cons
   return to_base64url(bytes) + '.' + to_base64url(sign(bytes));
 }
 
-std::optional<ConfirmQuote> Quotes::read(std::string_view token, Timestamp now) const {
+std::optional<ConfirmQuote> Quotes::read(std::string_view token, PurchaseId purchase,
+                                         Timestamp now) const {
   const auto dot = token.find('.');
   if (dot == token.npos) return std::nullopt;
   const auto bytes = from_base64url(token.substr(0, dot));
@@ -117,7 +118,8 @@ std::optional<ConfirmQuote> Quotes::read(std::string_view token, Timestamp now) 
   Content content;
   CommitInput input(*bytes);
   input(content);
-  ConfirmQuote quote{.quote = content.id,
+  ConfirmQuote quote{.purchase = purchase,
+                     .quote = content.id,
                      .buyer = content.buyer,
                      .recipient = std::move(content.recipient),
                      .lines = {},

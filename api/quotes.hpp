@@ -26,11 +26,13 @@ class Quotes {
   // REQUIRES: a secret of at least min_secret bytes.
   explicit Quotes(std::string secret);
 
-  // The token for an offer that was made at `now`, under the id of the purchase to be.
-  std::string issue(PurchaseId id, const Offer& offer, Timestamp now) const;
+  // The token for an offer that was made at `now`.
+  std::string issue(QuoteId id, const Offer& offer, Timestamp now) const;
 
-  // What the token says, to be confirmed at `now`. Nothing if we did not issue it.
-  std::optional<ConfirmQuote> read(std::string_view token, Timestamp now) const;
+  // What the token says, to be confirmed at `now` as a purchase of this id. Nothing if we did not
+  // issue it.
+  std::optional<ConfirmQuote> read(std::string_view token, PurchaseId purchase,
+                                   Timestamp now) const;
 
  private:
   std::string sign(std::string_view content) const;

@@ -22,18 +22,20 @@ class VersionOf {
     return of(shop_.products.find(to.product), &ProductView::version);
   }
   std::optional<EventId> operator()(const CancelPurchase& to) const {
-    return of(shop_.purchases.find(to.purchase), &PurchaseView::purchase_version);
+    return of(to.purchase, &PurchaseHead::purchase_version);
   }
   std::optional<EventId> operator()(const RecordScan& to) const {
-    return of(shop_.purchases.find(to.purchase), &PurchaseView::delivery_version);
+    return of(to.purchase, &PurchaseHead::delivery_version);
   }
   std::optional<EventId> operator()(const ConfirmReceipt& to) const {
-    return of(shop_.purchases.find(to.purchase), &PurchaseView::delivery_version);
+    return of(to.purchase, &PurchaseHead::delivery_version);
   }
   // These make something new.
   std::optional<EventId> operator()(const RequestQuote&) const { return std::nullopt; }
   std::optional<EventId> operator()(const ConfirmQuote&) const { return std::nullopt; }
   std::optional<EventId> operator()(const BuyNow&) const { return std::nullopt; }
+  // Whoever asked for it has compared them.
+  std::optional<EventId> operator()(const LeaveClosed&) const { return std::nullopt; }
 
  private:
   template <class View>
@@ -41,7 +43,29 @@ class VersionOf {
     return view ? std::optional((*view).*version) : std::nullopt;
   }
 
+  std::optional<EventId> of(const PurchaseId& purchase, EventId PurchaseHead::*version) const {
+    const auto begun = shop_.purchases.begin<PurchaseHead>(purchase);
+    return begun ? std::optional(begun->head.*version) : std::nullopt;
+  }
+
   const Shop& shop_;
+};
+
+// The entity as an answer shows it.
+struct AsShown {
+  NothingChanged operator()(const Account& account) const {
+    return {{EntityKind::account, id_cast<EntityId>(account->state.account)}, account->version, {}};
+  }
+  NothingChanged operator()(const Product& product) const {
+    return {{EntityKind::product, id_cast<EntityId>(product->state.product)},
+            product->version,
+            product->state.stock};
+  }
+  NothingChanged operator()(const Purchase& purchase) const {
+    return {{EntityKind::purchase, id_cast<EntityId>(purchase->purchase.purchase)},
+            purchase->delivery_version,
+            {}};
+  }
 };
 
 }  // namespace
@@ -71,6 +95,17 @@ Decision decide(const Shop& shop, const Command& command, const Conditions& cond
       return refusal::VersionDiffers{expected, *actual};
   }
   return std::visit([&](const auto& to) { return decide(shop, to); }, command);
+}
+
+std::optional<NothingChanged> nothing_changed(const Shop& shop, const Conditions& conditions,
+                                              const Decision& decision) {
+  if (!conditions.key || shop.keys.find(conditions.key->key)) return std::nullopt;
+  if (const auto* unchanged = std::get_if<Unchanged>(&decision))
+    return std::visit(AsShown{}, unchanged->entity);
+  if (const auto* repeated = std::get_if<Repeated>(&decision); repeated && repeated->purchase)
+    return NothingChanged{
+        {EntityKind::purchase, id_cast<EntityId>(*repeated->purchase)}, repeated->event, {}};
+  return std::nullopt;
 }
 
 }  // namespace jangbu

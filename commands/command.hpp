@@ -13,9 +13,10 @@
 
 namespace jangbu {
 
-using Command = std::variant<OpenAccount, ChangeAddress, ChangeAccountDetails, CloseAccount,
-                             ListProduct, ChangePrice, ChangeStock, WithdrawProduct, RequestQuote,
-                             ConfirmQuote, BuyNow, CancelPurchase, RecordScan, ConfirmReceipt>;
+using Command =
+    std::variant<OpenAccount, ChangeAddress, ChangeAccountDetails, CloseAccount, ListProduct,
+                 ChangePrice, ChangeStock, WithdrawProduct, RequestQuote, ConfirmQuote, BuyNow,
+                 CancelPurchase, RecordScan, ConfirmReceipt, LeaveClosed>;
 
 // When it was given: what it says itself, or `now`, of one that does not say.
 Timestamp time_of(const Command& command, Timestamp now);
@@ -26,5 +27,10 @@ struct Conditions {
 };
 
 Decision decide(const Shop& shop, const Command& command, const Conditions& conditions);
+
+// What is recorded of a command that was decided to change nothing: if it has a key that is not
+// known yet, that key is to be remembered like those of others.
+std::optional<NothingChanged> nothing_changed(const Shop& shop, const Conditions& conditions,
+                                              const Decision& decision);
 
 }  // namespace jangbu

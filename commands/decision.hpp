@@ -2,6 +2,7 @@
 // else; time and new ids come with the command.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -21,6 +22,8 @@ struct Unchanged {
 // The same command was carried out before: its event tells the answer again.
 struct Repeated {
   EventId event;
+  // When it was done by another command, under another key or none: what that left.
+  std::optional<PurchaseId> purchase = {};
 
   friend bool operator==(const Repeated&, const Repeated&) = default;
 };
@@ -41,8 +44,8 @@ using Decision = std::variant<Event, Unchanged, Repeated, Offer, Refusal>;
 using AccountRef = std::variant<AccountId, std::string>;
 using ProductRef = std::variant<ProductId, std::string>;
 
-// The row a reference means, or null.
+// What a reference means, if there is such a thing.
 std::optional<AccountView> find(const Shop& shop, const AccountRef& account);
-std::optional<ProductView> find(const Shop& shop, const ProductRef& product);
+std::optional<ProductHead> find(const Shop& shop, const ProductRef& product);
 
 }  // namespace jangbu

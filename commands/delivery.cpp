@@ -1,6 +1,8 @@
 #include "commands/delivery.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 
 namespace jangbu {
 
@@ -30,12 +32,30 @@ int rank(DeliveryStatus status) {
   return 0;
 }
 
-// Carriers deliver their scans late and out of order: such a scan is history, not news.
-bool is_news(const PurchaseView& delivery, const Scan& scan) {
-  return rank(scan.status) >= rank(delivery.status) &&
-         std::ranges::none_of(delivery.scans, [&](const Scan& earlier) {
-           return earlier.occurred_at > scan.occurred_at;
-         });
+// What the scans that were recorded say of one that comes.
+struct Looked {
+  bool is_known = false;
+  std::uint64_t scans = 0;
+  std::optional<Timestamp> last_of_rank;  // the latest that it is of the same rank as
+};
+
+Looked look_for(RowInput scans, const Scan& scan) {
+  Looked looked;
+  looked.scans = for_each_scan(scans, [&](const ScanInRow& earlier) {
+    looked.is_known = looked.is_known || earlier == scan;
+    if (rank(earlier.status) == rank(scan.status))
+      looked.last_of_rank = std::max(looked.last_of_rank, std::optional(earlier.occurred_at));
+    return true;
+  });
+  return looked;
+}
+
+// Carriers' clocks and hands differ, and their scans come late and out of order. What is further on
+// is news whenever it says it occurred; what is behind, or as far but before the last of it, is
+// history.
+bool is_news(DeliveryStatus status, const Scan& scan, const Looked& looked) {
+  if (rank(scan.status) != rank(status)) return rank(scan.status) > rank(status);
+  return !looked.last_of_rank || *looked.last_of_rank <= scan.occurred_at;
 }
 
 }  // namespace
@@ -45,30 +65,38 @@ bool is_carrier_status(DeliveryStatus status) {
 }
 
 Decision decide(const Shop& shop, const RecordScan& command) {
-  auto found = shop.purchases.find(command.purchase);
-  if (!found) return refusal::NoOpenPurchase{command.purchase};
-  const PurchaseView& delivery = *found;
+  const auto begun = shop.purchases.begin<PurchaseHead>(command.purchase);
+  if (!begun) return refusal::NoOpenPurchase{command.purchase};
+  const PurchaseHead& delivery = begun->head;
   const Scan& scan = command.scan;
-  if (std::ranges::find(delivery.scans, scan) != delivery.scans.end())
-    return Unchanged{std::make_shared<const PurchaseView>(*std::move(found))};
   if (delivery.status == DeliveryStatus::delivered &&
       scan.status == DeliveryStatus::returned_to_sender)
     return refusal::IllegalStatusChange{command.purchase, delivery.status, scan.status};
-  if (delivery.scans.size() >= max_scans) return refusal::TooManyScans{command.purchase};
-  return DeliveryScanned{.purchase = command.purchase,
-                         .buyer = delivery.purchase.buyer,
-                         .scan = scan,
-                         .status = is_news(delivery, scan) ? scan.status : delivery.status,
-                         .previous = delivery.status};
+  const Looked looked = look_for(begun->rest, scan);
+  // A scan that is known and further on was passed over by a former build, which went by the time
+  // that it told: it is taken when it comes again.
+  if (looked.is_known && rank(scan.status) <= rank(delivery.status))
+    return Unchanged{std::make_shared<const PurchaseView>(*shop.purchases.find(command.purchase))};
+  if (looked.scans >= max_scans) return refusal::TooManyScans{command.purchase};
+  return DeliveryScanned{
+      .purchase = command.purchase,
+      .buyer = delivery.buyer,
+      .scan = scan,
+      .status = is_news(delivery.status, scan, looked) ? scan.status : delivery.status,
+      .previous = delivery.status};
 }
 
 Decision decide(const Shop& shop, const ConfirmReceipt& command) {
-  const auto delivery = shop.purchases.find(command.purchase);
-  if (!delivery) return refusal::NoOpenPurchase{command.purchase};
-  if (delivery->status != DeliveryStatus::delivered)
-    return refusal::NotDelivered{command.purchase, delivery->status};
+  const auto begun = shop.purchases.begin<PurchaseHead>(command.purchase);
+  if (!begun) return refusal::NoOpenPurchase{command.purchase};
+  if (begun->head.status != DeliveryStatus::delivered)
+    return refusal::NotDelivered{command.purchase, begun->head.status};
   return ReceiptConfirmed{
-      .purchase = command.purchase, .buyer = delivery->purchase.buyer, .confirmed_at = command.at};
+      .purchase = command.purchase, .buyer = begun->head.buyer, .confirmed_at = command.at};
+}
+
+Decision decide(const Shop&, const LeaveClosed& command) {
+  return Repeated{command.version, command.purchase};
 }
 
 }  // namespace jangbu

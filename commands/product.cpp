@@ -1,5 +1,7 @@
 #include "commands/product.hpp"
 
+#include <utility>
+
 #include "events/errors.hpp"
 
 namespace jangbu {
@@ -14,9 +16,12 @@ Unchanged unchanged(const Shop& shop, const ProductView& row) {
 
 }  // namespace
 
-std::optional<ProductView> find(const Shop& shop, const ProductRef& product) {
-  if (const auto* id = std::get_if<ProductId>(&product)) return shop.products.find(*id);
-  return shop.products.find_by_name(std::get<std::string>(product));
+std::optional<ProductHead> find(const Shop& shop, const ProductRef& product) {
+  const auto* id = std::get_if<ProductId>(&product);
+  auto begun = id ? shop.products.begin<ProductHead>(*id)
+                  : shop.products.begin_by_name<ProductHead>(std::get<std::string>(product));
+  if (!begun) return std::nullopt;
+  return std::move(begun->head);
 }
 
 ProductState state_now(const Shop& shop, const ProductView& row) {
@@ -56,7 +61,7 @@ Decision decide(const Shop& shop, const ChangeStock& command) {
   if (command.change < -event.state.stock)
     return refusal::InsufficientStock{command.product, event.state.name, -command.change,
                                       event.state.stock};
-  if (command.change > max_stock - event.state.stock)
+  if (command.change > 0 && command.change > max_stock - event.state.stock)
     return refusal::StockTooLarge{command.product};
   event.state.stock += command.change;
   return event;

@@ -11,6 +11,8 @@
 
 namespace jangbu {
 
+// What may be received. Cancelled purchases can lift the stock above it, since they come back
+// whatever was received meanwhile: then it can be sold and corrected downwards as ever.
 inline constexpr std::int64_t max_stock = 1'000'000'000'000;
 
 struct ListProduct {

@@ -1,7 +1,6 @@
 #include "commands/purchase.hpp"
 
-#include <algorithm>
-#include <ranges>
+#include <map>
 
 #include "events/errors.hpp"
 
@@ -43,8 +42,8 @@ std::variant<Offer, Refusal> offer(const Shop& shop, const AccountRef& buyer,
   for (const RequestedLine& line : lines) {
     const auto found = find(shop, line.product);
     if (!found) return refusal::ProductNotFound{text_of(line.product)};
-    const ProductState& product = found->state;
-    if (found->withdrawn_at) return refusal::ProductIsWithdrawn{product.product};
+    const ProductHead& product = *found;
+    if (product.withdrawn_at) return refusal::ProductIsWithdrawn{product.product};
     if (offer.lines.empty()) offer.total.currency = product.unit_price.currency;
     if (offer.total.currency != product.unit_price.currency)
       return refusal::MixedCurrencies{offer.total.currency, product.unit_price.currency};
@@ -60,31 +59,40 @@ std::variant<Offer, Refusal> offer(const Shop& shop, const AccountRef& buyer,
 
 // The first product whose stock does not suffice for all of its lines together.
 std::optional<Refusal> lacking_stock(const Shop& shop, const std::vector<PurchaseLine>& lines) {
+  std::map<ProductId, std::int64_t> wanted;
+  for (const PurchaseLine& line : lines) wanted[line.product] += line.quantity;
   for (const PurchaseLine& line : lines) {
-    std::int64_t requested = 0;
-    for (const PurchaseLine& other : lines)
-      if (other.product == line.product) requested += other.quantity;
+    const auto requested = wanted.extract(line.product);
+    if (requested.empty()) continue;  // an earlier line has asked for all of it
     const auto available = shop.stock.find(line.product);
     invariant(available.has_value(), "every product has a stock");
-    if (requested > available->pieces)
-      return refusal::InsufficientStock{line.product, line.name, requested, available->pieces};
+    if (requested.mapped() > available->pieces)
+      return refusal::InsufficientStock{line.product, line.name, requested.mapped(),
+                                        available->pieces};
   }
   return std::nullopt;
 }
 
-PurchaseCompleted completed(Offer offer, PurchaseId purchase, bool quoted, Timestamp at) {
+PurchaseCompleted completed(Offer offer, PurchaseId purchase, std::optional<QuoteId> quote,
+                            Timestamp at) {
   return {.purchase = purchase,
           .buyer = offer.buyer,
           .recipient = std::move(offer.recipient),
           .lines = std::move(offer.lines),
           .total = offer.total,
-          .quoted = quoted,
+          .quote = quote,
           .purchased_at = at};
 }
 
-bool was_picked_up(const PurchaseView& purchase) {
-  return std::ranges::any_of(
-      purchase.scans, [](const Scan& scan) { return scan.status >= DeliveryStatus::picked_up; });
+// A scan that was late can tell it, too, before the status does.
+bool was_picked_up(const Table<PurchaseView>::Begun<PurchaseHead>& purchase) {
+  bool picked_up = purchase.head.status >= DeliveryStatus::picked_up;
+  if (picked_up) return true;
+  for_each_scan(purchase.rest, [&](const ScanInRow& scan) {
+    picked_up = scan.status >= DeliveryStatus::picked_up;
+    return !picked_up;
+  });
+  return picked_up;
 }
 
 }  // namespace
@@ -97,7 +105,7 @@ Decision decide(const Shop& shop, const RequestQuote& command) {
 
 Decision decide(const Shop& shop, const ConfirmQuote& command) {
   if (const auto used = shop.keys.find(id_cast<KeyHash>(command.quote)))
-    return Repeated{used->event};
+    return Repeated{used->event, id_cast<PurchaseId>(used->request)};
   if (command.at >= command.expires_at) return refusal::QuoteExpired{command.expires_at};
   std::vector<RequestedLine> lines;
   lines.reserve(command.lines.size());
@@ -112,7 +120,7 @@ Decision decide(const Shop& shop, const ConfirmQuote& command) {
       return refusal::PriceDiffers{now.lines[i].product, command.lines[i].unit_price,
                                    now.lines[i].unit_price};
   if (auto lacking = lacking_stock(shop, now.lines)) return *lacking;
-  return completed(std::move(now), command.quote, true, command.at);
+  return completed(std::move(now), command.purchase, command.quote, command.at);
 }
 
 Decision decide(const Shop& shop, const BuyNow& command) {
@@ -122,14 +130,14 @@ Decision decide(const Shop& shop, const BuyNow& command) {
   if (command.expected_total && *command.expected_total != now.total)
     return refusal::PriceDiffers{std::nullopt, *command.expected_total, now.total};
   if (auto lacking = lacking_stock(shop, now.lines)) return *lacking;
-  return completed(std::move(now), command.purchase, false, command.at);
+  return completed(std::move(now), command.purchase, std::nullopt, command.at);
 }
 
 Decision decide(const Shop& shop, const CancelPurchase& command) {
-  const auto found = shop.purchases.find(command.purchase);
-  if (!found) return refusal::NoOpenPurchase{command.purchase};
-  if (was_picked_up(*found)) return refusal::AlreadyShipped{command.purchase, found->status};
-  const PurchaseCompleted& purchase = found->purchase;
+  const auto begun = shop.purchases.begin<PurchaseHead>(command.purchase);
+  if (!begun) return refusal::NoOpenPurchase{command.purchase};
+  if (was_picked_up(*begun)) return refusal::AlreadyShipped{command.purchase, begun->head.status};
+  const PurchaseCompleted purchase = shop.purchases.find(command.purchase)->purchase;
   return PurchaseCancelled{.purchase = purchase.purchase,
                            .buyer = purchase.buyer,
                            .recipient = purchase.recipient,

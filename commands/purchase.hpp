@@ -34,7 +34,8 @@ struct QuotedLine {
 
 // The quote came back from the buyer, and its signature is ours.
 struct ConfirmQuote {
-  PurchaseId quote;  // becomes the purchase's id
+  PurchaseId purchase;  // new
+  QuoteId quote;
   AccountId buyer;
   Recipient recipient;
   std::vector<QuotedLine> lines;

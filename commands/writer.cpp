@@ -31,6 +31,24 @@ struct Count {
   }
 };
 
+// What an answer is made of. What was recorded is `event`, and left the entity as it is here.
+struct ResultOf {
+  using Result = decltype(Outcome::result);
+
+  std::optional<EventId> event = {};
+  EntityView entity = {};
+
+  Result operator()(Event&&) { return Recorded{event.value(), std::move(entity)}; }
+  // Whatever repeats it after this finds it under its own key.
+  Result operator()(Repeated&& repeated) {
+    return Repeated{event.value_or(repeated.event), repeated.purchase};
+  }
+  template <class Other>
+  Result operator()(Other&& other) {
+    return std::forward<Other>(other);
+  }
+};
+
 }  // namespace
 
 Writer::Writer(EventLog& log, Sources sources, Options options, SnapshotKeeper* snapshots)
@@ -303,31 +321,32 @@ Writer::Turn Writer::decide_turn() {
   while (!waiting_.empty() && turn.decided.size() < options_.commit_events) {
     Submission& next = waiting_.front().submission;
     Decision decision = decide(shop_, next.command, next.conditions);
+    std::optional<Event> event;
+    if (auto* fact = std::get_if<Event>(&decision))
+      event = std::move(*fact);
+    else
+      event = nothing_changed(shop_, next.conditions, decision);
     Outcome outcome{position_, NotDecided::not_ready};
-    if (auto* event = std::get_if<Event>(&decision)) {
+    if (event) {
       RecordedEvent recorded{{.occurred_at = next.at,
                               .command_key = next.conditions.key,
                               .correlation = next.correlation,
                               .causation = {},
                               .actor = next.actor},
-                             std::move(*event)};
+                             *std::move(event)};
       if (leaves_key(recorded) && shop_.keys.full(turn.committed_at)) {
         outcome.result = NotDecided::keys_full;
       } else {
         std::string bytes = encode(recorded);
         if (turn.bytes + bytes.size() > options_.commit_bytes && !turn.events.empty()) break;
         const EventId id{position_.next(), static_cast<std::uint32_t>(turn.events.size())};
-        outcome.result = Recorded{id, fold(shop_, std::move(recorded), id, turn.committed_at)};
+        EntityView entity = fold(shop_, std::move(recorded), id, turn.committed_at);
+        outcome.result = std::visit(ResultOf{id, std::move(entity)}, std::move(decision));
         turn.bytes += bytes.size();
         turn.events.push_back(std::move(bytes));
       }
     } else {
-      std::visit(
-          [&](auto&& other) {
-            if constexpr (!std::is_same_v<std::decay_t<decltype(other)>, Event>)
-              outcome.result = std::move(other);
-          },
-          std::move(decision));
+      outcome.result = std::visit(ResultOf{}, std::move(decision));
     }
     turn.decided.push_back({std::move(waiting_.front()), std::move(outcome)});
     waiting_.pop_front();

@@ -29,6 +29,7 @@
 #include "commands/command.hpp"
 #include "events/event_log.hpp"
 #include "events/measures.hpp"
+#include "projections/views/hash_index.hpp"
 #include "projections/views/shop.hpp"
 #include "projections/views/snapshot.hpp"
 
@@ -238,7 +239,7 @@ class Writer {
   mutable std::mutex mutex_;
   std::condition_variable work_;
   std::deque<Waiting> queue_;
-  std::unordered_set<KeyHash> keys_in_flight_;
+  std::unordered_set<KeyHash, SecretHash> keys_in_flight_;
   bool stop_ = false;
   Status status_;
   // Of the last commits, each at its position modulo the size.

@@ -35,6 +35,9 @@ struct IsKnown {
   bool operator()(const PurchaseCompleted&) const { return true; }
   bool operator()(const PurchaseCancelled&) const { return true; }
   bool operator()(const ReceiptConfirmed&) const { return true; }
+  bool operator()(const NothingChanged& found) const {
+    return found.entity.kind <= EntityKind::purchase;
+  }
 
   template <class Fact>
   requires requires(const Fact& fact) { fact.state; }

@@ -49,7 +49,8 @@ struct CurrentDecoders;
 template <class... Events>
 struct CurrentDecoders<std::variant<Events...>> {
   static constexpr std::array all{decoder_of<Events>()...};
-  static constexpr std::array with_retired{decoder_of<Events>()..., decoder_of<DeliveryScanned1>()};
+  static constexpr std::array with_retired{decoder_of<Events>()..., decoder_of<DeliveryScanned1>(),
+                                           decoder_of<PurchaseCompleted1>()};
 };
 
 }  // namespace detail

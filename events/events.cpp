@@ -35,6 +35,8 @@ Entity entity_of(const Event& event) {
       [](const auto& fact) -> Entity {
         if constexpr (requires { fact.state; }) {
           return of_state(fact.state);
+        } else if constexpr (requires { fact.entity; }) {
+          return fact.entity;
         } else {
           return {EntityKind::purchase, id_cast<EntityId>(fact.purchase)};
         }

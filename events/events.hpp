@@ -28,6 +28,22 @@ struct WireType {
   friend bool operator==(const WireType&, const WireType&) = default;
 };
 
+enum class EntityKind : std::uint8_t { account, product, purchase };
+
+struct Entity {
+  EntityKind kind = EntityKind::account;
+  EntityId id;
+
+  friend auto operator<=>(const Entity&, const Entity&) = default;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(kind, id);
+  }
+};
+
+std::string_view to_string(EntityKind kind);
+
 // --- Accounts ------------------------------------------------------------------------------------
 
 struct Person {
@@ -205,19 +221,19 @@ struct Recipient {
 
 // The stock of every line is taken by this event itself. Its delivery begins with it.
 struct PurchaseCompleted {
-  static constexpr WireType wire{"PurchaseCompleted", 1};
+  static constexpr WireType wire{"PurchaseCompleted", 2};
   PurchaseId purchase;
   AccountId buyer;
   Recipient recipient;
   std::vector<PurchaseLine> lines;
   Money total;
-  bool quoted = false;  // confirmed from a quote, whose id is the purchase's
+  std::optional<QuoteId> quote;  // that was confirmed; nothing when bought at once
   Timestamp purchased_at;
 
   friend bool operator==(const PurchaseCompleted&, const PurchaseCompleted&) = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(purchase, buyer, recipient, lines, total, quoted, purchased_at);
+    archive(purchase, buyer, recipient, lines, total, quote, purchased_at);
   }
 };
 
@@ -286,22 +302,30 @@ struct ReceiptConfirmed {
   }
 };
 
-// -------------------------------------------------------------------------------------------------
+// --- Commands that changed nothing ---------------------------------------------------------------
 
-using Event = std::variant<AccountOpened, AddressChanged, AccountDetailsChanged, AccountClosed,
-                           ProductListed, PriceChanged, StockChanged, ProductWithdrawn,
-                           PurchaseCompleted, PurchaseCancelled, DeliveryScanned, ReceiptConfirmed>;
+// A command that had an idempotency key found things to be as it wanted them. It is in the log so
+// that its key is remembered, and its answer can be given again. What it was about is as it was: it
+// has no part in its history, and leaves its version.
+struct NothingChanged {
+  static constexpr WireType wire{"NothingChanged", 1};
+  Entity entity;
+  EventId version;                    // the event that left the entity as the answer showed it
+  std::optional<std::int64_t> stock;  // of a product: purchases move it without events of its own
 
-enum class EntityKind : std::uint8_t { account, product, purchase };
-
-struct Entity {
-  EntityKind kind = EntityKind::account;
-  EntityId id;
-
-  friend auto operator<=>(const Entity&, const Entity&) = default;
+  friend bool operator==(const NothingChanged&, const NothingChanged&) = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(entity, version.position.value, version.index, stock);
+  }
 };
 
-std::string_view to_string(EntityKind kind);
+// -------------------------------------------------------------------------------------------------
+
+using Event =
+    std::variant<AccountOpened, AddressChanged, AccountDetailsChanged, AccountClosed, ProductListed,
+                 PriceChanged, StockChanged, ProductWithdrawn, PurchaseCompleted, PurchaseCancelled,
+                 DeliveryScanned, ReceiptConfirmed, NothingChanged>;
 
 WireType wire_type(const Event& event);
 // What the event is about. A delivery's events are its purchase's.

@@ -32,8 +32,10 @@ struct Id {
 
 using AccountId = Id<struct AccountTag>;
 using ProductId = Id<struct ProductTag>;
-// A purchase, and the delivery and the quote of that purchase: they share one id.
+// A purchase, and its delivery: they share one id, which is made when the purchase is.
 using PurchaseId = Id<struct PurchaseTag>;
+// An offer that was given out, to be confirmed once.
+using QuoteId = Id<struct QuoteTag>;
 // What an event is about, whatever its kind.
 using EntityId = Id<struct EntityTag>;
 // One append to the log. Ours to choose, so that a lost acknowledgement can be told from a

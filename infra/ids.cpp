@@ -1,8 +1,13 @@
 #include "infra/ids.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <random>
+#include <system_error>
 
 namespace jangbu {
 
@@ -11,21 +16,35 @@ Timestamp system_now() {
   return {duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count()};
 }
 
+// Each call asks the kernel, which takes less than a microsecond: a buffer would be the same in
+// both halves of a fork.
+void fill_random(std::span<std::uint8_t> bytes) {
+  if (::getentropy(bytes.data(), bytes.size()) != 0)
+    throw std::system_error(errno, std::generic_category(), "the system gives no random bytes");
+}
+
+std::uint64_t next_tick(std::uint64_t last, Timestamp now, std::uint16_t random) {
+  const std::uint64_t fresh = static_cast<std::uint64_t>(now.ms) << 12 | (random & 0x7ffU);
+  return fresh >> 12 > last >> 12 ? fresh : last + 1;
+}
+
 std::array<std::uint8_t, 16> new_uuid() {
-  thread_local std::mt19937_64 random = [] {
-    std::random_device entropy;
-    std::seed_seq seed{entropy(), entropy(), entropy(), entropy(),
-                       entropy(), entropy(), entropy(), entropy()};
-    return std::mt19937_64(seed);
-  }();
+  static std::atomic<std::uint64_t> last_tick{0};
+  std::array<std::uint8_t, 18> random;
+  fill_random(random);
+  std::uint16_t begin = 0;
+  std::memcpy(&begin, &random[16], sizeof begin);
+  std::uint64_t last = last_tick.load(), tick = 0;
+  do {
+    tick = next_tick(last, system_now(), begin);
+  } while (!last_tick.compare_exchange_weak(last, tick));
+
   std::array<std::uint8_t, 16> uuid;
-  const std::uint64_t high = random();
-  const std::uint64_t low = random();
-  std::memcpy(uuid.data(), &high, sizeof high);
-  std::memcpy(uuid.data() + 8, &low, sizeof low);
-  const auto ms = static_cast<std::uint64_t>(system_now().ms);
+  std::copy_n(random.begin(), uuid.size(), uuid.begin());
+  const std::uint64_t ms = tick >> 12;
   for (std::size_t i = 0; i < 6; ++i) uuid[i] = static_cast<std::uint8_t>(ms >> (40 - 8 * i));
-  uuid[6] = static_cast<std::uint8_t>(0x70 | (uuid[6] & 0x0f));
+  uuid[6] = static_cast<std::uint8_t>(0x70 | (tick >> 8 & 0x0f));
+  uuid[7] = static_cast<std::uint8_t>(tick);
   uuid[8] = static_cast<std::uint8_t>(0x80 | (uuid[8] & 0x3f));
   return uuid;
 }

@@ -5,8 +5,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <ctime>
-#include <random>
 #include <stdexcept>
 #include <utility>
 #include <variant>
@@ -19,6 +20,7 @@
 #include "api/http/transport.hpp"
 #include "api/http/uri.hpp"
 #include "events/errors.hpp"
+#include "infra/ids.hpp"
 
 namespace jangbu::http {
 namespace {
@@ -88,9 +90,10 @@ std::string serialize(Response& response, WireForm form) {
 // No other worker's, nor of an earlier start.
 std::string random_prefix() {
   constexpr std::string_view digits = "0123456789abcdef";
-  std::random_device random;
+  std::array<std::uint8_t, 16> random;
+  fill_random(random);
   std::string prefix;
-  for (int i = 0; i < 16; ++i) prefix += digits[random() % 16];
+  for (const std::uint8_t byte : random) prefix += digits[byte % 16];
   return prefix += '-';
 }
 

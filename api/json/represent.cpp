@@ -61,7 +61,7 @@ struct Fact {
             {"address", jangbu::to_json(event.recipient.address)},
             {"lines", to_json(event.lines)},
             {"total", jangbu::to_json(event.total)},
-            {"quoted", event.quoted},
+            {"quoted", event.quote.has_value()},
             {"purchasedAt", to_string(event.purchased_at)}};
   }
   Json operator()(const PurchaseCancelled& event) const {
@@ -83,6 +83,11 @@ struct Fact {
     return {{"id", to_string(event.purchase)},
             {"buyerId", to_string(event.buyer)},
             {"confirmedAt", to_string(event.confirmed_at)}};
+  }
+  Json operator()(const NothingChanged& event) const {
+    Json json{{"id", to_string(event.entity.id)}, {"version", to_string(event.version)}};
+    if (event.stock) json.add("stock", *event.stock);
+    return json;
   }
 
  private:

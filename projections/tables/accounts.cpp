@@ -31,7 +31,7 @@ struct Put {
 class AccountsFold final
     : public Fold,
       Ignores<ProductListed, PriceChanged, StockChanged, ProductWithdrawn, PurchaseCompleted,
-              PurchaseCancelled, DeliveryScanned, ReceiptConfirmed> {
+              PurchaseCancelled, DeliveryScanned, ReceiptConfirmed, NothingChanged> {
  public:
   explicit AccountsFold(std::string_view schema)
       : put_{std::string(schema) + ".put", in_schema(put_sql, schema)} {}

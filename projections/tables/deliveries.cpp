@@ -95,7 +95,7 @@ struct Touch {
 class DeliveriesFold final
     : public Fold,
       Ignores<AccountOpened, AddressChanged, AccountDetailsChanged, AccountClosed, ProductListed,
-              PriceChanged, StockChanged, ProductWithdrawn> {
+              PriceChanged, StockChanged, ProductWithdrawn, NothingChanged> {
  public:
   explicit DeliveriesFold(std::string_view schema)
       : add_{std::string(schema) + ".add", in_schema(add_sql, schema)},

@@ -1,6 +1,7 @@
 #include "projections/tables/history.hpp"
 
 #include <algorithm>
+#include <variant>
 
 #include "tables_sql.hpp"
 
@@ -22,6 +23,8 @@ class HistoryFold final : public Fold {
       : add_{std::string(schema) + ".add", in_schema(add_sql, schema)} {}
 
   void apply(EventId id, const RecordedEvent& recorded) override {
+    // It is about an entity, but nothing that happened to it.
+    if (std::holds_alternative<NothingChanged>(recorded.event)) return;
     events_.emplace_back(id, &recorded);
   }
 

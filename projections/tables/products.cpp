@@ -34,9 +34,10 @@ struct Touch {
   std::int64_t moved = 0;  // pieces, since `state` where there is one
 };
 
-class ProductsFold final : public Fold,
-                           Ignores<AccountOpened, AddressChanged, AccountDetailsChanged,
-                                   AccountClosed, DeliveryScanned, ReceiptConfirmed> {
+class ProductsFold final
+    : public Fold,
+      Ignores<AccountOpened, AddressChanged, AccountDetailsChanged, AccountClosed, DeliveryScanned,
+              ReceiptConfirmed, NothingChanged> {
  public:
   explicit ProductsFold(std::string_view schema)
       : put_{std::string(schema) + ".put", in_schema(put_sql, schema)},

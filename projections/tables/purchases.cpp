@@ -76,7 +76,7 @@ struct Touch {
 class PurchasesFold final
     : public Fold,
       Ignores<AccountOpened, AddressChanged, AccountDetailsChanged, AccountClosed, ProductListed,
-              PriceChanged, StockChanged, ProductWithdrawn> {
+              PriceChanged, StockChanged, ProductWithdrawn, NothingChanged> {
  public:
   explicit PurchasesFold(std::string_view schema)
       : add_{std::string(schema) + ".add", in_schema(add_sql, schema)},

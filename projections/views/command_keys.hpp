@@ -27,7 +27,7 @@ namespace jangbu {
 class CommandKeys {
  public:
   struct Remembered {
-    RequestHash request;  // zero for a quote
+    RequestHash request;  // of a quote: the id of the purchase that it became
     EventId event;
 
     friend bool operator==(const Remembered&, const Remembered&) = default;

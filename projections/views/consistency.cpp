@@ -94,8 +94,32 @@ class Judge {
       return "the delivery was not delivered, but " + std::string(to_string(purchase->status));
     return {};
   }
+  std::string operator()(const NothingChanged& event) const {
+    switch (event.entity.kind) {
+      case EntityKind::account: {
+        const auto account = shop_.accounts.find(id_cast<AccountId>(event.entity.id));
+        return account ? at(event, account->version) : "the account was never opened";
+      }
+      case EntityKind::product: {
+        const auto id = id_cast<ProductId>(event.entity.id);
+        const auto product = shop_.products.find(id);
+        if (!product) return "the product was never listed";
+        if (event.stock != shop_.stock.find(id)->pieces) return "the stock was another";
+        return at(event, product->version);
+      }
+      case EntityKind::purchase:  // it may be closed, and a quote leads to its first event
+        break;
+    }
+    return {};
+  }
 
  private:
+  static std::string at(const NothingChanged& event, EventId version) {
+    if (event.version == version) return {};
+    return "it says that the last event of it was " + to_string(event.version) + ", but it was " +
+           to_string(version);
+  }
+
   std::string open(const AccountState& state) const {
     const auto account = shop_.accounts.find(state.account);
     if (!account) return "the account was never opened";

@@ -8,8 +8,21 @@
 
 namespace jangbu {
 
+namespace {
+
+std::optional<HashSecret> hash_secret;
+
+}  // namespace
+
+void seed_hashes(const std::optional<HashSecret>& secret) {
+  static_assert(sizeof(HashSecret) >= XXH3_SECRET_SIZE_MIN);
+  hash_secret = secret;
+}
+
 std::uint64_t hash_of(std::string_view bytes) {
-  return XXH3_64bits(bytes.data(), bytes.size());
+  if (!hash_secret) return XXH3_64bits(bytes.data(), bytes.size());
+  return XXH3_64bits_withSecret(bytes.data(), bytes.size(), hash_secret->data(),
+                                hash_secret->size());
 }
 
 void HashIndex::erase(std::uint64_t hash, Ref ref) {

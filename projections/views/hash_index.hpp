@@ -11,8 +11,10 @@
 // Threads: as Shared. Complexity: constant.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -23,10 +25,25 @@ namespace jangbu {
 
 std::uint64_t hash_of(std::string_view bytes);
 
+// What hash_of() depends on beside the bytes. Names, and the keys that ids and idempotency keys are
+// looked up by, are strangers' to choose: who knew their hashes could choose many that lie in one
+// place. So a process draws a secret of its own, before it hashes anything and starts any thread.
+// Without one, as in tests, every run hashes alike. No hash is ever stored.
+using HashSecret = std::array<std::uint8_t, 192>;
+void seed_hashes(const std::optional<HashSecret>& secret);
+
 template <class Of>
 std::string_view bytes_of(const Id<Of>& id) {
   return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
 }
+
+// For the standard library's tables of ids that strangers choose.
+struct SecretHash {
+  template <class Of>
+  std::size_t operator()(const Id<Of>& id) const {
+    return hash_of(bytes_of(id));
+  }
+};
 
 class HashIndex {
  public:

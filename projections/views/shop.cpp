@@ -40,8 +40,9 @@ class Fold {
 
   EntityView operator()(PurchaseCompleted&& event) {
     for (const PurchaseLine& line : event.lines) move_stock(line.product, -line.quantity);
-    if (event.quoted)
-      shop_.keys.remember(id_cast<KeyHash>(event.purchase), {RequestHash{}, id_}, committed_at_);
+    if (event.quote)
+      shop_.keys.remember(id_cast<KeyHash>(*event.quote),
+                          {id_cast<RequestHash>(event.purchase), id_}, committed_at_);
     return put(evolve(std::move(event), id_));
   }
   EntityView operator()(PurchaseCancelled&& event) {
@@ -54,6 +55,9 @@ class Fold {
   EntityView operator()(ReceiptConfirmed&& event) {
     return put(evolve(open_purchase(event.purchase), event, id_));
   }
+
+  // Only its command's key is remembered, as of any event.
+  EntityView operator()(NothingChanged&&) { return {}; }
 
  private:
   EntityView put(AccountView account) {
@@ -83,8 +87,10 @@ class Fold {
   void move_stock(const ProductId& product, std::int64_t change) {
     const auto stock = shop_.stock.find(product);
     invariant(stock.has_value(), "a product that is bought was listed");
-    invariant(stock->pieces + change >= 0, "stock never falls below zero");
-    shop_.stock.put({product, stock->pieces + change});
+    std::int64_t pieces = 0;
+    invariant(!__builtin_add_overflow(stock->pieces, change, &pieces) && pieces >= 0,
+              "stock never falls below zero, nor beyond what can be counted");
+    shop_.stock.put({product, pieces});
   }
 
   Shop& shop_;
@@ -148,7 +154,7 @@ void Shop::drop() {
 
 bool leaves_key(const RecordedEvent& recorded) {
   const auto* completed = std::get_if<PurchaseCompleted>(&recorded.event);
-  return recorded.envelope.command_key || (completed && completed->quoted);
+  return recorded.envelope.command_key || (completed && completed->quote);
 }
 
 EntityView fold(Shop& shop, RecordedEvent recorded, EventId id, Timestamp committed_at) {

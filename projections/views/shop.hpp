@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -25,7 +27,7 @@ namespace jangbu {
 
 // Raised whenever a fold, or what a view or a command key is made of, changes: then snapshots of
 // before are of no use.
-inline constexpr std::uint32_t fold_version = 1;
+inline constexpr std::uint32_t fold_version = 4;
 
 struct AccountView {
   using Key = AccountId;
@@ -62,6 +64,19 @@ struct ProductView {
   }
 };
 
+// What a purchase asks of a product: the beginning of its row, without the description.
+struct ProductHead {
+  ProductId product;
+  std::optional<Timestamp> withdrawn_at;
+  std::string name;
+  Money unit_price;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(product, withdrawn_at, name, unit_price);
+  }
+};
+
 // What there is of a product, apart from it, since every purchase moves it.
 struct StockView {
   using Key = ProductId;
@@ -95,10 +110,61 @@ struct PurchaseView {
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(purchase, status, scans, closed_at, purchase_version.position.value,
+    archive(purchase.purchase, purchase.buyer, status, closed_at, purchase_version.position.value,
+            purchase_version.index, delivery_version.position.value, delivery_version.index, scans,
+            purchase.recipient, purchase.lines, purchase.total, purchase.quote,
+            purchase.purchased_at);
+  }
+};
+
+// The beginning of a purchase's row, without what it may have many of. Its scans follow.
+struct PurchaseHead {
+  PurchaseId purchase;
+  AccountId buyer;
+  DeliveryStatus status = DeliveryStatus::preparing;
+  std::optional<Timestamp> closed_at;
+  EventId purchase_version;
+  EventId delivery_version;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(purchase, buyer, status, closed_at, purchase_version.position.value,
             purchase_version.index, delivery_version.position.value, delivery_version.index);
   }
 };
+
+// A Scan as it lies in a row, to which its texts belong.
+struct ScanInRow {
+  std::string_view carrier, tracking_number;
+  DeliveryStatus status = DeliveryStatus::preparing;
+  std::string_view location, code;
+  Timestamp occurred_at;
+
+  friend bool operator==(const ScanInRow& a, const Scan& b) {
+    return a.occurred_at == b.occurred_at && a.status == b.status &&
+           a.tracking_number == b.tracking_number && a.carrier == b.carrier &&
+           a.location == b.location && a.code == b.code;
+  }
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(carrier, tracking_number, status, location, code, occurred_at);
+  }
+};
+
+// The scans behind a PurchaseHead, in the order they were recorded, as long as `visit` returns
+// true: nothing is copied. Gives how many there are in all.
+template <class Visit>
+std::uint64_t for_each_scan(RowInput behind_head, const Visit& visit) {
+  std::uint64_t count = 0;
+  behind_head(count);
+  ScanInRow scan;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    behind_head(scan);
+    if (!visit(scan)) break;
+  }
+  return count;
+}
 
 using Account = std::shared_ptr<const AccountView>;
 using Product = std::shared_ptr<const ProductView>;
@@ -132,8 +198,8 @@ struct Shop {
 // Whether the event's command is remembered in the shop's keys.
 bool leaves_key(const RecordedEvent& recorded);
 
-// Takes an event in and gives the entity as it is after it. REQUIRES: the event was decided, or
-// folded before, on a shop like this one.
+// Takes an event in and gives the entity as it is after it, none after NothingChanged. REQUIRES:
+// the event was decided, or folded before, on a shop like this one.
 EntityView fold(Shop& shop, RecordedEvent recorded, EventId id, Timestamp committed_at);
 
 // Takes a whole commit in, and keeps it.

@@ -35,7 +35,24 @@ class Table {
   std::optional<View> find(const Key& key) const { return view_at(find_ref(bytes_of(key))); }
 
   std::optional<View> find_by_name(std::string_view name) const requires View::named {
-    return view_at(by_name_.find(hash_of(name), [&](Ref ref) { return name_at(ref) == name; }));
+    return view_at(ref_of_name(name));
+  }
+
+  // What a row begins with, and the rest of it: valid until the table changes. For what is asked
+  // often of rows that may be long.
+  template <class Head>
+  struct Begun {
+    Head head;
+    RowInput rest;
+  };
+  // REQUIRES: a Head is told to archives as a View is, as far as it goes.
+  template <class Head>
+  std::optional<Begun<Head>> begin(const Key& key) const {
+    return begin_at<Head>(find_ref(bytes_of(key)));
+  }
+  template <class Head>
+  std::optional<Begun<Head>> begin_by_name(std::string_view name) const requires View::named {
+    return begin_at<Head>(ref_of_name(name));
   }
 
   void put(const View& view) {
@@ -122,6 +139,18 @@ class Table {
 
   Ref find_ref(std::string_view key) const {
     return by_key_.find(hash_of(key), [&](Ref ref) { return key_in(rows_.at(ref)) == key; });
+  }
+
+  Ref ref_of_name(std::string_view name) const {
+    return by_name_.find(hash_of(name), [&](Ref ref) { return name_at(ref) == name; });
+  }
+
+  template <class Head>
+  std::optional<Begun<Head>> begin_at(Ref ref) const {
+    if (!ref) return std::nullopt;
+    Begun<Head> begun{{}, RowInput(rows_.at(ref))};
+    begun.rest(begun.head);
+    return begun;
   }
 
   std::optional<View> view_at(Ref ref) const {

@@ -92,7 +92,7 @@ PurchaseCompleted purchase_completed(std::uint64_t number, std::uint64_t account
           .recipient = {buyer.person.name, buyer.person.address},
           .lines = {{bought.product, bought.name, bought.unit_price, 1, bought.unit_price}},
           .total = bought.unit_price,
-          .quoted = false,
+          .quote = {},
           .purchased_at = at};
 }
 

@@ -50,7 +50,7 @@ void write_text(const std::filesystem::path& path, const std::string& text) {
 
 std::vector<Commit> small_story() {
   const PurchaseCompleted purchase =
-      bought(first_purchase, hong, {line(tea, 2)}, false, after_minutes(3));
+      bought(first_purchase, hong, {line(tea, 2)}, {}, after_minutes(3));
   const auto commit = [](std::int64_t minutes, std::vector<Event> events) {
     Commit made{after_minutes(minutes), {}};
     for (Event& event : events)
@@ -87,7 +87,7 @@ void make_purchases(unsigned count, unsigned in_a_commit,
     for (; made < count && commit.events.size() < in_a_commit; ++made)
       commit.events.push_back(
           {{at, key(made), "00-4bf92f3577b34da6a3ce929d0e0e4736", "", ""},
-           bought(id<PurchaseId>(1'000 + made), hong, {line(product, 1)}, false, at)});
+           bought(id<PurchaseId>(1'000 + made), hong, {line(product, 1)}, {}, at)});
     take(commit);
   }
 }

@@ -211,6 +211,16 @@ TEST_CASE("what does not follow from what came before is told with its reason") 
   CHECK(why_not(sold, ReceiptConfirmed{first_purchase, hong.account, opening}).empty());
   CHECK(why_not(sold, ReceiptConfirmed{first_purchase, alice.account, opening}) ==
         "its buyer is not the purchase's");
+
+  const Entity account{EntityKind::account, id_cast<EntityId>(hong.account)};
+  const Entity product{EntityKind::product, id_cast<EntityId>(tea.product)};
+  CHECK(why_not(sold, NothingChanged{account, {{1}, 0}, {}}).empty());
+  CHECK(why_not(sold, NothingChanged{account, {{9}, 0}, {}}) ==
+        "it says that the last event of it was 9.0, but it was 1.0");
+  CHECK(why_not({}, NothingChanged{account, {{1}, 0}, {}}) == "the account was never opened");
+  CHECK(why_not(sold, NothingChanged{product, {{2}, 0}, 3}).empty());
+  CHECK(why_not(sold, NothingChanged{product, {{2}, 0}, 5}) == "the stock was another");
+  CHECK(why_not({}, NothingChanged{product, {{2}, 0}, 5}) == "the product was never listed");
 }
 
 }  // namespace jangbu::test

@@ -1,7 +1,10 @@
 // Bulk import over the real shop.
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
+#include <cstdint>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "tests/e2e/requests.hpp"
 #include "tests/http/client.hpp"
@@ -98,6 +101,23 @@ TEST_CASE("Products are imported, too, and are for sale") {
   CHECK(rows[0].at("status") == 201);
   CHECK(rows[1].at("status") == 422);
   CHECK(buy(shop, "홍길동", "쑥차 50g").at("total") == won(9'500));
+}
+
+TEST_CASE("Imported rows list in the order in which they were sent") {
+  const Shop shop;
+  const auto rows = rows_of(import(shop.jangbu, Service::account, accounts("차례", 300)));
+  REQUIRE(rows.size() == 300);
+  const std::uint64_t end = rows.back().at("position");
+  std::vector<Json> listed;
+  for (std::string path = at("/accounts?limit=100", end);;) {
+    const Json page = shop.accounts().get(path).json;
+    for (const Json& item : page.at("items")) listed.push_back(item.at("id"));
+    if (page.at("next").is_null()) break;
+    path = "/accounts?limit=100&after=" + page.at("next").get<std::string>();
+  }
+  std::vector<Json> sent;
+  for (auto row = rows.rbegin(); row != rows.rend(); ++row) sent.push_back(row->at("id"));
+  CHECK(listed == sent);
 }
 
 TEST_CASE("An import that is sent again gives the first results") {

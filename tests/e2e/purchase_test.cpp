@@ -205,6 +205,22 @@ TEST_CASE("A purchase, from opening an account to confirming receipt") {
   CHECK(shop.jangbu.sanitizer_report() == "");
 }
 
+TEST_CASE("A purchase is listed where it was confirmed, not where it was quoted") {
+  Shop shop;
+  open_account(shop, "김영희");
+  list_product(shop, "백자 찻잔", 30'000, 10);
+  HttpClient purchases = shop.purchases();
+  const Json quote = ask_for_quote(shop, "김영희", "백자 찻잔");
+  const Json at_once = buy(shop, "김영희", "백자 찻잔");
+  const Reply confirmed = purchases.post("/purchases", {{"quoteId", quote.at("quoteId")}});
+  REQUIRE(confirmed.status == 201);
+  const Reply list =
+      purchases.get("/purchases?minPosition=" + std::to_string(confirmed.position()));
+  REQUIRE(list.json.at("items").size() == 2);
+  CHECK(id_of(list.json.at("items")[0]) == id_of(confirmed.json));
+  CHECK(id_of(list.json.at("items")[1]) == id_of(at_once));
+}
+
 TEST_CASE("A quote holds until the price, the address or the stock changes") {
   Shop shop({"--quote-secret", "a secret that the test knows"});
   HttpClient accounts = shop.accounts(), products = shop.products(), purchases = shop.purchases();
@@ -274,7 +290,7 @@ TEST_CASE("A quote holds until the price, the address or the stock changes") {
         .lines = {{jangbu::parse_id<jangbu::ProductId>(id_of(cup)).value(), "", {28'000}, 1, {}}},
         .total = {28'000}};
     const auto quote_of = [&](std::int64_t age_ms) {
-      return Json{{"quoteId", quotes.issue(jangbu::new_id<jangbu::PurchaseId>(), offer,
+      return Json{{"quoteId", quotes.issue(jangbu::new_id<jangbu::QuoteId>(), offer,
                                            {jangbu::system_now().ms - age_ms})}};
     };
     const Reply reply = confirm(quote_of(jangbu::Quotes::lifetime_ms + 1));

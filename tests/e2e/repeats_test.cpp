@@ -1,5 +1,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "tests/e2e/ledger.hpp"
 #include "tests/e2e/requests.hpp"
@@ -102,6 +104,111 @@ TEST_CASE("A command repeated with its idempotency key is answered again, not do
   REQUIRE(products.post("/products/" + notebook + "/stock", {{"change", 1}}).status == 200);
   CHECK(send(sold_out, "more", sold_out.body).status == 201);
   CHECK(send(sold_out, "more", sold_out.body).header("idempotent-replayed") == "true");
+  CHECK(shop.jangbu.stop() == 0);
+}
+
+TEST_CASE("A command that had nothing to change is remembered by its key, too") {
+  Shop shop;
+  HttpClient accounts = shop.accounts(), products = shop.products(), purchases = shop.purchases(),
+             deliveries = shop.deliveries();
+  const Json buyer = open_account(shop, "김영희");
+  const Json other = open_account(shop, "홍길동");
+  const Json tea = list_product(shop, "쑥차 50g", 9'500, 20);
+  const Json gone = list_product(shop, "한지 노트", 1, 1);
+  const std::string account_path = "/accounts/" + id_of(buyer);
+  const std::string product_path = "/products/" + id_of(tea);
+  const Json quote{{"quoteId", ask_for_quote(shop, "김영희", "쑥차 50g").at("quoteId")}};
+  const Reply bought = purchases.post("/purchases", quote);
+  REQUIRE(bought.status == 201);
+  const std::string delivery_path = "/deliveries/" + id_of(bought.json);
+  const std::string label = scan("label-created", "2026-03-02T09:00:00Z").dump();
+  const std::string end = scan("delivered", "2026-03-03T14:10:00Z").dump();
+
+  std::vector<std::pair<Command, Reply>> done;
+  const auto finds_it_done = [&](Command command) {
+    CAPTURE(command.what);
+    const Reply reply = send(command, command.what, command.body);
+    CAPTURE(reply.body);
+    CHECK(reply.status == command.status);
+    done.emplace_back(std::move(command), reply);
+    return reply;
+  };
+  const auto ok = [](const Reply& reply) {
+    REQUIRE(reply.status == 200);
+    return reply.json;
+  };
+  const auto is_first_answer = [](const Reply& reply) {
+    CHECK_FALSE(reply.has("idempotent-replayed"));
+  };
+
+  const Json moved = ok(accounts.put(account_path + "/address", address("London", "N1")));
+  is_first_answer(finds_it_done(
+      {"move", accounts, "PUT", account_path + "/address", address("London", "N1").dump(), 200}));
+  is_first_answer(finds_it_done(
+      {"rename", accounts, "PATCH", account_path, Json{{"name", "김영희"}}.dump(), 200}));
+  const Reply price = finds_it_done({"price", products, "PUT", product_path + "/price",
+                                     Json{{"unitPrice", won(9'500)}}.dump(), 200});
+  CHECK(price.json.at("stock") == 19);
+  ok(deliveries.post(delivery_path + "/scans", Json::parse(label)));
+  is_first_answer(
+      finds_it_done({"scan", deliveries, "POST", delivery_path + "/scans", label, 200}));
+  CHECK(finds_it_done({"quote", purchases, "POST", "/purchases", quote.dump(), 201}).json ==
+        bought.json);
+  const Json unkeyed = ok(accounts.put(account_path + "/address", address("London", "N1")));
+  CHECK(unkeyed == moved);
+
+  // Others change it all.
+  const Reply elsewhere = accounts.put(account_path + "/address", address("부산", "48094"));
+  ok(elsewhere);
+  buy(shop, "김영희", "쑥차 50g", 3);
+  ok(products.put(product_path + "/price", {{"unitPrice", won(5)}}));
+  ok(deliveries.post(delivery_path + "/scans", Json::parse(end)));
+  ok(deliveries.post(delivery_path + "/receipt", Json::object()));
+  ok(products.send("DELETE", "/products/" + id_of(gone), "", {}));
+  ok(accounts.send("DELETE", "/accounts/" + id_of(other), "", {}));
+
+  is_first_answer(
+      finds_it_done({"receive", deliveries, "POST", delivery_path + "/receipt", "", 200}));
+  is_first_answer(
+      finds_it_done({"scan of old", deliveries, "POST", delivery_path + "/scans", label, 200}));
+  is_first_answer(
+      finds_it_done({"withdraw", products, "DELETE", "/products/" + id_of(gone), "", 200}));
+  is_first_answer(
+      finds_it_done({"close", accounts, "DELETE", "/accounts/" + id_of(other), "", 200}));
+
+  const auto check_repeats = [&] {
+    for (const auto& [command, first] : done) {
+      CAPTURE(command.what);
+      const Reply again = send(command, command.what, command.body);
+      CAPTURE(again.body);
+      CHECK(again.status == first.status);
+      CHECK(again.json == first.json);
+      CHECK(again.header("idempotent-replayed") == "true");
+      CHECK(again.position() == first.position());
+      CHECK(again.header("location") == first.header("location"));
+      CHECK(again.header("etag") == first.header("etag"));
+    }
+  };
+  check_repeats();
+  const auto end_of_log = read_ledger(shop.nats).end;
+  const Command another{
+      "move", products, "PUT", product_path + "/price", Json{{"unitPrice", won(7)}}.dump(), 200};
+  CHECK(send(another, "receive", another.body).code() == "idempotency-key-reused");
+  CHECK(send(another, "scan", another.body).code() == "idempotency-key-reused");
+
+  // It is as the others left it, its version and its history have no part in this.
+  Reply reply = accounts.get(at(account_path, end_of_log.value));
+  CHECK(reply.json == elsewhere.json);
+  CHECK(reply.header("etag") == elsewhere.header("etag"));
+  CHECK(accounts.get(account_path + "/history").json.at("items").size() == 3);
+  CHECK(deliveries.get(delivery_path + "/history").json.at("items").size() == 4);
+  reply = shop.operations().get("/events?type=NothingChanged");
+  CHECK(reply.json.at("items").size() == done.size());
+
+  REQUIRE(shop.jangbu.stop() == 0);
+  shop.jangbu.start();
+  check_repeats();
+  CHECK(read_ledger(shop.nats).end == end_of_log);
   CHECK(shop.jangbu.stop() == 0);
 }
 

@@ -595,7 +595,7 @@ std::string golden(const std::string& name) {
 
 // tests/golden has the bytes, and next to each a text that says what they mean.
 TEST_CASE("The reader reads what is specified") {
-  const auto purchase = read_commit(7, golden("PurchaseCompleted.v1.bin"));
+  const auto purchase = read_commit(7, golden("PurchaseCompleted.v2.bin"));
   REQUIRE(purchase.size() == 1);
   CHECK(purchase[0].position == 7);
   CHECK(purchase[0].entity == "0195501c-3a00-7000-8000-00000000c001");
@@ -610,17 +610,18 @@ TEST_CASE("The reader reads what is specified") {
   REQUIRE(scan.size() == 1);
   CHECK(scan[0].scanned == "out-for-delivery");
   CHECK(scan[0].text == "delivered");
-  for (const char* other : {"AccountOpened.v1.bin", "AddressChanged.v1.bin", "AccountClosed.v1.bin",
-                            "ProductListed.v1.bin", "PriceChanged.v1.bin", "StockChanged.v1.bin",
-                            "ProductWithdrawn.v1.bin", "PurchaseCancelled.v1.bin",
-                            "ReceiptConfirmed.v1.bin", "AccountDetailsChanged.v1.bin"}) {
+  for (const char* other :
+       {"AccountOpened.v1.bin", "AddressChanged.v1.bin", "AccountClosed.v1.bin",
+        "ProductListed.v1.bin", "PriceChanged.v1.bin", "StockChanged.v1.bin",
+        "ProductWithdrawn.v1.bin", "PurchaseCancelled.v1.bin", "ReceiptConfirmed.v1.bin",
+        "AccountDetailsChanged.v1.bin", "NothingChanged.v1.bin"}) {
     CAPTURE(other);
     CHECK(read_commit(9, golden(other)).size() == 1);
   }
 }
 
 TEST_CASE("The reader reads strictly") {
-  const std::string whole = golden("PurchaseCompleted.v1.bin");
+  const std::string whole = golden("PurchaseCompleted.v2.bin");
   for (std::size_t size = 0; size < whole.size(); ++size) {
     CAPTURE(size);
     CHECK_THROWS(read_commit(1, whole.substr(0, size)));

@@ -173,9 +173,9 @@ std::string read_fact(Bytes& bytes, unsigned version, LogEvent& event) {
   } else if (is("ProductWithdrawn", 1)) {
     id = product(bytes, event);
     time(bytes);
-  } else if (is("PurchaseCompleted", 1)) {
+  } else if (is("PurchaseCompleted", 2)) {
     id = purchase(bytes, event);
-    bytes.truth();  // quoted
+    if (!bytes.truth()) bytes.id();  // its quote's
     time(bytes);
   } else if (is("PurchaseCancelled", 1)) {
     id = purchase(bytes, event);
@@ -188,6 +188,12 @@ std::string read_fact(Bytes& bytes, unsigned version, LogEvent& event) {
     id = bytes.id();
     event.buyer = bytes.id();
     time(bytes);
+  } else if (is("NothingChanged", 1)) {
+    bytes.number<std::uint8_t>();  // the kind of entity
+    id = bytes.id();
+    bytes.number<std::uint64_t>();                     // the version's position
+    bytes.number<std::uint32_t>();                     // and index
+    if (!bytes.truth()) bytes.number<std::int64_t>();  // stock
   } else {
     fail("an event of type " + event.type + ", version " + std::to_string(version));
   }

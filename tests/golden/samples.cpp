@@ -17,6 +17,7 @@ const AccountId account_id = parsed<AccountId>("0195501c-3a00-7000-8000-00000000
 const ProductId product_id = parsed<ProductId>("0195501c-3a00-7000-8000-00000000b001");
 const ProductId other_product_id = parsed<ProductId>("0195501c-3a00-7000-8000-00000000b002");
 const PurchaseId purchase_id = parsed<PurchaseId>("0195501c-3a00-7000-8000-00000000c001");
+const QuoteId quote_id = parsed<QuoteId>("0195501c-3a00-7000-8000-00000000d001");
 
 const AccountState account{
     .account = account_id,
@@ -64,7 +65,11 @@ std::vector<GoldenSample> golden_samples() {
       sample("StockChanged.v1", StockChanged{product, -7, "실사 차이"}, true),
       sample("ProductWithdrawn.v1", ProductWithdrawn{product, at("2026-03-02T10:00:00Z")}, true),
       sample("PurchaseCompleted.v1",
-             PurchaseCompleted{purchase_id, account_id, recipient, lines, total, true,
+             PurchaseCompleted{purchase_id, account_id, recipient, lines, total,
+                               id_cast<QuoteId>(purchase_id), at("2026-03-02T10:00:00Z")},
+             false),
+      sample("PurchaseCompleted.v2",
+             PurchaseCompleted{purchase_id, account_id, recipient, lines, total, quote_id,
                                at("2026-03-02T10:00:00Z")},
              true),
       sample("PurchaseCancelled.v1",
@@ -88,6 +93,9 @@ std::vector<GoldenSample> golden_samples() {
              true),
       sample("ReceiptConfirmed.v1",
              ReceiptConfirmed{purchase_id, account_id, at("2026-03-04T12:00:00Z")}, true),
+      sample("NothingChanged.v1",
+             NothingChanged{{EntityKind::product, id_cast<EntityId>(product_id)}, {{41}, 2}, 1'000},
+             true),
   };
 }
 

@@ -165,13 +165,14 @@ Event Histories::buy(std::size_t lines) {
   }
   if (offered.empty()) return list_product();
   const AccountState& buyer = accounts_[below(accounts_.size())].state;
-  PurchaseCompleted purchase{.purchase = new_id<PurchaseId>(),
-                             .buyer = buyer.account,
-                             .recipient = {buyer.person.name, buyer.person.address},
-                             .lines = {},
-                             .total = won(0),
-                             .quoted = below(2) == 0,
-                             .purchased_at = {ms_}};
+  PurchaseCompleted purchase{
+      .purchase = new_id<PurchaseId>(),
+      .buyer = buyer.account,
+      .recipient = {buyer.person.name, buyer.person.address},
+      .lines = {},
+      .total = won(0),
+      .quote = below(2) == 0 ? std::optional(new_id<QuoteId>()) : std::nullopt,
+      .purchased_at = {ms_}};
   for (Product* product : offered) {
     ProductState& state = product->state;
     const auto quantity = static_cast<std::int64_t>(

@@ -108,8 +108,14 @@ inline void fill(ProductWithdrawn& event) {
   event = {any_product(), any_time()};
 }
 inline void fill(PurchaseCompleted& event) {
-  event = {any_id<PurchaseId>(), any_id<AccountId>(),         any_recipient(), any_lines(),
-           any_money(),          *rc::gen::arbitrary<bool>(), any_time()};
+  event = {any_id<PurchaseId>(),
+           any_id<AccountId>(),
+           any_recipient(),
+           any_lines(),
+           any_money(),
+           {},
+           any_time()};
+  if (*rc::gen::arbitrary<bool>()) event.quote = any_id<QuoteId>();
 }
 inline void fill(PurchaseCancelled& event) {
   event = {any_id<PurchaseId>(), any_id<AccountId>(), any_recipient(), any_lines(),
@@ -121,6 +127,12 @@ inline void fill(DeliveryScanned& event) {
 }
 inline void fill(ReceiptConfirmed& event) {
   event = {any_id<PurchaseId>(), any_id<AccountId>(), any_time()};
+}
+inline void fill(NothingChanged& event) {
+  event = {{static_cast<EntityKind>(*rc::gen::inRange(0, 3)), any_id<EntityId>()},
+           {{*rc::gen::arbitrary<std::uint64_t>()}, *rc::gen::arbitrary<std::uint32_t>()},
+           {}};
+  if (*rc::gen::arbitrary<bool>()) event.stock = any_number();
 }
 
 // An event of the type with that place in the variant Event.

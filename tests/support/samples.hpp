@@ -68,6 +68,7 @@ inline const ProductState book{.product = id<ProductId>(0xb3),
 
 inline const PurchaseId first_purchase = id<PurchaseId>(0xc1);
 inline const PurchaseId second_purchase = id<PurchaseId>(0xc2);
+inline const QuoteId first_quote = id<QuoteId>(0xd1);
 
 inline Recipient recipient(const AccountState& account) {
   return {account.person.name, account.person.address};
@@ -84,11 +85,11 @@ inline PurchaseLine line(const ProductState& product, std::int64_t quantity) {
 // --- What happened -------------------------------------------------------------------------------
 
 inline PurchaseCompleted bought(const PurchaseId& purchase, const AccountState& buyer,
-                                std::vector<PurchaseLine> lines, bool quoted = false,
+                                std::vector<PurchaseLine> lines, std::optional<QuoteId> quote = {},
                                 Timestamp at = opening) {
   Money total{0, lines.front().total.currency};
   for (const PurchaseLine& one : lines) total.amount += one.total.amount;
-  return {purchase, buyer.account, recipient(buyer), std::move(lines), total, quoted, at};
+  return {purchase, buyer.account, recipient(buyer), std::move(lines), total, quote, at};
 }
 
 inline PurchaseCancelled cancelled(const PurchaseCompleted& purchase, std::string reason,

@@ -103,10 +103,12 @@ Command Simulation::command_of(const Step& step) {
       return RequestQuote{account, {{product, positive}}};
     case confirm_quote:
     case confirm_again: {
-      if (quotes_.empty()) return ConfirmQuote{id<PurchaseId>(0), account, {}, {}, now_, now_};
+      if (quotes_.empty())
+        return ConfirmQuote{id<PurchaseId>(steps_), id<QuoteId>(0), account, {}, {}, now_, now_};
       const Quote& quote = quotes_[step.what % quotes_.size()];
-      ConfirmQuote command{quote.id, quote.offer.buyer, quote.offer.recipient,
-                           {},       quote.expires_at,  now_};
+      ConfirmQuote command{
+          id<PurchaseId>(steps_), quote.id, quote.offer.buyer, quote.offer.recipient, {},
+          quote.expires_at,       now_};
       for (const PurchaseLine& one : quote.offer.lines)
         command.lines.push_back({one.product, one.unit_price, one.quantity});
       return command;
@@ -144,8 +146,12 @@ Decision Simulation::take(const Step& step) {
   if (step.keyed) conditions.key = key(steps_);
   Decision decision = decide(shop_, command, conditions);
   if (const auto* offer = std::get_if<Offer>(&decision))
-    quotes_.push_back({id<PurchaseId>(steps_), *offer, {now_.ms + quote_ms}});
-  const auto* event = std::get_if<Event>(&decision);
+    quotes_.push_back({id<QuoteId>(steps_), *offer, {now_.ms + quote_ms}});
+  std::optional<Event> event;
+  if (const auto* fact = std::get_if<Event>(&decision))
+    event = *fact;
+  else
+    event = nothing_changed(shop_, conditions, decision);
   if (!event) return decision;
 
   const RecordedEvent recorded{{now_, conditions.key, {}, {}, {}}, *event};
@@ -155,11 +161,11 @@ Decision Simulation::take(const Step& step) {
   staged_.push_back(recorded);
   events_.push_back(recorded);
   accepted_.push_back({command, conditions, event_id});
-  if (const auto* opened = std::get_if<AccountOpened>(event))
+  if (const auto* opened = std::get_if<AccountOpened>(&*event))
     accounts_.push_back(opened->state.account);
-  if (const auto* listed = std::get_if<ProductListed>(event))
+  if (const auto* listed = std::get_if<ProductListed>(&*event))
     products_.push_back(listed->state.product);
-  if (const auto* completed = std::get_if<PurchaseCompleted>(event))
+  if (const auto* completed = std::get_if<PurchaseCompleted>(&*event))
     purchases_.push_back(completed->purchase);
   return decision;
 }

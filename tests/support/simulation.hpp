@@ -62,7 +62,7 @@ class Simulation {
 
  private:
   struct Quote {
-    PurchaseId id;
+    QuoteId id;
     Offer offer;
     Timestamp expires_at;
   };

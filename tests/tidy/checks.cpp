@@ -155,6 +155,15 @@ std::vector<Complaint> check_purity(const Source& source) {
   return complaints;
 }
 
+std::vector<Complaint> check_randomness(const Source& source) {
+  static const std::regex names(
+      R"re(\b(random_device|mt19937|mt19937_64|minstd_rand0?|ranlux\w+|knuth_b|)re"
+      R"re(default_random_engine)\b|\b(rand|rand_r|random|drand48|lrand48|mrand48)\s*\()re");
+  if (is_within(source.path, "tests")) return {};
+  return complain(source, blank_comments(source.text, Literals::blank), names,
+                  "can be foretold, or may be: use infra/ids, not");
+}
+
 std::vector<Complaint> check_header(const Source& source) {
   static const std::regex pattern(R"re((^|\n)#pragma once\n)re");
   if (!source.path.ends_with(".hpp")) return {};

@@ -36,6 +36,10 @@ std::vector<Complaint> check_includes(const Source& source,
 // commands. The writer is the exception: it is a thread, and time and ids are handed to it.
 std::vector<Complaint> check_purity(const Source& source);
 
+// What is random in the product cannot be foretold: it comes from infra/ids. Tests want to repeat
+// what they did, and may have their own.
+std::vector<Complaint> check_randomness(const Source& source);
+
 // A header says `#pragma once`.
 std::vector<Complaint> check_header(const Source& source);
 

@@ -82,6 +82,10 @@ TEST_CASE("the domain is pure") {
   run_over_sources(check_purity);
 }
 
+TEST_CASE("nothing random can be foretold") {
+  run_over_sources(check_randomness);
+}
+
 TEST_CASE("headers are included once") {
   run_over_sources(check_header);
 }
@@ -190,6 +194,17 @@ TEST_CASE("code between two literals is seen") {
   CHECK(check_purity({"events/a.cpp", "'\"'; rand(); '\"';"}).size() == 1);
   CHECK(check_purity({"events/a.cpp", "\"a\"; rand(); \"b\";"}).size() == 1);
   CHECK(check_purity({"events/a.cpp", "int n = 1'000; rand(); n = 2'000;"}).size() == 1);
+}
+
+TEST_CASE("randomness that can be foretold is found") {
+  const std::string line =
+      GENERATE(as<std::string>{}, "thread_local std::mt19937_64 random;", "std::random_device one;",
+               "std::default_random_engine engine;", "int n = rand();", "drand48 ();");
+  CAPTURE(line);
+  for (const std::string path : {"infra/ids.cpp", "api/load/run.cpp", "projections/projector.cpp"})
+    CHECK(check_randomness({path, line}).size() == 1);
+  CHECK(check_randomness({"tests/unit/a.cpp", line}).empty());
+  CHECK(check_randomness({"infra/ids.cpp", "fill_random(bytes);  // no mt19937"}).empty());
 }
 
 TEST_CASE("a header without its pragma is found") {

@@ -59,15 +59,58 @@ TEST_CASE("a command with a key is carried out once") {
   }
 }
 
-TEST_CASE("keys of refused and unchanged commands are not remembered") {
-  // What is remembered comes from the log, and neither left anything there.
+TEST_CASE("keys of refused commands are not remembered") {
+  // What is remembered comes from the log, and they leave nothing there.
   given(AccountOpened{hong})
       .when(buy_tea, with_key(7))
       .then(refusal::ProductNotFound{to_string(tea.product)});
   given(AccountOpened{hong}, ProductListed{tea}).when(buy_tea, with_key(7)).then(tea_bought);
-  given(AccountOpened{hong})
-      .when(ChangeAddress{hong.account, hong.person.address}, with_key(7))
-      .then(as_it_is);
+}
+
+TEST_CASE("what changes nothing is recorded for its key") {
+  const auto recorded = [](const Given& shop, const Command& command,
+                           const Conditions& conditions = with_key(7)) {
+    return nothing_changed(shop.shop(), conditions, shop.when(command, conditions).decision());
+  };
+  const Entity account{EntityKind::account, id_cast<EntityId>(hong.account)};
+  const Entity product{EntityKind::product, id_cast<EntityId>(tea.product)};
+  const Entity purchase{EntityKind::purchase, id_cast<EntityId>(first_purchase)};
+  const auto quoted = bought(first_purchase, hong, {line(tea, 1)}, first_quote);
+  const Scan label = scan(DeliveryStatus::label_created);
+  const auto shop = given(AccountOpened{hong}, ProductListed{tea}, quoted, scanned(quoted, label));
+  const ChangeAddress stay{hong.account, hong.person.address};
+  SECTION("with the version, and the stock that the answer shows") {
+    CHECK(recorded(shop, stay) == NothingChanged{account, {{1}, 0}, {}});
+    CHECK(recorded(shop, ChangePrice{tea.product, tea.unit_price}) ==
+          NothingChanged{product, {{2}, 0}, 4});
+    CHECK(recorded(shop, RecordScan{first_purchase, label}) ==
+          NothingChanged{purchase, {{4}, 0}, {}});
+  }
+  SECTION("also when another key, or none, has used the quote") {
+    const ConfirmQuote confirm{second_purchase, first_quote, hong.account, recipient(hong), {},
+                               opening,         opening};
+    CHECK(recorded(shop, confirm) == NothingChanged{purchase, {{3}, 0}, {}});
+  }
+  SECTION("and of a closed delivery what the read model knows of it") {
+    CHECK(recorded(shop, LeaveClosed{first_purchase, {{9}, 1}}) ==
+          NothingChanged{purchase, {{9}, 1}, {}});
+  }
+  SECTION("not without a key") {
+    CHECK_FALSE(recorded(shop, stay, {}));
+  }
+  SECTION("not of what is recorded or refused anyway") {
+    CHECK_FALSE(recorded(shop, CloseAccount{hong.account, opening}));
+    CHECK_FALSE(recorded(shop, CloseAccount{alice.account, opening}));
+  }
+  SECTION("once: from then on the key is known") {
+    const Past nothing{NothingChanged{account, {{1}, 0}, {}}, opening, key(7)};
+    const auto later = given(AccountOpened{hong}, nothing,
+                             AddressChanged{{hong.account, {"홍길동", "", {"부산", "48094"}}}});
+    later.when(stay, with_key(7)).then(Repeated{{{2}, 0}});
+    later.when(stay, with_key(7, 2)).then(refusal::KeyReused{});
+    CHECK_FALSE(recorded(later, stay));
+    CHECK(later.shop().accounts.find(hong.account)->version == EventId{{3}, 0});
+  }
 }
 
 TEST_CASE("a key is remembered for a day of the log's time") {
@@ -181,13 +224,14 @@ TEST_CASE("commands that make something new have no version to match") {
   const Offer offer{hong.account, recipient(hong), {line(tea, 1)}, tea.unit_price};
   shop.when(RequestQuote{hong.account, {{tea.product, 1}}}, if_match(9)).then(offer);
   shop.when(ConfirmQuote{first_purchase,
+                         first_quote,
                          hong.account,
                          recipient(hong),
                          {{tea.product, tea.unit_price, 1}},
                          after_minutes(15),
                          opening},
             if_match(9))
-      .then(bought(first_purchase, hong, {line(tea, 1)}, true));
+      .then(bought(first_purchase, hong, {line(tea, 1)}, first_quote));
 }
 
 }  // namespace jangbu::test

@@ -36,7 +36,7 @@ Commit commit_of(Event event) {
 }
 
 const PurchaseCompleted purchase =
-    bought(first_purchase, hong, {line(keyboard, 1), line(tea, 2)}, true);
+    bought(first_purchase, hong, {line(keyboard, 1), line(tea, 2)}, first_quote);
 
 // Events of every type, with fields that are filled.
 std::vector<Event> one_of_each() {
@@ -51,7 +51,8 @@ std::vector<Event> one_of_each() {
           purchase,
           cancelled(purchase, "변심", after_minutes(1)),
           scanned(purchase, scan(DeliveryStatus::in_transit)),
-          ReceiptConfirmed{first_purchase, hong.account, after_minutes(1)}};
+          ReceiptConfirmed{first_purchase, hong.account, after_minutes(1)},
+          NothingChanged{{EntityKind::product, id_cast<EntityId>(keyboard.product)}, {{7}, 1}, 97}};
 }
 
 // What decoding says is wrong. Nothing when it is decoded; any other exception fails the test.

@@ -63,7 +63,38 @@ TEST_CASE("a scan after a scan follows the order of the stages") {
   }
 }
 
-TEST_CASE("a scan that occurred before the last is history, not news") {
+TEST_CASE("a scan that is further on is news, whenever it says it occurred") {
+  const Scan on_its_way = scan(out_for_delivery, after_minutes(10));
+  const Scan arrived = scan(delivered, after_minutes(5));
+  shop({scanned(purchase, on_its_way)})
+      .when(record(arrived))
+      .then(after(out_for_delivery, scanned(purchase, arrived)));
+  for (const auto before : carrier_statuses) {
+    for (const auto next : carrier_statuses) {
+      if (rank_in_contract(next) <= rank_in_contract(before)) continue;
+      CAPTURE(to_string(before), to_string(next));
+      const Scan news = scan(next, after_minutes(-60));
+      shop({scanned(purchase, scan(before))})
+          .when(record(news))
+          .then(after(before, scanned(purchase, news)));
+    }
+  }
+  SECTION("and its receipt can be confirmed") {
+    shop({scanned(purchase, on_its_way), scanned(purchase, arrived)})
+        .when(confirm)
+        .then(ReceiptConfirmed{first_purchase, hong.account, after_minutes(9)});
+  }
+}
+
+// As builds before this one recorded it, and left the delivery where it was for good.
+TEST_CASE("a scan that is further on and was passed over is news when it comes again") {
+  const Scan arrived = scan(delivered, after_minutes(5));
+  const auto stuck = shop({scanned(purchase, scan(out_for_delivery, after_minutes(10))),
+                           scanned(purchase, arrived, out_for_delivery)});
+  stuck.when(record(arrived)).then(after(out_for_delivery, scanned(purchase, arrived)));
+}
+
+TEST_CASE("a scan as far on that occurred before the last of it is history, not news") {
   const Scan last = scan(in_transit, after_minutes(10));
   const Scan earlier = scan(out_for_delivery, after_minutes(9));
   const Scan same_time = scan(out_for_delivery, after_minutes(10));
@@ -77,6 +108,19 @@ TEST_CASE("a scan that occurred before the last is history, not news") {
     shop({scanned(purchase, last), scanned(purchase, earlier, in_transit)})
         .when(record(between))
         .then(after(in_transit, scanned(purchase, between, in_transit)));
+  }
+  SECTION("the last of those as far on, whatever of another rank was later") {
+    const Scan late_label = scan(label_created, after_minutes(30));
+    shop({scanned(purchase, last), scanned(purchase, late_label, in_transit)})
+        .when(record(later))
+        .then(after(in_transit, scanned(purchase, later)));
+  }
+  SECTION("at an end, too") {
+    const Scan arrived = scan(delivered, after_minutes(5));
+    const Scan before = scan(delivered, after_minutes(4));
+    shop({scanned(purchase, arrived)})
+        .when(record(before))
+        .then(after(delivered, scanned(purchase, before)));
   }
 }
 
@@ -143,6 +187,18 @@ TEST_CASE("a delivery has so many scans and no more") {
       .when(record(scan(delivered, after_minutes(max_scans + 1))))
       .then(refusal::TooManyScans{first_purchase});
   Given(past).when(record(last)).then(as_it_is);
+  SECTION("those of former builds had more, which stay") {
+    for (std::size_t minute = max_scans + 1; minute <= 1'000; ++minute)
+      past.push_back(
+          scanned(purchase, scan(in_transit, after_minutes(static_cast<std::int64_t>(minute)))));
+    const Given full(past);
+    CHECK(full.shop().purchases.find(first_purchase)->scans.size() == 1'000);
+    full.when(record(scan(delivered, after_minutes(1'001))))
+        .then(refusal::TooManyScans{first_purchase});
+    full.when(record(last)).then(as_it_is);
+    full.when(CancelPurchase{first_purchase, "", opening})
+        .then(refusal::AlreadyShipped{first_purchase, in_transit});
+  }
 }
 
 TEST_CASE("a buyer confirms the receipt of what was delivered") {

@@ -114,6 +114,16 @@ TEST_CASE("stock is received and corrected") {
         .when(change(max_stock - 99))
         .then(refusal::StockTooLarge{keyboard.product});
   }
+  SECTION("downwards always, also when a cancelled purchase has lifted it above that") {
+    const auto above = given(AccountOpened{hong}, ProductListed{keyboard}, three_keyboards_sold,
+                             StockChanged{stocked(keyboard, max_stock), max_stock - 97, ""},
+                             test::cancelled(three_keyboards_sold, ""));
+    above.when(change(-1)).then(StockChanged{stocked(keyboard, max_stock + 2), -1, "실사"});
+    above.when(change(-3)).then(StockChanged{stocked(keyboard, max_stock), -3, "실사"});
+    above.when(change(1)).then(refusal::StockTooLarge{keyboard.product});
+    above.when(ChangePrice{keyboard.product, won(1)})
+        .then(PriceChanged{stocked(priced(keyboard, won(1)), max_stock + 3)});
+  }
   SECTION("by any number that can be written") {
     constexpr auto least = std::numeric_limits<std::int64_t>::min();
     constexpr auto most = std::numeric_limits<std::int64_t>::max();
@@ -160,8 +170,14 @@ TEST_CASE("a product is withdrawn") {
 
 TEST_CASE("products are found by id, and by name while they are on sale") {
   const Shop on_sale = given(ProductListed{keyboard}).shop();
-  REQUIRE(find(on_sale, ProductRef{keyboard.product}));
-  CHECK(find(on_sale, ProductRef{keyboard.product}) == find(on_sale, ProductRef{keyboard.name}));
+  for (const ProductRef& reference : {ProductRef{keyboard.product}, ProductRef{keyboard.name}}) {
+    const auto found = find(on_sale, reference);
+    REQUIRE(found);
+    CHECK(found->product == keyboard.product);
+    CHECK(found->name == keyboard.name);
+    CHECK(found->unit_price == keyboard.unit_price);
+    CHECK_FALSE(found->withdrawn_at);
+  }
   CHECK_FALSE(find(on_sale, ProductRef{tea.product}));
   CHECK_FALSE(find(on_sale, ProductRef{tea.name}));
 

@@ -28,7 +28,7 @@ BuyNow buy(std::vector<RequestedLine> lines) {
 }
 
 ConfirmQuote confirm(const Offer& offer, Timestamp at = after_minutes(1)) {
-  ConfirmQuote command{first_purchase, offer.buyer, offer.recipient, {}, expiry, at};
+  ConfirmQuote command{first_purchase, first_quote, offer.buyer, offer.recipient, {}, expiry, at};
   for (const PurchaseLine& one : offer.lines)
     command.lines.push_back({one.product, one.unit_price, one.quantity});
   return command;
@@ -101,16 +101,21 @@ TEST_CASE("what cannot be bought is not quoted") {
   }
 }
 
-TEST_CASE("a confirmed quote is a purchase of the quote's id") {
+TEST_CASE("a confirmed quote is a purchase with an id of its own, which names its quote") {
   shop()
       .when(confirm(one_keyboard))
-      .then(bought(first_purchase, hong, {line(keyboard, 1)}, true, after_minutes(1)));
+      .then(bought(first_purchase, hong, {line(keyboard, 1)}, first_quote, after_minutes(1)));
 }
 
 TEST_CASE("a quote that was confirmed gives its purchase again, whatever came after") {
-  const auto purchase = bought(first_purchase, hong, {line(keyboard, 1)}, true);
-  const Repeated again{EventId{{5}, 0}};
+  const auto purchase = bought(first_purchase, hong, {line(keyboard, 1)}, first_quote);
+  const Repeated again{EventId{{5}, 0}, first_purchase};
   shop({purchase}).when(confirm(one_keyboard)).then(again);
+  SECTION("under the id that it has, not under another") {
+    ConfirmQuote once_more = confirm(one_keyboard);
+    once_more.purchase = second_purchase;
+    shop({purchase}).when(once_more).then(again);
+  }
   SECTION("after its expiry") {
     shop({purchase}).when(confirm(one_keyboard, after_minutes(60))).then(again);
   }
@@ -144,16 +149,16 @@ TEST_CASE("a quote that was confirmed gives its purchase again, whatever came af
 }
 
 TEST_CASE("buying at once uses up no quote") {
-  shop({bought(first_purchase, hong, {line(keyboard, 1)}, false)})
+  shop({bought(first_purchase, hong, {line(keyboard, 1)})})
       .when(confirm(one_keyboard))
-      .then(bought(first_purchase, hong, {line(keyboard, 1)}, true, after_minutes(1)));
+      .then(bought(first_purchase, hong, {line(keyboard, 1)}, first_quote, after_minutes(1)));
 }
 
 TEST_CASE("a quote is good until it expires") {
   const Timestamp just_before{expiry.ms - 1};
   shop()
       .when(confirm(one_keyboard, just_before))
-      .then(bought(first_purchase, hong, {line(keyboard, 1)}, true, just_before));
+      .then(bought(first_purchase, hong, {line(keyboard, 1)}, first_quote, just_before));
   shop().when(confirm(one_keyboard, expiry)).then(refusal::QuoteExpired{expiry});
   shop().when(confirm(one_keyboard, after_minutes(60))).then(refusal::QuoteExpired{expiry});
 }
@@ -207,7 +212,7 @@ TEST_CASE("a quote survives a change of name, and ships to the new one") {
   renamed.person.name = "홍길순";
   shop({AccountDetailsChanged{renamed}})
       .when(confirm(one_keyboard))
-      .then(bought(first_purchase, renamed, {line(keyboard, 1)}, true, after_minutes(1)));
+      .then(bought(first_purchase, renamed, {line(keyboard, 1)}, first_quote, after_minutes(1)));
 }
 
 // --- Buying at once ------------------------------------------------------------------------------
@@ -323,7 +328,8 @@ TEST_CASE("a purchase is refused as its quote would be") {
 // --- Cancelling ----------------------------------------------------------------------------------
 
 TEST_CASE("a purchase is cancelled until the carrier has it") {
-  const auto purchase = bought(first_purchase, hong, {line(keyboard, 1), line(tea, 2)}, true);
+  const auto purchase =
+      bought(first_purchase, hong, {line(keyboard, 1), line(tea, 2)}, first_quote);
   const CancelPurchase cancel{first_purchase, "변심", after_minutes(3)};
   const auto is_cancelled = cancelled(purchase, "변심", after_minutes(3));
   const auto on = [&](DeliveryStatus status) { return scanned(purchase, scan(status)); };

@@ -39,6 +39,10 @@ class StockBook {
   void operator()(const AccountClosed&) {}
   void operator()(const DeliveryScanned&) {}
   void operator()(const ReceiptConfirmed&) {}
+  void operator()(const NothingChanged& found) {
+    if (found.entity.kind == EntityKind::product)
+      RC_ASSERT(found.stock == pieces_.at(id_cast<ProductId>(found.entity.id)));
+  }
 
   const std::map<ProductId, std::int64_t>& pieces() const { return pieces_; }
 

@@ -56,7 +56,59 @@ Content content(std::initializer_list<Item> items) {
   return content;
 }
 
+// What an Item begins with.
+struct ItemHead {
+  EntityId id;
+  std::optional<Timestamp> ended;
+  std::string name;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id, ended, name);
+  }
+};
+
 }  // namespace
+
+// As an attacker does it who has this program, but not the secret of a running shop.
+TEST_CASE("names that were chosen to lie in one place lie apart under another secret") {
+  constexpr unsigned shift = 64 - 12;  // four times as fine as the tables of an index
+  const auto place = [](const std::string& name) { return hash_of(name) >> shift; };
+  std::vector<std::string> chosen;
+  for (unsigned number = 0; chosen.size() < 40; ++number)
+    if (std::string name = "name " + std::to_string(number); place(name) == 7)
+      chosen.push_back(std::move(name));
+
+  const auto places = [&] {
+    std::set<std::uint64_t> all;
+    for (const std::string& name : chosen) all.insert(place(name));
+    return all.size();
+  };
+  CHECK(places() == 1);
+  HashSecret other{};
+  for (std::size_t i = 0; i < other.size(); ++i) other[i] = static_cast<std::uint8_t>(37 * i * i);
+  seed_hashes(other);
+  CHECK(places() > 30);
+  Items table;
+  for (unsigned i = 0; i < chosen.size(); ++i) table.put(item(i, "", chosen[i]));
+  table.keep();
+  for (unsigned i = 0; i < chosen.size(); ++i)
+    CHECK(table.find_by_name(chosen[i])->id == id<EntityId>(i));
+  seed_hashes(std::nullopt);
+}
+
+TEST_CASE("the beginning of a row is read without the rest") {
+  Items table;
+  table.put(item(1, std::string(100'000, 'x')));
+  for (const auto& begun :
+       {table.begin<ItemHead>(id<EntityId>(1)), table.begin_by_name<ItemHead>("item 1")}) {
+    REQUIRE(begun);
+    CHECK(begun->head.name == "item 1");
+    CHECK(begun->rest.left() > 100'000);  // none of it was looked at
+  }
+  CHECK_FALSE(table.begin<ItemHead>(id<EntityId>(2)));
+  CHECK_FALSE(table.begin_by_name<ItemHead>("item 2"));
+}
 
 TEST_CASE("a table is a map") {
   Items table;

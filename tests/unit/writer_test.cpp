@@ -153,8 +153,7 @@ TEST_CASE("a command's event is in the log when its answer comes") {
   CHECK(outcome.position == Position{2});
   const auto& done = result<Recorded>(outcome);
   CHECK(done.event == EventId{{2}, 0});
-  const auto expected =
-      bought(id<PurchaseId>(1), hong, {line(keyboard, 1)}, false, after_minutes(1));
+  const auto expected = bought(id<PurchaseId>(1), hong, {line(keyboard, 1)}, {}, after_minutes(1));
   CHECK(std::get<Purchase>(done.entity)->purchase == expected);
 
   const Commit commit = decode(*shop.real.read({2}));
@@ -369,18 +368,48 @@ TEST_CASE("the key of a refused command is free again") {
   result<Recorded>(shop.answers.of("other"));
 }
 
+TEST_CASE("a command that had nothing to change does nothing when it comes again, either") {
+  Shopkeeper shop;
+  shop.start();
+  const Command stay = ChangeAddress{hong.account, hong.person.address};
+  const Address elsewhere{"부산광역시 해운대구 우동 1", "48094"};
+  shop.submit("unchanged", stay, key(1));
+  result<Unchanged>(shop.answers.of("unchanged"));
+  shop.submit("moved", ChangeAddress{hong.account, elsewhere});
+  const auto moved = result<Recorded>(shop.answers.of("moved"));
+  shop.submit("again", stay, key(1));
+  const EventId first = result<Repeated>(shop.answers.of("again")).event;
+  CHECK(first.position.next() == moved.event.position);
+  shop.submit("other request", stay, key(1, 2));
+  refused<refusal::KeyReused>(shop.answers.of("other request"));
+  shop.writer().stop();
+  shop.start();
+  shop.submit("after a restart", stay, key(1));
+  CHECK(result<Repeated>(shop.answers.of("after a restart")).event == first);
+  shop.submit("now", ChangeAddress{hong.account, elsewhere});
+  const auto now = std::get<Account>(result<Unchanged>(shop.answers.of("now")).entity);
+  CHECK(now->state.person.address == elsewhere);
+  CHECK(now->version == moved.event);
+}
+
 TEST_CASE("a quote confirmed twice in one turn is one purchase") {
   Shopkeeper shop;
   shop.start();
-  const Command confirm = ConfirmQuote{first_purchase,    hong.account,
-                                       recipient(hong),   {{tea.product, tea.unit_price, 1}},
-                                       after_minutes(15), after_minutes(1)};
+  const Command confirm = ConfirmQuote{first_purchase,
+                                       first_quote,
+                                       hong.account,
+                                       recipient(hong),
+                                       {{tea.product, tea.unit_price, 1}},
+                                       after_minutes(15),
+                                       after_minutes(1)};
   shop.hold_a_turn();
   shop.submit("first", confirm);
   shop.submit("second", confirm, key(1));
   shop.log.open();
   const EventId first = result<Recorded>(shop.answers.of("first")).event;
-  CHECK(result<Repeated>(shop.answers.of("second")).event == first);
+  // Its key is remembered with the second event, which tells of the first.
+  CHECK(result<Repeated>(shop.answers.of("second")).event ==
+        EventId{first.position, first.index + 1});
   shop.submit("third", confirm);
   CHECK(result<Repeated>(shop.answers.of("third")).event == first);
 }

@@ -21,6 +21,7 @@ const eventTypes = [
   "AccountOpened", "AddressChanged", "AccountDetailsChanged", "AccountClosed",
   "ProductListed", "PriceChanged", "StockChanged", "ProductWithdrawn",
   "PurchaseCompleted", "PurchaseCancelled", "DeliveryScanned", "ReceiptConfirmed",
+  "NothingChanged",
 ];
 
 // Where an entity's history and its past are. A purchase is shown with its delivery, whose id it has.

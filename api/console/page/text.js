@@ -164,6 +164,7 @@ export const languages = {
       PurchaseCancelled: (data) => `${data.buyer.name} cancelled ${lines(data.lines)}`,
       DeliveryScanned: (data) => `${data.scan.carrier}: ${t.statuses[data.scan.status]}${data.scan.location ? `, ${data.scan.location}` : ""}`,
       ReceiptConfirmed: () => "Receipt confirmed",
+      NothingChanged: (data) => `As it was since ${data.version}: nothing to change`,
     },
 
     // Operations
@@ -435,6 +436,7 @@ export const languages = {
       PurchaseCancelled: (data) => `${data.buyer.name} 구매 취소: ${lines(data.lines)}`,
       DeliveryScanned: (data) => `${data.scan.carrier}: ${t.statuses[data.scan.status]}${data.scan.location ? `, ${data.scan.location}` : ""}`,
       ReceiptConfirmed: () => "수령 확인",
+      NothingChanged: (data) => `${data.version} 이후 그대로, 변경 없음`,
     },
 
     healthTitle: "상태",
