@@ -304,7 +304,8 @@ std::string query_name(const http::Request& request) {
 }
 
 std::string query_beginning(const http::Request& request) {
-  return clean_text(request.query_value("name").value_or(""), "name", 0, max_name);
+  return clean_text(request.query_value("name").value_or(""), "name", 0, max_name,
+                    TextKind::beginning);
 }
 
 void execute(const Backend& backend, const http::Request& request, const http::Exchange& exchange,

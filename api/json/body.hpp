@@ -16,6 +16,7 @@
 
 #include "api/http/exchange.hpp"
 #include "api/http/message.hpp"
+#include "api/text.hpp"
 #include "events/values.hpp"
 
 namespace jangbu {
@@ -38,10 +39,9 @@ void or_problem(const http::Exchange& exchange, Action action) {
 [[noreturn]] void malformed(std::string_view detail);
 [[noreturn]] void invalid(std::string_view field, std::string_view detail);
 
-// A text as people write it: valid UTF-8 without control characters (U+0000 in particular), in NFC,
-// without white space around it, of `min` to `max` characters.
+// The text as it is kept (`clean`); Problem 422 naming the field when it cannot be.
 std::string clean_text(std::string_view text, std::string_view field, std::size_t min,
-                       std::size_t max);
+                       std::size_t max, TextKind kind = TextKind::line);
 
 inline constexpr std::size_t max_name = 200;
 
@@ -54,7 +54,8 @@ class Body {
   std::string text(std::string_view field, std::size_t min, std::size_t max);
   std::string name(std::string_view field) { return text(field, 1, max_name); }
   // Empty when the field is absent or null.
-  std::string optional_text(std::string_view field, std::size_t max);
+  std::string optional_text(std::string_view field, std::size_t max,
+                            TextKind kind = TextKind::line);
   std::optional<std::string> email(std::string_view field);
   // As it stands, for what is not written by people.
   const std::string& token(std::string_view field) { return string(field); }

@@ -105,6 +105,29 @@ TEST_CASE("Names are the same however they are typed") {
                       opened.position()))
               .json == opened.json);
   CHECK(accounts.get("/accounts/search/findByName?name=J%C3%BCrgen+Gro%C3%9F").json == opened.json);
+
+  // White space that a Korean keyboard, a web page or a spreadsheet leaves behind.
+  const Reply hong = accounts.post("/accounts", account("홍길동\u3000"));
+  REQUIRE(hong.status == 201);
+  CHECK(hong.json.at("name") == "홍길동");
+  list_product(shop, "쑥차 50g\u00A0", 9'500, 20);
+  for (const std::string name : {"홍길동", "홍길동\u3000", "\u00A0홍길동", "홍길동\u2003\u2028"}) {
+    CAPTURE(name);
+    CHECK(accounts.post("/accounts", account(name)).code() == "account-name-taken");
+    const std::string wanted = percent_encoded(name);
+    CHECK(accounts.get(at("/accounts/search/findByName?name=" + wanted, hong.position())).json ==
+          hong.json);
+    CHECK(accounts.get("/accounts/search/findByNameStartingWith?name=" + wanted)
+              .json.at("items")
+              .size() == 1);
+    const Reply bought = shop.purchases().post("/purchases", one_line(name, "\u3000쑥차 50g"));
+    REQUIRE(bought.status == 201);
+    CHECK(shop.purchases()
+              .get(at("/purchases?limit=1&buyer=" + wanted, bought.position()))
+              .json.at("items")
+              .at(0)
+              .at("id") == bought.json.at("id"));
+  }
   CHECK(shop.jangbu.stop() == 0);
 }
 

@@ -38,7 +38,7 @@ using Outcome = std::variant<Values, Refused>;
 Values values_of(Body body) {
   Values values;
   if (body.has("name")) values.name = body.name("name");
-  values.note = body.optional_text("note", 20);
+  values.note = body.optional_text("note", 20, TextKind::prose);
   values.email = body.email("email");
   values.level = body.choice("level", parse_membership_level, "VIP, GOLD, SILVER");
   if (body.has("count")) values.count = body.integer("count", -5, INT64_MAX);
