@@ -1,3 +1,5 @@
+#include <spdlog/spdlog.h>
+
 #include <CLI/CLI.hpp>
 #include <iostream>
 
@@ -8,9 +10,11 @@
 #include "api/cli/settings.hpp"
 #include "api/cli/status_command.hpp"
 #include "api/demo.hpp"
+#include "api/log_format.hpp"
 
 int main(int argc, char** argv) {
   using namespace jangbu;
+  spdlog::set_formatter(log_format(log_pattern));
   CLI::App app{"Jangbu, an event-sourced shop backend", "jangbu"};
   app.require_subcommand(1);
   int status = 0;
