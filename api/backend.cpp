@@ -1,12 +1,12 @@
 #include "api/backend.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 
 #include "api/command_key.hpp"
 #include "api/entity_as_of.hpp"
 #include "api/http/ascii.hpp"
+#include "api/json/whole_number.hpp"
 #include "infra/ids.hpp"
 
 namespace jangbu {
@@ -33,9 +33,8 @@ std::optional<std::int64_t> query_number(const http::Request& request, std::stri
                                          std::int64_t min, std::int64_t max) {
   const auto text = request.query_value(name);
   if (!text) return std::nullopt;
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (error != std::errc() || end != text->data() + text->size() || number < min || number > max)
+  const auto number = parse_whole_number(*text);
+  if (!number || *number < min || *number > max)
     invalid(name,
             "must be a whole number from " + std::to_string(min) + " to " + std::to_string(max));
   return number;
@@ -271,9 +270,13 @@ std::vector<Route> on_backend(const Backend& backend, std::span<const ServiceRou
 }
 
 Body json_body(const http::Request& request) {
-  if (!has_media_type(request, "application/json"))
-    throw Problem{http::problem(problems::unsupported_media_type,
-                                "The body must be JSON: Content-Type: application/json")};
+  const bool is_patch = request.method == http::Method::patch;
+  if (!has_media_type(request, "application/json") &&
+      !(is_patch && has_media_type(request, openapi::merge_patch)))
+    throw Problem{
+        http::problem(problems::unsupported_media_type,
+                      std::string("The body must be JSON: Content-Type: application/json") +
+                          (is_patch ? " or " + std::string(openapi::merge_patch) : ""))};
   return Body(request.body);
 }
 

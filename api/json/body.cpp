@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "api/json/whole_number.hpp"
 #include "api/problem_types.hpp"
 
 namespace jangbu {
@@ -57,7 +58,10 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   bool boolean(bool value) override { return put(value); }
   bool number_integer(std::int64_t value) override { return put(value); }
   bool number_unsigned(std::uint64_t value) override { return put(value); }
-  bool number_float(double value, const std::string&) override { return put(value); }
+  bool number_float(double value, const std::string& text) override {
+    if (const auto whole = parse_whole_number(text)) return put(*whole);
+    return put(value);
+  }
   bool string(std::string& value) override { return put(std::move(value)); }
   bool binary(nlohmann::json::binary_t&) override { return false; }  // no such thing in JSON
   bool key(std::string& name) override {
@@ -161,7 +165,7 @@ Body::Body(std::shared_ptr<const nlohmann::json> json, std::string path)
   }
 }
 
-// Null is as good as absent.
+// Null is as good as absent: what takes something away asks for it with is_null().
 const nlohmann::json* Body::find(std::string_view field) {
   const auto found = json_->find(field);
   if (found == json_->end()) return nullptr;
@@ -173,9 +177,14 @@ bool Body::has(std::string_view field) {
   return find(field) != nullptr;
 }
 
+bool Body::is_null(std::string_view field) {
+  return !has(field) && json_->contains(field);
+}
+
 const nlohmann::json& Body::at(std::string_view field) {
   const nlohmann::json* value = find(field);
-  if (!value) invalid(path_ + std::string(field), "is missing");
+  if (!value)
+    invalid(path_ + std::string(field), json_->contains(field) ? "must not be null" : "is missing");
   return *value;
 }
 

@@ -49,7 +49,8 @@ class Body {
  public:
   explicit Body(std::string_view text);
 
-  bool has(std::string_view field);
+  bool has(std::string_view field);  // and it is not null
+  bool is_null(std::string_view field);
 
   std::string text(std::string_view field, std::size_t min, std::size_t max);
   std::string name(std::string_view field) { return text(field, 1, max_name); }
@@ -59,6 +60,7 @@ class Body {
   std::optional<std::string> email(std::string_view field);
   // As it stands, for what is not written by people.
   const std::string& token(std::string_view field) { return string(field); }
+  // 2.0 and 20e-1 are whole numbers, too.
   std::int64_t integer(std::string_view field, std::int64_t min, std::int64_t max);
   double number(std::string_view field, int min, int max);
   Money money(std::string_view field);

@@ -131,6 +131,48 @@ TEST_CASE("Names are the same however they are typed") {
   CHECK(shop.jangbu.stop() == 0);
 }
 
+TEST_CASE("What is null is taken away, and what is left out stays") {
+  Shop shop;
+  HttpClient accounts = shop.accounts();
+  Json whole = account("홍길동");
+  whole["email"] = "gildong@example.com";
+  whole["membershipLevel"] = "VIP";
+  const Reply opened = accounts.post("/accounts", whole);
+  REQUIRE(opened.status == 201);
+  const std::string path = "/accounts/" + id_of(opened.json);
+  const auto patch = [&](std::string_view body) {
+    return accounts.send("PATCH", path, body, {{"Content-Type", "application/merge-patch+json"}});
+  };
+
+  Reply reply = patch("{}");
+  CHECK(reply.status == 200);
+  CHECK(reply.json == opened.json);
+  reply = patch(R"({"email":null})");
+  REQUIRE(reply.status == 200);
+  CHECK_FALSE(reply.json.contains("email"));
+  CHECK(reply.json.at("membershipLevel") == "VIP");
+  CHECK(reply.json.at("name") == "홍길동");
+  CHECK(accounts.get(at(path, reply.position())).json == reply.json);
+  reply = patch(R"({"membershipLevel":null,"name":"길동"})");
+  REQUIRE(reply.status == 200);
+  CHECK_FALSE(reply.json.contains("membershipLevel"));
+  CHECK(reply.json.at("name") == "길동");
+  // There is none to take away any more.
+  const Reply again = patch(R"({"membershipLevel":null,"email":null})");
+  CHECK(again.status == 200);
+  CHECK(again.json == reply.json);
+
+  reply = patch(R"({"name":null})");
+  CHECK(reply.status == 422);
+  CHECK(reply.json.at("field") == "name");
+  // Only a PATCH is a patch.
+  CHECK(accounts
+            .send("POST", "/accounts", account("김영희").dump(),
+                  {{"Content-Type", "application/merge-patch+json"}})
+            .status == 415);
+  CHECK(shop.jangbu.stop() == 0);
+}
+
 TEST_CASE("Lists give the newest first, page by page") {
   Shop shop;
   HttpClient accounts = shop.accounts();

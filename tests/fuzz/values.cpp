@@ -2,6 +2,7 @@
 #include "events/values.hpp"
 
 #include "api/json/body.hpp"
+#include "api/json/whole_number.hpp"
 #include "api/text.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
@@ -58,6 +59,12 @@ void check_shown(std::string_view text) {
     invariant(c < 0 || ((c >= 0x20 || c == '\t') && c != 0x7f), "nothing steers");
 }
 
+void check_whole(std::string_view text) {
+  if (const auto number = parse_whole_number(text))
+    invariant(parse_whole_number(std::to_string(*number) + ".0") == number,
+              "a whole number is the same with a fraction of nothing");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -72,5 +79,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_name(text);
   check_prose(text);
   check_shown(text);
+  check_whole(text);
   return 0;
 }
