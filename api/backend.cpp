@@ -285,12 +285,10 @@ void import_rows(const Backend& backend, const http::Request& request, const htt
   if (!has_media_type(request, "application/x-ndjson"))
     throw Problem{http::problem(problems::unsupported_media_type,
                                 "The body must be NDJSON: Content-Type: application/x-ndjson")};
-  Importer::Order order{.to_command = to_command,
-                        .target = request.target,
-                        .key_prefix = {},
-                        .correlation = correlation_of(request)};
-  if (const auto key = idempotency_key(request)) order.key_prefix = *key;
-  backend.commands->importer.begin(std::move(order), body, exchange);
+  backend.commands->importer.begin({.to_command = to_command,
+                                    .keys = RowKeys::of(request),
+                                    .correlation = correlation_of(request)},
+                                   body, exchange);
 }
 
 std::optional<EventId> last_event_id(const http::Request& request) {
@@ -317,9 +315,14 @@ void execute(const Backend& backend, const http::Request& request, const http::E
   if (const auto* scan = std::get_if<RecordScan>(&command)) asked->scan = scan->scan;
   asked->confirms_receipt = std::holds_alternative<ConfirmReceipt>(command);
   const Timestamp at = time_of(command, system_now());
+  Conditions conditions{.key = {}, .former_key = {}, .if_match = if_match(request)};
+  if (const auto keyed = keyed_request(request)) {
+    conditions.key = keyed->key;
+    conditions.former_key = keyed->former;
+  }
   backend.commands->writer.submit(
       {.command = std::move(command),
-       .conditions = {.key = command_key(request), .if_match = if_match(request)},
+       .conditions = conditions,
        .at = at,
        .correlation = correlation_of(request),
        .actor = {},

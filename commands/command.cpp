@@ -42,6 +42,17 @@ class VersionOf {
   const Shop& shop_;
 };
 
+std::optional<CommandKeys::Remembered> find_done(const Shop& shop, const Conditions& by) {
+  auto done = shop.keys.find(by.key->key);
+  if (!done && by.former_key && by.former_key->key != by.key->key)
+    done = shop.keys.find(by.former_key->key);
+  return done;
+}
+
+bool is_same_request(const RequestHash& request, const Conditions& as) {
+  return request == as.key->request || (as.former_key && request == as.former_key->request);
+}
+
 }  // namespace
 
 Timestamp time_of(const Command& command, Timestamp now) {
@@ -57,8 +68,8 @@ Timestamp time_of(const Command& command, Timestamp now) {
 
 Decision decide(const Shop& shop, const Command& command, const Conditions& conditions) {
   if (conditions.key) {
-    if (const auto done = shop.keys.find(conditions.key->key)) {
-      if (done->request != conditions.key->request) return refusal::KeyReused{};
+    if (const auto done = find_done(shop, conditions)) {
+      if (!is_same_request(done->request, conditions)) return refusal::KeyReused{};
       return Repeated{done->event};
     }
   }

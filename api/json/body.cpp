@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "api/json/text.hpp"
 #include "api/json/whole_number.hpp"
 #include "api/problem_types.hpp"
 
@@ -135,6 +136,31 @@ std::shared_ptr<const nlohmann::json> parse(std::string_view text) {
   return std::make_shared<const nlohmann::json>(builder.take());
 }
 
+void append_canonical(std::string& text, const nlohmann::json& value, NullMember null) {
+  if (value.is_object()) {  // its members are in the order of their names
+    const std::size_t begin = text.size();
+    for (const auto& [name, member] : value.items()) {
+      if (member.is_null() && null == NullMember::is_absent) continue;
+      text += text.size() == begin ? '{' : ',';
+      text += Json(name).text();
+      text += ':';
+      append_canonical(text, member, null);
+    }
+    text += text.size() == begin ? "{}" : "}";
+  } else if (value.is_array()) {
+    text += '[';
+    for (const auto& item : value) {
+      if (&item != &value.front()) text += ',';
+      append_canonical(text, item, null);
+    }
+    text += ']';
+  } else if (value.is_string()) {
+    text += Json(normalised(value.get_ref<const std::string&>())).text();
+  } else {
+    text += value.dump();
+  }
+}
+
 }  // namespace
 
 void malformed(std::string_view detail) {
@@ -153,6 +179,12 @@ std::string clean_text(std::string_view text, std::string_view field, std::size_
   } catch (const BadText& bad) {
     invalid(field, bad.what());
   }
+}
+
+std::string canonical(std::string_view body, NullMember null) {
+  std::string text;
+  append_canonical(text, *parse(body), null);
+  return text;
 }
 
 Body::Body(std::string_view text) : Body(parse(text), "") {}

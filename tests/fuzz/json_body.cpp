@@ -81,6 +81,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     invariant(
         !json["count"].is_number_integer() || json["count"].dump() == std::to_string(values->count),
         "a number is the one that was sent");
+  if (std::holds_alternative<Values>(outcome))
+    invariant(read(canonical(text, NullMember::is_absent)) == outcome,
+              "a body in canonical form means the same");
   // Of numbers that are not whole for a double only, another is written.
   if (text.find_first_of(".eE") != text.npos) return 0;
   invariant(read(json.dump()) == outcome, "a body that is written again means the same");
