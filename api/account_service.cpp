@@ -70,9 +70,12 @@ void change_details(const Backend& backend, const Request& request, const Exchan
                                .email = {},
                                .membership_level = {}};
   Body body = json_body(request);
+  if (body.is_null("name")) invalid("name", "cannot be taken away: give another, or leave it out");
   if (body.has("name")) command.name = body.name("name");
-  command.email = body.email("email");
-  command.membership_level = body.choice("membershipLevel", parse_membership_level, levels);
+  command.email = body.is_null("email") ? std::string() : body.email("email");
+  command.membership_level = body.is_null("membershipLevel")
+                                 ? MembershipLevel::none
+                                 : body.choice("membershipLevel", parse_membership_level, levels);
   body.no_more();
   execute(backend, request, exchange, command, account_resource);
 }
@@ -148,6 +151,8 @@ const ServiceRoute routes[] = {
      change_details,
      {.id = "changeAccountDetails",
       .summary = "Change name, e-mail address or level",
+      .description = "A JSON merge patch (RFC 7396): what is left out stays as it is, and null "
+                     "takes the e-mail address or the level away.",
       .kind = Kind::command,
       .takes = "AccountChanges",
       .gives = "Account",

@@ -1,13 +1,13 @@
 #include "api/backend.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 
 #include "api/command_key.hpp"
 #include "api/entity_as_of.hpp"
 #include "api/http/ascii.hpp"
 #include "api/http/entity_tags.hpp"
+#include "api/json/whole_number.hpp"
 #include "infra/ids.hpp"
 
 namespace jangbu {
@@ -53,9 +53,8 @@ std::optional<std::int64_t> query_number(const http::Request& request, std::stri
                                          std::int64_t min, std::int64_t max) {
   const auto text = request.query_value(name);
   if (!text) return std::nullopt;
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (error != std::errc() || end != text->data() + text->size() || number < min || number > max)
+  const auto number = parse_whole_number(*text);
+  if (!number || *number < min || *number > max)
     invalid(name,
             "must be a whole number from " + std::to_string(min) + " to " + std::to_string(max));
   return number;
@@ -99,8 +98,7 @@ struct Asked {
   bool creates;
   std::optional<Scan> scan;  // of RecordScan
   bool confirms_receipt;
-  std::optional<Versions> if_match;
-  std::optional<CommandKey> key;
+  Conditions conditions;
   std::string correlation;
 };
 
@@ -129,8 +127,8 @@ bool is_as_asked(const Asked& asked, const DeliveryRow& closed) {
 }
 
 bool meets_condition(const Asked& asked, const DeliveryRow& row) {
-  return !asked.if_match ||
-         std::ranges::find(*asked.if_match, row.version) != asked.if_match->end();
+  return !asked.conditions.if_match || std::ranges::find(*asked.conditions.if_match, row.version) !=
+                                           asked.conditions.if_match->end();
 }
 
 // The delivery is not in memory: the read model, at the position of the refusal or a later one,
@@ -146,7 +144,7 @@ http::Response respond_closed(const Asked& asked, PurchaseId id, Position decide
   // a moment ago, and the writer here has yet to hear of it.
   if (!row->closed_at || row->version.position > decided) return to_response(NotDecided::not_ready);
   if (!meets_condition(asked, *row))
-    return about(to_response(refusal::VersionDiffers{*asked.if_match, row->version}));
+    return about(to_response(refusal::VersionDiffers{*asked.conditions.if_match, row->version}));
   if (is_as_asked(asked, *row)) return ok(to_json(*row), position, tag_of(*row));
   if (asked.scan && (row->status == DeliveryStatus::cancelled ||
                      (row->status == DeliveryStatus::returned_to_sender &&
@@ -258,7 +256,7 @@ struct Respond {
     asked->backend.read_models.query<Found>(
         delivery_by_id(id), at, [asked, id, decided, at](QueryResult<Found> result) {
           const auto* found = std::get_if<Answer<Found>>(&result);
-          if (asked->key && found && found->value && found->value->closed_at &&
+          if (asked->conditions.key && found && found->value && found->value->closed_at &&
               found->value->version.position <= decided && meets_condition(*asked, *found->value) &&
               is_as_asked(*asked, *found->value))
             return remember_closed(asked, *found->value);
@@ -274,7 +272,9 @@ struct Respond {
   static void remember_closed(const std::shared_ptr<const Asked>& asked, const DeliveryRow& row) {
     asked->backend.commands->writer.submit(
         {.command = LeaveClosed{row.id, row.version},
-         .conditions = {.key = asked->key, .if_match = {}},
+         .conditions = {.key = asked->conditions.key,
+                        .former_key = asked->conditions.former_key,
+                        .if_match = {}},
          .at = system_now(),
          .correlation = asked->correlation,
          .actor = {},
@@ -373,9 +373,13 @@ std::vector<Route> on_backend(const Backend& backend, std::span<const ServiceRou
 }
 
 Body json_body(const http::Request& request) {
-  if (!has_media_type(request, "application/json"))
-    throw Problem{http::problem(problems::unsupported_media_type,
-                                "The body must be JSON: Content-Type: application/json")};
+  const bool is_patch = request.method == http::Method::patch;
+  if (!has_media_type(request, "application/json") &&
+      !(is_patch && has_media_type(request, openapi::merge_patch)))
+    throw Problem{
+        http::problem(problems::unsupported_media_type,
+                      std::string("The body must be JSON: Content-Type: application/json") +
+                          (is_patch ? " or " + std::string(openapi::merge_patch) : ""))};
   require_length(request);
   return Body(request.body);
 }
@@ -386,12 +390,10 @@ void import_rows(const Backend& backend, const http::Request& request, const htt
     throw Problem{http::problem(problems::unsupported_media_type,
                                 "The body must be NDJSON: Content-Type: application/x-ndjson")};
   require_length(request);
-  Importer::Order order{.to_command = to_command,
-                        .target = request.target,
-                        .key_prefix = {},
-                        .correlation = correlation_of(request)};
-  if (const auto key = idempotency_key(request)) order.key_prefix = *key;
-  backend.commands->importer.begin(std::move(order), body, exchange);
+  backend.commands->importer.begin({.to_command = to_command,
+                                    .keys = RowKeys::of(request),
+                                    .correlation = correlation_of(request)},
+                                   body, exchange);
 }
 
 std::optional<EventId> last_event_id(const http::Request& request) {
@@ -408,26 +410,31 @@ std::string query_name(const http::Request& request) {
 }
 
 std::string query_beginning(const http::Request& request) {
-  return clean_text(request.query_value("name").value_or(""), "name", 0, max_name);
+  return clean_text(request.query_value("name").value_or(""), "name", 0, max_name,
+                    TextKind::beginning);
 }
 
 void execute(const Backend& backend, const http::Request& request, const http::Exchange& exchange,
              Command command, const Resource& resource, bool creates) {
-  auto asked = std::make_shared<Asked>(Asked{.backend = backend,
-                                             .exchange = exchange,
-                                             .resource = resource,
-                                             .creates = creates,
-                                             .scan = {},
-                                             .confirms_receipt = false,
-                                             .if_match = if_match(request, resource),
-                                             .key = command_key(request),
-                                             .correlation = correlation_of(request)});
+  auto asked = std::make_shared<Asked>(
+      Asked{.backend = backend,
+            .exchange = exchange,
+            .resource = resource,
+            .creates = creates,
+            .scan = {},
+            .confirms_receipt = false,
+            .conditions = {.key = {}, .former_key = {}, .if_match = if_match(request, resource)},
+            .correlation = correlation_of(request)});
   if (const auto* scan = std::get_if<RecordScan>(&command)) asked->scan = scan->scan;
   asked->confirms_receipt = std::holds_alternative<ConfirmReceipt>(command);
   const Timestamp at = time_of(command, system_now());
+  if (const auto keyed = keyed_request(request)) {
+    asked->conditions.key = keyed->key;
+    asked->conditions.former_key = keyed->former;
+  }
   backend.commands->writer.submit(
       {.command = std::move(command),
-       .conditions = {.key = asked->key, .if_match = asked->if_match},
+       .conditions = asked->conditions,
        .at = at,
        .correlation = asked->correlation,
        .actor = {},

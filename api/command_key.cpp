@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/http/ascii.hpp"
 #include "api/http/trace.hpp"
 #include "api/json/body.hpp"
 #include "events/errors.hpp"
@@ -41,24 +42,73 @@ CommandKey key_of(std::string_view key, std::string_view method, std::string_vie
   return {sha256_of<KeyHash>({key}), sha256_of<RequestHash>({method, " ", target, "\n", body})};
 }
 
+// The path, however its characters and ids are written. Commands have no query.
+std::string target_of(const http::Request& request) {
+  std::string target;
+  for (const std::string& segment : request.segments) {
+    const auto id = parse_uuid(segment);
+    target += '/';
+    target += id ? to_string(*id) : segment;
+  }
+  return target;
+}
+
+std::string meaning_of_body(const http::Request& request) {
+  if (request.body.empty() || request.method == http::Method::delete_) return "{}";
+  return canonical(request.body, request.method == http::Method::patch ? NullMember::takes_away
+                                                                       : NullMember::is_absent);
+}
+
+// RFC 8941, section 3.3.3: a string in which nothing is escaped.
+std::string_view without_quotes(std::string_view field) {
+  if (field.size() < 2 || field.front() != '"' || field.back() != '"') return field;
+  const std::string_view key = field.substr(1, field.size() - 2);
+  return key.find_first_of("\"\\") == key.npos ? key : field;
+}
+
+struct IdempotencyKey {
+  std::string_view key;    // without the quotation marks of the IETF's draft: "k" and k are one
+  std::string_view field;  // as it came
+};
+
+std::optional<IdempotencyKey> idempotency_key(const http::Request& request) {
+  std::optional<IdempotencyKey> found;
+  for (std::size_t i = 0; i < request.headers.size(); ++i) {
+    const auto [name, value] = request.headers[i];
+    if (!http::equal_ignoring_case(name, "Idempotency-Key")) continue;
+    if (found) malformed("Idempotency-Key is there twice: a request has one key");
+    found = {without_quotes(value), value};
+  }
+  if (found && (found->key.empty() || found->key.size() > max_key || !is_visible_ascii(found->key)))
+    malformed("Idempotency-Key must have 1 to 255 visible ASCII characters");
+  return found;
+}
+
 }  // namespace
 
-std::optional<std::string_view> idempotency_key(const http::Request& request) {
-  const auto key = request.header("Idempotency-Key");
-  if (key && (key->empty() || key->size() > max_key || !is_visible_ascii(*key)))
-    malformed("Idempotency-Key must have 1 to 255 visible ASCII characters");
-  return key;
-}
-
-std::optional<CommandKey> command_key(const http::Request& request) {
+std::optional<KeyedRequest> keyed_request(const http::Request& request) {
   const auto key = idempotency_key(request);
   if (!key) return std::nullopt;
-  return key_of(*key, http::to_string(request.method), request.target, request.body);
+  const std::string_view method = http::to_string(request.method);
+  return KeyedRequest{.key = key_of(key->key, method, target_of(request), meaning_of_body(request)),
+                      .former = key_of(key->field, method, request.target, request.body)};
 }
 
-CommandKey row_key(std::string_view prefix, std::uint64_t line, std::string_view target,
-                   std::string_view row) {
-  return key_of(std::string(prefix) + "\n" + std::to_string(line), "ROW", target, row);
+std::optional<RowKeys> RowKeys::of(const http::Request& request) {
+  const auto key = idempotency_key(request);
+  if (!key) return std::nullopt;
+  RowKeys keys;
+  keys.key_ = std::string(key->key) + "\n";
+  keys.former_key_ = std::string(key->field) + "\n";
+  keys.target_ = target_of(request);
+  keys.former_target_ = request.target;
+  return keys;
+}
+
+KeyedRequest RowKeys::of_row(std::uint64_t line, std::string_view row) const {
+  const std::string number = std::to_string(line);
+  return {.key = key_of(key_ + number, "ROW", target_, canonical(row, NullMember::is_absent)),
+          .former = key_of(former_key_ + number, "ROW", former_target_, row)};
 }
 
 std::string correlation_of(const http::Request& request) {

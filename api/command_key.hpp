@@ -14,15 +14,29 @@
 
 namespace jangbu {
 
-// Idempotency-Key, checked.
-std::optional<std::string_view> idempotency_key(const http::Request& request);
+// The key's hash and that of what the request means: operation, target and canonical body. They are
+// in the log, so how they are made stays as it is (events/README.md).
+struct KeyedRequest {
+  CommandKey key;
+  CommandKey former;  // as it was before: of the key with its quotation marks, and of the bytes
+};
 
-// The key's hash, and that of everything in the request that makes it this one.
-std::optional<CommandKey> command_key(const http::Request& request);
+// Of the request's Idempotency-Key, which is checked.
+std::optional<KeyedRequest> keyed_request(const http::Request& request);
 
-// Of a row of a bulk import: no request has such a key.
-CommandKey row_key(std::string_view prefix, std::uint64_t line, std::string_view target,
-                   std::string_view row);
+// The keys of the rows of a bulk import, made of its own. No request has such a key.
+class RowKeys {
+ public:
+  // Nothing when the request has no key.
+  static std::optional<RowKeys> of(const http::Request& request);
+
+  KeyedRequest of_row(std::uint64_t line, std::string_view row) const;
+
+ private:
+  // What a row's key begins with, and what it is for; each as it is now and as it was before.
+  std::string key_, former_key_;
+  std::string target_, former_target_;
+};
 
 // What the request calls itself, for whoever follows its trace through the log: W3C traceparent or
 // X-Request-Id; empty without a valid one of either.

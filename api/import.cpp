@@ -8,7 +8,6 @@
 #include <exception>
 #include <utility>
 
-#include "api/command_key.hpp"
 #include "api/problem_types.hpp"
 #include "api/problems.hpp"
 #include "infra/ids.hpp"
@@ -225,8 +224,11 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
                             .answer = [self = shared_from_this(), number](Outcome outcome) {
                               self->decided(number, std::move(outcome));
                             }};
-      if (order_.key_prefix)
-        submission.conditions.key = row_key(*order_.key_prefix, line, order_.target, text);
+      if (order_.keys) {
+        const KeyedRequest keyed = order_.keys->of_row(line, text);
+        submission.conditions.key = keyed.key;
+        submission.conditions.former_key = keyed.former;
+      }
       writer_.submit(std::move(submission));
     } catch (const Problem& problem) {
       finish(number, refused(line, problem.response));

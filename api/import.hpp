@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "api/command_key.hpp"
 #include "api/http/body_stream.hpp"
 #include "api/http/exchange.hpp"
 #include "api/http/limits.hpp"
@@ -43,8 +44,7 @@ class Importer {
   // What to import, and how: the row's body as a command; throws Problem.
   struct Order {
     Command (*to_command)(Body row);
-    std::string target;                     // of the request; a part of what a key stands for
-    std::optional<std::string> key_prefix;  // makes an idempotency key of each row
+    std::optional<RowKeys> keys;
     std::string correlation;
   };
 

@@ -1,3 +1,5 @@
+#include <spdlog/spdlog.h>
+
 #include <CLI/CLI.hpp>
 #include <iostream>
 
@@ -8,6 +10,7 @@
 #include "api/cli/settings.hpp"
 #include "api/cli/status_command.hpp"
 #include "api/demo.hpp"
+#include "api/log_format.hpp"
 #include "infra/ids.hpp"
 #include "projections/views/hash_index.hpp"
 
@@ -17,6 +20,7 @@ int main(int argc, char** argv) {
   fill_random(hash_secret);
   seed_hashes(hash_secret);
 
+  spdlog::set_formatter(log_format(log_pattern));
   CLI::App app{"Jangbu, an event-sourced shop backend", "jangbu"};
   app.require_subcommand(1);
   int status = 0;

@@ -14,12 +14,13 @@ constexpr std::size_t max_description = 5'000;
 constexpr std::size_t max_reason = 500;
 
 Command to_list_product(Body body) {
-  ListProduct command{.product = new_id<ProductId>(),
-                      .name = body.name("name"),
-                      .unit_price = body.money("unitPrice"),
-                      .stock = body.integer("stock", 0, max_stock),
-                      .description = body.optional_text("description", max_description),
-                      .at = system_now()};
+  ListProduct command{
+      .product = new_id<ProductId>(),
+      .name = body.name("name"),
+      .unit_price = body.money("unitPrice"),
+      .stock = body.integer("stock", 0, max_stock),
+      .description = body.optional_text("description", max_description, TextKind::prose),
+      .at = system_now()};
   body.no_more();
   return command;
 }
@@ -69,7 +70,7 @@ void change_stock(const Backend& backend, const Request& request, const Exchange
   const auto id = path_id<ProductId>(request, problems::product_not_found);
   Body body = json_body(request);
   ChangeStock command{id, body.integer("change", -max_stock, max_stock),
-                      body.optional_text("reason", max_reason)};
+                      body.optional_text("reason", max_reason, TextKind::prose)};
   if (command.change == 0) invalid("change", "must not be 0");
   body.no_more();
   execute(backend, request, exchange, std::move(command), product_resource);

@@ -100,7 +100,7 @@ void cancel(const Backend& backend, const Request& request, const Exchange& exch
       path_id<PurchaseId>(request, problems::purchase_not_found), {}, system_now()};
   if (!request.body.empty()) {
     Body body = json_body(request);
-    command.reason = body.optional_text("reason", max_reason);
+    command.reason = body.optional_text("reason", max_reason, TextKind::prose);
     body.no_more();
   }
   execute(backend, request, exchange, std::move(command), purchase_resource);

@@ -68,6 +68,17 @@ struct AsShown {
   }
 };
 
+std::optional<CommandKeys::Remembered> find_done(const Shop& shop, const Conditions& by) {
+  auto done = shop.keys.find(by.key->key);
+  if (!done && by.former_key && by.former_key->key != by.key->key)
+    done = shop.keys.find(by.former_key->key);
+  return done;
+}
+
+bool is_same_request(const RequestHash& request, const Conditions& as) {
+  return request == as.key->request || (as.former_key && request == as.former_key->request);
+}
+
 }  // namespace
 
 Timestamp time_of(const Command& command, Timestamp now) {
@@ -83,8 +94,8 @@ Timestamp time_of(const Command& command, Timestamp now) {
 
 Decision decide(const Shop& shop, const Command& command, const Conditions& conditions) {
   if (conditions.key) {
-    if (const auto done = shop.keys.find(conditions.key->key)) {
-      if (done->request != conditions.key->request) return refusal::KeyReused{};
+    if (const auto done = find_done(shop, conditions)) {
+      if (!is_same_request(done->request, conditions)) return refusal::KeyReused{};
       return Repeated{done->event};
     }
   }
@@ -99,7 +110,7 @@ Decision decide(const Shop& shop, const Command& command, const Conditions& cond
 
 std::optional<NothingChanged> nothing_changed(const Shop& shop, const Conditions& conditions,
                                               const Decision& decision) {
-  if (!conditions.key || shop.keys.find(conditions.key->key)) return std::nullopt;
+  if (!conditions.key || find_done(shop, conditions)) return std::nullopt;
   if (const auto* unchanged = std::get_if<Unchanged>(&decision))
     return std::visit(AsShown{}, unchanged->entity);
   if (const auto* repeated = std::get_if<Repeated>(&decision); repeated && repeated->purchase)

@@ -22,7 +22,10 @@ using Command =
 Timestamp time_of(const Command& command, Timestamp now);
 
 struct Conditions {
-  std::optional<CommandKey> key;                 // Idempotency-Key: carry out once
+  std::optional<CommandKey> key;  // Idempotency-Key: carry out once
+  // The same, as it was made before requests were compared by what they mean: a command may have
+  // been remembered like that a few hours ago, and be sent again now.
+  std::optional<CommandKey> former_key = {};
   std::optional<std::vector<EventId>> if_match;  // only if the entity is at one of these versions
 };
 

@@ -14,6 +14,7 @@
 #include "api/cli/progress.hpp"
 #include "api/cli/tool.hpp"
 #include "api/json/represent.hpp"
+#include "api/text.hpp"
 #include "events/errors.hpp"
 
 namespace jangbu::cli {
@@ -208,7 +209,8 @@ Json json_of(const Shown& shown, std::optional<std::uint32_t> only) {
 
 std::string text_of(const Shown& shown, std::optional<std::uint32_t> only) {
   const auto field = [](const std::string& name, const std::string& value) {
-    return value.empty() ? "" : "  " + name + std::string(14 - name.size(), ' ') + value + "\n";
+    return value.empty() ? ""
+                         : "  " + name + std::string(14 - name.size(), ' ') + visible(value) + "\n";
   };
   std::string text = "commit " + std::to_string(shown.stored.position.value) + "\n";
   text += field("id", to_string(shown.stored.id));

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/json/represent.hpp"
+#include "api/text.hpp"
 #include "events/errors.hpp"
 #include "infra/base64.hpp"
 
@@ -46,7 +47,7 @@ std::string export_lines(const StoredCommit& stored, const Commit& commit) {
       line.add("commitbytes", to_base64(stored.payload));
       line.add("commitsha256", sha256_of(stored));
     }
-    lines += line.text();
+    lines += visible(line.text());  // the same JSON, also where somebody looks at the file
     lines += '\n';
   }
   return lines;

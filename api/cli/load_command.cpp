@@ -18,6 +18,7 @@
 #include "api/cli/tool.hpp"
 #include "api/load/json.hpp"
 #include "api/load/run.hpp"
+#include "api/text.hpp"
 #include "infra/ids.hpp"
 
 namespace jangbu::cli {
@@ -113,8 +114,8 @@ void print_summary(const Snapshot& end) {
   if (!end.invariants.empty()) {
     text += "\nchecked against " + grouped(end.checked) + " events of the log:\n";
     for (const load::Invariant& one : end.invariants)
-      text +=
-          std::string(one.ok ? "ok        " : "VIOLATED  ") + one.name + ": " + one.detail + "\n";
+      text += std::string(one.ok ? "ok        " : "VIOLATED  ") + one.name + ": " +
+              visible(one.detail) + "\n";
   }
   print(text);
   tell("the load " + end.run + " took " +

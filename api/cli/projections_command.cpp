@@ -15,6 +15,7 @@
 #include "api/cli/tool.hpp"
 #include "api/event_filter.hpp"
 #include "api/json/rebuilds.hpp"
+#include "api/text.hpp"
 #include "events/errors.hpp"
 #include "infra/postgres/connection.hpp"
 #include "projections/rebuild.hpp"
@@ -266,10 +267,11 @@ int list_parked(const Flags& flags) {
     const auto parked = chosen(connection, flags);
     if (!flags.json && parked.empty()) print("nothing is parked\n");
     for (const Parked& row : parked)
-      print(flags.json ? to_json(row).text() + "\n"
-                       : row.read_model + " (generation " + std::to_string(row.generation) + ")  " +
-                             to_string(row.entity) + "  since event " + to_string(row.event) +
-                             ", at " + to_string(row.parked_at) + "\n  " + row.reason + "\n");
+      print(flags.json
+                ? to_json(row).text() + "\n"
+                : row.read_model + " (generation " + std::to_string(row.generation) + ")  " +
+                      to_string(row.entity) + "  since event " + to_string(row.event) + ", at " +
+                      to_string(row.parked_at) + "\n  " + visible(row.reason) + "\n");
     return 0;
   });
 }
@@ -300,7 +302,7 @@ int retry_parked(const Flags& flags) {
       print(row.read_model + "  " + to_string(row.entity) +
             (retried.parked_again
                  ? "  is parked again, at event " + to_string(retried.parked_again->event) + ": " +
-                       retried.parked_again->reason + "\n"
+                       visible(retried.parked_again->reason) + "\n"
                  : "  is up to date again\n"));
       print(changed_fields_text(retried.before, retried.after));
     }

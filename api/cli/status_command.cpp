@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <iomanip>
-#include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -13,6 +11,7 @@
 #include "api/cli/settings.hpp"
 #include "api/cli/tool.hpp"
 #include "api/shop_client.hpp"
+#include "api/text.hpp"
 
 namespace jangbu::cli {
 
@@ -94,9 +93,11 @@ std::string text_of(const Json& json, const char* field) {
 
 using Row = std::vector<std::string>;
 
-// In columns, two blanks apart; the last one ends where its text does.
-void print(const std::vector<Row>& rows) {
+// In columns, two blanks apart; the last one ends where its text does. Whoever answers on the
+// shop's ports wrote them.
+void print_rows(std::vector<Row> rows) {
   std::vector<std::size_t> widths;
+  for (Row& row : rows) std::ranges::transform(row, row.begin(), visible);
   for (const Row& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
@@ -106,7 +107,7 @@ void print(const std::vector<Row>& rows) {
     for (std::size_t i = 0; i < row.size(); ++i)
       line += row[i] + std::string(widths[i] + 2 - row[i].size(), ' ');
     line.erase(line.find_last_not_of(' ') + 1);
-    std::cout << line << "\n";
+    print(line + "\n");
   }
 }
 
@@ -119,15 +120,15 @@ Row part(const std::string& name, const Json& check, const std::string& more) {
 }
 
 void print_for_people(const Json& found) {
-  std::cout << "The shop at " << text_of(found, "url") << " is " << text_of(found, "status")
-            << ".\n\n";
+  print("The shop at " + text_of(found, "url") + " is " + visible(text_of(found, "status")) +
+        ".\n\n");
   std::vector<Row> rows{{"SERVICE", "STATUS", "URL"}};
   for (const Json& service : found.at("services")) {
     const std::string reason = text_of(service, "reason");
     rows.push_back({text_of(service, "name"), text_of(service, "status"),
                     text_of(service, "url") + (reason.empty() ? "" : "  " + reason)});
   }
-  print(rows);
+  print_rows(rows);
 
   const Json& checks = found.at("checks");
   const Json writer = checks.value("writer", Json::object());
@@ -144,8 +145,8 @@ void print_for_people(const Json& found) {
           ? Row{"projector", "off", "", "another process projects (--no-projector)"}
           : part("projector", *projector, text_of(*projector, "lag") + " commits behind"));
   rows.push_back(part("queries", checks.value("readModels", Json::object()), ""));
-  std::cout << "\n";
-  print(rows);
+  print("\n");
+  print_rows(rows);
 
   if (found.at("readModels").empty()) return;
   rows = {{"READ MODEL", "STATUS", "POSITION", "BEHIND", ""}};
@@ -153,8 +154,8 @@ void print_for_people(const Json& found) {
     rows.push_back({text_of(model, "name"), text_of(model, "status"), text_of(model, "position"),
                     text_of(model, "lag"), text_of(model, "state")});
   }
-  std::cout << "\n";
-  print(rows);
+  print("\n");
+  print_rows(rows);
 }
 
 // -------------------------------------------------------------------------------------------------
@@ -173,11 +174,10 @@ int show_status(const StatusFlags& flags) {
     found = {{"status", "unreachable"}, {"url", url}, {"reason", away.what()}};
   }
   if (flags.json) {
-    std::cout << found.dump(2) << "\n";
+    print(found.dump(2) + "\n");
   } else {
     print_for_people(found);
   }
-  if (!std::cout.flush()) throw Failure("standard output cannot be written");
   return found.at("status") == "up" ? 0 : 1;
 }
 

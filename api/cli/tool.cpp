@@ -9,6 +9,8 @@
 #include <cstring>
 #include <exception>
 
+#include "api/log_format.hpp"
+#include "api/text.hpp"
 #include "events/errors.hpp"
 
 namespace jangbu::cli {
@@ -22,7 +24,7 @@ constexpr auto longest_connect = 5s;
 void log_to_stderr() {
   auto logger = std::make_shared<spdlog::logger>(
       "jangbu", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
-  logger->set_pattern("jangbu: %v");
+  logger->set_formatter(log_format("jangbu: %v"));
   logger->set_level(spdlog::level::err);
   spdlog::set_default_logger(std::move(logger));
 }
@@ -47,7 +49,8 @@ bool Interrupted::is_stop() const {
   return signal == SIGINT || signal == SIGTERM;
 }
 
-void print(std::string_view text) {
+void print(std::string_view said) {
+  const std::string text = visible_lines(said);
   require_written(std::fwrite(text.data(), 1, text.size(), stdout) == text.size());
 }
 
@@ -56,7 +59,7 @@ void flush_output() {
 }
 
 void tell(const std::string& text) {
-  std::fprintf(stderr, "jangbu: %s\n", text.c_str());
+  std::fprintf(stderr, "jangbu: %s\n", visible(text).c_str());
 }
 
 int run_tool(const std::function<int()>& tool) {

@@ -37,11 +37,12 @@ struct Interrupted {
 // Runs the tool, which returns its exit status. Whatever it throws is told, and becomes one.
 int run_tool(const std::function<int()>& tool);
 
-// Writes to stdout. Throws Interrupted when nobody reads it any more, Failure when it cannot be
-// written. What is left is written at the end of run_tool().
+// Writes to stdout, so that a terminal only shows it (`visible_lines`). Throws Interrupted when
+// nobody reads it any more, Failure when it cannot be written. What is left is written at the end
+// of run_tool().
 void print(std::string_view text);
 void flush_output();
-// Tells on stderr what was done, for who watches.
+// Tells on stderr what was done, for who watches; one line, with everything in it visible.
 void tell(const std::string& text);
 
 // While one exists, SIGINT and SIGTERM wait until somebody asks for them. Made before other

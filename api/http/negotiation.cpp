@@ -83,9 +83,11 @@ bool prefers_html(std::string_view accept) {
 std::string_view preferred_language(std::string_view accept_language,
                                     std::span<const std::string_view> offered) {
   const auto all = preferences(accept_language);
-  const auto is_named = [&](std::string_view language) {
-    return std::ranges::any_of(all, [&](const auto& one) { return finds(one.name, language); });
-  };
+  // Once for each that is offered, since "*" may come as often as the header has room for it.
+  std::vector<bool> is_named;
+  for (const std::string_view language : offered)
+    is_named.push_back(
+        std::ranges::any_of(all, [&](const auto& one) { return finds(one.name, language); }));
   std::string_view best = offered.front();
   int best_weight = 0;
   const auto consider = [&](std::string_view language, int weight) {
@@ -94,9 +96,9 @@ std::string_view preferred_language(std::string_view accept_language,
     best_weight = weight;
   };
   for (const Preference& preference : all)
-    for (const std::string_view language : offered)
-      if (preference.name == "*" ? !is_named(language) : finds(preference.name, language))
-        consider(language, preference.weight);
+    for (std::size_t i = 0; i < offered.size(); ++i)
+      if (preference.name == "*" ? !is_named[i] : finds(preference.name, offered[i]))
+        consider(offered[i], preference.weight);
   return best;
 }
 

@@ -1,11 +1,10 @@
 #include "api/json/body.hpp"
 
-#include <utf8proc.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 
+#include "api/json/text.hpp"
+#include "api/json/whole_number.hpp"
 #include "api/problem_types.hpp"
 
 namespace jangbu {
@@ -15,44 +14,15 @@ namespace {
 constexpr std::size_t max_email = 254;  // RFC 5321, section 4.5.3.1.3, without the brackets
 constexpr std::size_t max_depth = 16;
 
-constexpr bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+// What a stranger may have put into the answer of what is not known.
+constexpr std::size_t longest_name_told = 100;
 
-// Canonical composition (UAX #15): the same name is the same bytes, however it was typed.
-std::string nfc(std::string_view text, std::string_view field) {
-  utf8proc_uint8_t* composed = nullptr;
-  const auto size =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                   static_cast<utf8proc_ssize_t>(text.size()), &composed,
-                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(composed, &std::free);
-  if (size < 0) invalid(field, "is not valid UTF-8");
-  return {reinterpret_cast<const char*>(composed), static_cast<std::size_t>(size)};
-}
-
-// Characters, where a control character (category Cc) or half a character is none to have.
-std::size_t count_characters(std::string_view text, std::string_view field) {
-  std::size_t count = 0;
-  const auto* at = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
-  auto left = static_cast<utf8proc_ssize_t>(text.size());
-  while (left > 0) {
-    utf8proc_int32_t character = 0;
-    const auto size = utf8proc_iterate(at, left, &character);
-    if (size <= 0) invalid(field, "is not valid UTF-8");
-    if (utf8proc_category(character) == UTF8PROC_CATEGORY_CC)
-      invalid(field, "must not contain control characters");
-    at += size;
-    left -= size;
-    ++count;
-  }
-  return count;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
+// The name, or its beginning, so that an answer is no longer than it helps.
+std::string told(std::string_view name) {
+  if (name.size() <= longest_name_told) return std::string(name);
+  std::size_t end = longest_name_told;
+  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;
+  return std::string(name.substr(0, end)) + "…";
 }
 
 // `fields` stand beside those that every problem has.
@@ -68,7 +38,7 @@ std::string_view trimmed(std::string_view text) {
 // One step of a JSON Pointer: RFC 6901, section 3.
 std::string step_to(std::string_view name) {
   std::string step = "/";
-  for (const char c : name) {
+  for (const char c : told(name)) {
     if (c == '~')
       step += "~0";
     else if (c == '/')
@@ -89,7 +59,10 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   bool boolean(bool value) override { return put(value); }
   bool number_integer(std::int64_t value) override { return put(value); }
   bool number_unsigned(std::uint64_t value) override { return put(value); }
-  bool number_float(double value, const std::string&) override { return put(value); }
+  bool number_float(double value, const std::string& text) override {
+    if (const auto whole = parse_whole_number(text)) return put(*whole);
+    return put(value);
+  }
   bool string(std::string& value) override { return put(std::move(value)); }
   bool binary(nlohmann::json::binary_t&) override { return false; }  // no such thing in JSON
   bool key(std::string& name) override {
@@ -163,6 +136,31 @@ std::shared_ptr<const nlohmann::json> parse(std::string_view text) {
   return std::make_shared<const nlohmann::json>(builder.take());
 }
 
+void append_canonical(std::string& text, const nlohmann::json& value, NullMember null) {
+  if (value.is_object()) {  // its members are in the order of their names
+    const std::size_t begin = text.size();
+    for (const auto& [name, member] : value.items()) {
+      if (member.is_null() && null == NullMember::is_absent) continue;
+      text += text.size() == begin ? '{' : ',';
+      text += Json(name).text();
+      text += ':';
+      append_canonical(text, member, null);
+    }
+    text += text.size() == begin ? "{}" : "}";
+  } else if (value.is_array()) {
+    text += '[';
+    for (const auto& item : value) {
+      if (&item != &value.front()) text += ',';
+      append_canonical(text, item, null);
+    }
+    text += ']';
+  } else if (value.is_string()) {
+    text += Json(normalised(value.get_ref<const std::string&>())).text();
+  } else {
+    text += value.dump();
+  }
+}
+
 }  // namespace
 
 void malformed(std::string_view detail) {
@@ -175,13 +173,18 @@ void invalid(std::string_view field, std::string_view detail) {
 }
 
 std::string clean_text(std::string_view text, std::string_view field, std::size_t min,
-                       std::size_t max) {
-  std::string clean = nfc(trimmed(text), field);
-  const std::size_t count = count_characters(clean, field);
-  if (count < min || count > max)
-    invalid(field, "must have " + std::to_string(min) + " to " + std::to_string(max) +
-                       " characters, it has " + std::to_string(count));
-  return clean;
+                       std::size_t max, TextKind kind) {
+  try {
+    return clean(text, min, max, kind);
+  } catch (const BadText& bad) {
+    invalid(field, bad.what());
+  }
+}
+
+std::string canonical(std::string_view body, NullMember null) {
+  std::string text;
+  append_canonical(text, *parse(body), null);
+  return text;
 }
 
 Body::Body(std::string_view text) : Body(parse(text), "") {}
@@ -194,7 +197,7 @@ Body::Body(std::shared_ptr<const nlohmann::json> json, std::string path)
   }
 }
 
-// Null is as good as absent.
+// Null is as good as absent: what takes something away asks for it with is_null().
 const nlohmann::json* Body::find(std::string_view field) {
   const auto found = json_->find(field);
   if (found == json_->end()) return nullptr;
@@ -206,9 +209,14 @@ bool Body::has(std::string_view field) {
   return find(field) != nullptr;
 }
 
+bool Body::is_null(std::string_view field) {
+  return !has(field) && json_->contains(field);
+}
+
 const nlohmann::json& Body::at(std::string_view field) {
   const nlohmann::json* value = find(field);
-  if (!value) invalid(path_ + std::string(field), "is missing");
+  if (!value)
+    invalid(path_ + std::string(field), json_->contains(field) ? "must not be null" : "is missing");
   return *value;
 }
 
@@ -226,8 +234,9 @@ std::string Body::text(std::string_view field, std::size_t min, std::size_t max)
   return clean_text(string(field), path_ + std::string(field), min, max);
 }
 
-std::string Body::optional_text(std::string_view field, std::size_t max) {
-  return has(field) ? text(field, 0, max) : std::string();
+std::string Body::optional_text(std::string_view field, std::size_t max, TextKind kind) {
+  if (!has(field)) return {};
+  return clean_text(string(field), path_ + std::string(field), 0, max, kind);
 }
 
 // Only what is certain: something, one @, something. Whether mail arrives there is another matter.
@@ -237,7 +246,7 @@ std::optional<std::string> Body::email(std::string_view field) {
   if (address.empty()) return address;
   const auto at = address.find('@');
   if (at == 0 || at == address.npos || at + 1 == address.size() ||
-      address.find('@', at + 1) != address.npos || address.find(' ') != address.npos)
+      address.find('@', at + 1) != address.npos || has_white_space(address))
     invalid(path_ + std::string(field), "is not an e-mail address");
   return address;
 }
@@ -307,7 +316,7 @@ std::vector<Body> Body::objects(std::string_view field, std::size_t min, std::si
 void Body::no_more() const {
   for (const auto& [field, value] : json_->items())
     if (std::ranges::find(read_, &value) == read_.end())
-      invalid(path_ + field, "is not a field of this request");
+      invalid(path_ + told(field), "is not a field of this request");
 }
 
 }  // namespace jangbu

@@ -16,6 +16,7 @@
 
 #include "api/http/exchange.hpp"
 #include "api/http/message.hpp"
+#include "api/text.hpp"
 #include "events/values.hpp"
 
 namespace jangbu {
@@ -38,10 +39,19 @@ void or_problem(const http::Exchange& exchange, Action action) {
 [[noreturn]] void malformed(std::string_view detail);
 [[noreturn]] void invalid(std::string_view field, std::string_view detail);
 
-// A text as people write it: valid UTF-8 without control characters (U+0000 in particular), in NFC,
-// without white space around it, of `min` to `max` characters.
+// The text as it is kept (`clean`); Problem 422 naming the field when it cannot be.
 std::string clean_text(std::string_view text, std::string_view field, std::size_t min,
-                       std::size_t max);
+                       std::size_t max, TextKind kind = TextKind::line);
+
+// What a null member of a body means: in a merge patch (RFC 7396) it takes something away.
+enum class NullMember { is_absent, takes_away };
+
+// One text for all bodies that mean the same, whatever the order of their members, their white
+// space, their escapes, and how numbers (2, 2.0, 2e0) and texts (`normalised`) are written. It is
+// in the manner of RFC 8785, but for the digits of fractions and the order of names beyond the BMP,
+// which nobody else computes. Hashes of it are in the log (events/README.md): it stays as it is.
+// REQUIRES: a body that was read by a command.
+std::string canonical(std::string_view body, NullMember null);
 
 inline constexpr std::size_t max_name = 200;
 
@@ -49,15 +59,18 @@ class Body {
  public:
   explicit Body(std::string_view text);
 
-  bool has(std::string_view field);
+  bool has(std::string_view field);  // and it is not null
+  bool is_null(std::string_view field);
 
   std::string text(std::string_view field, std::size_t min, std::size_t max);
   std::string name(std::string_view field) { return text(field, 1, max_name); }
   // Empty when the field is absent or null.
-  std::string optional_text(std::string_view field, std::size_t max);
+  std::string optional_text(std::string_view field, std::size_t max,
+                            TextKind kind = TextKind::line);
   std::optional<std::string> email(std::string_view field);
   // As it stands, for what is not written by people.
   const std::string& token(std::string_view field) { return string(field); }
+  // 2.0 and 20e-1 are whole numbers, too.
   std::int64_t integer(std::string_view field, std::int64_t min, std::int64_t max);
   double number(std::string_view field, int min, int max);
   Money money(std::string_view field);

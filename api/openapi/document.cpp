@@ -172,7 +172,8 @@ std::string lines_of(const Json& examples) {
   return lines;
 }
 
-Json request_body(const Operation& operation) {
+Json request_body(const Path& path) {
+  const Operation& operation = path.operation;
   if (operation.kind == Kind::rows)
     return {{"required", true},
             {"content", text_of("application/x-ndjson", operation.takes,
@@ -180,10 +181,10 @@ Json request_body(const Operation& operation) {
   Json examples = Json::object();
   for (const auto& [name, value] : examples_of(operation.takes).items())
     examples[name] = {{"value", value}};
-  return {{"required", !operation.body_is_optional},
-          {"content",
-           {{"application/json",
-             {{"schema", ref("schemas", operation.takes)}, {"examples", std::move(examples)}}}}}};
+  const Json body{{"schema", ref("schemas", operation.takes)}, {"examples", std::move(examples)}};
+  Json content{{"application/json", body}};
+  if (path.method == http::Method::patch) content[std::string(merge_patch)] = body;
+  return {{"required", !operation.body_is_optional}, {"content", std::move(content)}};
 }
 
 Json page_of(std::string_view item) {
@@ -317,7 +318,7 @@ Json operation_object(const Path& path) {
       {"description", operation.description.empty() ? operation.summary : operation.description}};
   Json parameters = openapi::parameters(path);
   if (!parameters.empty()) object["parameters"] = std::move(parameters);
-  if (!operation.takes.empty()) object["requestBody"] = request_body(operation);
+  if (!operation.takes.empty()) object["requestBody"] = request_body(path);
   object["responses"] = responses(path);
   return object;
 }

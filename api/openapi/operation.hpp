@@ -26,6 +26,9 @@ enum class Kind {
   stream,   // server-sent events
 };
 
+// What a PATCH may call its body beside JSON (RFC 7396).
+inline constexpr std::string_view merge_patch = "application/merge-patch+json";
+
 struct Operation {
   std::string_view id;
   std::string_view summary;

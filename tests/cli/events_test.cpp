@@ -90,6 +90,29 @@ TEST_CASE("a line tells when, what and about whom") {
   CHECK(event.at("data").at("name") == "홍길동");
 }
 
+TEST_CASE("names that were taken before names were checked steer no terminal") {
+  const Story story;
+  AccountState owner = alice;
+  owner.account = id<AccountId>(77);
+  owner.person.name = "gnp.\u202Eexe\x1b[2J\u009b1m\u200B\x7f";
+  append(*story.log,
+         {after_minutes(24 * 60),
+          {{{after_minutes(0), {}, "corr\x1b[2J\nevent 9.9", "", ""}, AccountOpened{owner}}}});
+  for (const Words& words :
+       {Words{"list", "--from", "5"}, Words{"list", "--from", "5", "--json"}, Words{"show", "5"},
+        Words{"show", "5", "--json"}, Words{"show", "5.0"}}) {
+    const Ended ended = story.run(words);
+    CAPTURE(words, ended.output);
+    CHECK(ended.status == 0);
+    for (const char* steers : {"\x1b", "\u009b", "\u202e", "\u200b", "\x7f", "\nevent 9.9"})
+      CHECK(ended.output.find(steers) == std::string::npos);
+  }
+  CHECK_THAT(story.run({"show", "5"}).output,
+             ContainsSubstring("gnp.\\u202eexe\\u001b[2J\\u009b1m\\u200b\\u007f"));
+  const json event = json::parse(story.run({"list", "--from", "5", "--json"}).output);
+  CHECK(event.at("data").at("name") == owner.person.name);
+}
+
 TEST_CASE("a commit is shown, or one event of it") {
   const Story story;
   const StoredCommit third = *story.log->read({3});

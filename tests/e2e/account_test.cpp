@@ -105,6 +105,71 @@ TEST_CASE("Names are the same however they are typed") {
                       opened.position()))
               .json == opened.json);
   CHECK(accounts.get("/accounts/search/findByName?name=J%C3%BCrgen+Gro%C3%9F").json == opened.json);
+
+  // White space that a Korean keyboard, a web page or a spreadsheet leaves behind.
+  const Reply hong = accounts.post("/accounts", account("홍길동\u3000"));
+  REQUIRE(hong.status == 201);
+  CHECK(hong.json.at("name") == "홍길동");
+  list_product(shop, "쑥차 50g\u00A0", 9'500, 20);
+  for (const std::string name : {"홍길동", "홍길동\u3000", "\u00A0홍길동", "홍길동\u2003\u2028"}) {
+    CAPTURE(name);
+    CHECK(accounts.post("/accounts", account(name)).code() == "account-name-taken");
+    const std::string wanted = percent_encoded(name);
+    CHECK(accounts.get(at("/accounts/search/findByName?name=" + wanted, hong.position())).json ==
+          hong.json);
+    CHECK(accounts.get("/accounts/search/findByNameStartingWith?name=" + wanted)
+              .json.at("items")
+              .size() == 1);
+    const Reply bought = shop.purchases().post("/purchases", one_line(name, "\u3000쑥차 50g"));
+    REQUIRE(bought.status == 201);
+    CHECK(shop.purchases()
+              .get(at("/purchases?limit=1&buyer=" + wanted, bought.position()))
+              .json.at("items")
+              .at(0)
+              .at("id") == bought.json.at("id"));
+  }
+  CHECK(shop.jangbu.stop() == 0);
+}
+
+TEST_CASE("What is null is taken away, and what is left out stays") {
+  Shop shop;
+  HttpClient accounts = shop.accounts();
+  Json whole = account("홍길동");
+  whole["email"] = "gildong@example.com";
+  whole["membershipLevel"] = "VIP";
+  const Reply opened = accounts.post("/accounts", whole);
+  REQUIRE(opened.status == 201);
+  const std::string path = "/accounts/" + id_of(opened.json);
+  const auto patch = [&](std::string_view body) {
+    return accounts.send("PATCH", path, body, {{"Content-Type", "application/merge-patch+json"}});
+  };
+
+  Reply reply = patch("{}");
+  CHECK(reply.status == 200);
+  CHECK(reply.json == opened.json);
+  reply = patch(R"({"email":null})");
+  REQUIRE(reply.status == 200);
+  CHECK_FALSE(reply.json.contains("email"));
+  CHECK(reply.json.at("membershipLevel") == "VIP");
+  CHECK(reply.json.at("name") == "홍길동");
+  CHECK(accounts.get(at(path, reply.position())).json == reply.json);
+  reply = patch(R"({"membershipLevel":null,"name":"길동"})");
+  REQUIRE(reply.status == 200);
+  CHECK_FALSE(reply.json.contains("membershipLevel"));
+  CHECK(reply.json.at("name") == "길동");
+  // There is none to take away any more.
+  const Reply again = patch(R"({"membershipLevel":null,"email":null})");
+  CHECK(again.status == 200);
+  CHECK(again.json == reply.json);
+
+  reply = patch(R"({"name":null})");
+  CHECK(reply.status == 422);
+  CHECK(reply.json.at("field") == "name");
+  // Only a PATCH is a patch.
+  CHECK(accounts
+            .send("POST", "/accounts", account("김영희").dump(),
+                  {{"Content-Type", "application/merge-patch+json"}})
+            .status == 415);
   CHECK(shop.jangbu.stop() == 0);
 }
 

@@ -59,6 +59,38 @@ TEST_CASE("A product changes, and is withdrawn") {
   CHECK(shop.jangbu.stop() == 0);
 }
 
+TEST_CASE("Whole numbers may have a fraction of nothing, and descriptions lines") {
+  Shop shop;
+  HttpClient products = shop.products(), purchases = shop.purchases();
+  const HttpClient::Fields json{{"Content-Type", "application/json"}};
+  open_account(shop, "김영희");
+  const Reply listed = products.send(
+      "POST", "/products",
+      R"({"name":"쑥차 50g","unitPrice":{"amount":39900.0,"currency":"KRW"},"stock":2e1,)"
+      R"("description":"국내산 쑥\r\n\t- 50g\r- 유기농\n"})",
+      json);
+  REQUIRE(listed.status == 201);
+  CHECK(listed.json.at("unitPrice") == won(39'900));
+  CHECK(listed.json.at("stock") == 20);
+  CHECK(listed.json.at("description") == "국내산 쑥\n\t- 50g\n- 유기농");
+  CHECK(products.get(at("/products?limit=2.0", listed.position())).json.at("items").at(0) ==
+        listed.json);
+  const Reply received = products.send("POST", "/products/" + id_of(listed.json) + "/stock",
+                                       R"({"change":50e-1,"reason":"입고\r\n창고 2"})", json);
+  REQUIRE(received.status == 200);
+  CHECK(received.json.at("stock") == 25);
+  const Reply bought = purchases.send("POST", "/purchases",
+                                      R"({"buyer":"김영희","product":"쑥차 50g","quantity":2.0,)"
+                                      R"("expectedTotal":{"amount":7.98e4,"currency":"KRW"}})",
+                                      json);
+  CHECK(bought.status == 201);
+  const Json history =
+      products.get(at("/products/" + id_of(listed.json) + "/history", bought.position()))
+          .json.at("items");
+  CHECK(history.at(1).at("data").at("reason") == "입고\n창고 2");
+  CHECK(shop.jangbu.stop() == 0);
+}
+
 TEST_CASE("Whoever names a version changes that version, or nothing") {
   Shop shop;
   HttpClient products = shop.products(), accounts = shop.accounts(), purchases = shop.purchases(),

@@ -1,4 +1,5 @@
 #include <catch2/catch_test_macros.hpp>
+#include <functional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -18,6 +19,22 @@ struct Command {
   std::string body;
   int status;
 };
+
+// Fields the other way round, all characters escaped that can be, and numbers with a fraction.
+std::string written_otherwise(const std::string& body) {
+  const std::function<std::string(const Json&)> write = [&](const Json& json) -> std::string {
+    if (json.is_number_integer()) return json.dump() + ".0";
+    if (!json.is_object()) return json.dump(-1, ' ', true);
+    std::string fields;
+    for (const auto& [name, value] : json.items()) {
+      std::string field = " ";
+      field += Json(name).dump() + " :\t" + write(value);
+      fields = fields.empty() ? field : field + "," + fields;
+    }
+    return "{" + fields + "\r\n}";
+  };
+  return write(Json::parse(body));
+}
 
 Reply send(const Command& command, const std::string& key, const std::string& body) {
   return command.service.send(command.method, command.target, body,
@@ -73,15 +90,32 @@ TEST_CASE("A command repeated with its idempotency key is answered again, not do
   }
   const auto end = jangbu::test::read_ledger(shop.nats).end;
 
+  // The same request, however it is written, under the same key, however that is.
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    Command other = commands[i];
+    CAPTURE(other.what);
+    if (!other.body.empty()) other.body = written_otherwise(other.body);
+    const Reply again = send(other, '"' + std::string(other.what) + '"', other.body);
+    CHECK(again.status == first[i].status);
+    CHECK(again.json == first[i].json);
+    CHECK(again.header("idempotent-replayed") == "true");
+  }
+
   // The same key with another request.
   for (const Command& command : commands) {
     CAPTURE(command.what);
-    const Reply reply =
-        send(command, command.what, command.body.empty() ? "{}" : " " + command.body);
+    const Command& other = commands[command.method == "POST" ? 1 : 0];
+    const Reply reply = send(other, command.what, other.body);
     CHECK(reply.status == 422);
     CHECK(reply.code() == "idempotency-key-reused");
   }
-  CHECK(send(commands[1], "open", commands[1].body).code() == "idempotency-key-reused");
+  CHECK(send(commands[0], "open", account("홍길순").dump()).code() == "idempotency-key-reused");
+  const Reply two = accounts.send("POST", "/accounts", commands[0].body,
+                                  {{"Content-Type", "application/json"},
+                                   {"Idempotency-Key", "open"},
+                                   {"Idempotency-Key", "open"}});
+  CHECK(two.status == 400);
+  CHECK(two.code() == "malformed-request");
 
   // After a restart, when everything has changed since, and the process has forgotten it all.
   REQUIRE(shop.jangbu.stop() == 0);

@@ -7,6 +7,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/e2e/requests.hpp"
@@ -62,6 +63,7 @@ class SilentPort {
     REQUIRE(::listen(descriptor_, 5) == 0);
   }
   ~SilentPort() { ::close(descriptor_); }
+  int descriptor() const { return descriptor_; }
   SilentPort(const SilentPort&) = delete;
   SilentPort& operator=(const SilentPort&) = delete;
 
@@ -69,7 +71,63 @@ class SilentPort {
   int descriptor_;
 };
 
+// Answers every request with the same JSON, and closes.
+class Stranger {
+ public:
+  Stranger(int port, std::string json) : listening_(port), json_(std::move(json)) {
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~Stranger() {
+    ::shutdown(listening_.descriptor(), SHUT_RDWR);
+    thread_.join();
+  }
+  Stranger(const Stranger&) = delete;
+  Stranger& operator=(const Stranger&) = delete;
+
+ private:
+  void serve() {
+    for (int client; (client = ::accept(listening_.descriptor(), nullptr, nullptr)) >= 0;) {
+      std::string request;
+      char bytes[4'096];
+      while (request.find("\r\n\r\n") == request.npos) {
+        const auto count = ::recv(client, bytes, sizeof bytes, 0);
+        if (count <= 0) break;
+        request.append(bytes, static_cast<std::size_t>(count));
+      }
+      const std::string answer =
+          "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+          "Content-Length: " +
+          std::to_string(json_.size()) + "\r\n\r\n" + json_;
+      ::send(client, answer.data(), answer.size(), MSG_NOSIGNAL);
+      ::close(client);
+    }
+  }
+
+  const SilentPort listening_;
+  const std::string json_;
+  std::thread thread_;
+};
+
 }  // namespace
+
+TEST_CASE("What a stranger answers steers no terminal") {
+  const int port_base = free_port_base();
+  const Stranger stranger(
+      port_base,
+      R"({"status":"\u001b[2Jup","items":[{"name":"\u202eslaes","status":"\u009b1m"}],)"
+      R"("checks":{"log":{"status":"up","reason":"a\u001b]0;owned\u0007\nwriter     up"}}})");
+  const Told told = ask(port_base);
+  CAPTURE(told.text);
+  CHECK_THAT(told.text, ContainsSubstring(" is \\u001b[2Jup.\n"));
+  CHECK_THAT(told.text, ContainsSubstring("\\u202eslaes"));
+  CHECK_THAT(told.text, ContainsSubstring("a\\u001b]0;owned\\u0007\\nwriter     up"));
+  const Told json = ask(port_base, {"--json"});
+  CHECK(Json::parse(json.text).at("status") == "\u001b[2Jup");
+  for (const std::string& text : {told.text, json.text}) {
+    for (const char* steers : {"\x1b", "\u009b", "\u202e", "\x07", "\nwriter     up"})
+      CHECK(text.find(steers) == text.npos);
+  }
+}
 
 TEST_CASE("The status of a shop is told to people and to machines") {
   Shop shop;

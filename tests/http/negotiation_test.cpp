@@ -68,3 +68,11 @@ TEST_CASE("the language is the one that is ranked highest") {
     CHECK(preferred_language(field, offered) == language);
   }
 }
+
+TEST_CASE("a list of nothing but stars is read in one go") {
+  constexpr std::string_view offered[] = {"en", "ko"};
+  std::string stars;
+  for (int i = 0; i < 200'000; ++i) stars += "*,";
+  // To look through all of them for each of them would take half an hour.
+  CHECK(preferred_language(stars, offered) == "en");
+}

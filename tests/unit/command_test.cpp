@@ -52,6 +52,18 @@ TEST_CASE("a command with a key is carried out once") {
     shop.when(buy_tea, with_key(7, 2)).then(refusal::KeyReused{});
     shop.when(CloseAccount{hong.account, opening}, with_key(7, 2)).then(refusal::KeyReused{});
   }
+  SECTION("a request is the same if its key was made as before") {
+    Conditions again = with_key(7, 2);
+    again.former_key = key(7, 1);
+    shop.when(buy_tea, again).then(Repeated{{{3}, 0}});
+    again.former_key = key(7, 3);
+    shop.when(buy_tea, again).then(refusal::KeyReused{});
+    again = with_key(8, 2);
+    again.former_key = key(7, 1);  // with its quotation marks
+    shop.when(buy_tea, again).then(Repeated{{{3}, 0}});
+    again.former_key = key(9, 1);
+    shop.when(buy_tea, again).then(tea_bought);
+  }
   SECTION("the key goes before the version") {
     Conditions both = with_key(7);
     both.if_match = {EventId{{99}, 0}};

@@ -75,6 +75,58 @@ TEST_CASE("a number that is too large is pointed to") {
   CHECK_THROWS_AS(body.integer("stock", 0, 10), Problem);
 }
 
+TEST_CASE("a whole number is whole however it is written") {
+  const auto read = [](const std::string& number) {
+    Body body("{\"amount\":" + number + "}");
+    return body.integer("amount", -10'000'000'000'000'000, 10'000'000'000'000'000);
+  };
+  for (const char* number : {"39900", "39900.0", "3.99e4", "399E+2", "3990000e-2", "39900.000"})
+    CHECK(read(number) == 39'900);
+  CHECK(read("9007199254740993.0") == 9'007'199'254'740'993);
+  CHECK(read("-0.0") == 0);
+  CHECK(read("7." + std::string(60'000, '0')) == 7);
+  for (const std::string number :
+       {"39900.5", "0.1", "1e-1", "1e300", "1e17", "9007199254740992.5", "\"7\"", "true"}) {
+    CAPTURE(number);
+    CHECK_THROWS_AS(read(number), Problem);
+  }
+  CHECK_THROWS_AS(read("7" + std::string(60'000, '0')), Problem);
+  CHECK_THROWS_AS(read("7." + std::string(60'000, '0') + "1"), Problem);
+}
+
+TEST_CASE("null is told from what is missing") {
+  const auto detail = [](const std::string& text) {
+    try {
+      Body(text).name("name");
+      return std::string();
+    } catch (const Problem& problem) {
+      return Any::parse(problem.response.body).at("detail").get<std::string>();
+    }
+  };
+  CHECK(detail(R"({"name":null})") == "name must not be null");
+  CHECK(detail("{}") == "name is missing");
+  Body body(R"({"email":null,"name":"a"})");
+  CHECK(body.is_null("email"));
+  CHECK_FALSE(body.is_null("name"));
+  CHECK_FALSE(body.is_null("level"));
+  CHECK_NOTHROW(body.no_more());
+}
+
+TEST_CASE("an answer tells only the beginning of a name that is very long") {
+  const std::string longest(60'000, 'x');
+  try {
+    Body("{\"" + longest + "\":1}").no_more();
+    FAIL("an unknown field was taken");
+  } catch (const Problem& problem) {
+    CHECK(problem.response.body.size() < 1'000);
+  }
+  CHECK(pointer_of("{\"" + longest + "\":1,\"" + longest + "\":2}").size() < 200);
+  // In the middle of a character it does not end.
+  std::string hangul = "a";
+  for (int i = 0; i < 100; ++i) hangul += "홍";
+  CHECK(pointer_of("{\"" + hangul + "\":1,\"" + hangul + "\":2}").ends_with("홍…"));
+}
+
 TEST_CASE("a number may have a fraction, and bounds") {
   Body body(R"({"share":0.25,"all":1,"more":1.01,"less":-1,"word":"0.5","none":null})");
   CHECK(body.number("share", 0, 1) == 0.25);
