@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "events/errors.hpp"
+#include "infra/eventlog/server_urls.hpp"
 
 namespace jangbu {
 
@@ -35,15 +36,6 @@ std::vector<std::string> split(std::string_view text, char separator) {
     if (end == text.size()) return parts;
     text.remove_prefix(end + 1);
   }
-}
-
-// nats://user:password@host:4222 without what is before the '@'.
-std::string without_credentials(const std::string& url) {
-  const auto at = url.rfind('@');
-  if (at == std::string::npos) return url;
-  const auto scheme = url.find("://");
-  return (scheme == std::string::npos ? std::string() : url.substr(0, scheme + 3)) +
-         url.substr(at + 1);
 }
 
 }  // namespace
@@ -78,11 +70,8 @@ NatsConnection::Mailbox::Event NatsConnection::Mailbox::wait(Clock::time_point u
 
 // --- Connecting ----------------------------------------------------------------------------------
 
-NatsConnection::NatsConnection(const std::string& urls, std::chrono::milliseconds wait) {
-  for (const auto& url : split(urls, ',')) {
-    if (!servers_.empty()) servers_ += ',';
-    servers_ += without_credentials(url);
-  }
+NatsConnection::NatsConnection(const std::string& urls, std::chrono::milliseconds wait)
+    : servers_(without_credentials(urls)) {
   connect(urls, wait);
   try {
     subscribe();
@@ -139,9 +128,12 @@ void NatsConnection::connect(const std::string& urls, std::chrono::milliseconds 
     if (status == NATS_CONNECTION_AUTH_FAILED)
       throw Unavailable("NATS at " + servers_ +
                         " refuses the user or password: put them into the URL, "
-                        "nats://user:password@host:port");
+                        "nats://user:password@host:port, with special characters percent-encoded "
+                        "(a comma is %2C)");
     if (status == NATS_INVALID_ARG || status == NATS_ADDRESS_MISSING)
-      throw Unavailable("not a URL of NATS, such as nats://127.0.0.1:4222: " + servers_);
+      throw Unavailable("not a URL of NATS, such as nats://user:password@127.0.0.1:4222, with " +
+                        std::string("special characters percent-encoded (a comma is %2C): ") +
+                        servers_);
     const auto now = Clock::now();
     if (now >= deadline)
       throw Unavailable("no NATS server at " + servers_ + " (" + natsStatus_GetText(status) +
