@@ -26,6 +26,7 @@ struct ServeFlags {
   int wait_s = 60;
   int drain_s = 15;
   int heartbeat_ms = 15'000;
+  int import_s = 900;
   bool no_projector = false;
   bool no_writer = false;
   bool print_config = false;
@@ -89,6 +90,10 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
       ->check(CLI::Range(100, 600'000));
   setting(app, "allow-load", options.allow_load,
           "Let POST /load buy in bursts, to try the shop out: what is bought stays in the log");
+  setting(
+      app, "import-s", flags.import_s,
+      "Seconds that a bulk import may take; 64 MiB need 75 kB/s in the 15 minutes of the default")
+      ->check(CLI::Range(1, 86'400));
   setting(app, "wait-s", flags.wait_s, "Seconds to wait for NATS and PostgreSQL at start")
       ->check(CLI::Range(0, 3600));
   setting(app, "drain-s", flags.drain_s, "Seconds to finish requests in flight at the end")
@@ -169,6 +174,7 @@ int run_serve(CLI::App& app, ServeFlags& flags) {
   }
   flags.options.wait = std::chrono::seconds(flags.wait_s);
   flags.options.drain = std::chrono::seconds(flags.drain_s);
+  flags.options.import_deadline = std::chrono::seconds(flags.import_s);
   flags.options.heartbeat = std::chrono::milliseconds(flags.heartbeat_ms);
   flags.options.projector = !flags.no_projector;
   flags.options.writer = !flags.no_writer;
