@@ -1,10 +1,13 @@
 #include "api/access_log.hpp"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -26,6 +29,11 @@ constexpr std::chrono::seconds warning_interval{60};
 
 spdlog::sink_ptr open_sink(const std::string& file) {
   if (file == "-") return std::make_shared<spdlog::sinks::stdout_sink_mt>();
+  // Made here, since spdlog would let everybody read it. One that is there stays as it is.
+  constexpr ::mode_t private_file = 0600;
+  if (const int made = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, private_file);
+      made >= 0)
+    ::close(made);
   return std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);  // appends
 }
 

@@ -69,11 +69,17 @@ Body json_body(const http::Request& request);
 inline constexpr std::string_view rows_description =
     "Takes one row a line, each the body of a single such request, up to 64 MiB of them and 64 KiB "
     "each, and answers with one result a row, in order, while it goes on: `201` with the new id, "
-    "or "
-    "a problem, which does not stop the rest. Blank lines are skipped. With an Idempotency-Key "
-    "each "
-    "row has a key of its own, made of it and the row's line number: sent again, rows that were "
-    "taken give their first answer, `replayed`. Read the results while you send.";
+    "or a problem, which does not stop the rest. Blank lines are skipped. With an Idempotency-Key "
+    "each row has a key of its own, made of it and the row's line number: sent again, rows that "
+    "were taken give their first answer, `replayed`; and a row whose outcome is unknown for a "
+    "while is asked for again until it is decided.\n\n"
+    "Read the results while you send: no more rows are taken while 256 KiB of results are unread. "
+    "An import is given up, with a last row that says why and at which line, when nothing is read "
+    "for 5 seconds while there is more to send (`results-unread`), when rows that cannot be read "
+    "as what is imported outnumber the others by 100 (`too-many-malformed-rows`), and after 15 "
+    "minutes (`import-too-slow`). A body that comes with less than 16 KiB a second, and an answer "
+    "that is not read any more, are cut off: without the last chunk some results are missing. Four "
+    "imports of accounts and four of products run at a time, more get `overloaded`.";
 
 // Carries out one command for each row of the body; Problem 415 when it is not NDJSON.
 void import_rows(const Backend& backend, const http::Request& request, const http::BodyStream& body,

@@ -16,11 +16,11 @@ namespace {
 using Json = nlohmann::json;
 using Service = ShopClient::Service;
 
-// Posts a command under an idempotency key of its own. The answer, or nothing when it is there
-// already (409).
+// Posts a command under an idempotency key of its own, until it is decided. The answer, or nothing
+// when it is there already (409).
 Json post(ShopClient& shop, Service service, const std::string& path, const Json& body,
           const std::string& key) {
-  const auto answer = shop.post(service, path, body.dump(), {"Idempotency-Key: demo-" + key});
+  const auto answer = shop.command(service, path, body.dump(), "demo-" + key);
   if (answer.status == 409) return nullptr;
   if (answer.status >= 300)
     throw std::runtime_error(shop.url(service) + path + ": " + std::to_string(answer.status) + " " +
@@ -89,7 +89,10 @@ int load_demo(int port_base) {
     spdlog::info("demo data is loaded: {} accounts, {} products", accounts.size(), products.size());
     return 0;
   } catch (const std::exception& error) {
-    spdlog::critical("the demo data could not be loaded: {}. Is the shop up?", error.what());
+    spdlog::critical(
+        "the demo data could not be loaded: {}. Is the shop up? Run jangbu demo again: what is "
+        "there already stays as it is",
+        error.what());
     return 1;
   }
 }

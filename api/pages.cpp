@@ -1,8 +1,9 @@
 #include "api/pages.hpp"
 
+#include <cstdint>
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 namespace jangbu {
 
@@ -28,9 +29,14 @@ StaticContent::Headers page_headers(const std::vector<Neighbour>& neighbours,
 }
 
 std::optional<std::string> read_file(const std::filesystem::path& file) {
+  constexpr std::uintmax_t largest = 16 * 1024 * 1024;  // ten times Swagger UI's largest file
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) return std::nullopt;
+  const auto size = std::filesystem::file_size(file, error);
+  if (error || size == 0 || size > largest) return std::nullopt;
   std::ifstream in(file, std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  if (!in || bytes.empty()) return std::nullopt;
+  std::string bytes(size, '\0');
+  if (!in.read(bytes.data(), static_cast<std::streamsize>(size))) return std::nullopt;
   return bytes;
 }
 

@@ -21,6 +21,11 @@ inline constexpr ProblemType idempotency_key_reused{422, "idempotency-key-reused
 inline constexpr ProblemType idempotency_key_in_flight{409, "idempotency-key-in-flight",
                                                        "Idempotency key in flight"};
 inline constexpr ProblemType row_too_long{422, "row-too-long", "Row too long"};
+// The last row of an import that was given up.
+inline constexpr ProblemType too_many_malformed_rows{422, "too-many-malformed-rows",
+                                                     "Too many malformed rows"};
+inline constexpr ProblemType results_unread{408, "results-unread", "Results unread"};
+inline constexpr ProblemType import_too_slow{408, "import-too-slow", "Import too slow"};
 inline constexpr ProblemType version_differs{412, "version-differs", "Version differs"};
 
 // There is no such thing.

@@ -9,8 +9,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <fstream>
-#include <sstream>
 #include <stdexcept>
 #include <system_error>
 
@@ -131,32 +129,65 @@ std::optional<ConfirmQuote> Quotes::read(std::string_view token, PurchaseId purc
   return quote;
 }
 
-std::string load_quote_secret(const std::filesystem::path& file) {
-  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd >= 0) {
-    unsigned char random[24];
-    invariant(RAND_bytes(random, sizeof random) == 1, "the system gives random bytes");
-    const std::string secret = to_base64url({reinterpret_cast<const char*>(random), sizeof random});
-    const bool written =
-        ::write(fd, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size()) &&
-        ::fsync(fd) == 0;
-    const int error = errno;
-    ::close(fd);
-    if (!written) throw std::system_error(error, std::generic_category(), file.string());
-    return secret;
-  }
-  if (errno != EEXIST) throw std::system_error(errno, std::generic_category(), file.string());
+namespace {
 
+constexpr ::mode_t private_file = 0600;
+
+[[noreturn]] void fail(const std::filesystem::path& file) {
+  throw std::system_error(errno, std::generic_category(), file.string());
+}
+
+// A new secret in this file, unless there is one by then. It is written beside it, flushed and
+// linked: the file has a whole secret or is not there, and of two processes one makes it.
+void make_quote_secret(const std::filesystem::path& file) {
+  unsigned char random[24];
+  invariant(RAND_bytes(random, sizeof random) == 1, "the system gives random bytes");
+  const std::string secret = to_base64url({reinterpret_cast<const char*>(random), sizeof random});
+  unsigned char suffix[9];
+  invariant(RAND_bytes(suffix, sizeof suffix) == 1, "the system gives random bytes");
+  const std::string aside =
+      file.string() + "." + to_base64url({reinterpret_cast<const char*>(suffix), sizeof suffix});
+
+  const int fd = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, private_file);
+  if (fd < 0) fail(file);
+  const bool made =
+      ::write(fd, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size()) &&
+      ::fsync(fd) == 0 && (::link(aside.c_str(), file.c_str()) == 0 || errno == EEXIST);
+  const int error = errno;
+  ::close(fd);
+  ::unlink(aside.c_str());
+  errno = error;
+  if (!made) fail(file);
+  const int folder = ::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) fail(file);
+  ::fsync(folder);  // a secret that is lost with the power costs quotes of a few minutes
+  ::close(folder);
+}
+
+}  // namespace
+
+std::string load_quote_secret(const std::filesystem::path& file) {
+  constexpr std::size_t longest_secret = 4096;
+  int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) {
+    make_quote_secret(file);
+    fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  }
+  if (fd < 0) fail(file);
   struct stat info {};
-  if (::stat(file.c_str(), &info) == 0 && (info.st_mode & 077) != 0)
+  const bool others_may_read = ::fstat(fd, &info) == 0 && (info.st_mode & 077) != 0;
+  std::string secret(longest_secret + 1, '\0');
+  const ssize_t size = others_may_read ? 0 : ::read(fd, secret.data(), secret.size());
+  const int error = errno;
+  ::close(fd);
+  if (others_may_read)
     throw std::runtime_error(file.string() + " can be read by others: chmod 600 it");
-  std::ifstream stream(file);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  std::string secret = text.str();
-  if (secret.size() < Quotes::min_secret)
-    throw std::runtime_error(file.string() + " holds no secret of at least " +
-                             std::to_string(Quotes::min_secret) +
+  if (size < 0) throw std::system_error(error, std::generic_category(), file.string());
+  secret.resize(static_cast<std::size_t>(size));
+  if (secret.size() < Quotes::min_secret || secret.size() > longest_secret)
+    throw std::runtime_error(file.string() + " holds no secret of " +
+                             std::to_string(Quotes::min_secret) + " to " +
+                             std::to_string(longest_secret) +
                              " bytes. Remove it to get a new one; quotes given out become invalid");
   return secret;
 }

@@ -321,7 +321,7 @@ struct CommandParts {
       : writer(log, {.now = system_now, .new_commit_id = new_id<CommitId>},
                {.queue = options.queue, .idempotency_keys = options.idempotency_keys}, &snapshots),
         log_lookup(log),
-        importer(writer, log_lookup),
+        importer(writer, log_lookup, {.deadline = options.import_deadline}),
         side{writer, log_lookup, quotes, importer} {}
 
   Writer writer;

@@ -45,6 +45,7 @@ struct ServeOptions {
   std::size_t idempotency_keys = CommandKeys::default_budget;
   std::uint64_t snapshot_events = 1'000'000;    // from one snapshot to the next; 0: none are taken
   std::size_t subscribers = 2'000;              // of server-sent events
+  std::chrono::seconds import_deadline{900};    // of a bulk import, from its begin to its end
   std::chrono::milliseconds heartbeat{15'000};  // on their streams, when there is nothing to say
   std::string access_log;                       // a file, or "-"; empty: none is kept
   bool allow_load = false;                      // bursts of purchases over HTTP

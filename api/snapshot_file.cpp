@@ -87,11 +87,15 @@ class FileSource final : public SnapshotSource {
 };
 
 // Opens the file for this process alone; nothing when another one writes it. The lock is on the
-// file and not on its name, which may by now be another file's, or nobody's.
+// file and not on its name, which may by now be another file's, or nobody's. Nobody else may read
+// it, also when it was there already; a link is not followed.
 std::optional<Descriptor> open_locked(const std::filesystem::path& file) {
+  constexpr ::mode_t private_file = 0600;
   for (;;) {
-    Descriptor descriptor(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    Descriptor descriptor(
+        ::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, private_file));
     if (descriptor.number() < 0) fail("open");
+    if (::fchmod(descriptor.number(), private_file) != 0) fail("fchmod");
     if (::flock(descriptor.number(), LOCK_EX | LOCK_NB) != 0) {
       if (errno == EWOULDBLOCK) return std::nullopt;
       fail("flock");

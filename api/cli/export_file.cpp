@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "api/cli/export_format.hpp"
+#include "api/cli/progress.hpp"
 #include "events/errors.hpp"
 
 namespace jangbu::cli {
@@ -21,9 +22,20 @@ namespace {
 
 constexpr std::size_t block = 1024 * 1024;        // what is read or written at once
 constexpr std::size_t member_text = 1024 * 1024;  // of a whole member, at least
+// Read at once: so many commits, or as many as have so many bytes.
 constexpr std::size_t commits_at_once = 100;
-constexpr int gzip_window = 15 + 16;  // zlib: the largest window, and a gzip header
+constexpr std::size_t bytes_at_once = 4 * largest_commit;
+// Whoever finds no commit in so much text does not look further.
+constexpr std::size_t most_skipped = 2 * longest_commit_text;
+constexpr ::mode_t private_file = 0600;  // it holds everybody's names and addresses
+constexpr int gzip_window = 15 + 16;     // zlib: the largest window, and a gzip header
 constexpr std::string_view gzip_magic = "\x1f\x8b";
+
+// A line that nobody writes, and that may have no end.
+class LineTooLong : public Corrupt {
+ public:
+  using Corrupt::Corrupt;
+};
 
 Failure failure(const std::string& path, const std::string& doing) {
   return Failure("cannot " + doing + " " + path + ": " + std::strerror(errno));
@@ -95,11 +107,13 @@ struct Kept {
   std::string member = {};
 };
 
-// Looks from the end, in steps, so that a large file need not be read.
+// Looks from the end, a window at a time, so that a large file need not be read. Windows overlap by
+// a commit, so that each is whole in one of them.
 Kept find_end_of_plain(int fd, const std::string& path, std::uint64_t size, Position first) {
-  for (std::uint64_t window = 8 * block;; window *= 8) {
-    const std::uint64_t begin = size - std::min(size, window);
-    std::string text(size - begin, '\0');
+  std::uint64_t window = 8 * block;
+  for (std::uint64_t end = size;; window = 2 * longest_commit_text) {
+    const std::uint64_t begin = end - std::min(end, window);
+    std::string text(end - begin, '\0');
     if (::pread(fd, text.data(), text.size(), static_cast<off_t>(begin)) !=
         static_cast<ssize_t>(text.size()))
       throw failure(path, "read");
@@ -110,6 +124,7 @@ Kept find_end_of_plain(int fd, const std::string& path, std::uint64_t size, Posi
               .last = std::move(found->commit),
               .member_begin = begin + found->end};
     if (begin == 0) return {.size = 0, .next = first, .last = std::nullopt};
+    end = std::min(end, begin + longest_commit_text);
   }
 }
 
@@ -119,6 +134,10 @@ Kept find_end_of_compressed(const std::string& path, Position first) {
   std::string member;
   try {
     while (file.read(member)) {
+      if (member.size() > member_text + longest_commit_text + block)
+        throw Failure(path +
+                      " is compressed in another way than jangbu does it: name another file, or "
+                      "expand it with gunzip and leave --gzip out. It was left as it is");
       if (!file.at_member_end()) continue;
       auto last = last_commit(member);
       if (!last || last->end != member.size() || !commit_at(member, 0)) break;
@@ -205,9 +224,11 @@ ExportFile::ExportFile(const std::filesystem::path& path, Lines lines)
 
 std::vector<StoredCommit> ExportFile::next() {
   std::vector<StoredCommit> commits;
-  while (!wrong_ && !ended_ && commits.size() < commits_at_once) {
+  std::size_t bytes = 0;
+  while (!wrong_ && !ended_ && commits.size() < commits_at_once && bytes < bytes_at_once) {
     try {
       if (auto commit = take_commit()) {
+        bytes += commit->payload.size();
         commits.push_back(std::move(*commit));
       } else {
         ended_ = true;
@@ -247,9 +268,9 @@ std::optional<StoredCommit> ExportFile::take_commit() {
     }
     if (commit.events.empty()) consume();
     return stored;
-  } catch (const Corrupt&) {
-    if (!ended_) skip_commit(first_line);
-    throw;
+  } catch (const Corrupt& corrupt) {
+    if (ended_) throw;
+    throw Corrupt(corrupt.what() + skip_commit(first_line));
   }
 }
 
@@ -272,7 +293,7 @@ void ExportFile::check_line(EventId id, const RecordedEvent& recorded, std::stri
 }
 
 // The next line, without its line feed; valid until the next call. Nothing at the end. Throws
-// Corrupt when the file ends within it.
+// Corrupt when the file ends within it, LineTooLong when no line has such a length.
 std::optional<std::string_view> ExportFile::peek() {
   for (std::size_t from = at_; !line_end_;) {
     if (const auto feed = buffer_.find('\n', from); feed != buffer_.npos) {
@@ -287,6 +308,13 @@ std::optional<std::string_view> ExportFile::peek() {
     } catch (const Corrupt&) {
       ended_ = true;
       throw;
+    }
+    if (buffer_.size() > longest_line && buffer_.find('\n', from) > longest_line) {
+      ended_ = true;
+      throw LineTooLong("line " + std::to_string(line_number_) + " has more than " +
+                        grouped(longest_line) +
+                        " bytes, the most that a line of an export has: it is none, or damaged. It "
+                        "was not read any further");
     }
     if (more) continue;
     if (buffer_.empty() && text_.at_member_end()) return std::nullopt;
@@ -303,27 +331,38 @@ void ExportFile::consume() {
 }
 
 // To the next line that begins a commit. That the file ends early is no news then: what is missing
-// belongs to a commit that something is wrong with.
-void ExportFile::skip_commit(std::uint64_t first_line) {
+// belongs to a commit that something is wrong with. Why it is not read any further, if it is not.
+std::string ExportFile::skip_commit(std::uint64_t first_line) {
+  std::size_t skipped = 0;
   try {
     while (const auto line = peek()) {
-      if (line_number_ != first_line && line->find(R"("commitid":)") != line->npos) return;
+      if (line_number_ != first_line && line->find(R"("commitid":)") != line->npos) return {};
+      skipped += line->size() + 1;
       consume();
+      if (skipped < most_skipped) continue;
+      ended_ = true;
+      return ". No commit begins in the " + grouped(skipped) +
+             " bytes behind it, so it was not read any further";
     }
+  } catch (const LineTooLong& too_long) {
+    return std::string("; ") + too_long.what();
   } catch (const Corrupt&) {
   }
+  return {};
 }
 
 // --- Writing -------------------------------------------------------------------------------------
 
 ExportWriter::ExportWriter(const std::string& path, bool compressed, EventLog& log, Position first)
     : path_(path), compressed_(compressed), next_(first) {
-  fd_ =
-      path == "-" ? ::dup(STDOUT_FILENO) : ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  fd_ = path == "-" ? ::dup(STDOUT_FILENO)
+                    : ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, private_file);
   struct stat about {};
   if (fd_ < 0 || ::fstat(fd_, &about) != 0) throw failure(path, "write");
   is_file_ = path != "-" && S_ISREG(about.st_mode);
   if (!is_file_) return;
+  if ((about.st_mode & 077) != 0)
+    tell(path + " can be read by others, and holds everybody's names and addresses: chmod 600 it");
   try {
     if (::flock(fd_, LOCK_EX | LOCK_NB) != 0)
       throw Failure(path + " is being written by another export");
@@ -385,6 +424,11 @@ bool ExportWriter::is_terminal() const {
 }
 
 void ExportWriter::append(const StoredCommit& stored, const Commit& commit) {
+  if (stored.payload.size() > largest_commit)
+    throw Failure("commit " + std::to_string(stored.position.value) + " has " +
+                  grouped(stored.payload.size()) +
+                  " bytes, more than jangbu writes, and cannot be "
+                  "exported");
   text_ += export_lines(stored, commit);
   appended_ = true;
   next_ = stored.position.next();

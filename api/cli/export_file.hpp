@@ -51,7 +51,8 @@ class ExportText {
 };
 
 // Reads and checks an export. What is wrong with it is told as Corrupt, with the line; the next
-// call goes on with the next commit.
+// call goes on with the next commit. What is no export by its size alone (export_format.hpp) is not
+// read any further.
 class ExportFile final : public CommitSource {
  public:
   // How much of a line must be as this build writes it: all of it, or what restoring relies on,
@@ -67,7 +68,7 @@ class ExportFile final : public CommitSource {
   void check_line(EventId id, const RecordedEvent& recorded, std::string_view expected);
   std::optional<std::string_view> peek();
   void consume();
-  void skip_commit(std::uint64_t first_line);
+  std::string skip_commit(std::uint64_t first_line);
 
   ExportText text_;
   const Lines lines_;

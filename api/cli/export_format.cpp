@@ -2,8 +2,11 @@
 
 #include <openssl/sha.h>
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "api/json/represent.hpp"
 #include "api/text.hpp"
@@ -25,10 +28,82 @@ std::string sha256_of(const StoredCommit& stored) {
   return to_base64(digest);
 }
 
-std::string text_at(const nlohmann::json& line, const char* name) {
-  const auto found = line.find(name);
-  return found != line.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
+// What an object of JSON says of itself in texts and in whole numbers. What is deeper in it is
+// checked and forgotten: a line of a foreign file may hold millions of values, or be as deep.
+class Attributes final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  // Nothing when the line is not an object.
+  static std::optional<Attributes> of(std::string_view line) {
+    Attributes attributes;
+    if (!nlohmann::json::sax_parse(line, &attributes) || !attributes.is_object_)
+      return std::nullopt;
+    return attributes;
+  }
+
+  std::string text(const std::string& name) const {
+    const auto found = texts_.find(name);
+    return found == texts_.end() ? std::string() : found->second;
+  }
+  std::optional<std::uint64_t> number(const std::string& name) const {
+    const auto found = numbers_.find(name);
+    return found == numbers_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+  // Called by the parser.
+  bool null() override { return forget(); }
+  bool boolean(bool) override { return forget(); }
+  bool number_integer(std::int64_t) override { return forget(); }
+  bool number_float(double, const std::string&) override { return forget(); }
+  bool binary(nlohmann::json::binary_t&) override { return forget(); }
+  bool number_unsigned(std::uint64_t value) override {
+    forget();
+    if (is_attribute()) numbers_[name_] = value;
+    return true;
+  }
+  bool string(std::string& value) override {
+    forget();
+    if (is_attribute()) texts_[name_] = std::move(value);
+    return true;
+  }
+  bool key(std::string& name) override {
+    if (is_attribute()) name_ = std::move(name);
+    return true;
+  }
+  bool start_object(std::size_t) override {
+    if (depth_ == 0) is_object_ = true;
+    return enter();
+  }
+  bool end_object() override { return leave(); }
+  bool start_array(std::size_t) override { return enter(); }
+  bool end_array() override { return leave(); }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception&) override {
+    return false;
+  }
+
+ private:
+  bool is_attribute() const { return depth_ == 1; }
+  bool forget() {
+    if (!is_attribute()) return true;
+    texts_.erase(name_);
+    numbers_.erase(name_);
+    return true;
+  }
+  bool enter() {
+    forget();
+    ++depth_;
+    return true;
+  }
+  bool leave() {
+    --depth_;
+    return true;
+  }
+
+  std::size_t depth_ = 0;
+  bool is_object_ = false;
+  std::string name_;  // of the attribute whose value comes
+  std::map<std::string, std::string> texts_;
+  std::map<std::string, std::uint64_t> numbers_;
+};
 
 std::string subject_of(const Event& event) {
   const Entity entity = entity_of(event);
@@ -59,28 +134,30 @@ std::string line_start(EventId id) {
 
 std::optional<StoredCommit> parse_first_line(std::string_view text) {
   if (text.find(R"("commitid":)") == text.npos) return std::nullopt;
-  const auto line = nlohmann::json::parse(text, nullptr, false);
-  if (!line.is_object()) throw Corrupt("is not JSON");
-  const auto id = parse_event_id(text_at(line, "id"));
-  const auto commit_id = parse_id<CommitId>(text_at(line, "commitid"));
-  const auto format = line.find("commitformat");
-  auto bytes = from_base64(text_at(line, "commitbytes"));
-  if (!id || id->index != 0 || !commit_id || format == line.end() ||
-      !format->is_number_unsigned() || !bytes)
+  const auto line = Attributes::of(text);
+  if (!line) throw Corrupt("is not JSON");
+  const auto id = parse_event_id(line->text("id"));
+  const auto commit_id = parse_id<CommitId>(line->text("commitid"));
+  const auto format = line->number("commitformat");
+  auto bytes = from_base64(line->text("commitbytes"));
+  if (!id || id->index != 0 || !commit_id || !format || !bytes)
     throw Corrupt("does not tell its commit's id, format and bytes");
+  if (bytes->size() > largest_commit)
+    throw Corrupt("has a commit of " + std::to_string(bytes->size()) +
+                  " bytes, and NATS takes no more than " + std::to_string(largest_commit));
   const auto owner = std::make_shared<const std::string>(std::move(*bytes));
-  StoredCommit stored{id->position, *commit_id, format->get<unsigned>(), *owner, owner};
-  if (text_at(line, "commitsha256") != sha256_of(stored))
+  StoredCommit stored{id->position, *commit_id, static_cast<unsigned>(*format), *owner, owner};
+  if (line->text("commitsha256") != sha256_of(stored))
     throw Corrupt("is damaged: its commit does not fit its SHA-256");
   return stored;
 }
 
 bool tells_of(std::string_view text, EventId id, const RecordedEvent& recorded) {
-  const auto line = nlohmann::json::parse(text, nullptr, false);
-  return line.is_object() && text_at(line, "id") == to_string(id) &&
-         text_at(line, "type") == wire_type(recorded.event).name &&
-         text_at(line, "subject") == subject_of(recorded.event) &&
-         text_at(line, "time") == to_string(recorded.envelope.occurred_at);
+  const auto line = Attributes::of(text);
+  return line && line->text("id") == to_string(id) &&
+         line->text("type") == wire_type(recorded.event).name &&
+         line->text("subject") == subject_of(recorded.event) &&
+         line->text("time") == to_string(recorded.envelope.occurred_at);
 }
 
 }  // namespace jangbu::cli

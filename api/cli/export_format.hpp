@@ -9,6 +9,7 @@
 // Threads: pure functions.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,15 @@
 #include "events/commit.hpp"
 
 namespace jangbu::cli {
+
+// What an export is at most, so that whoever reads one needs no more memory for any file, a gzip
+// bomb included. A commit is a message of NATS: every server that the start-up gate lets pass takes
+// one of this size, and the writer stays at a quarter of it.
+inline constexpr std::size_t largest_commit = std::size_t{1024} * 1024;
+// Its bytes in base64 (4/3), and its first event as JSON (up to six characters a byte).
+inline constexpr std::size_t longest_line = 8 * largest_commit;
+// All lines of a commit, of which even the smallest events have no more than 16 bytes a byte.
+inline constexpr std::size_t longest_commit_text = 16 * largest_commit;
 
 // The lines of a commit, each with its line feed. REQUIRES: `commit` is what `stored` holds, and
 // has events.

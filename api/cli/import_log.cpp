@@ -21,24 +21,42 @@ std::string number(Position position) {
   return std::to_string(position.value);
 }
 
+[[noreturn]] void throw_not_taken(const StoredCommit& commit, const std::string& why) {
+  throw Failure("the event log does not take commit " + number(commit.position) + ": " + why +
+                ". Whether it is there is not known: run the import again to go on behind it");
+}
+
+AppendResult append(EventLog& log, Position before, const StoredCommit& commit) {
+  try {
+    return log.append(before, commit.id, commit.payload, 2s);
+  } catch (const Unavailable& away) {
+    return NoAnswer{away.what()};
+  }
+}
+
 // Sends the same bytes again until the log has told what became of them.
 void append_surely(EventLog& log, const StoredCommit& commit, const StopSignals& stop) {
   const Position before{commit.position.value - 1};
   const auto deadline = std::chrono::steady_clock::now() + patience;
   for (;;) {
     stop.check();
-    const AppendResult result = log.append(before, commit.id, commit.payload, 2s);
+    const AppendResult result = append(log, before, commit);
     if (std::holds_alternative<Appended>(result)) return;
     if (std::holds_alternative<WrongSequence>(result)) {
       // An earlier attempt, whose acknowledgement was lost; or somebody else.
-      const auto there = log.read(commit.position);
+      std::optional<StoredCommit> there;
+      try {
+        there = log.read(commit.position);
+      } catch (const Unavailable& away) {
+        if (std::chrono::steady_clock::now() > deadline) throw_not_taken(commit, away.what());
+        continue;  // it is asked for again, and told so again
+      }
       if (there && same(*there, commit)) return;
       throw Failure("somebody else appended commit " + number(commit.position) +
                     " meanwhile: stop what writes to this stream, and import into an empty one");
     }
     if (std::chrono::steady_clock::now() > deadline)
-      throw Failure("the event log does not take commit " + number(commit.position) + ": " +
-                    std::get<NoAnswer>(result).why + ". Run the import again to go on behind it");
+      throw_not_taken(commit, std::get<NoAnswer>(result).why);
   }
 }
 

@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <regex>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "api/cli/settings.hpp"
 #include "api/serve.hpp"
+#include "infra/eventlog/server_urls.hpp"
+#include "infra/postgres/conninfo.hpp"
 
 namespace jangbu::cli {
 
@@ -23,6 +26,7 @@ struct ServeFlags {
   int wait_s = 60;
   int drain_s = 15;
   int heartbeat_ms = 15'000;
+  int import_s = 900;
   bool no_projector = false;
   bool no_writer = false;
   bool print_config = false;
@@ -91,16 +95,34 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
       ->check(CLI::Range(100, 600'000));
   setting(app, "allow-load", options.allow_load,
           "Let POST /load buy in bursts, to try the shop out: what is bought stays in the log");
+  setting(
+      app, "import-s", flags.import_s,
+      "Seconds that a bulk import may take; 64 MiB need 75 kB/s in the 15 minutes of the default")
+      ->check(CLI::Range(1, 86'400));
   setting(app, "wait-s", flags.wait_s, "Seconds to wait for NATS and PostgreSQL at start")
       ->check(CLI::Range(0, 3600));
   setting(app, "drain-s", flags.drain_s, "Seconds to finish requests in flight at the end")
       ->check(CLI::Range(0, 3600));
 }
 
+std::vector<CLI::ConfigItem> read_file(const std::string& file) {
+  constexpr std::streamsize longest = 1024 * 1024;  // of a few dozen settings
+  std::ifstream in(file, std::ios::binary);
+  if (!in) throw CLI::FileError::Missing(file);
+  std::string text(static_cast<std::size_t>(longest) + 1, '\0');
+  in.read(text.data(), longest + 1);
+  if (in.gcount() > longest)
+    throw CLI::FileError(file + " has more than " + std::to_string(longest) +
+                         " bytes: it is no configuration of jangbu");
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  std::istringstream settings(text);
+  return CLI::ConfigTOML().from_config(settings);
+}
+
 // Takes from the file what neither a flag nor the environment has said. CLI11 by itself reads files
 // for the main command only, and puts them above the environment.
 void apply_file(CLI::App& app, const std::string& file) {
-  for (const CLI::ConfigItem& item : CLI::ConfigTOML().from_file(file)) {
+  for (const CLI::ConfigItem& item : read_file(file)) {
     CLI::Option* option = app.get_option_no_throw("--" + item.fullname());
     if (!option || !option->get_configurable()) throw CLI::ConfigError::Extras(item.fullname());
     if (option->count() > 0 || item.inputs.empty()) continue;
@@ -109,12 +131,12 @@ void apply_file(CLI::App& app, const std::string& file) {
   }
 }
 
-// Connection strings as they may be shown. Who connects may be a secret, too: NATS takes a token in
-// the user's place.
-std::string without_passwords(const std::string& text) {
-  static const std::regex in_url("(^|,|://)[^/,]*@");
-  static const std::regex in_words(R"re((password)\s*=\s*('([^'\\]|\\.)*'|[^\s&]*))re");
-  return std::regex_replace(std::regex_replace(text, in_url, "$1***@"), in_words, "$1=***");
+// A setting's value as it may be shown.
+std::string without_secrets(const std::string& name, const std::string& value) {
+  if (name == "database") return pg::without_secrets(value);
+  if (name == "nats-url" || name == "nats-monitor-url") return without_credentials(value);
+  if (name == "quote-secret" && !value.empty()) return "***";
+  return value;
 }
 
 // The values of a setting, with the default's where nobody has said any.
@@ -143,10 +165,8 @@ void print_config(const CLI::App& app) {
       continue;
     }
     std::string list;
-    for (std::string value : values_of(*option)) {
-      if (name == "quote-secret" && !value.empty()) value = "***";
-      list += (list.empty() ? "" : ", ") + in_toml(without_passwords(value));
-    }
+    for (const std::string& value : values_of(*option))
+      list += (list.empty() ? "" : ", ") + in_toml(without_secrets(name, value));
     std::cout << (option->get_expected_max() > 1 ? "[" + list + "]" : list) << "\n";
   }
 }
@@ -159,6 +179,7 @@ int run_serve(CLI::App& app, ServeFlags& flags) {
   }
   flags.options.wait = std::chrono::seconds(flags.wait_s);
   flags.options.drain = std::chrono::seconds(flags.drain_s);
+  flags.options.import_deadline = std::chrono::seconds(flags.import_s);
   flags.options.heartbeat = std::chrono::milliseconds(flags.heartbeat_ms);
   flags.options.projector = !flags.no_projector;
   flags.options.writer = !flags.no_writer;

@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iostream>
+#include <sstream>
 #include <string_view>
 
 #include "api/http/hosts.hpp"
+#include "infra/eventlog/server_urls.hpp"
+#include "infra/postgres/conninfo.hpp"
 #include "projections/tables/registry.hpp"
 
 namespace jangbu::cli {
@@ -28,7 +32,23 @@ std::string check_origin(const std::string& origin) {
     return std::islower(c) || std::isdigit(c) || marks.find(static_cast<char>(c)) != marks.npos;
   });
   if (is_http && is_host) return {};
-  return "must be an origin, such as http://127.0.0.1:3000, not '" + origin + "'";
+  return "must be an origin, such as http://127.0.0.1:3000, not '" + without_credentials(origin) +
+         "'";
+}
+
+int report(const CLI::App& app, const CLI::ParseError& error, int argc, const char* const* argv) {
+  std::ostringstream errors;
+  const int status = app.exit(error, std::cout, errors);
+  std::string text = errors.str();
+  for (int i = 1; i < argc; ++i) {
+    std::string_view word = argv[i];
+    if (word.starts_with('-')) word.remove_prefix(std::min(word.find('='), word.size() - 1) + 1);
+    if (word.find_first_of("@=") == word.npos) continue;
+    for (auto at = text.find(word); at != text.npos; at = text.find(word, at + 1))
+      text.replace(at, word.size(), "***");
+  }
+  std::cerr << text << std::flush;
+  return status == 0 ? 0 : 2;
 }
 
 std::string check_host(const std::string& host) {
@@ -43,7 +63,8 @@ std::string check_host(const std::string& host) {
 }
 
 void add_log_flags(CLI::App& app, JetStreamOptions& log) {
-  setting(app, "nats-url", log.url, "NATS servers, separated by commas");
+  setting(app, "nats-url", log.url,
+          "NATS servers, separated by commas; what is special in a password is percent-encoded");
   setting(app, "stream", log.stream, "JetStream stream that holds the event log")
       ->check(check_stream_name);
 }
@@ -56,7 +77,8 @@ void add_gate_flags(CLI::App& app, JetStreamOptions& log, bool& accept_weak_dura
 }
 
 void add_database_flag(CLI::App& app, std::string& database) {
-  setting(app, "database", database, "PostgreSQL for the read models, as libpq takes it");
+  setting(app, "database", database, "PostgreSQL for the read models, as libpq takes it")
+      ->check(pg::check_conninfo);
 }
 
 std::vector<std::string> read_model_names() {

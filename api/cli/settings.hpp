@@ -27,6 +27,10 @@ inline CLI::Option* setting(CLI::App& app, const std::string& flag, bool& value,
   return app.add_flag("--" + flag, value, description)->envname(environment_name(flag));
 }
 
+// Tells what is wrong with the usage; the exit status. A word that has the form of a connection
+// string is not repeated: a flag may be misspelt and its value still be a password.
+int report(const CLI::App& app, const CLI::ParseError& error, int argc, const char* const* argv);
+
 // What is wrong with a value, for people; empty when nothing is.
 std::string check_stream_name(const std::string& name);
 // An origin as browsers send it (RFC 6454, section 6.2).

@@ -20,7 +20,7 @@ struct Limits {
   std::chrono::milliseconds header_timeout{5000};  // from the first byte of a head to its last: 408
   std::chrono::milliseconds body_timeout{10000};   // from there to the last byte of the body, or
                                                    // to the next piece of it: 408
-  std::size_t body_bytes_per_second = kib;         // of a body in pieces: a slower one uses up its
+  std::size_t body_bytes_per_second = 16 * kib;    // of a body in pieces: a slower one uses up its
                                                    // time to the next piece
   std::chrono::milliseconds idle_timeout{60000};   // between requests
   std::chrono::milliseconds write_timeout{10000};  // without the client taking a byte

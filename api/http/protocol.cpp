@@ -488,6 +488,7 @@ void Protocol::send_piece(const std::shared_ptr<Connection>& connection, Bytes b
     connection->deadline = transport().now() + server_->limits.write_timeout;
   connection->serving.bytes += bytes.size();
   transport().send(connection, std::move(bytes));
+  connection->unread_bytes = connection->unsent();  // also when nothing of it went out
 }
 
 void Protocol::output_moved(const std::shared_ptr<Connection>& connection, std::size_t bytes) {

@@ -1,9 +1,10 @@
 #include "api/load/burst.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
+
+#include "api/certainty.hpp"
 
 namespace jangbu::load {
 
@@ -21,10 +22,8 @@ constexpr auto last_moment = 100ms;
 
 std::string code_of(const HttpPool::Answer& answer) {
   if (answer.status == 0) return "not-connected";
-  const auto problem = nlohmann::json::parse(answer.body, nullptr, false);
-  if (problem.is_object() && problem.contains("code") && problem.at("code").is_string())
-    return problem.at("code");
-  return "status-" + std::to_string(answer.status);
+  const std::string code = jangbu::code_of(answer.body);
+  return code.empty() ? "status-" + std::to_string(answer.status) : code;
 }
 
 }  // namespace
@@ -131,7 +130,12 @@ void Burst::answered(std::uint64_t n, const HttpPool::Answer& answer) {
     ++figures_.uncertain;
     ++figures_.repeated;
   }
-  if (!settled) return again_.push_back({Clock::now() + ask_again_after, n});
+  if (!settled) {
+    // In the order of their times, though some are told to wait for longer than others.
+    const auto at = Clock::now() + std::max<Clock::duration>(ask_again_after, answer.retry_after);
+    again_.insert(std::ranges::upper_bound(again_, at, {}, &Again::at), {at, n});
+    return;
+  }
   if (attempt.uncertain) --figures_.uncertain;
   if (attempt.outcome == Outcome::purchased) {
     attempt.position = answer.position;

@@ -14,6 +14,9 @@
 #include <system_error>
 #include <utility>
 
+#include "api/certainty.hpp"
+#include "api/shop_client.hpp"
+
 namespace jangbu::load {
 
 namespace {
@@ -222,6 +225,7 @@ std::size_t HttpPool::on_body(char* data, std::size_t size, std::size_t count, v
   auto& [curl, fields, body, take, answer, callback] = *static_cast<Exchange*>(exchange);
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+  if (answer.body.size() + size * count > ShopClient::longest_body) return CURL_WRITEFUNC_ERROR;
   if (!take || status != 200)
     answer.body.append(data, size * count);
   else if (!take({data, size * count}))
@@ -242,6 +246,8 @@ std::size_t HttpPool::on_header(char* data, std::size_t size, std::size_t count,
     std::from_chars(value.data(), value.data() + value.size(), answer.position);
   else if (same_name(name, "Location"))
     answer.location = value;
+  else if (same_name(name, "Retry-After"))
+    answer.retry_after = retry_after_of(value);
   return line.size();
 }
 

@@ -47,8 +47,9 @@ class HttpPool {
     // arrived all the same.
     int times_sent = 0;
     std::string body = {};
-    std::uint64_t position = 0;  // Event-Position, if it is there
-    std::string location = {};   // Location
+    std::uint64_t position = 0;           // Event-Position, if it is there
+    std::string location = {};            // Location
+    std::chrono::seconds retry_after{0};  // Retry-After
   };
 
   using Callback = std::function<void(Answer)>;

@@ -1,8 +1,12 @@
 #include "api/load/shop_calls.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <utility>
+
+#include "api/certainty.hpp"
 
 namespace jangbu::load {
 
@@ -50,7 +54,7 @@ void ShopCalls::require_services() {
        {std::pair(Service::operations, "operations"), std::pair(Service::account, "account"),
         std::pair(Service::product, "product"), std::pair(Service::purchase, "purchase")}) {
     const Answer answer = call({.url = url(service) + "/"});
-    if (answer.status != 200)
+    if (answer.status != 200 && answer.status != 503)
       throw LoadFailed("no shop's " + std::string(name) + " service answers at " + url(service) +
                        " (" + reason_of(answer) +
                        "). Start one with jangbu serve, or say where it is with --host and "
@@ -60,13 +64,16 @@ void ShopCalls::require_services() {
 
 ShopCalls::Answer ShopCalls::insist(const Request& request) {
   const auto until = Clock::now() + patience;
-  for (;;) {
+  for (bool uncertain = false;;) {
     Answer answer = call(request);
     if (answer.status == 200) return answer;
-    const bool not_now = answer.status == 503 || answer.status == 0;
-    if (!not_now || Clock::now() >= until)
-      throw LoadFailed(request.method + " " + request.url + ": " + reason_of(answer));
-    pause(retry_interval);
+    uncertain = uncertain ||
+                (answer.status == 0 ? answer.times_sent > 0
+                                    : says(answer.status, code_of(answer.body)) == Says::uncertain);
+    if (!is_for_now(answer.status) || Clock::now() >= until)
+      throw LoadFailed(request.method + " " + request.url + ": " + reason_of(answer) +
+                       (uncertain && request.method != "GET" ? ". Its outcome is unknown" : ""));
+    pause(std::max<std::chrono::milliseconds>(retry_interval, answer.retry_after));
   }
 }
 
@@ -112,6 +119,26 @@ void ShopCalls::each(const std::vector<Request>& requests,
       answered(number, answer);
       ++done;
     }
+  }
+}
+
+void ShopCalls::each(const std::vector<Request>& requests, std::chrono::seconds longest,
+                     const std::function<void(std::size_t, const Answer&)>& answered) {
+  const auto until = Clock::now() + longest;
+  std::vector<std::size_t> left(requests.size());
+  std::iota(left.begin(), left.end(), std::size_t{0});
+  while (!left.empty()) {
+    std::vector<Request> round;
+    for (const std::size_t number : left) round.push_back(requests[number]);
+    std::vector<std::size_t> again;
+    each(round, [&](std::size_t i, const Answer& answer) {
+      if (is_for_now(answer.status) && Clock::now() < until)
+        again.push_back(left[i]);
+      else
+        answered(left[i], answer);
+    });
+    left = std::move(again);
+    if (!left.empty()) pause(retry_interval);
   }
 }
 

@@ -46,7 +46,7 @@ class ShopCalls {
   void require_services();
 
   // The answer, if its status is 200. What is only not possible now (503, no answer) is tried again
-  // for half a minute. REQUIRES: doing it twice is doing it once.
+  // for half a minute, as Retry-After says. REQUIRES: doing it twice is doing it once.
   Answer insist(const Request& request);
 
   // What was in a part of a stream: heartbeats are nothing.
@@ -60,6 +60,10 @@ class ShopCalls {
   // All of them, as many at a time as there are connections. Whatever the answer is, it is passed
   // on, with the number of its request.
   void each(const std::vector<Request>& requests,
+            const std::function<void(std::size_t, const Answer&)>& answered);
+
+  // Likewise, but what is only not possible now is tried again for so long.
+  void each(const std::vector<Request>& requests, std::chrono::seconds patience,
             const std::function<void(std::size_t, const Answer&)>& answered);
 
   // Waits, and lets the pool work.

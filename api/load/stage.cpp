@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "api/certainty.hpp"
 #include "api/load/log_reader.hpp"
 
 namespace jangbu::load {
@@ -28,6 +29,16 @@ Json parsed(const HttpPool::Answer& answer) {
   Json json = Json::parse(answer.body, nullptr, false);
   if (!json.is_structured()) throw LoadFailed("the shop answered, but not with JSON");
   return json;
+}
+
+// Of the results of an import.
+bool has_undecided(const std::string& results) {
+  std::istringstream lines(results);
+  for (std::string line; std::getline(lines, line);) {
+    const Json result = Json::parse(line, nullptr, false);
+    if (result.is_object() && is_for_now(result.value("status", 200L))) return true;
+  }
+  return false;
 }
 
 PurchaseId purchase_of(const Json& data) {
@@ -75,18 +86,25 @@ void Stage::prepare(const Options& options, const Plan& plan) {
 
 std::vector<std::string> Stage::import_rows(Service service, const std::string& path,
                                             const std::string& rows) {
-  const auto answer = calls_.insist({.method = "POST",
-                                     .url = calls_.url(service) + path,
-                                     .body = rows,
-                                     .fields = {"Content-Type: application/x-ndjson",
-                                                "Idempotency-Key: " + prefix() + path.substr(1)},
-                                     .timeout = import_timeout});
+  const auto import = [&] {
+    return calls_.insist({.method = "POST",
+                          .url = calls_.url(service) + path,
+                          .body = rows,
+                          .fields = {"Content-Type: application/x-ndjson",
+                                     "Idempotency-Key: " + prefix() + path.substr(1)},
+                          .timeout = import_timeout});
+  };
+  // Rows that were not decided are asked for again, under the keys that they have.
+  auto answer = import();
+  for (const auto until = Clock::now() + import_timeout;
+       has_undecided(answer.body) && Clock::now() < until; answer = import())
+    calls_.pause(200ms);
   std::vector<std::string> ids;
   std::istringstream results(answer.body);
   for (std::string line; std::getline(results, line);) {
     const Json result = Json::parse(line, nullptr, false);
     if (!result.is_object() || result.value("status", 0) != 201)
-      throw LoadFailed(path + " refused a row: " + line);
+      throw LoadFailed(path + " did not take a row: " + line);
     ids.push_back(result.at("id"));
     const std::uint64_t position = result.at("position");
     from_ = from_ == 0 ? position : std::min(from_, position);
@@ -121,7 +139,7 @@ void Stage::look_at_stock() {
   for (const LoadProduct& product : products_)
     requests.push_back({.url = calls_.url(Service::product) + "/products/" + product.id +
                                "?minPosition=" + std::to_string(end.position)});
-  calls_.each(requests, [&](std::size_t i, const HttpPool::Answer& answer) {
+  calls_.each(requests, 30s, [&](std::size_t i, const HttpPool::Answer& answer) {
     if (answer.status != 200) throw LoadFailed("GET " + requests[i].url + ": " + reason_of(answer));
     products_[i].shown = parsed(answer).at("stock");
     products_[i].shown_at = {answer.position};
@@ -170,7 +188,8 @@ std::string Stage::tidy_up() {
         {.method = "DELETE", .url = calls_.url(Service::account) + "/accounts/" + buyer});
   std::size_t failed = 0;
   std::string first;
-  calls_.each(requests, [&](std::size_t i, const HttpPool::Answer& answer) {
+  // Who closes what is closed is told so again: 200.
+  calls_.each(requests, 10s, [&](std::size_t i, const HttpPool::Answer& answer) {
     if (answer.status == 200) return;
     if (++failed == 1) first = requests[i].url + ": " + reason_of(answer);
     if (answer.status == 0)

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "events/errors.hpp"
+#include "infra/eventlog/server_urls.hpp"
 #include "infra/eventlog/stream.hpp"
 #include "infra/handle.hpp"
 
@@ -92,11 +93,12 @@ std::vector<GateFinding> ask_monitor(const JetStreamOptions& options,
   std::string why;
   const json varz = get_json(options.monitor_url + "/varz", options.request_timeout, why);
   if (varz.is_null())
-    return unknown(options.monitor_url + " does not answer (" + why +
+    return unknown(without_credentials(options.monitor_url) + " does not answer (" + why +
                    "). The server's configuration must have a line such as `http: "
                    "\"127.0.0.1:8222\"`, and the URL must name it");
   if (varz.value("server_id", std::string()) != server_id)
-    return unknown(options.monitor_url + " belongs to another server than the one at the NATS URL");
+    return unknown(without_credentials(options.monitor_url) +
+                   " belongs to another server than the one at the NATS URL");
   return judge_server(varz);
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "events/errors.hpp"
+#include "infra/eventlog/server_urls.hpp"
 
 namespace jangbu {
 
@@ -49,22 +50,6 @@ std::vector<std::string> split(std::string_view text, char separator) {
     if (end == text.size()) return parts;
     text.remove_prefix(end + 1);
   }
-}
-
-// nats://user:password@host:4222 without what is before the '@'.
-std::string without_credentials(const std::string& url) {
-  const auto at = url.rfind('@');
-  if (at == std::string::npos) return url;
-  const auto scheme = url.find("://");
-  return (scheme == std::string::npos ? std::string() : url.substr(0, scheme + 3)) +
-         url.substr(at + 1);
-}
-
-std::string for_people(const std::vector<std::string>& urls) {
-  std::string text;
-  for (const auto& url : urls)
-    text.append(text.empty() ? "" : ",").append(without_credentials(url));
-  return text;
 }
 
 // The other servers of a cluster, as the one of this connection told them, with the credentials
@@ -162,7 +147,7 @@ NatsConnection::NatsConnection(const std::string& urls, std::string purpose,
                                std::chrono::milliseconds wait)
     : urls_(split(urls, ',')),
       purpose_(std::move(purpose)),
-      servers_(for_people(urls_)),
+      servers_(without_credentials(urls)),
       pause_(first_pause) {
   natsInbox* inbox = nullptr;
   require(natsInbox_Create(&inbox), "cnats");
@@ -191,9 +176,12 @@ NatsConnection::LinkPtr NatsConnection::connect(std::chrono::milliseconds wait) 
     if (auto link = try_connect(failure)) return link;
     if (failure.refused)
       throw Unavailable("NATS at " + servers_ + " refuses the user or password (" + failure.why +
-                        "): put the right ones into the URL, nats://user:password@host:port");
+                        "): put the right ones into the URL, nats://user:password@host:port, with "
+                        "special characters percent-encoded (a comma is %2C)");
     if (failure.bad_url)
-      throw Unavailable("not a URL of NATS, such as nats://127.0.0.1:4222: " + servers_);
+      throw Unavailable("not a URL of NATS, such as nats://user:password@127.0.0.1:4222, with "
+                        "special characters percent-encoded (a comma is %2C): " +
+                        servers_);
     const auto now = Clock::now();
     if (now >= deadline)
       throw Unavailable("no NATS server at " + servers_ + " (" + failure.why +

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::string_view magic = "jangbu snapshot\n";
 constexpr std::size_t block_bytes = 256 * 1024;  // or one row more
+// A row is made of a commit's events at most, which NATS takes in one message.
+constexpr std::size_t largest_block = 16 * 1024 * 1024;
 
 struct Header {
   std::string log;
@@ -118,6 +120,7 @@ class BlockReader {
     Checksum expected{};
     read(expected.data(), expected.size());
     require(size);
+    if (size > largest_block) throw NoSnapshot("it has a block that is too large to be one");
     block_.resize(size);
     read(block_.data(), size);
     if (checksum(number_++, block_) != expected) throw NoSnapshot("it is damaged");

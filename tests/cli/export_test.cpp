@@ -1,6 +1,8 @@
 // Exports: what is in them, and how they are gone on with.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -281,6 +283,143 @@ TEST_CASE("a compressed export has members of whole commits") {
   }
   CHECK(members > 2);
   CHECK(text.member_end() == std::filesystem::file_size(file));
+}
+
+namespace {
+
+std::string gzip(std::string_view text) {
+  z_stream stream{};
+  REQUIRE(deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  std::string bytes(deflateBound(&stream, text.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(bytes.data());
+  stream.avail_out = static_cast<uInt>(bytes.size());
+  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+  bytes.resize(bytes.size() - stream.avail_out);
+  deflateEnd(&stream);
+  return bytes;
+}
+
+// What a reader says of a file, and how many commits it has of it.
+struct Reading {
+  std::size_t commits = 0;
+  std::vector<std::string> wrong = {};
+};
+
+Reading read_all(const std::filesystem::path& file) {
+  cli::ExportFile source(file, cli::ExportFile::Lines::as_needed);
+  Reading reading;
+  for (;;) {
+    try {
+      const auto commits = source.next();
+      if (commits.empty()) return reading;
+      reading.commits += commits.size();
+    } catch (const Corrupt& corrupt) {
+      reading.wrong.emplace_back(corrupt.what());
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("what is no export by its size is not read to its end") {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "log";
+  // Its end is damaged, which only who reads so far can tell.
+  const auto reads = [&](const std::string& text) {
+    std::string bytes = gzip(text);
+    bytes.resize(bytes.size() - 20);
+    write_text(file, bytes);
+    return read_all(file);
+  };
+  const std::string endless(5 * cli::longest_line, 'x');
+  MemoryLog log;
+  for (const Commit& commit : small_story()) append(log, commit);
+  export_to(file, log, false);
+  const std::string whole = read_text(file);
+
+  SECTION("a line without an end") {
+    const Reading reading = reads(endless);
+    REQUIRE(reading.wrong.size() == 1);
+    CHECK_THAT(reading.wrong[0], ContainsSubstring("line 1 has more than 8,388,608 bytes"));
+  }
+  SECTION("one behind whole commits") {
+    const Reading reading = reads(whole + endless);
+    CHECK(reading.commits == 4);
+    REQUIRE(reading.wrong.size() == 1);
+    CHECK_THAT(reading.wrong[0], ContainsSubstring("line 8 has more than"));
+  }
+  SECTION("one behind a damaged commit") {
+    const Reading reading = reads("{}\n" + endless);
+    REQUIRE(reading.wrong.size() == 1);
+    CHECK_THAT(reading.wrong[0], ContainsSubstring("line 1 does not begin a commit"));
+    CHECK_THAT(reading.wrong[0], ContainsSubstring("line 2 has more than"));
+  }
+  SECTION("lines of which none is a commit's") {
+    std::string text;
+    while (text.size() < 3 * cli::longest_commit_text) text += std::string(4'000, 'x') + "\n";
+    const Reading reading = reads(text);
+    REQUIRE(reading.wrong.size() == 1);
+    CHECK_THAT(reading.wrong[0], ContainsSubstring("line 1 does not begin a commit"));
+    CHECK_THAT(reading.wrong[0], ContainsSubstring("not read any further"));
+  }
+  SECTION("one that is to be gone on with") {
+    const std::string bytes = gzip(whole + endless);
+    write_text(file, bytes);
+    CHECK_THROWS_MATCHES(export_to(file, log, true), cli::Failure,
+                         MessageMatches(ContainsSubstring("compressed in another way")));
+    CHECK((read_text(file) == bytes));
+  }
+}
+
+TEST_CASE("an export is gone on with behind whatever a crash left, however much") {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "log";
+  MemoryLog log;
+  for (const Commit& commit : small_story()) append(log, commit);
+  export_to(file, log, false);
+  const std::string whole = read_text(file);
+  for (const std::size_t size : {8u << 20, 70u << 20}) {
+    write_text(file, whole + std::string(size, '\0'));
+    export_to(file, log, false);
+    CHECK((read_text(file) == whole));
+  }
+}
+
+TEST_CASE("a line may hold anything, and is kept by what is asked of it alone") {
+  const auto refused = [](const std::string& line, const std::string& why) {
+    CHECK_THROWS_MATCHES(cli::parse_first_line(line), Corrupt,
+                         MessageMatches(ContainsSubstring(why)));
+  };
+  const std::string deep = std::string(1'000'000, '[');
+  refused(R"({"commitid":)" + deep, "is not JSON");
+  refused(R"({"commitid":)" + deep + std::string(deep.size(), ']') + "}", "does not tell");
+  refused(R"({"commitid":{"commitid":"x","id":"1.0"},"id":"1.0"})", "does not tell");
+  refused(R"({"commitid":)" + std::string(1'000'000, '9') + "}", "is not JSON");
+  refused(R"(["commitid":])", "is not JSON");
+
+  MemoryLog log;
+  for (const Commit& commit : small_story()) append(log, commit);
+  const StoredCommit stored = all_of(log).front();
+  std::string line = cli::export_lines(stored, decode(stored));
+  line.resize(line.find('\n'));
+  CHECK(cli::parse_first_line(line));
+  const auto begin = line.find("commitbytes\":\"") + 14;
+  line.replace(begin, line.find('"', begin) - begin,
+               to_base64(std::string(cli::largest_commit + 1, 'x')));
+  refused(line, "NATS takes no more than 1048576");
+}
+
+TEST_CASE("nobody else can read an export") {
+  const auto mask = ::umask(0);
+  const TemporaryFolder folder;
+  MemoryLog log;
+  for (const Commit& commit : small_story()) append(log, commit);
+  export_to(folder.path() / "log", log, GENERATE(false, true));
+  ::umask(mask);
+  CHECK(std::filesystem::status(folder.path() / "log").permissions() ==
+        std::filesystem::perms{0600});
 }
 
 }  // namespace jangbu::test

@@ -1,5 +1,6 @@
 // What keeps `jangbu serve` from starting: it says what is wrong and what to do, and changes
 // nothing.
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <catch2/catch_test_macros.hpp>
@@ -385,6 +386,9 @@ TEST_CASE("The settings are printed as a file, with secrets masked") {
     CHECK_THAT(printed, ContainsSubstring(std::string(line) + "\n"));
   CHECK_THAT(print({"--database", "host=db password='it\\'s geheim' user=jangbu"}),
              !ContainsSubstring("geheim"));
+  CHECK_THAT(print({"--nats-url", "nats://jangbu:a/b,geheim@one:4222", "--nats-monitor-url",
+                    "http://jangbu:geheim@one:8222"}),
+             !ContainsSubstring("geheim") && ContainsSubstring("nats://***@one:4222"));
 
   CHECK_THAT(print({"--allow-host", "shop.example,::1"}),
              ContainsSubstring("allow-host = [\"shop.example\", \"::1\"]\n"));
@@ -393,6 +397,48 @@ TEST_CASE("The settings are printed as a file, with secrets masked") {
   const std::string defaults = print({"--port-base", "12000"});
   std::ofstream(file) << defaults;
   CHECK(print({"--config", file}) == defaults);
+}
+
+TEST_CASE("What is wrong with a connection string is told without it") {
+  const auto check = [](const Flags& arguments, int status, const char* says) {
+    CAPTURE(arguments);
+    const Ended ended = run_to_its_end(arguments);
+    CAPTURE(ended.output);
+    CHECK(ended.status == status);
+    CHECK_THAT(ended.output, ContainsSubstring(says) && !ContainsSubstring("geheim"));
+  };
+  const std::string nats = "nats://jangbu:a,geheim@127.0.0.1:1";
+  check({"serve", "--database", "postgresql://jangbu:a@geheim/b@db/shop"}, 2, "percent-encoded");
+  check({"serve", "--database", "host=db password=a geheim"}, 2, "password='a secret'");
+  check({"serve", "--databse", "postgresql://jangbu:geheim@db/shop"}, 2, "--databse");
+  check({"serve", "--databse=password=geheim host=db"}, 2, "--databse");
+  check({"serve", "--nats-url", nats, "--wait-s", "0"}, 1, "NATS");
+  check({"events", "list", "--nats-url", nats}, 1, "NATS");
+}
+
+TEST_CASE("Nobody else can read what the program writes") {
+  const auto mask = ::umask(0);  // of the child, too
+  const TemporaryFolder folder;
+  NatsServer nats;
+  PostgresServer postgres;
+  ServeProcess serve(
+      {.nats_url = nats.url(),
+       .nats_monitor_url = nats.monitor_url(),
+       .database = postgres.create_database(),
+       .flags = {"--access-log", folder.path() / "access.log", "--snapshot-events", "1"}});
+  ::umask(mask);
+  CHECK(serve.client(Service::account).post("/accounts", account("홍길동")).status == 201);
+  CHECK(serve.stop() == 0);
+  for (const auto& file : {folder.path() / "data" / "quote-secret",
+                           folder.path() / "data" / "snapshot", folder.path() / "access.log"}) {
+    CAPTURE(file.string());
+    CHECK(std::filesystem::status(file).permissions() == std::filesystem::perms{0600});
+  }
+  // Nothing is left of what they were made from.
+  std::size_t files = 0;
+  for ([[maybe_unused]] const auto& file : std::filesystem::directory_iterator(serve.data()))
+    ++files;
+  CHECK(files == 2);
 }
 
 TEST_CASE("Demo data is loaded once") {

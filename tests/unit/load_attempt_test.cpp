@@ -17,6 +17,11 @@ TEST_CASE("A first answer settles a purchase unless it leaves it open") {
 
   CHECK(first(503, "outcome-unknown") == Outcome::unknown);
   CHECK(first(500, "internal-error") == Outcome::unknown);
+  // What was done could not be read back; and what proxies say.
+  CHECK(first(503, "unavailable") == Outcome::unknown);
+  CHECK(first(503, "status-503") == Outcome::unknown);
+  CHECK(first(502, "status-502") == Outcome::unknown);
+  CHECK(first(504, "status-504") == Outcome::unknown);
   CHECK(first(409, "idempotency-key-in-flight") == Outcome::unknown);
 }
 
