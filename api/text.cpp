@@ -257,9 +257,14 @@ std::string shown(std::string_view text, std::string_view layout) {
   std::string shown;
   shown.reserve(text.size());
   while (!text.empty()) {
-    if (is_printable_ascii(text.front()) || layout.find(text.front()) != layout.npos) {
-      shown += text.front();
-      text.remove_prefix(1);
+    const auto stays = [&](char c) {
+      return is_printable_ascii(c) || layout.find(c) != layout.npos;
+    };
+    const auto plain =
+        static_cast<std::size_t>(std::ranges::find_if_not(text, stays) - text.begin());
+    if (plain > 0) {
+      shown += text.substr(0, plain);
+      text.remove_prefix(plain);
       continue;
     }
     utf8proc_int32_t character = 0;

@@ -80,9 +80,10 @@ TEST_CASE("an export that is killed at any moment is gone on with, to the same b
     Tool tool(server.events(with({"export", file}, flags)));
     const auto until = std::chrono::steady_clock::now() +
                        std::chrono::milliseconds(random() % static_cast<unsigned>(takes.count()));
-    wait_until("the moment", [&] {
-      return !tool.process().running() || std::chrono::steady_clock::now() > until;
-    });
+    wait_until(
+        "the moment",
+        [&] { return !tool.process().running() || std::chrono::steady_clock::now() > until; },
+        takes + 60s);
     if (!tool.process().running()) {
       CHECK(tool.wait().status == 0);
       break;
