@@ -18,7 +18,8 @@ std::string to_script(const std::vector<Neighbour>& neighbours) {
 StaticContent::Headers page_headers(const std::vector<Neighbour>& neighbours,
                                     std::string_view style) {
   std::string policy =
-      "default-src 'none'; script-src 'self'; worker-src 'self'; img-src 'self' data:; base-uri 'none'; "
+      "default-src 'none'; script-src 'self'; worker-src 'self'; img-src 'self' data:; base-uri "
+      "'none'; "
       "form-action 'none'; frame-ancestors 'none'; style-src 'self'";
   if (!style.empty()) policy.append(" ").append(style);
   policy.append("; connect-src 'self'");

@@ -179,9 +179,10 @@ NatsConnection::LinkPtr NatsConnection::connect(std::chrono::milliseconds wait) 
                         "): put the right ones into the URL, nats://user:password@host:port, with "
                         "special characters percent-encoded (a comma is %2C)");
     if (failure.bad_url)
-      throw Unavailable("not a URL of NATS, such as nats://user:password@127.0.0.1:4222, with "
-                        "special characters percent-encoded (a comma is %2C): " +
-                        servers_);
+      throw Unavailable(
+          "not a URL of NATS, such as nats://user:password@127.0.0.1:4222, with "
+          "special characters percent-encoded (a comma is %2C): " +
+          servers_);
     const auto now = Clock::now();
     if (now >= deadline)
       throw Unavailable("no NATS server at " + servers_ + " (" + failure.why +
