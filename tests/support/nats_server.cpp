@@ -20,7 +20,8 @@ std::string nats_server_program() {
 
 }  // namespace
 
-NatsServer::NatsServer(Options options) : options_(std::move(options)) {
+NatsServer::NatsServer(Options options)
+    : options_(std::move(options)), port_(free_port_base()), monitor_port_(port_ + 1) {
   start();
 }
 
@@ -37,24 +38,6 @@ std::string NatsServer::monitor_url() const {
 }
 
 void NatsServer::start() {
-  if (port_ != 0) {
-    launch();
-    return;
-  }
-  // Someone else may take a free port before the server does; then others are tried.
-  for (int attempts_left = 5;; --attempts_left) {
-    port_ = free_port();
-    monitor_port_ = free_port();
-    try {
-      launch();
-      return;
-    } catch (const std::runtime_error&) {
-      if (attempts_left == 1) throw;
-    }
-  }
-}
-
-void NatsServer::launch() {
   const auto configuration = folder_.path() / "nats.conf";
   std::ofstream file(configuration);
   file << "listen: \"127.0.0.1:" << port_ << "\"\n"
