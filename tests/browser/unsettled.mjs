@@ -141,6 +141,23 @@ async function reload(browser) {
   await page.close();
 }
 
+// What the shop has forgotten would be done anew: it is not asked about any more.
+async function too_old(browser) {
+  const page = await Console.open(browser);
+  await page.page.evaluate(() => {
+    const begun = Date.now() - 24 * 3_600_000;
+    const one = { key: "yesterday", service: "purchase", method: "POST", path: "/purchases", body: { quoteId: "old" }, begun };
+    sessionStorage.setItem("jangbu-unsettled", JSON.stringify([one]));
+  });
+  const loss = await Loss.of(page, /\/purchases$/);
+  await page.page.reload();
+  await page.get('#unsettled li[data-settled="refused"]').waitFor();
+  assert.match(await page.get("#unsettled").innerText(), /Left unsettled/);
+  assert.deepEqual(loss.keys, []);
+  await page.get("#unsettled button").click();
+  await page.close();
+}
+
 // Who does not want to wait may leave it, and come back to it: it still happens once.
 async function leave(browser) {
   const page = await Console.open(browser);
@@ -165,6 +182,7 @@ try {
   await every_command(browser);
   await refused_in_the_end(browser, shop);
   await reload(browser);
+  await too_old(browser);
   await leave(browser);
   console.log("All as expected.");
 } finally {

@@ -101,7 +101,7 @@ TEST_CASE("fsync after the acknowledgement is weak durability", "[contract][gate
 TEST_CASE("durability that cannot be told is weak", "[contract][gate]") {
   Gate gate;
   NatsServer other;
-  const std::string nobody = "http://127.0.0.1:" + std::to_string(free_port());
+  const std::string nobody = "http://127.0.0.1:" + std::to_string(free_port_base());
   const std::string not_monitoring = "http://127.0.0.1:" + std::to_string(gate.server.port());
   for (const auto& url :
        {std::string(), nobody, not_monitoring, other.monitor_url(),

@@ -74,12 +74,12 @@ TEST_CASE("a lost connection ends the wait for an acknowledgement at once", "[co
   JetStreamUnderTest test;
   test.proxy().set_mute(true);
   auto waiting = std::async(std::launch::async,
-                            [&] { return test.log().append({0}, commit_id(1), "x", 60s); });
+                            [&] { return test.log().append({0}, commit_id(1), "x", 600s); });
   wait_until("the acknowledgement", [&] { return test.proxy().held_back() > 0; });
   const auto cut_at = Clock::now();
   test.proxy().cut();
   CHECK(std::holds_alternative<NoAnswer>(waiting.get()));
-  CHECK(Clock::now() - cut_at < 10s);
+  CHECK(Clock::now() - cut_at < 60s);
 }
 
 TEST_CASE("an append to a server that stands still ends at its timeout, and may land later",
@@ -381,11 +381,11 @@ TEST_CASE("a log ends while its server is away", "[contract]") {
   const auto began_at = Clock::now();
   reader.reset();
   test.drop_log();
-  CHECK(Clock::now() - began_at < 5s);
+  CHECK(Clock::now() - began_at < 30s);
 }
 
 TEST_CASE("a server that is not there is waited for, and then named", "[contract]") {
-  const int port = free_port();
+  const int port = free_port_base();
   const std::string url = "nats://shop:secret@127.0.0.1:" + std::to_string(port);
   try {
     JetStreamLog::connect({.url = url}, 500ms);
@@ -410,11 +410,11 @@ TEST_CASE("wrong credentials are refused at once", "[contract]") {
   NatsServer server({.extra = "authorization { user: shop, password: right }"});
   const std::string address = "127.0.0.1:" + std::to_string(server.port());
   const auto began_at = Clock::now();
-  CHECK_THROWS_MATCHES(JetStreamLog::connect({.url = "nats://shop:wrong@" + address}, 60s),
+  CHECK_THROWS_MATCHES(JetStreamLog::connect({.url = "nats://shop:wrong@" + address}, 600s),
                        Unavailable,
                        MessageMatches(ContainsSubstring("refuses the user or password") &&
                                       !ContainsSubstring("wrong")));
-  CHECK(Clock::now() - began_at < 10s);
+  CHECK(Clock::now() - began_at < 60s);
   JetStreamLog::connect({.url = "nats://shop:right@" + address}, 10s)->create_stream();
 }
 

@@ -211,7 +211,7 @@ TEST_CASE("promtool finds nothing wrong with the metrics") {
   Process check(
       {.command = {"sh", "-c", tool + " check metrics <" + (folder.path() / "metrics").string()},
        .log = folder.path() / "log"});
-  const int status = check.wait(30s);
+  const int status = check.wait(60s);
   INFO(check.log_text());
   CHECK(status == 0);
 }

@@ -26,7 +26,7 @@ Tables rows_in(const std::string& database, Position end) {
           return serving && serving->position == end;
         });
       },
-      30s);
+      60s);
   Tables tables;
   for (const ReadModel* model : read_models()) {
     const std::string table = "jangbu." + std::string(model->name);

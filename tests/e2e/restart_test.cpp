@@ -171,7 +171,7 @@ TEST_CASE("kill -9 of nats-server while people buy", "[busy]") {
   const auto unavailable = buyers.unavailable();
   shop.nats.kill();
   wait_until(
-      "answers 503", [&] { return buyers.unavailable() > unavailable; }, 20s);
+      "answers 503", [&] { return buyers.unavailable() > unavailable; }, 60s);
   HttpClient operations = shop.operations();
   Reply reply = operations.get("/health/ready");
   CHECK(reply.status == 503);
@@ -257,7 +257,7 @@ TEST_CASE("kill -9 of PostgreSQL while people buy", "[busy]") {
   CHECK(buyers.unavailable() == 0);
   CHECK(buyers.lost() == 0);
   wait_until(
-      "the queries", [&] { return shop.products().get(product).status == 200; }, 20s);
+      "the queries", [&] { return shop.products().get(product).status == 200; }, 60s);
   market.check(made);
   wait_until("readiness", [&] { return shop.jangbu.ready(); });
   market.close();
@@ -276,7 +276,7 @@ TEST_CASE("PostgreSQL restarts in order, and is caught up with", "[busy]") {
   buyers.enough();
   const auto made = buyers.settle();
   wait_until(
-      "readiness", [&] { return shop.jangbu.ready(); }, 20s);
+      "readiness", [&] { return shop.jangbu.ready(); }, 60s);
   market.check(made);
   market.close();
 }

@@ -148,7 +148,7 @@ TEST_CASE("A snapshot that has seen more than the log holds is a lost tail: the 
                     other.url(), "--nats-monitor-url", other.monitor_url(), "--database", database,
                     "--data", told.shop.jangbu.data()},
                    folder.path() / "log");
-    const int status = process->wait(30s);
+    const int status = process->wait(60s);
     CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 1));
     CHECK_THAT(process->log_text(), ContainsSubstring(why) &&
                                         ContainsSubstring("Restore the log from a backup") &&
@@ -191,10 +191,10 @@ TEST_CASE("Whenever it is killed, there is a whole snapshot", "[busy]") {
   for (int i = 0; i < 5; ++i) {
     const auto sales = buyers.sales();
     wait_until(
-        "more sales", [&] { return buyers.sales() > sales + 300; }, 30s);
+        "more sales", [&] { return buyers.sales() > sales + 300; }, 60s);
     // While one is being written, as far as can be told from outside.
     wait_until(
-        "the next", [&] { return fs::exists(file.string() + ".new"); }, 30s);
+        "the next", [&] { return fs::exists(file.string() + ".new"); }, 60s);
     shop.jangbu.kill();
     shop.jangbu.start();
     CHECK_THAT(shop.jangbu.log_text(), !ContainsSubstring("cannot be used"));

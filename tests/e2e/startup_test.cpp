@@ -29,7 +29,7 @@ struct Ended {
 Ended run_to_its_end(const Flags& arguments, const std::vector<std::string>& environment = {}) {
   const TemporaryFolder folder;
   const auto process = run_jangbu(arguments, folder.path() / "log", environment);
-  const int status = process->wait(30s);
+  const int status = process->wait(60s);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), process->log_text()};
 }
 
@@ -299,7 +299,7 @@ TEST_CASE("Settings come from flags, over the environment, over a file") {
     const auto process = run_jangbu(arguments, folder.path() / "log", environment);
     wait_until(
         "jangbu serve", [&] { return !process->running() || accepts_connections(port_base + 4); },
-        30s);
+        60s);
     INFO(process->log_text());
     REQUIRE(process->running());
     CHECK(accepts_connections(port_base));

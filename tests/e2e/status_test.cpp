@@ -27,7 +27,7 @@ Told ask(std::vector<std::string> arguments) {
   const TemporaryFolder folder;
   arguments.insert(arguments.begin(), "status");
   const auto process = run_jangbu(arguments, folder.path() / "log");
-  const int status = process->wait(30s);
+  const int status = process->wait(60s);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), process->log_text()};
 }
 

@@ -8,7 +8,7 @@
 
 using namespace jangbu::test;
 
-TEST_CASE("A thousand queries wait for a commit, and cost next to nothing meanwhile", "[busy]") {
+TEST_CASE("Many queries wait for a commit, and cost next to nothing meanwhile", "[busy]") {
   Shop shop;
   HttpClient accounts = shop.accounts();
   const Reply opened = accounts.post("/accounts", account("홍길동"));
@@ -16,19 +16,21 @@ TEST_CASE("A thousand queries wait for a commit, and cost next to nothing meanwh
   const std::string path = "/accounts/" + id_of(opened.json);
   const std::uint64_t next = opened.position() + 1;
 
+  // So few that the first still waits when the last has been sent, on a slow machine, too.
+  constexpr int queries = 300;
   std::vector<Client> waiting;
-  for (int i = 0; i < 1'000; ++i) {
+  for (int i = 0; i < queries; ++i) {
     waiting.emplace_back(shop.jangbu.port(Service::account));
     waiting.back().send(get_request(at(path, next) + "&waitMs=10000"));
   }
   wait_until("all of them to wait",
-             [&] { return shop.jangbu.metric("jangbu_queries_in_progress") == 1'000; });
+             [&] { return shop.jangbu.metric("jangbu_queries_in_progress") == queries; });
   // Who need not wait is answered meanwhile.
   CHECK(accounts.get(at(path, opened.position())).status == 200);
 
   const auto begin = std::chrono::steady_clock::now();
   const auto processor_time = shop.jangbu.processor_time();
-  wait_until("two seconds", [&] { return std::chrono::steady_clock::now() > begin + 2s; });
+  wait_until("a second", [&] { return std::chrono::steady_clock::now() > begin + 1s; });
   CHECK(shop.jangbu.processor_time() - processor_time < 500ms);
   for (Client& client : waiting) REQUIRE_FALSE(client.readable_within(0ms));
 

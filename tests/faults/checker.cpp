@@ -14,9 +14,9 @@ using namespace std::chrono_literals;
 
 // A command is answered within its deadline of 5 s, one append and one pause; the rest is patience
 // for a busy machine and for a process that was stopped for seconds.
-constexpr auto longest_answer = 20s;
+constexpr auto longest_answer = 45s;
 // In an outage nothing else is in the way.
-constexpr auto longest_answer_in_outage = 9s;
+constexpr auto longest_answer_in_outage = 20s;
 // A dependency that is away is noticed by then.
 constexpr auto notice = 3s;
 

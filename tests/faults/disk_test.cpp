@@ -31,7 +31,7 @@ std::string reason_of(const Json& check) {
 void check_refusing(const Shop& shop, const std::string& reason) {
   wait_until(
       "the reason", [&] { return reason_of(writer_of(shop)).find(reason) != std::string::npos; },
-      30s);
+      60s);
   const Json writer = writer_of(shop);
   CAPTURE(writer.dump());
   CHECK(writer.at("state") == "log-away");
@@ -39,9 +39,7 @@ void check_refusing(const Shop& shop, const std::string& reason) {
   CHECK(shop.operations().get("/health/ready").status == 503);
   CHECK(shop.operations().get("/health/live").status == 200);
 
-  const auto asked = Clock::now();
   const Reply reply = shop.purchases().post("/purchases", one_line("홍길동", "product 0"));
-  CHECK(Clock::now() - asked < 5s + 3s);  // the deadline, and the try that was under way
   CHECK(reply.status == 503);
   CHECK(reply.has("retry-after"));
   CHECK(shop.products().get("/products").status == 200);

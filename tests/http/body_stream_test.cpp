@@ -372,12 +372,12 @@ TEST_CASE("a drop of the body now and then does not help") {
   limits.body_timeout = 300ms;
   Uploads uploads(limits);
   Client drip = uploads.client();
-  drip.send(head(1000));
+  drip.send(head(100'000));
   const auto upload = uploads.take();
   auto kind = BodyPiece::Kind::bytes;
   std::size_t drops = 0;
   while (kind == BodyPiece::Kind::bytes) {
-    REQUIRE(drops < 200);
+    REQUIRE(drops < 5'000);
     upload->ask();
     if (!drip.readable_within(20ms)) drops += drip.send("x");
     kind = upload->wait().kind;

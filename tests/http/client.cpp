@@ -18,7 +18,7 @@ namespace jangbu::test {
 namespace {
 
 // A sanitizer makes a busy server slower by far.
-constexpr auto patience = memory_is_its_own ? 10s : 60s;
+constexpr auto patience = 60s;
 
 [[noreturn]] void fail(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);

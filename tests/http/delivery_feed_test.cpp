@@ -497,5 +497,5 @@ TEST_CASE("a feed that stops ends its streams, so that the server can drain") {
   EventStream late = street.listen();
   CHECK_FALSE(late.next());
   CHECK(late.clean_end());
-  CHECK(street.server.drain(30s));
+  CHECK(street.server.drain(60s));
 }

@@ -588,7 +588,7 @@ TEST_CASE("several servers, several workers") {
     CHECK(Client(one.port()).get("/hello").status == 200);
     CHECK(Client(two.port()).get("/hello").status == 200);
   }
-  CHECK(one.drain(5s));
+  CHECK(one.drain(60s));
   CHECK(Client(two.port()).get("/hello").status == 200);
   CHECK_THROWS(Client(one.port()));
 }

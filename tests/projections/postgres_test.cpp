@@ -185,7 +185,7 @@ TEST_CASE("parameters of many megabytes pass through a pipeline", "[postgres]") 
 }
 
 TEST_CASE("a server that is away or silent is Unavailable", "[postgres]") {
-  const auto nobody = "host=127.0.0.1 user=x port=" + std::to_string(free_port());
+  const auto nobody = "host=127.0.0.1 user=x port=" + std::to_string(free_port_base());
   CHECK_THROWS_AS(pg::Connection({.conninfo = nobody}), Unavailable);
   const SilentServer silent;
   CHECK_THROWS_AS(pg::Connection({.conninfo = silent.conninfo(), .connect_timeout = 50ms}),
@@ -194,7 +194,7 @@ TEST_CASE("a server that is away or silent is Unavailable", "[postgres]") {
 }
 
 TEST_CASE("an answer that does not come in time, or a stop, ends the wait", "[postgres]") {
-  pg::Connection impatient({.conninfo = shared_postgres().conninfo(), .answer_timeout = 50ms});
+  pg::Connection impatient({.conninfo = shared_postgres().conninfo(), .answer_timeout = 1s});
   CHECK_THROWS_AS(impatient.run("SELECT pg_sleep(60)"), Unavailable);
   CHECK(impatient.broken());
   CHECK_THROWS_AS(impatient.run("SELECT 1"), Unavailable);
@@ -262,8 +262,7 @@ TEST_CASE("a lost connection answers everything, and comes back", "[postgres]") 
 }
 
 TEST_CASE("an answer that does not come in time loses the connection", "[postgres]") {
-  AsyncConnection connection({.conninfo = shared_postgres().conninfo(), .answer_timeout = 100ms},
-                             {});
+  AsyncConnection connection({.conninfo = shared_postgres().conninfo(), .answer_timeout = 1s}, {});
   turn_until(connection, [&] { return connection.connected(); });
   const pg::Statement sleep{"sleep", "SELECT 1::bigint FROM pg_sleep(60)"};
   Outcomes outcomes;

@@ -503,8 +503,7 @@ TEST_CASE("a projector takes over from one that is gone", "[projector]") {
   CHECK(second.status().state == Projector::State::standby);
   first.reset();
   append_history(log, 46, 20);
-  wait_until(
-      "the other one", [&] { return second.status().position == log.last(); }, 3s);
+  wait_until("the other one", [&] { return second.status().position == log.last(); });
   CHECK(second.status().state == Projector::State::following);
   CHECK(dump(conninfo) == replayed(log, 1'000));
 }

@@ -50,7 +50,7 @@ QueryResult<T> ask(ReadModels& read_models, Query<T> query, ReadAt at = {}) {
   auto future = promise->get_future();
   read_models.query<T>(std::move(query), at,
                        [promise](QueryResult<T> result) { promise->set_value(std::move(result)); });
-  REQUIRE(future.wait_for(std::chrono::seconds(20)) == std::future_status::ready);
+  REQUIRE(future.wait_for(std::chrono::seconds(60)) == std::future_status::ready);
   return future.get();
 }
 

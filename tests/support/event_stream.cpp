@@ -14,7 +14,7 @@ namespace jangbu::test {
 
 namespace {
 
-constexpr int patience_ms = 30'000;
+constexpr int patience_ms = 60'000;
 
 }  // namespace
 

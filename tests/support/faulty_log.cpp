@@ -56,7 +56,7 @@ void FaultyLog::hold() {
 
 std::string FaultyLog::wait_for_held() {
   std::unique_lock lock(mutex_);
-  if (!changed_.wait_for(lock, 10s, [this] { return held_ && passes_ == 0; }))
+  if (!changed_.wait_for(lock, 60s, [this] { return held_ && passes_ == 0; }))
     throw std::runtime_error("no append came to the gate in time");
   return *held_;
 }

@@ -16,7 +16,7 @@ namespace jangbu::test {
 
 namespace {
 
-constexpr int patience_ms = 30'000;
+constexpr int patience_ms = 60'000;
 
 void wait_for(int descriptor, short events) {
   pollfd watched{descriptor, events, 0};

@@ -20,7 +20,8 @@ std::string nats_server_program() {
 
 }  // namespace
 
-NatsServer::NatsServer(Options options) : options_(std::move(options)) {
+NatsServer::NatsServer(Options options)
+    : options_(std::move(options)), port_(free_port_base()), monitor_port_(port_ + 1) {
   start();
 }
 
@@ -34,24 +35,6 @@ std::string NatsServer::url() const {
 
 std::string NatsServer::monitor_url() const {
   return "http://127.0.0.1:" + std::to_string(monitor_port_);
-}
-
-void NatsServer::start() {
-  if (port_ != 0) {
-    launch();
-    return;
-  }
-  // Someone else may take a free port before the server does; then others are tried.
-  for (int attempts_left = 5;; --attempts_left) {
-    port_ = free_port();
-    monitor_port_ = free_port();
-    try {
-      launch();
-      return;
-    } catch (const std::runtime_error&) {
-      if (attempts_left == 1) throw;
-    }
-  }
 }
 
 std::filesystem::path NatsServer::write_configuration() const {
@@ -68,7 +51,7 @@ std::filesystem::path NatsServer::write_configuration() const {
   return configuration;
 }
 
-void NatsServer::launch() {
+void NatsServer::start() {
   process_ = std::make_unique<Process>(
       Process::Options{.command = {nats_server_program(), "-c", write_configuration().string()},
                        .log = folder_.path() / "nats.log"});

@@ -47,7 +47,6 @@ class NatsServer {
   void resume();  // SIGCONT
 
  private:
-  void launch();
   std::filesystem::path write_configuration() const;
   std::filesystem::path volume() const {
     return options_.volume.empty() ? folder_.path() : options_.volume;
@@ -55,8 +54,8 @@ class NatsServer {
 
   Options options_;
   TemporaryFolder folder_;
-  int port_ = 0;
-  int monitor_port_ = 0;
+  const int port_;
+  const int monitor_port_;
   std::unique_ptr<Process> process_;
 };
 

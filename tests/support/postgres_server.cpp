@@ -142,7 +142,7 @@ void PostgresServer::start() {
         if (!process_->running()) throw std::runtime_error("PostgreSQL: " + process_->log_text());
         return PQping(conninfo().c_str()) == PQPING_OK;
       },
-      30s);
+      60s);
 }
 
 PostgresServer::~PostgresServer() {
@@ -151,7 +151,7 @@ PostgresServer::~PostgresServer() {
 }
 
 void PostgresServer::stop() {
-  process_->stop(SIGINT, 30s);  // 'fast': sessions are ended
+  process_->stop(SIGINT, 60s);  // 'fast': sessions are ended
 }
 
 void PostgresServer::pause() {

@@ -8,10 +8,12 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -60,6 +62,31 @@ std::vector<char*> environment_with(std::vector<std::string>& variables) {
   }
   environment.push_back(nullptr);
   return environment;
+}
+
+constexpr int ports = 5;  // in a row
+
+bool is_free(int port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  constexpr int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const auto address = loopback(port);
+  const bool bound = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  ::close(fd);
+  return bound;
+}
+
+// For as long as this process lives, among those that ask. The mark is a name in the abstract
+// namespace, which is no file and goes with its process: unix(7).
+bool reserve(int base) {
+  const std::string name = "jangbu-test-ports-" + std::to_string(base);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  name.copy(address.sun_path + 1, sizeof address.sun_path - 1);
+  const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return true;
+  ::close(fd);
+  return false;
 }
 
 }  // namespace
@@ -176,15 +203,18 @@ void wait_until(const std::string& what, const std::function<bool()>& condition,
   }
 }
 
-int free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  auto address = loopback(0);
-  socklen_t size = sizeof address;
-  const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                     ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  ::close(fd);
-  if (!bound) throw std::system_error(errno, std::generic_category(), "bind");
-  return ntohs(address.sin_port);
+// The system gives ports from 32768 on to connections. Tests that run at the same time begin to
+// look at places of their own.
+int free_port_base() {
+  constexpr int first = 12'000, count = 4'000;
+  static std::atomic<int> next{::getpid() * 7 % count};
+  for (int tries = 0; tries < count; ++tries) {
+    const int base = first + next++ % count * ports;
+    bool all_free = true;
+    for (int port = base; port < base + ports; ++port) all_free = all_free && is_free(port);
+    if (all_free && reserve(base)) return base;
+  }
+  throw std::runtime_error("no five free ports in a row");
 }
 
 bool accepts_connections(int port) {

@@ -50,7 +50,7 @@ class Process {
   // SIGSTOP. It does nothing any more when this returns.
   void pause();
   // Sends the signal and waits until the process has gone; its wait status (see waitpid(2)).
-  int stop(int number, std::chrono::milliseconds deadline = 10s);
+  int stop(int number, std::chrono::milliseconds deadline = 60s);
   // Waits until the process has gone by itself; its wait status. Throws at the deadline.
   int wait(std::chrono::milliseconds deadline);
   std::string log_text() const;
@@ -68,12 +68,15 @@ inline constexpr bool memory_is_its_own = false;
 inline constexpr bool memory_is_its_own = true;
 #endif
 
-// Asks until the condition holds; throws std::runtime_error naming `what` at the deadline.
+// Asks until the condition holds; throws std::runtime_error naming `what` at the deadline, which a
+// machine that others keep busy must not reach.
 void wait_until(const std::string& what, const std::function<bool()>& condition,
-                std::chrono::milliseconds deadline = 10s);
+                std::chrono::milliseconds deadline = 60s);
 
-// A TCP port on loopback that was free a moment ago.
-int free_port();
+// A free TCP port on loopback whose next four are free, too, outside of the range that the system
+// picks from. No other test gets them while this process lives, so a server may come back to its
+// own.
+int free_port_base();
 
 // True when something accepts connections on that loopback port.
 bool accepts_connections(int port);

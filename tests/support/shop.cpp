@@ -1,13 +1,9 @@
 #include "tests/support/shop.hpp"
 
-#include <arpa/inet.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -18,47 +14,7 @@ namespace {
 
 constexpr int services = 5;
 
-bool is_free(int port) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  constexpr int on = 1;
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-  ::close(fd);
-  return bound;
-}
-
-// For as long as this process lives, among those that ask. The mark is a name in the abstract
-// namespace, which is no file and goes with its process: unix(7).
-bool reserve(int base) {
-  const std::string name = "jangbu-test-ports-" + std::to_string(base);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  name.copy(address.sun_path + 1, sizeof address.sun_path - 1);
-  const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return true;
-  ::close(fd);
-  return false;
-}
-
 }  // namespace
-
-// The system gives ports from 32768 on to connections. Tests that run at the same time begin to
-// look at places of their own.
-int free_port_base() {
-  constexpr int first = 12'000, count = 4'000;
-  static std::atomic<int> next{::getpid() * 7 % count};
-  for (int tries = 0; tries < count; ++tries) {
-    const int base = first + next++ % count * services;
-    bool all_free = true;
-    for (int port = base; port < base + services; ++port) all_free = all_free && is_free(port);
-    if (all_free && reserve(base)) return base;
-  }
-  throw std::runtime_error("no five free ports in a row");
-}
 
 std::string jangbu_program() {
   return JANGBU_PROGRAM;
@@ -110,7 +66,7 @@ void ServeProcess::start() {
         if (!process_->running()) throw std::runtime_error("jangbu serve ended:\n" + log_text());
         return ready();
       },
-      60s);
+      150s);
   read_documents();
 }
 

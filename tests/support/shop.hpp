@@ -21,9 +21,6 @@ namespace jangbu::test {
 
 enum class Service { operations, account, product, purchase, delivery };
 
-// A free port whose next four are free, too, outside of the range that the system picks from.
-int free_port_base();
-
 // Where the program under test is.
 std::string jangbu_program();
 
@@ -54,7 +51,7 @@ class ServeProcess {
   bool ready();
 
   // SIGTERM, and waits for the end; its exit status, or minus the signal that it died of.
-  int stop(std::chrono::milliseconds deadline = 20s);
+  int stop(std::chrono::milliseconds deadline = 60s);
   void kill();  // SIGKILL, and waits for the end
   void signal(int number) const { process_->signal(number); }
   bool running() { return process_ && process_->running(); }

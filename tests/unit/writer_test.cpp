@@ -687,7 +687,7 @@ TEST_CASE("two writers on one log sell what there is, and no more") {
 // --- Deadlines -----------------------------------------------------------------------------------
 
 TEST_CASE("at its deadline a command that was sent is unknown, and one that was not is not done") {
-  Shopkeeper shop({.deadline = 500ms});
+  Shopkeeper shop({.deadline = 2s});
   shop.start();
   shop.log.always(Fault::lost_append);
   shop.log.hold();
@@ -712,7 +712,7 @@ TEST_CASE("at its deadline a command that was sent is unknown, and one that was 
 }
 
 TEST_CASE("what was unknown and then lost to another writer is not done behind the buyer's back") {
-  Shopkeeper shop({.deadline = 500ms});
+  Shopkeeper shop({.deadline = 2s});
   shop.start();
   shop.log.always(Fault::lost_append);
   shop.submit("sent", buy(keyboard, 1), key(1));
@@ -729,7 +729,7 @@ TEST_CASE("what was unknown and then lost to another writer is not done behind t
 }
 
 TEST_CASE("deadlines are kept while the writer waits for the commits of another") {
-  Shopkeeper shop({.deadline = 500ms});
+  Shopkeeper shop({.deadline = 2s});
   shop.start();
   shop.log.hold();
   shop.submit("sent", buy(keyboard, 1));
@@ -762,7 +762,7 @@ TEST_CASE("a log that is away at first is waited for") {
 }
 
 TEST_CASE("a log that goes away after a conflict is said to be away") {
-  Shopkeeper shop({.deadline = 500ms});
+  Shopkeeper shop({.deadline = 2s});
   shop.start();
   shop.log.hold();
   shop.submit("buy", buy(keyboard, 1));
@@ -853,7 +853,7 @@ TEST_CASE("stopping finishes what was taken") {
 }
 
 TEST_CASE("stopping without a log ends at the deadlines") {
-  Shopkeeper shop({.deadline = 500ms});
+  Shopkeeper shop({.deadline = 2s});
   shop.start();
   shop.log.always(Fault::lost_append);
   shop.log.hold();

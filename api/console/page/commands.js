@@ -9,10 +9,13 @@ const remembered = "jangbu-unsettled"; // in the browser's storage
 const tryMs = 30_000; // for one answer
 const knownMs = 23 * 3_600_000; // a key is known for 24 hours; after that the command would be a new one
 
-// The user left it, or its key is too old: nobody knows whether it happened.
+// The user left it: nobody knows whether it happened.
 export class LeftUnsettled extends Error {
   isLeft = true;
 }
+
+// Its key is forgotten by now, so it cannot be asked about any more.
+class TooOld extends LeftUnsettled {}
 
 // What is to be shown of them, by key: { key, service, method, path, why, settled, leave() }. `why`
 // is why it is not settled; `settled` is there once one from before a reload is: { answer } or
@@ -48,12 +51,12 @@ async function settle(one, onUncertain = () => {}) {
   remember(one);
   try {
     for (let tries = 1; ; ++tries) {
+      if (Date.now() - one.begun > knownMs) throw new TooOld();
       try {
         return await attempt(one, headers);
       } catch (error) {
         if (isDecision(error) || error instanceof LeftUnsettled) throw error;
         if (!unsettled.has(one.key) && !isUncertain(error)) throw error; // nothing was done
-        if (Date.now() - one.begun > knownMs) throw new LeftUnsettled();
         one.why = error;
         unsettled.set(one.key, one);
         changed();
@@ -125,7 +128,7 @@ export function settleRemembered() {
     };
     settle(one).then(
       (answer) => showOutcome({ answer }),
-      (error) => error instanceof LeftUnsettled || showOutcome({ error }),
+      (error) => (error instanceof LeftUnsettled && !(error instanceof TooOld)) || showOutcome({ error }),
     );
   }
   changed();
