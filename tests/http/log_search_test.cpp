@@ -63,7 +63,7 @@ TEST_CASE("A search that nobody waits for ends with what it has found, and says 
   LogSearch search(log);
   int asked = 0;
   const auto found =
-      std::get<LogSearch::Found>(find(search, {.filter = {.entity = id<PurchaseId>(7)},
+      std::get<LogSearch::Found>(find(search, {.filter = {.entity = id<EntityId>(7)},
                                                .is_wanted = [&] { return ++asked <= 3; }}));
   CHECK(found.events.size() == 1);
   REQUIRE(found.next);
