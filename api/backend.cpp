@@ -554,18 +554,14 @@ void answer_history(const Backend& backend, const http::Request& request,
     from.after = parse_event_id(*after);
     if (!from.after) invalid("after", "is not an event id, such as 42.0");
   }
-  answer_query(backend, read_at(request), exchange, history_of(entity, from),
-               [entity, not_found_type, from_first = !from.after](const Page<HistoryRow>& page,
-                                                                  Position position) {
-                 // Whatever exists has a first event.
-                 if (from_first && page.items.empty())
-                   return not_found_at(not_found_type, to_string(entity.id), position);
-                 Json items = Json::array();
-                 for (const HistoryRow& event : page.items) items.push_back(to_json(event));
-                 Json next;
-                 if (page.more) next = to_string(page.items.back().id);
-                 return ok({{"items", std::move(items)}, {"next", std::move(next)}}, position);
-               });
+  answer_list(backend, read_at(request), exchange, history_of(entity, from),
+              [entity, not_found_type, from_first = !from.after](const Page<HistoryRow>& page,
+                                                                 Position position) {
+                // Whatever exists has a first event.
+                if (from_first && page.items.empty())
+                  return not_found_at(not_found_type, to_string(entity.id), position);
+                return ok(page_json(page), position);
+              });
 }
 
 }  // namespace jangbu

@@ -18,6 +18,7 @@
 #include "api/http/router.hpp"
 #include "api/import.hpp"
 #include "api/json/body.hpp"
+#include "api/json/page.hpp"
 #include "api/json/represent.hpp"
 #include "api/log_lookup.hpp"
 #include "api/problem_types.hpp"
@@ -205,17 +206,23 @@ void answer_one(const Backend& backend, const http::Request& request,
                });
 }
 
+// A page is put into JSON where it was read: that takes a while, and a service's HTTP worker has
+// other clients.
+template <class Row, class Respond>
+void answer_list(const Backend& backend, ReadAt at, const http::Exchange& exchange,
+                 Query<Page<Row>> query, Respond respond) {
+  backend.read_models.query<Page<Row>>(std::move(query), at,
+                                       [exchange, at, respond](QueryResult<Page<Row>> result) {
+                                         exchange.respond(response_of(result, at, respond));
+                                       });
+}
+
 template <class Row>
 void answer_page(const Backend& backend, ReadAt at, const http::Exchange& exchange,
                  Query<Page<Row>> query) {
-  answer_query(backend, at, exchange, std::move(query),
-               [](const Page<Row>& page, Position position) {
-                 Json items = Json::array();
-                 for (const Row& row : page.items) items.push_back(to_json(row));
-                 Json next;
-                 if (page.more) next = to_string(page.items.back().id);
-                 return ok({{"items", std::move(items)}, {"next", std::move(next)}}, position);
-               });
+  answer_list(
+      backend, at, exchange, std::move(query),
+      [](const Page<Row>& page, Position position) { return ok(page_json(page), position); });
 }
 
 // What `list` answers for the buyer in the query, who is named by id or by name, or for none.

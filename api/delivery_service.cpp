@@ -106,8 +106,10 @@ const ServiceRoute routes[] = {
      list,
      {.id = "listDeliveries",
       .summary = "List the open deliveries",
+      .description = "With the last scan of each and their number. Of a status that closes a "
+                     "delivery, the closed ones.",
       .kind = Kind::page,
-      .gives = "Delivery",
+      .gives = "DeliverySummary",
       .parameters = {"buyer", "buyerId", "deliveryStatus", "include", "after"},
       .problems = {problems::account_not_found}}},
     {Method::get,

@@ -42,7 +42,7 @@ Json projector_check(const Projector::Status& status) {
             {"state", to_string(status.state)},
             {"position", status.position.value},
             {"lag", status.log_end.value - std::min(status.log_end, status.position).value}};
-  if (!status.last_error.empty()) json["reason"] = status.last_error;
+  if (!status.reason.empty()) json["reason"] = status.reason;
   return json;
 }
 
@@ -63,7 +63,8 @@ Json log_check(const Parts& parts) {
 }
 
 Json database_check(const ReadModels& read_models) {
-  return read_models.connected() ? up() : down("PostgreSQL is not connected");
+  const std::string why = read_models.away_because();
+  return why.empty() ? up() : down(why);
 }
 
 bool is_active(const Writer& writer) {
@@ -123,10 +124,14 @@ http::Response events_response(const LogSearch::Result& result) {
   if (std::holds_alternative<Unavailable>(result)) return log_away();
   const auto& found = std::get<LogSearch::Found>(result);
   jangbu::Json items = jangbu::Json::array();
-  for (const HistoryRow& event : found.events)
-    items.push_back(to_cloud_event(event.id, event.recorded));
+  const std::size_t taken = push_page(items, found.events, [](const HistoryRow& event) {
+    return to_cloud_event(event.id, event.recorded);
+  });
   jangbu::Json next;
-  if (found.next) next = to_string(*found.next);
+  if (taken < found.events.size())
+    next = to_string(found.events[taken].id);
+  else if (found.next)
+    next = to_string(*found.next);
   return ok({{"items", items}, {"next", next}}, found.log_end);
 }
 
@@ -139,7 +144,7 @@ void find_events(LogSearch& search, const http::Request& request, const http::Ex
          .limit = page_limit(request),
          .is_wanted = [exchange] { return !exchange.client_left(); }},
         [exchange](LogSearch::Result result) {
-          exchange.respond_with([result = std::move(result)] { return events_response(result); });
+          exchange.respond(events_response(result));  // on the search's thread, not the worker's
         });
   });
 }

@@ -48,7 +48,7 @@ Json to_json(const Projector::ReadModelStatus& model, const Projector::Status& s
                             {"hash", comparison.second.hash},
                             {"position", comparison.position.value}});
   }
-  if (!status.last_error.empty()) json.add("reason", status.last_error);
+  if (!status.reason.empty()) json.add("reason", status.reason);
   return json;
 }
 

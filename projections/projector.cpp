@@ -16,11 +16,16 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-constexpr milliseconds first_pause{50};
 constexpr std::chrono::seconds log_end_age{1};
 
 // How often one that stands by looks whether it is its turn.
 constexpr milliseconds standby_pause{250};
+
+// What clients may know of why the database or the log is away.
+std::string in_words(const Unavailable& error) {
+  const auto* away = dynamic_cast<const pg::Away*>(&error);
+  return away ? away->in_words() : "the log cannot be read";
+}
 
 bool same_generations(const std::vector<Tracks::Generation>& one,
                       const std::vector<Tracks::Generation>& other) {
@@ -76,7 +81,7 @@ Projector::Status Projector::status() const {
   Status status = status_;
   if (!build_error_.empty()) {
     status.state = State::failed;
-    status.last_error = build_error_;
+    status.last_error = status.reason = build_error_;
   }
   return status;
 }
@@ -88,23 +93,39 @@ void Projector::pause(milliseconds longest, const std::stop_token& stop) {
 
 // --- Building ------------------------------------------------------------------------------------
 
+void Projector::want_build() {
+  const std::scoped_lock lock(pausing_);
+  build_is_wanted_ = true;
+  build_wanted_.notify_one();
+}
+
 void Projector::build(const std::stop_token& stop) {
-  std::string last_error;
-  while (!stop.stop_requested()) {
+  Trouble trouble("building read models");
+  for (;;) {
+    {
+      std::unique_lock lock(pausing_);
+      build_wanted_.wait(lock, stop, [this] { return build_is_wanted_; });
+      if (stop.stop_requested()) return;
+      build_is_wanted_ = false;
+    }
+    const auto again_after = [&](const char* error) {
+      want_build();
+      if (!stop.stop_requested()) pause(trouble.failed(error), stop);
+    };
     try {
       Rebuild rebuild(log_, {.conninfo = options_.conninfo, .stop = stop});
       for (const Checkpoint& made : rebuild.prepare(options_.models))
         spdlog::info("{} is filled up to position {} and serves", made.schema(),
                      made.position.value);
       rebuild.tidy_up(options_.models);
-      return;
+      trouble.over();
     } catch (const AlreadyRebuilding&) {
+      want_build();
       pause(standby_pause, stop);
     } catch (const Unavailable& error) {
-      if (!stop.stop_requested() && last_error != error.what())
-        spdlog::warn("building read models waits: {}", error.what());
-      last_error = error.what();
-      pause(standby_pause, stop);
+      again_after(error.what());
+    } catch (const pg::SqlError& error) {
+      again_after(error.what());
     } catch (const std::exception& error) {
       spdlog::error("read models cannot be built: {}", error.what());
       const std::scoped_lock lock(mutex_);
@@ -117,23 +138,28 @@ void Projector::build(const std::stop_token& stop) {
 // --- Following -----------------------------------------------------------------------------------
 
 void Projector::run(const std::stop_token& stop) {
-  milliseconds wait = first_pause;
   while (!stop.stop_requested()) {
     try {
       follow(stop);
     } catch (const Unavailable& error) {
-      if (stop.stop_requested()) return;
-      const bool was_following = status().state == State::following;
-      wait = was_following ? first_pause : std::min(wait * 2, options_.longest_pause);
-      if (status().last_error != error.what()) spdlog::warn("projector waits: {}", error.what());
-      set(State::waiting, error.what());
-      try_look_at_log_end();
-      pause(wait, stop);
+      wait(stop, error.what(), in_words(error));
+    } catch (const pg::SqlError& error) {
+      // Somebody changed the tables by hand, or dropped them: then they are made anew.
+      if (pg::is_about_absence(error.sqlstate())) want_build();
+      wait(stop, error.what(),
+           "PostgreSQL refuses what the projector asks (SQLSTATE " + error.sqlstate() + ")");
     } catch (const std::exception& error) {
       spdlog::error("projector stopped: {}", error.what());
-      return set(State::failed, error.what());
+      return set(State::failed, error.what(), error.what());
     }
   }
+}
+
+void Projector::wait(const std::stop_token& stop, const char* error, const std::string& reason) {
+  if (stop.stop_requested()) return;
+  set(State::waiting, error, reason);
+  try_look_at_log_end();
+  pause(trouble_.failed(error), stop);
 }
 
 void Projector::follow(const std::stop_token& stop) {
@@ -150,7 +176,10 @@ void Projector::follow(const std::stop_token& stop) {
       continue;
     }
     look_at_log_end();
-    set(is_complete() ? State::standby : State::starting);
+    if (is_complete())
+      goes_on(State::standby);
+    else
+      want_build();
     pause(standby_pause, stop);
   }
 }
@@ -202,9 +231,16 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
     const std::scoped_lock lock(mutex_);
     status_.committed_at = committed_at;
   }
-  set(State::following);
-  spdlog::info("projector fills {} of {} read models, from position {}", ours.size(),
-               options_.models.size(), tracks.position().value);
+  // That PostgreSQL answers is not enough: it may take no writes.
+  bool goes = false;
+  const auto does_go = [&] {
+    if (std::exchange(goes, true)) return;
+    goes_on(State::following);
+    spdlog::info("projector fills {} of {} read models, from position {}", ours.size(),
+                 options_.models.size(), tracks.position().value);
+  };
+  const auto has_all = [&] { return tracks.position() >= status().log_end; };
+  if (has_all()) does_go();
   auto looked = Clock::now();
   while (!stop.stop_requested()) {
     if (const auto batch = batches.next(tracks.limit())) {
@@ -218,6 +254,9 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
         status_.committed_at = batch->last().commit.committed_at;
       }
       measures_.events.add(batch->events);  // last: who sees these events counted sees where it is
+      does_go();
+    } else if (has_all()) {
+      does_go();
     }
     if (Clock::now() - log_end_seen_ > log_end_age) look_at_log_end();
     const bool all = ours.size() == options_.models.size();
@@ -252,10 +291,16 @@ void Projector::try_look_at_log_end() {
   }
 }
 
-void Projector::set(State state, std::string error) {
+void Projector::goes_on(State state) {
+  trouble_.over();
+  set(state);
+}
+
+void Projector::set(State state, std::string error, std::string reason) {
   const std::scoped_lock lock(mutex_);
   status_.state = state;
   status_.last_error = std::move(error);
+  status_.reason = std::move(reason);
 }
 
 }  // namespace jangbu

@@ -7,10 +7,11 @@
 // Threads: two of its own, one to follow and one to build, which the destructor stops after the
 // batch they are at (a third helps to write a large one); status() from any thread. Ownership: the
 // log must outlive it.
-// Errors: while the log or the database is away it waits and goes on by itself. An event that does
-// not fit a row parks that row (tracks.hpp). What cannot be mended by waiting (bytes it cannot
-// decode, a lost end of the log) stops projection, not the process: state `failed`, with the
-// reason.
+// Errors: while the log or the database is away, or does not do what it is asked, it waits and goes
+// on by itself; a table or a whole database that somebody dropped is made anew from the log. An
+// event that does not fit a row parks that row (tracks.hpp). What cannot be mended by waiting
+// (bytes it cannot decode, a lost end of the log) stops projection, not the process: state
+// `failed`, with the reason.
 #pragma once
 
 #include <chrono>
@@ -29,6 +30,7 @@
 #include "events/measures.hpp"
 #include "events/values.hpp"
 #include "infra/postgres/connection.hpp"
+#include "infra/trouble.hpp"
 #include "projections/tables/checkpoints.hpp"
 #include "projections/tables/read_model.hpp"
 #include "projections/tables/registry.hpp"
@@ -41,7 +43,6 @@ class Projector {
   struct Options {
     std::string conninfo;
     BatchSize batch = {.events = 2'000};             // whole commits only
-    std::chrono::milliseconds longest_pause{1'000};  // between tries while something is away
     std::span<const ReadModel* const> models = read_models();
   };
 
@@ -60,7 +61,8 @@ class Projector {
     Position position;       // that every read model has reached
     Position log_end;        // as last seen: the lag in commits is the difference
     Timestamp committed_at;  // of the commit at `position`; 0 when none was projected yet
-    std::string last_error;  // why it waits or failed; stays until it goes on
+    std::string last_error;  // why it waits or failed, for logs; stays until it goes on
+    std::string reason;      // the same in words that clients may read
   };
 
   struct Measures {
@@ -78,8 +80,11 @@ class Projector {
 
  private:
   void run(const std::stop_token& stop);
-  // Makes what this build serves from, where it is not there, and tidies up.
+  void wait(const std::stop_token& stop, const char* error, const std::string& reason);
+  // Makes what this build serves from, where it is not there, and tidies up; again when it is
+  // wanted.
   void build(const std::stop_token& stop);
+  void want_build();
   // Projects until something is away (throws Unavailable), wrong (anything else) or stop is asked.
   void follow(const std::stop_token& stop);
   // Projects what is ours to fill, until that changes.
@@ -92,7 +97,8 @@ class Projector {
   void publish(const Tracks& tracks);
   void look_at_log_end();
   void try_look_at_log_end();
-  void set(State state, std::string error = {});
+  void goes_on(State state);
+  void set(State state, std::string error = {}, std::string reason = {});
   void pause(std::chrono::milliseconds longest, const std::stop_token& stop);
 
   EventLog& log_;
@@ -103,8 +109,11 @@ class Projector {
   Measures measures_;
   std::chrono::steady_clock::time_point log_end_seen_;
   std::vector<std::string> locks_;  // to fill, that the connection has
-  std::mutex pausing_;              // of the next
+  Trouble trouble_{"projection"};   // the follower's
+  std::mutex pausing_;              // of these
   std::condition_variable_any stopped_;
+  std::condition_variable_any build_wanted_;
+  bool build_is_wanted_ = true;
   std::jthread follower_;  // these last: they use everything above
   std::jthread builder_;
 };

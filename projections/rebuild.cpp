@@ -9,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include "infra/trouble.hpp"
 #include "projections/tables/generations.hpp"
 
 namespace jangbu {
@@ -130,7 +131,12 @@ Rebuilt Rebuild::rebuild(const ReadModel& model) {
   Rebuilt rebuilt{.generation = made.front().checkpoint.generation, .before = before.generation};
   rebuilt.comparison = compare_with_serving(builder, before, made);
   rebuilt.position = take_over(builder, before, made);
-  clean_up(builder, model, before.generation);
+  try {
+    clean_up(builder, model, before.generation);
+  } catch (const Unavailable& away) {
+    // It is rebuilt all the same, and somebody will remove them.
+    spdlog::warn("earlier generations of {} stay for now: {}", model.name, away.what());
+  }
   return rebuilt;
 }
 
@@ -169,6 +175,7 @@ std::vector<Checkpoint> Rebuild::prepare(std::span<const ReadModel* const> model
   prepare_bookkeeping(builder);
   std::vector<const ReadModel*> missing;
   for (const ReadModel* model : models) {
+    forget_lost(builder, *model);
     if (serving_generation(read_checkpoints(builder), *model)) continue;
     require_lock(builder, lock_to_rebuild(model->name));
     // It may have been made while the lock was somebody else's.
@@ -271,6 +278,18 @@ bool Rebuild::is_free_name(const std::string& schema) {
 
 // --- Steps ---------------------------------------------------------------------------------------
 
+void Rebuild::forget_lost(pg::Connection& connection, const ReadModel& model) {
+  for (const Checkpoint& lost : read_checkpoints(connection)) {
+    if (lost.read_model != model.name || is_there(connection, lost)) continue;
+    spdlog::warn("{} is not there any more, although {}", lost.schema(), to_string(lost.state));
+    require_lock(connection, lock_to_rebuild(model.name));
+    pg::Transaction transaction(connection);
+    drop_generation(connection, lost);
+    transaction.commit();
+    unlock(connection, lock_to_rebuild(model.name));
+  }
+}
+
 pg::Connection Rebuild::connect(std::string_view purpose, std::string_view settings) const {
   return pg::Connection({.conninfo = options_.conninfo,
                          .application_name = "jangbu " + std::string(purpose),
@@ -335,6 +354,8 @@ std::vector<Tracks::Generation> Rebuild::load(pg::Connection& connection,
   };
   for (Position end = to; !targets.empty();) {
     pg::Transaction transaction(connection);
+    // What somebody left where a database was emptied, but for its schemas.
+    for (const Target& target : targets) drop_schema(connection, target.schema);
     try {
       const Checkpoint filled = fill(connection, targets, end);
       tell(Stage::indexing, filled.position, to);
@@ -450,6 +471,7 @@ Comparison Rebuild::compare_with_serving(pg::Connection& builder, const Checkpoi
 // The one that is built serves from a common position on; the other one is kept, as it is there.
 Position Rebuild::take_over(pg::Connection& builder, const Checkpoint& serving,
                             std::vector<Tracks::Generation>& made) {
+  Trouble trouble("the swap", pause);
   for (int attempt = 1;; ++attempt) {
     require_going_on();
     try {
@@ -467,8 +489,7 @@ Position Rebuild::take_over(pg::Connection& builder, const Checkpoint& serving,
     } catch (const Unavailable& away) {
       // Nothing is swapped. It may be someone who reads the view in a long transaction.
       if (builder.broken() || attempt == most_swaps) throw;
-      spdlog::warn("the swap waits: {}", away.what());
-      ::poll(nullptr, 0, static_cast<int>(pause.count()));
+      ::poll(nullptr, 0, static_cast<int>(trouble.failed(away.what()).count()));
     }
   }
 }

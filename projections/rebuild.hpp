@@ -105,6 +105,8 @@ class Rebuild {
     std::string schema;
   };
 
+  // Forgets generations whose tables somebody dropped.
+  void forget_lost(pg::Connection& connection, const ReadModel& model);
   pg::Connection connect(std::string_view purpose, std::string_view settings) const;
   Checkpoint serving(pg::Connection& connection, const ReadModel& model) const;
   Checkpoint seen_by_people(pg::Connection& connection, const ReadModel& model) const;

@@ -260,13 +260,14 @@ Parked read_parked_row(pg::Row& row) {
 // has one of its own.
 struct ParkedQuery {
   explicit ParkedQuery(std::string_view model) : name("parked_" + std::string(model)) {
-    text = {.name = name,
-            .read_model = model,
-            .sql =
-                "SELECT read_model, generation, entity_id, position, index, reason, parked_at "
-                "FROM jangbu.parked p "
-                "WHERE p.read_model = c.read_model AND p.generation = c.generation "
-                "ORDER BY position, index, entity_id LIMIT $1"};
+    text = {
+        .name = name,
+        .read_model = model,
+        .sql =
+            "SELECT true, read_model, generation, entity_id, position, index, reason, parked_at "
+            "FROM jangbu.parked p "
+            "WHERE p.read_model = c.read_model AND p.generation = c.generation "
+            "ORDER BY position, index, entity_id LIMIT $1"};
   }
   ParkedQuery(const ParkedQuery&) = delete;
   ParkedQuery& operator=(const ParkedQuery&) = delete;

@@ -21,6 +21,11 @@ Json to_json(const PurchaseLine& line) {
           {"total", jangbu::to_json(line.total)}};
 }
 
+Json to_json(const DeliveryItem& item) {
+  return {
+      {"productId", to_string(item.product)}, {"product", item.name}, {"quantity", item.quantity}};
+}
+
 template <class Value>
 Json to_json(const std::vector<Value>& values) {
   Json json = Json::array();
@@ -131,6 +136,22 @@ Json product_json(const ProductRow& product, std::optional<std::int64_t> stock) 
   json.add("listedAt", to_string(product.listed_at));
   put_time(json, "withdrawnAt", product.withdrawn_at);
   json.add("version", to_string(product.version));
+  return json;
+}
+
+// What a delivery and its summary have in common, but for the scans, which `add_scans` adds.
+template <class Delivery, class AddScans>
+Json delivery_json(const Delivery& delivery, const AddScans& add_scans) {
+  Json json{{"id", to_string(delivery.id)},
+            {"buyer", buyer_to_json(delivery.buyer, delivery.recipient)},
+            {"recipient", delivery.recipient.name},
+            {"address", jangbu::to_json(delivery.recipient.address)},
+            {"items", to_json(delivery.items)},
+            {"status", to_string(delivery.status)}};
+  add_scans(json);
+  json.add("openedAt", to_string(delivery.opened_at));
+  put_time(json, "closedAt", delivery.closed_at);
+  json.add("version", to_string(delivery.version));
   return json;
 }
 
@@ -252,26 +273,23 @@ Json purchase_to_json(const PurchaseView& view) {
 }
 
 Json to_json(const DeliveryRow& delivery) {
-  Json items = Json::array();
-  for (const DeliveryItem& item : delivery.items)
-    items.push_back(Json{{"productId", to_string(item.product)},
-                         {"product", item.name},
-                         {"quantity", item.quantity}});
-  Json json{{"id", to_string(delivery.id)},
-            {"buyer", buyer_to_json(delivery.buyer, delivery.recipient)},
-            {"recipient", delivery.recipient.name},
-            {"address", to_json(delivery.recipient.address)},
-            {"items", std::move(items)},
-            {"status", to_string(delivery.status)}};
-  if (!delivery.scans.empty()) {
-    json.add("carrier", delivery.carrier);
-    json.add("trackingNumber", delivery.tracking_number);
-  }
-  json.add("scans", to_json(delivery.scans));
-  json.add("openedAt", to_string(delivery.opened_at));
-  put_time(json, "closedAt", delivery.closed_at);
-  json.add("version", to_string(delivery.version));
-  return json;
+  return delivery_json(delivery, [&](Json& json) {
+    if (!delivery.scans.empty()) {
+      json.add("carrier", delivery.carrier);
+      json.add("trackingNumber", delivery.tracking_number);
+    }
+    json.add("scans", to_json(delivery.scans));
+  });
+}
+
+Json to_json(const DeliverySummary& delivery) {
+  return delivery_json(delivery, [&](Json& json) {
+    json.add("scanCount", delivery.scan_count);
+    if (!delivery.last_scan) return;
+    json.add("carrier", delivery.last_scan->carrier);
+    json.add("trackingNumber", delivery.last_scan->tracking_number);
+    json.add("lastScan", to_json(*delivery.last_scan));
+  });
 }
 
 Json to_json(const Offer& offer, const std::string& quote_id, Timestamp expires_at) {

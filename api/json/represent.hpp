@@ -41,6 +41,7 @@ Json past_to_json(const ProductRow& product);
 Json to_json(const PurchaseRow& row);
 Json purchase_to_json(const PurchaseView& view);
 Json to_json(const DeliveryRow& delivery);
+Json to_json(const DeliverySummary& delivery);
 Json to_json(const Offer& offer, const std::string& quote_id, Timestamp expires_at);
 // An event with what is known about it, as a history shows it.
 Json to_json(const HistoryRow& event);

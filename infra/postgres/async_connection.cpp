@@ -13,6 +13,12 @@ namespace {
 constexpr std::chrono::milliseconds first_pause{50};
 constexpr std::chrono::milliseconds longest_pause{1'000};
 
+// A statement that is prepared so often in vain cannot be (a pooler that gives each transaction
+// another session).
+constexpr int most_preparations = 10;
+
+const Away silent("PostgreSQL does not answer");
+
 }  // namespace
 
 AsyncConnection::AsyncConnection(ConnectOptions options, Events events)
@@ -41,13 +47,13 @@ void AsyncConnection::on_ready(short revents, Clock::time_point now) {
       return;
     case State::connecting:
       if (revents != 0) return go_on_connecting(now);
-      if (is_due) lose("PostgreSQL does not answer", now);
+      if (is_due) lose(silent, now);
       return;
     case State::connected:
       if (revents & POLLOUT) write(now);
       if (state_ != State::connected) return;  // lost while writing
       if (revents & ~POLLOUT) return read(now);
-      if (is_due) lose("PostgreSQL does not answer", now);
+      if (is_due) lose(silent, now);
       return;
   }
 }
@@ -55,8 +61,8 @@ void AsyncConnection::on_ready(short revents, Clock::time_point now) {
 void AsyncConnection::connect(Clock::time_point now) {
   try {
     connection_ = start_connecting(options_);
-  } catch (const Unavailable& error) {
-    return lose(error.what(), now);
+  } catch (const Away& away) {
+    return lose(away, now);
   }
   state_ = State::connecting;
   want_ = PGRES_POLLING_WRITING;
@@ -67,10 +73,10 @@ void AsyncConnection::go_on_connecting(Clock::time_point now) {
   want_ = PQconnectPoll(connection_.get());
   if (want_ == PGRES_POLLING_FAILED) return lose(trouble_of(connection_.get()), now);
   if (want_ != PGRES_POLLING_OK) return;
+  finish_connecting(connection_.get());
   if (PQsetnonblocking(connection_.get(), 1) != 0 || !PQenterPipelineMode(connection_.get()))
     return lose(trouble_of(connection_.get()), now);
   state_ = State::connected;
-  pause_ = std::chrono::milliseconds::zero();
   events_.on_connected();
 }
 
@@ -84,9 +90,17 @@ void AsyncConnection::send(const Statement& statement, Params params, OnReply on
 // the expected answers then too, and is answered when flush() or read() notice.
 void AsyncConnection::push(Query query) {
   const Statement& statement = *query.statement;
-  if (prepared_.insert(&statement).second) {
+  const auto [prepared, is_new] = prepared_.try_emplace(statement.name, statement.sql);
+  const bool is_other = prepared->second != statement.sql;
+  if (is_other) {
+    const std::string remove = "DEALLOCATE \"" + statement.name + '"';
+    PQsendQueryParams(connection_.get(), remove.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 1);
+    expected_.emplace_back(Removal{statement.name});
+    prepared->second = statement.sql;
+  }
+  if (is_new || is_other) {
     PQsendPrepare(connection_.get(), statement.name.c_str(), statement.sql.c_str(), 0, nullptr);
-    expected_.emplace_back(Preparation{&statement});
+    expected_.emplace_back(Preparation{&statement, statement.name});
   }
   constexpr std::size_t most = 16;
   const auto& given = query.params.values();
@@ -135,14 +149,31 @@ void AsyncConnection::read(Clock::time_point now) {
   }
   using Notification = Handle<PGnotify, PQfreemem>;
   while (const Notification notification{PQnotifies(connection)})
-    events_.on_notification(notification->relname);
+    events_.on_notification(notification->relname, notification->extra);
+}
+
+// Where there was nothing to remove, the turn has failed, and what it was for is sent again.
+void AsyncConnection::take(const Removal& removal, Result result) {
+  ends_statement_ = true;
+  const ExecStatusType status = PQresultStatus(result.get());
+  if (status == PGRES_COMMAND_OK) return;
+  if (sqlstate_of(result.get()) == sqlstate::unknown_statement) {
+    prepared_.erase(removal.name);
+  } else {
+    prepared_[removal.name].clear();
+  }
 }
 
 void AsyncConnection::take(const Preparation& preparation, Result result) {
   ends_statement_ = true;
   const ExecStatusType status = PQresultStatus(result.get());
   if (status == PGRES_COMMAND_OK) return;
-  prepared_.erase(preparation.statement);
+  if (sqlstate_of(result.get()) == sqlstate::duplicate_statement) {
+    prepared_[preparation.name].clear();  // what it is, nobody knows: removed, and sent again
+    return;
+  }
+  // If what was to be removed before it is still there, the next preparation will find that out.
+  prepared_.erase(preparation.name);
   if (status != PGRES_PIPELINE_ABORTED)
     failed_preparation_ = {preparation.statement, failure_of(result.get())};
 }
@@ -161,14 +192,26 @@ void AsyncConnection::take(Query query, Result result) {
       return std::visit([&](const auto& failure) { answer(query, failure); },
                         failed_preparation_->failure);
     default:
-      // It was sent in the belief that a preparation before it would succeed, and that was skipped.
-      if (sqlstate_of(result.get()) == sqlstate::unknown_statement) {
+      if (prepare_again(query, sqlstate_of(result.get()))) {
         skipped_.push_back(std::move(query));
         return;
       }
       return std::visit([&](const auto& failure) { answer(query, failure); },
                         failure_of(result.get()));
   }
+}
+
+// Whether the statement may be well when it is prepared again.
+bool AsyncConnection::prepare_again(Query& query, std::string_view sqlstate) {
+  const bool is_unknown = sqlstate == sqlstate::unknown_statement;
+  if (!is_unknown && sqlstate != sqlstate::stale_plan) return false;
+  if (++query.preparations > most_preparations) return false;
+  const std::string& name = query.statement->name;
+  if (is_unknown)
+    prepared_.erase(name);  // lost, or a preparation that it was to follow was skipped
+  else
+    prepared_[name].clear();
+  return true;
 }
 
 void AsyncConnection::take(const Sync&, Result) {
@@ -179,14 +222,15 @@ void AsyncConnection::take(const Sync&, Result) {
 
 void AsyncConnection::answer(Query& query, Reply reply) {
   --unanswered_;
+  if (std::holds_alternative<Result>(reply)) pause_ = std::chrono::milliseconds::zero();
   query.on_reply(std::move(reply), std::move(query.params));
 }
 
-void AsyncConnection::lose(const std::string& why, Clock::time_point now) {
+void AsyncConnection::lose(const Away& why, Clock::time_point now) {
   pause_ = std::clamp(pause_ * 2, first_pause, longest_pause);
   due_ = now + pause_;
-  close(Unavailable(why));
-  events_.on_lost(Unavailable(why));
+  close(why);
+  events_.on_lost(why);
 }
 
 void AsyncConnection::close(const Unavailable& why) {

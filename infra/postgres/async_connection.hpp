@@ -2,6 +2,10 @@
 // together (libpq's pipeline mode) and answered through callbacks. It connects by itself, and again
 // after it was lost.
 //
+// Statements are prepared under their names. Another one of the same name takes its place, so what
+// is prepared does not grow. What the server lost, or cannot execute as it was prepared (a table
+// that was made anew), is prepared again.
+//
 // A turn is one transaction to PostgreSQL. After an error its other statements are sent again, so
 // they must not mind being executed twice; effects of those before it are gone.
 //
@@ -20,7 +24,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -40,8 +44,9 @@ class AsyncConnection {
 
   struct Events {
     std::function<void()> on_connected = [] {};
-    std::function<void(const Unavailable&)> on_lost = [](const Unavailable&) {};
-    std::function<void(std::string_view channel)> on_notification = [](std::string_view) {};
+    std::function<void(const Away&)> on_lost = [](const Away&) {};
+    std::function<void(std::string_view channel, std::string_view payload)> on_notification =
+        [](std::string_view, std::string_view) {};
   };
 
   AsyncConnection(ConnectOptions options, Events events);
@@ -61,7 +66,7 @@ class AsyncConnection {
   bool connected() const { return state_ == State::connected; }
   std::size_t in_flight() const { return unanswered_; }
 
-  // REQUIRES: connected(). The statement outlives the connection, or all use of its name.
+  // REQUIRES: connected(). The statement is there until the answer is.
   void send(const Statement& statement, Params params, OnReply on_reply);
   void flush(Clock::time_point now);
 
@@ -75,24 +80,32 @@ class AsyncConnection {
     const Statement* statement;
     Params params;
     OnReply on_reply;
+    int preparations = 0;  // that were of no use
   };
-  // What the server will answer next: a query, the preparation of a statement, or a sync.
+  // What the server will answer next: a query, that a statement is forgotten or prepared, or a
+  // sync.
+  struct Removal {
+    std::string name;
+  };
   struct Preparation {
     const Statement* statement;
+    std::string name;
   };
   struct Sync {};
-  using Expected = std::variant<Query, Preparation, Sync>;
+  using Expected = std::variant<Query, Removal, Preparation, Sync>;
 
   void connect(Clock::time_point now);
   void go_on_connecting(Clock::time_point now);
   void push(Query query);
   void write(Clock::time_point now);
   void read(Clock::time_point now);
+  void take(const Removal& removal, Result result);
   void take(const Preparation& preparation, Result result);
   void take(Query query, Result result);
   void take(const Sync& sync, Result result);
+  bool prepare_again(Query& query, std::string_view sqlstate);
   void answer(Query& query, Reply reply);
-  void lose(const std::string& why, Clock::time_point now);
+  void lose(const Away& why, Clock::time_point now);
 
   ConnectOptions options_;
   Events events_;
@@ -100,14 +113,15 @@ class AsyncConnection {
   Connected connection_;
   PostgresPollingStatusType want_ = PGRES_POLLING_WRITING;
   Clock::time_point due_{};             // long ago: connect at once
-  std::chrono::milliseconds pause_{0};  // before connecting again; doubles from failure to failure
+  std::chrono::milliseconds pause_{0};  // before connecting again; doubles until one is answered
   bool unsent_ = false;                 // libpq holds bytes that the socket did not take
   bool open_turn_ = false;              // statements were sent since the last sync
   bool ends_statement_ = false;         // the next result is the null that ends a statement's
   std::size_t unanswered_ = 0;
   std::size_t syncs_ = 0;  // turns whose end has not been answered
   std::deque<Expected> expected_;
-  std::unordered_set<const Statement*> prepared_;
+  // By name, what is prepared under it; empty when that is not known or of no use.
+  std::unordered_map<std::string, std::string> prepared_;
 
   // The turn that is being answered: after an error the server skips the rest of it. Queries that
   // were skipped because of another one's error are sent again; those whose own statement could not

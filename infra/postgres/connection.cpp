@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <regex>
 
 namespace jangbu::pg {
 
@@ -31,6 +32,13 @@ struct RawParams {
   std::vector<int> formats;
 };
 
+// "FATAL:  28P01: …", whatever the severity is called in the server's language.
+std::string sqlstate_in(const std::string& text) {
+  static const std::regex pattern(":  ([0-9A-Z]{5}): ");
+  std::smatch found;
+  return std::regex_search(text, found, pattern) ? found[1].str() : "";
+}
+
 }  // namespace
 
 Connected start_connecting(const ConnectOptions& options) {
@@ -45,17 +53,26 @@ Connected start_connecting(const ConnectOptions& options) {
                                           "10",
                                           nullptr};
   Connected connection(PQconnectStartParams(keywords.data(), values.data(), 1));
-  if (!connection) throw Unavailable("PostgreSQL: out of memory");
+  if (!connection) throw Away("PostgreSQL: out of memory");
   // What matters comes as a result or as the connection's trouble, not as text on stderr.
   PQsetNoticeProcessor(
       connection.get(), [](void*, const char*) {}, nullptr);
-  if (PQstatus(connection.get()) == CONNECTION_BAD) throw Unavailable(trouble_of(connection.get()));
+  if (PQstatus(connection.get()) == CONNECTION_BAD) throw trouble_of(connection.get());
+  // Why a session is refused comes as a text only, which tells the SQLSTATE when it tells all.
+  PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE);
   return connection;
 }
 
-std::string trouble_of(const PGconn* connection) {
-  const std::string text = one_line(PQerrorMessage(connection));
-  return "PostgreSQL: " + (text.empty() ? "the connection is lost" : text);
+void finish_connecting(PGconn* connection) {
+  PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
+}
+
+Away trouble_of(const PGconn* connection) {
+  std::string text = PQerrorMessage(connection);
+  text.erase(std::min(text.find("\nLOCATION:"), text.size()));  // in PostgreSQL's source
+  const std::string sqlstate = sqlstate_in(text);
+  text = one_line(std::move(text));
+  return Away("PostgreSQL: " + (text.empty() ? "the connection is lost" : text), sqlstate);
 }
 
 Connection::Connection(const ConnectOptions& options, std::stop_token stop)
@@ -68,27 +85,28 @@ void Connection::connect(const ConnectOptions& options) {
   const auto deadline = Clock::now() + options.connect_timeout;
   auto want = PGRES_POLLING_WRITING;
   while (want != PGRES_POLLING_OK) {
-    if (want == PGRES_POLLING_FAILED) throw Unavailable(trouble_of(connection_.get()));
+    if (want == PGRES_POLLING_FAILED) throw trouble_of(connection_.get());
     wait_for(want == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
     want = PQconnectPoll(connection_.get());
   }
+  finish_connecting(connection_.get());
   if (PQsetnonblocking(connection_.get(), 1) != 0) give_up(trouble_of(connection_.get()));
 }
 
-void Connection::give_up(const std::string& why) {
+void Connection::give_up(const Away& why) {
   connection_.reset();
-  throw Unavailable(why);
+  throw why;
 }
 
 void Connection::wait_for(short events, Clock::time_point deadline) {
   for (;;) {
     pollfd socket{PQsocket(connection_.get()), events, 0};
     const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
-    if (left <= milliseconds::zero()) give_up("PostgreSQL does not answer");
-    if (stop_.stop_requested()) give_up("stopping");
+    if (left <= milliseconds::zero()) give_up(Away("PostgreSQL does not answer"));
+    if (stop_.stop_requested()) give_up(Away("stopping"));
     const int ready = ::poll(&socket, 1, static_cast<int>(std::min(left, slice).count()));
     if (ready > 0) return;
-    if (ready < 0 && errno != EINTR) give_up("PostgreSQL: poll failed");
+    if (ready < 0 && errno != EINTR) give_up(Away("PostgreSQL: poll failed"));
   }
 }
 
@@ -104,7 +122,7 @@ void Connection::await_result() {
 }
 
 Result Connection::run(const std::string& sql) {
-  if (!connection_) throw Unavailable("PostgreSQL: the connection is lost");
+  if (!connection_) throw Away("PostgreSQL: the connection is lost");
   if (!PQsendQuery(connection_.get(), sql.c_str())) give_up(trouble_of(connection_.get()));
   return take_results();
 }
@@ -122,7 +140,7 @@ Result Connection::take_results(Result last) {
 }
 
 std::size_t Connection::copy(const std::string& sql, std::string_view rows) {
-  if (!connection_) throw Unavailable("PostgreSQL: the connection is lost");
+  if (!connection_) throw Away("PostgreSQL: the connection is lost");
   PGconn* const connection = connection_.get();
   const auto require = [&](bool ok) {
     if (!ok) give_up(trouble_of(connection));
@@ -157,7 +175,7 @@ Result Connection::execute(const Call& call) {
 }
 
 std::vector<Result> Connection::pipeline(std::span<const Call> calls) {
-  if (!connection_) throw Unavailable("PostgreSQL: the connection is lost");
+  if (!connection_) throw Away("PostgreSQL: the connection is lost");
   PGconn* const connection = connection_.get();
   const auto require = [&](int ok) {
     if (!ok) give_up(trouble_of(connection));

@@ -1,8 +1,8 @@
 // A blocking connection to PostgreSQL for a thread of its own: the projector, the tools, start-up.
 //
-// Threads: one at a time. Errors: `Unavailable` when the server cannot be reached, does not answer
-// in time or cannot serve now; the connection is then `broken()` or not, and a broken one is to be
-// thrown away. `SqlError` when the server refuses the statement itself.
+// Threads: one at a time. Errors: `Away` (which is `Unavailable`) when the server cannot be
+// reached, does not answer in time or cannot serve now; the connection is then `broken()` or not,
+// and a broken one is to be thrown away. `SqlError` when the server refuses the statement itself.
 #pragma once
 
 #include <chrono>
@@ -30,12 +30,13 @@ struct ConnectOptions {
   std::chrono::milliseconds answer_timeout{30'000};
 };
 
-// Begins to connect without waiting. Throws Unavailable when even that fails, SqlError (with an
-// empty SQLSTATE) when the conninfo is not one.
+// Begins to connect without waiting. Throws Away when even that fails, or the conninfo is not one.
 Connected start_connecting(const ConnectOptions& options);
+// Once libpq says that it is connected.
+void finish_connecting(PGconn* connection);
 
-// What libpq says about a connection's trouble, as one line.
-std::string trouble_of(const PGconn* connection);
+// What libpq says about a connection's trouble.
+Away trouble_of(const PGconn* connection);
 
 // A prepared statement with its parameters.
 struct Call {
@@ -72,7 +73,7 @@ class Connection {
   // The last of the results that follow `last`, of what was sent without a pipeline; throws what a
   // failure means.
   Result take_results(Result last = {});
-  [[noreturn]] void give_up(const std::string& why);
+  [[noreturn]] void give_up(const Away& why);
 
   Connected connection_;
   std::chrono::milliseconds answer_timeout_;

@@ -26,12 +26,30 @@ class SqlError : public std::runtime_error {
   std::string sqlstate_;
 };
 
+// `Unavailable` because of PostgreSQL.
+class Away : public Unavailable {
+ public:
+  // Without an SQLSTATE it is the connection that failed.
+  explicit Away(const std::string& text, std::string_view sqlstate = {});
+
+  // In words of ours, which clients may read: no host, no user, no SQL.
+  const std::string& in_words() const { return in_words_; }
+
+ private:
+  std::string in_words_;
+};
+
 namespace sqlstate {
 inline constexpr std::string_view unknown_statement = "26000";
+inline constexpr std::string_view duplicate_statement = "42P05";
+inline constexpr std::string_view stale_plan = "0A000";  // among others
 }  // namespace sqlstate
 
 // libpq's messages end with a line feed, and some have several lines.
 std::string one_line(std::string text);
+
+// True when the statement names a table or a schema that is not there.
+bool is_about_absence(std::string_view sqlstate);
 
 // True for the SQLSTATEs that may be gone when the same is tried later.
 bool may_pass(std::string_view sqlstate);
@@ -44,7 +62,7 @@ bool is_about_values(std::string_view sqlstate);
 std::string sqlstate_of(const PGresult* result);
 
 // What a failed result means.
-using Failure = std::variant<SqlError, Unavailable>;
+using Failure = std::variant<SqlError, Away>;
 Failure failure_of(const PGresult* result);
 
 // Throws what a failed result means; returns when it is not one.

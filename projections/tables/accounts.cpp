@@ -105,17 +105,26 @@ AccountRow read_account(pg::Row& row) {
   return account;
 }
 
+#define COLUMNS                                                                                    \
+  "id, name, email, address_line, zip_code, member_type, membership_level, opened_at, closed_at, " \
+  "version_position, version_index"
+constexpr std::string_view bytes = "octet_length(name) + octet_length(address_line)";
+
 constexpr QueryText by_id{"account_by_id", "accounts",
-                          "SELECT * FROM {schema}.accounts WHERE id = $1", "$1"};
+                          "SELECT " COLUMNS " FROM {schema}.accounts WHERE id = $1", "$1"};
 
-constexpr QueryText by_name{
-    "account_by_name", "accounts",
-    "SELECT * FROM {schema}.accounts WHERE name = $1 AND closed_at IS NULL LIMIT 1", "r.id"};
+constexpr QueryText by_name{"account_by_name", "accounts",
+                            "SELECT " COLUMNS
+                            " FROM {schema}.accounts WHERE name = $1 AND closed_at IS NULL LIMIT 1",
+                            "r.id"};
 
-constexpr QueryText list{"list_accounts", "accounts",
-                         "SELECT * FROM {schema}.accounts WHERE id < $1 ORDER BY id DESC LIMIT $2"};
+const std::string list_sql = page_sql(
+    "SELECT * FROM {schema}.accounts WHERE id < $1 ORDER BY id DESC LIMIT $2", bytes, COLUMNS);
+const QueryText list{"list_accounts", "accounts", list_sql};
 
-const std::string by_beginning_sql = select_by_beginning("accounts", "closed_at");
+const std::string by_beginning_sql =
+    page_sql(select_by_beginning("accounts", "closed_at"), bytes, COLUMNS);
+#undef COLUMNS
 const QueryText list_by_beginning{"list_accounts_by_beginning", "accounts", by_beginning_sql};
 
 }  // namespace

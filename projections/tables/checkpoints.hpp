@@ -40,6 +40,8 @@ struct Checkpoint {
 
 // PostgreSQL's NOTIFY channel for 'a checkpoint moved, or there is a new one'.
 inline constexpr std::string_view checkpoints_channel = "jangbu_checkpoints";
+// Its payload where generations came, went or changed places.
+inline constexpr std::string_view generations_changed = "generations";
 
 // The SELECT for them, for connections that do not block, and how its result reads.
 extern const pg::Statement select_checkpoints;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "projections/tables/json_text.hpp"
 #include "tables_sql.hpp"
@@ -33,7 +34,7 @@ std::vector<DeliveryItem> read_items(const pg::Json& json) {
   return items;
 }
 
-pg::Jsonb to_json(const std::vector<const Scan*>& scans) {
+pg::Jsonb to_json(std::span<const Scan* const> scans) {
   JsonObjects json;
   for (const Scan* scan : scans) {
     json.begin_object();
@@ -46,6 +47,12 @@ pg::Jsonb to_json(const std::vector<const Scan*>& scans) {
     json.end_object();
   }
   return {std::move(json).take()};
+}
+
+// As an array of one, like all of them.
+std::optional<pg::Jsonb> last_to_json(const std::vector<const Scan*>& scans) {
+  if (scans.empty()) return std::nullopt;
+  return to_json(std::span(&scans.back(), 1));
 }
 
 std::vector<Scan> read_scans(const pg::Jsonb& json) {
@@ -62,26 +69,34 @@ std::vector<Scan> read_scans(const pg::Jsonb& json) {
   return scans;
 }
 
+std::optional<Scan> read_last_scan(const std::optional<pg::Jsonb>& json) {
+  if (!json) return std::nullopt;
+  return read_scans(*json).back();
+}
+
 // --- Fold ----------------------------------------------------------------------------------------
 
 constexpr std::string_view add_sql = R"(
 INSERT INTO {schema}.deliveries
 SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::text[]), unnest($4::text[]),
        unnest($5::text[]), unnest($6::json[]), unnest($7::text[]), unnest($8::text[]),
-       unnest($9::text[]), unnest($10::jsonb[]), unnest($11::timestamptz[]),
-       unnest($12::timestamptz[]), unnest($13::bigint[]), unnest($14::int[]))";
+       unnest($9::text[]), unnest($10::jsonb[]), unnest($11::int[]), unnest($12::jsonb[]),
+       unnest($13::timestamptz[]), unnest($14::timestamptz[]), unnest($15::bigint[]),
+       unnest($16::int[]))";
 
 constexpr std::string_view move_sql = R"(
 UPDATE {schema}.deliveries d SET
   status = moved.status, closed_at = coalesce(moved.closed_at, d.closed_at),
   carrier = coalesce(moved.carrier, d.carrier),
   tracking_number = coalesce(moved.tracking_number, d.tracking_number),
-  scans = d.scans || moved.scans,
+  scans = d.scans || moved.scans, scan_count = d.scan_count + moved.scan_count,
+  last_scan = coalesce(moved.last_scan, d.last_scan),
   version_position = moved.position, version_index = moved.index
 FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS status, unnest($3::text[]) AS carrier,
              unnest($4::text[]) AS tracking_number, unnest($5::jsonb[]) AS scans,
-             unnest($6::timestamptz[]) AS closed_at, unnest($7::bigint[]) AS position,
-             unnest($8::int[]) AS index) AS moved
+             unnest($6::int[]) AS scan_count, unnest($7::jsonb[]) AS last_scan,
+             unnest($8::timestamptz[]) AS closed_at, unnest($9::bigint[]) AS position,
+             unnest($10::int[]) AS index) AS moved
 WHERE d.id = moved.id)";
 
 struct Touch {
@@ -123,10 +138,10 @@ class DeliveriesFold final
     pg::Array<AccountId> buyers;
     pg::Array<std::string> recipients, address_lines, zip_codes, stati, carriers, tracking_numbers;
     pg::Array<pg::Json> items;
-    pg::Array<pg::Jsonb> scans;
+    pg::Array<pg::Jsonb> scans, last_scans;
     pg::Array<Timestamp> opened, closed;
     pg::Array<Position> positions;
-    pg::Array<std::int32_t> indexes;
+    pg::Array<std::int32_t> scan_counts, indexes;
 
     void push(const PurchaseId& id, const Touch& delivery) {
       const PurchaseCompleted& fact = *delivery.completed;
@@ -140,6 +155,8 @@ class DeliveriesFold final
       carriers.push(delivery.scans.empty() ? "" : delivery.scans.back()->carrier);
       tracking_numbers.push(delivery.scans.empty() ? "" : delivery.scans.back()->tracking_number);
       scans.push(to_json(delivery.scans));
+      scan_counts.push(static_cast<std::int32_t>(delivery.scans.size()));
+      last_scans.push(last_to_json(delivery.scans));
       opened.push(fact.purchased_at);
       closed.push(delivery.closed_at);
       positions.push(delivery.version.position);
@@ -147,18 +164,18 @@ class DeliveriesFold final
     }
     pg::Params take() {
       return pg::Params::take(ids, buyers, recipients, address_lines, zip_codes, items, stati,
-                              carriers, tracking_numbers, scans, opened, closed, positions,
-                              indexes);
+                              carriers, tracking_numbers, scans, scan_counts, last_scans, opened,
+                              closed, positions, indexes);
     }
   };
 
   struct Moved {
     pg::Array<PurchaseId> ids;
     pg::Array<std::string> stati, carriers, tracking_numbers;
-    pg::Array<pg::Jsonb> scans;
+    pg::Array<pg::Jsonb> scans, last_scans;
     pg::Array<Timestamp> closed;
     pg::Array<Position> positions;
-    pg::Array<std::int32_t> indexes;
+    pg::Array<std::int32_t> scan_counts, indexes;
 
     void push(const PurchaseId& id, const Touch& delivery) {
       std::optional<std::string_view> carrier, tracking_number;
@@ -171,13 +188,15 @@ class DeliveriesFold final
       carriers.push(carrier);
       tracking_numbers.push(tracking_number);
       scans.push(to_json(delivery.scans));
+      scan_counts.push(static_cast<std::int32_t>(delivery.scans.size()));
+      last_scans.push(last_to_json(delivery.scans));
       closed.push(delivery.closed_at);
       positions.push(delivery.version.position);
       indexes.push(static_cast<std::int32_t>(delivery.version.index));
     }
     pg::Params take() {
-      return pg::Params::take(ids, stati, carriers, tracking_numbers, scans, closed, positions,
-                              indexes);
+      return pg::Params::take(ids, stati, carriers, tracking_numbers, scans, scan_counts,
+                              last_scans, closed, positions, indexes);
     }
   };
 
@@ -228,64 +247,97 @@ DeliveryRow read_delivery(pg::Row& row) {
   };
 }
 
-constexpr QueryText by_id{"delivery_by_id", "deliveries",
-                          "SELECT * FROM {schema}.deliveries WHERE id = $1", "$1"};
+DeliverySummary read_summary(pg::Row& row) {
+  return {
+      .id = row.next<PurchaseId>(),
+      .buyer = row.next<AccountId>(),
+      .recipient = {row.next<std::string>(), {row.next<std::string>(), row.next<std::string>()}},
+      .items = read_items(row.next<pg::Json>()),
+      .status = parse_delivery_status(row.next<std::string>()).value(),
+      .scan_count = row.next<std::int32_t>(),
+      .last_scan = read_last_scan(row.next_optional<pg::Jsonb>()),
+      .opened_at = row.next<Timestamp>(),
+      .closed_at = row.next_optional<Timestamp>(),
+      .version = read_event_id(row),
+  };
+}
+
+constexpr QueryText by_id{
+    "delivery_by_id", "deliveries",
+    "SELECT id, buyer_id, recipient, address_line, zip_code, items, status, carrier, "
+    "tracking_number, scans, opened_at, closed_at, version_position, version_index "
+    "FROM {schema}.deliveries WHERE id = $1",
+    "$1"};
+
+// A status tells whether a delivery is closed. The open ones come first.
+constexpr std::array statuses{
+    DeliveryStatus::preparing,
+    DeliveryStatus::label_created,
+    DeliveryStatus::picked_up,
+    DeliveryStatus::in_transit,
+    DeliveryStatus::out_for_delivery,
+    DeliveryStatus::attempt_failed,
+    DeliveryStatus::available_for_pickup,
+    DeliveryStatus::exception,
+    DeliveryStatus::delivered,
+    DeliveryStatus::returned_to_sender,
+    DeliveryStatus::cancelled,
+    DeliveryStatus::receipt_confirmed,
+};
+constexpr std::size_t open_statuses = 9;
+
+std::string list_sql(const std::string& rows) {
+  return page_sql(rows, "items_bytes + octet_length(address_line)",
+                  "id, buyer_id, recipient, address_line, zip_code, items, status, scan_count, "
+                  "last_scan, opened_at, closed_at, version_position, version_index");
+}
+
+std::vector<std::string> first_statuses(std::size_t count) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i)
+    names.push_back("'" + std::string(to_string(statuses[i])) + "'");
+  return names;
+}
+
+std::string list_sql_of(std::span<const std::string> statuses_in_sql,
+                        std::optional<OfColumn> of = std::nullopt) {
+  return list_sql(newest_of_statuses("deliveries", statuses_in_sql, of));
+}
+
+constexpr OfColumn of_buyer{"buyer_id", "$3"};
+const std::string third[] = {"$3"};
+const std::string fourth[] = {"$4"};
 
 // One for every combination of filters, so that each has a plan of its own.
+enum class Which { open, all, of_status };
 struct ListText {
-  bool include_closed;
+  Which which;
   bool of_buyer;
-  bool of_status;
-  QueryText text;
+  std::string name;
+  std::string sql;
+  QueryText text{name, "deliveries", sql};
 };
 
-#define SELECT_DELIVERIES "SELECT * FROM {schema}.deliveries WHERE id < $1 "
-#define NEWEST_FIRST " ORDER BY id DESC LIMIT $2"
-constexpr std::array<ListText, 8> lists{{
-    {false,
-     false,
-     false,
-     {"open_deliveries", "deliveries", SELECT_DELIVERIES "AND closed_at IS NULL" NEWEST_FIRST}},
-    {false,
-     true,
-     false,
-     {"open_deliveries_of_buyer", "deliveries",
-      SELECT_DELIVERIES "AND closed_at IS NULL AND buyer_id = $3" NEWEST_FIRST}},
-    {false,
-     false,
-     true,
-     {"open_deliveries_of_status", "deliveries",
-      SELECT_DELIVERIES "AND closed_at IS NULL AND status = $3" NEWEST_FIRST}},
-    {false,
-     true,
-     true,
-     {"open_deliveries_of_buyer_and_status", "deliveries",
-      SELECT_DELIVERIES "AND closed_at IS NULL AND buyer_id = $3 AND status = $4" NEWEST_FIRST}},
-    {true, false, false, {"all_deliveries", "deliveries", SELECT_DELIVERIES NEWEST_FIRST}},
-    {true,
-     true,
-     false,
-     {"all_deliveries_of_buyer", "deliveries", SELECT_DELIVERIES "AND buyer_id = $3" NEWEST_FIRST}},
-    {true,
-     false,
-     true,
-     {"all_deliveries_of_status", "deliveries", SELECT_DELIVERIES "AND status = $3" NEWEST_FIRST}},
-    {true,
-     true,
-     true,
-     {"all_deliveries_of_buyer_and_status", "deliveries",
-      SELECT_DELIVERIES "AND buyer_id = $3 AND status = $4" NEWEST_FIRST}},
-}};
-#undef SELECT_DELIVERIES
-#undef NEWEST_FIRST
+const ListText lists[] = {
+    {Which::open, false, "open_deliveries", list_sql_of(first_statuses(open_statuses))},
+    {Which::open, true, "open_deliveries_of_buyer",
+     list_sql_of(first_statuses(open_statuses), of_buyer)},
+    {Which::all, false, "all_deliveries",
+     list_sql("SELECT * FROM {schema}.deliveries WHERE id < $1 ORDER BY id DESC LIMIT $2")},
+    {Which::all, true, "all_deliveries_of_buyer",
+     list_sql_of(first_statuses(statuses.size()), of_buyer)},
+    {Which::of_status, false, "deliveries_of_status", list_sql_of(third)},
+    {Which::of_status, true, "deliveries_of_buyer_and_status", list_sql_of(fourth, of_buyer)},
+};
 
 const QueryText& list_for(const DeliveryFilter& filter) {
+  const Which which = filter.status           ? Which::of_status
+                      : filter.include_closed ? Which::all
+                                              : Which::open;
   for (const ListText& list : lists)
-    if (list.include_closed == filter.include_closed && list.of_buyer == filter.buyer.has_value() &&
-        list.of_status == filter.status.has_value())
-      return list.text;
+    if (list.which == which && list.of_buyer == filter.buyer.has_value()) return list.text;
   invariant(false, "every combination of filters has its list");
-  return lists.front().text;
+  return lists[0].text;
 }
 
 }  // namespace
@@ -296,7 +348,7 @@ const ReadModel deliveries_model{
     .key = "id",
     .entity = "id",
     .version = "version_position, version_index",
-    .fold_version = 1,
+    .fold_version = 2,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<DeliveriesFold>(schema);
     },
@@ -306,12 +358,12 @@ Query<std::optional<DeliveryRow>> delivery_by_id(const PurchaseId& id) {
   return one_row<read_delivery>(by_id, pg::Params::of(id));
 }
 
-Query<Page<DeliveryRow>> list_deliveries(const DeliveryFilter& filter,
-                                         const From<PurchaseId>& from) {
+Query<Page<DeliverySummary>> list_deliveries(const DeliveryFilter& filter,
+                                             const From<PurchaseId>& from) {
   pg::Params params = pg::Params::of(cursor_of(from), rows_for(from));
   if (filter.buyer) params.add(*filter.buyer);
   if (filter.status) params.add(to_string(*filter.status));
-  return page_of_rows<read_delivery>(list_for(filter), std::move(params), from.limit);
+  return page_of_rows<read_summary>(list_for(filter), std::move(params), from.limit);
 }
 
 }  // namespace jangbu

@@ -36,17 +36,33 @@ struct DeliveryRow {
   friend bool operator==(const DeliveryRow&, const DeliveryRow&) = default;
 };
 
+// A delivery as lists show it: of its scans, which may be many, the last to come and their number.
+struct DeliverySummary {
+  PurchaseId id;
+  AccountId buyer;
+  Recipient recipient;
+  std::vector<DeliveryItem> items;
+  DeliveryStatus status = DeliveryStatus::preparing;
+  std::int32_t scan_count = 0;
+  std::optional<Scan> last_scan;
+  Timestamp opened_at;
+  std::optional<Timestamp> closed_at;
+  EventId version;
+
+  friend bool operator==(const DeliverySummary&, const DeliverySummary&) = default;
+};
+
 extern const ReadModel deliveries_model;
 
 struct DeliveryFilter {
-  bool include_closed = false;
+  bool include_closed = false;  // no matter where a status is asked for: it tells
   std::optional<AccountId> buyer = std::nullopt;
   std::optional<DeliveryStatus> status = std::nullopt;
 };
 
 Query<std::optional<DeliveryRow>> delivery_by_id(const PurchaseId& id);
 // Newest first.
-Query<Page<DeliveryRow>> list_deliveries(const DeliveryFilter& filter,
-                                         const From<PurchaseId>& from);
+Query<Page<DeliverySummary>> list_deliveries(const DeliveryFilter& filter,
+                                             const From<PurchaseId>& from);
 
 }  // namespace jangbu

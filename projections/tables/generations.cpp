@@ -22,12 +22,14 @@ const pg::Statement add{"generations.add",
 const pg::Statement change_state{
     "generations.change_state",
     "UPDATE jangbu.checkpoints SET state = $3 WHERE read_model = $1 AND generation = $2"};
+const pg::Statement find{"generations.find", "SELECT to_regclass($1::text) IS NOT NULL"};
 const pg::Statement forget{
     "generations.forget",
     "DELETE FROM jangbu.checkpoints WHERE read_model = $1 AND generation = $2"};
 
 void tell(pg::Connection& connection) {
-  connection.run("NOTIFY " + std::string(checkpoints_channel));
+  connection.run("NOTIFY " + std::string(checkpoints_channel) + ", '" +
+                 std::string(generations_changed) + "'");
 }
 
 // In a .sql file the indexes follow the table.
@@ -112,6 +114,12 @@ void drop_schema(pg::Connection& connection, std::string_view schema) {
   connection.run("DROP SCHEMA IF EXISTS " + std::string(schema) + " CASCADE");
 }
 
+bool is_there(pg::Connection& connection, const Checkpoint& checkpoint) {
+  const std::string table = checkpoint.schema() + '.' + checkpoint.read_model;
+  const auto found = connection.execute({&find, pg::Params::of(table)});
+  return pg::Row(found.get(), 0).next<bool>();
+}
+
 void add_generation(pg::Connection& connection, const Checkpoint& made) {
   pg::Params params = pg::Params::of(made.read_model, made.generation, made.fingerprint,
                                      to_string(made.state), made.position);
@@ -140,11 +148,18 @@ void clean_up(pg::Connection& connection, const ReadModel& model, std::optional<
   if (found().empty() || !try_lock(connection, lock)) return;
   for (const Checkpoint& old : found()) {
     if (!try_lock(connection, lock_to_fill(old))) continue;
-    pg::Transaction transaction(connection);
-    drop_generation(connection, old);
-    transaction.commit();
+    try {
+      pg::Transaction transaction(connection);
+      connection.run("SET LOCAL lock_timeout = '2s'");
+      drop_generation(connection, old);
+      transaction.commit();
+      spdlog::info("removed {} ({}), which nobody uses", old.schema(), to_string(old.state));
+    } catch (const pg::Away& away) {
+      // Somebody reads it, in a backup maybe. The next clean-up finds it.
+      if (connection.broken()) throw;
+      spdlog::warn("{} ({}) stays for now: {}", old.schema(), to_string(old.state), away.what());
+    }
     unlock(connection, lock_to_fill(old));
-    spdlog::info("removed {} ({}), which nobody uses", old.schema(), to_string(old.state));
   }
   unlock(connection, lock);
 }

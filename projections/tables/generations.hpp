@@ -51,6 +51,9 @@ void create_table(pg::Connection& connection, const ReadModel& model, std::strin
 void create_indexes(pg::Connection& connection, const ReadModel& model, std::string_view schema);
 void drop_schema(pg::Connection& connection, std::string_view schema);
 
+// Whether its table is there.
+bool is_there(pg::Connection& connection, const Checkpoint& checkpoint);
+
 // Writes down a new generation, or what has become of one, and tells who listens.
 void add_generation(pg::Connection& connection, const Checkpoint& checkpoint);
 void set_state(pg::Connection& connection, const Checkpoint& checkpoint, GenerationState state);

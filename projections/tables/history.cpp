@@ -71,25 +71,34 @@ HistoryRow read_event(pg::Row& row) {
   return {id, std::move(commit.events.at(0))};
 }
 
-constexpr QueryText list{"history_of", "history",
-                         "SELECT position, index, event FROM {schema}.history "
-                         "WHERE entity_id = $1 AND entity_kind = $2 "
-                         "AND (position, index) > ($3, $4) AND (position, index) <= ($5, $6) "
-                         "ORDER BY position, index LIMIT $7",
-                         "$1"};
+// An id is of one kind of entity, which its first event tells: asked for another kind, there is
+// nothing to read, however many events it has.
+#define IS_OF_KIND                                                            \
+  " WHERE entity_id = $1 AND $2 = (SELECT entity_kind FROM {schema}.history " \
+  "WHERE entity_id = $1 ORDER BY position, index LIMIT 1) AND entity_kind = $2 "
 
-constexpr QueryText list_of_any{"events_of", "history",
-                                "SELECT position, index, event FROM {schema}.history "
-                                "WHERE entity_id = $1 AND (position, index) > ($2, $3) "
-                                "ORDER BY position, index LIMIT $4",
-                                "$1"};
+std::string list_sql(const std::string& rows) {
+  return page_sql(rows, "octet_length(event)", "position, index, event");
+}
+
+const std::string of_kind_sql =
+    list_sql("SELECT position, index, event FROM {schema}.history" IS_OF_KIND
+             "AND (position, index) > ($3, $4) AND (position, index) <= ($5, $6) "
+             "ORDER BY position, index LIMIT $7");
+const QueryText list{"history_of", "history", of_kind_sql, "$1"};
+
+const std::string of_any_sql = list_sql(
+    "SELECT position, index, event FROM {schema}.history "
+    "WHERE entity_id = $1 AND (position, index) > ($2, $3) "
+    "ORDER BY position, index LIMIT $4");
+const QueryText list_of_any{"events_of", "history", of_any_sql, "$1"};
 
 constexpr QueryText last{"last_event_of", "history",
-                         "SELECT position, index, event FROM {schema}.history "
-                         "WHERE entity_id = $1 AND entity_kind = $2 "
+                         "SELECT position, index, event FROM {schema}.history" IS_OF_KIND
                          "AND (position, index) <= ($3, $4) "
                          "ORDER BY position DESC, index DESC LIMIT 1",
                          "$1"};
+#undef IS_OF_KIND
 
 // As the columns take it: nothing is stored beyond.
 EventId in_columns(EventId id) {

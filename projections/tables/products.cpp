@@ -123,17 +123,26 @@ ProductRow read_product(pg::Row& row) {
   };
 }
 
+#define COLUMNS                                                                   \
+  "id, name, unit_price, currency, stock, description, listed_at, withdrawn_at, " \
+  "version_position, version_index"
+constexpr std::string_view bytes = "octet_length(name) + octet_length(description)";
+
 constexpr QueryText by_id{"product_by_id", "products",
-                          "SELECT * FROM {schema}.products WHERE id = $1", "$1"};
+                          "SELECT " COLUMNS " FROM {schema}.products WHERE id = $1", "$1"};
 
 constexpr QueryText by_name{
     "product_by_name", "products",
-    "SELECT * FROM {schema}.products WHERE name = $1 AND withdrawn_at IS NULL LIMIT 1", "r.id"};
+    "SELECT " COLUMNS " FROM {schema}.products WHERE name = $1 AND withdrawn_at IS NULL LIMIT 1",
+    "r.id"};
 
-constexpr QueryText list{"list_products", "products",
-                         "SELECT * FROM {schema}.products WHERE id < $1 ORDER BY id DESC LIMIT $2"};
+const std::string list_sql = page_sql(
+    "SELECT * FROM {schema}.products WHERE id < $1 ORDER BY id DESC LIMIT $2", bytes, COLUMNS);
+const QueryText list{"list_products", "products", list_sql};
 
-const std::string by_beginning_sql = select_by_beginning("products", "withdrawn_at");
+const std::string by_beginning_sql =
+    page_sql(select_by_beginning("products", "withdrawn_at"), bytes, COLUMNS);
+#undef COLUMNS
 const QueryText list_by_beginning{"list_products_by_beginning", "products", by_beginning_sql};
 
 }  // namespace

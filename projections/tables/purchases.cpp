@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "projections/tables/json_text.hpp"
 #include "tables_sql.hpp"
@@ -180,25 +181,46 @@ PurchaseRow read_purchase(pg::Row& row) {
   };
 }
 
+#define COLUMNS                                                                        \
+  "id, buyer_id, buyer_name, address_line, zip_code, lines, total, currency, status, " \
+  "purchased_at, "                                                                     \
+  "cancelled_at, version_position, version_index"
+constexpr std::string_view bytes = "lines_bytes + octet_length(address_line)";
+
 constexpr QueryText by_id{"purchase_by_id", "purchases",
-                          "SELECT * FROM {schema}.purchases WHERE id = $1", "$1"};
+                          "SELECT " COLUMNS " FROM {schema}.purchases WHERE id = $1", "$1"};
 
-constexpr QueryText list{
-    "list_purchases", "purchases",
-    "SELECT * FROM {schema}.purchases WHERE id < $1 ORDER BY id DESC LIMIT $2"};
+std::string list_sql(const std::string& rows) {
+  return page_sql(rows, bytes, COLUMNS);
+}
+#undef COLUMNS
 
-constexpr QueryText list_of_buyer{
-    "list_purchases_of_buyer", "purchases",
-    "SELECT * FROM {schema}.purchases WHERE id < $1 AND buyer_id = $3 ORDER BY id DESC LIMIT $2"};
+std::vector<std::string> all_statuses() {
+  std::vector<std::string> names;
+  for (const auto& [status, name] : statuses) names.push_back("'" + std::string(name) + "'");
+  return names;
+}
 
-constexpr QueryText list_of_status{
-    "list_purchases_of_status", "purchases",
-    "SELECT * FROM {schema}.purchases WHERE id < $1 AND status = $3 ORDER BY id DESC LIMIT $2"};
+std::string list_sql_of(std::span<const std::string> statuses_in_sql,
+                        std::optional<OfColumn> of = std::nullopt) {
+  return list_sql(newest_of_statuses("purchases", statuses_in_sql, of));
+}
 
-constexpr QueryText list_of_buyer_and_status{
-    "list_purchases_of_buyer_and_status", "purchases",
-    "SELECT * FROM {schema}.purchases WHERE id < $1 AND buyer_id = $3 AND status = $4 "
-    "ORDER BY id DESC LIMIT $2"};
+constexpr OfColumn of_buyer{"buyer_id", "$3"};
+const std::string third[] = {"$3"};
+const std::string fourth[] = {"$4"};
+
+const std::string all_sql =
+    list_sql("SELECT * FROM {schema}.purchases WHERE id < $1 ORDER BY id DESC LIMIT $2");
+const std::string of_buyer_sql = list_sql_of(all_statuses(), of_buyer);
+const std::string of_status_sql = list_sql_of(third);
+const std::string of_buyer_and_status_sql = list_sql_of(fourth, of_buyer);
+
+const QueryText list{"list_purchases", "purchases", all_sql};
+const QueryText list_of_buyer{"list_purchases_of_buyer", "purchases", of_buyer_sql};
+const QueryText list_of_status{"list_purchases_of_status", "purchases", of_status_sql};
+const QueryText list_of_buyer_and_status{"list_purchases_of_buyer_and_status", "purchases",
+                                         of_buyer_and_status_sql};
 
 }  // namespace
 

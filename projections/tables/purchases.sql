@@ -1,5 +1,5 @@
 -- One row per purchase. `lines` is an array of {productId, name, unitPrice, currency, quantity,
--- total}; amounts are minor units.
+-- total}; amounts are minor units. `lines_bytes` bounds pages without reading them.
 CREATE TABLE purchases (
   id uuid PRIMARY KEY,
   buyer_id uuid NOT NULL,
@@ -13,7 +13,9 @@ CREATE TABLE purchases (
   purchased_at timestamptz NOT NULL,
   cancelled_at timestamptz,
   version_position bigint NOT NULL,
-  version_index integer NOT NULL
+  version_index integer NOT NULL,
+  lines_bytes integer NOT NULL GENERATED ALWAYS AS (octet_length(lines::text)) STORED
 );
-CREATE INDEX purchases_by_buyer ON purchases (buyer_id, id);
+-- A buyer's list of all statuses is merged from those of each (newest_of_statuses).
+CREATE INDEX purchases_by_buyer ON purchases (buyer_id, status, id);
 CREATE INDEX purchases_by_status ON purchases (status, id);

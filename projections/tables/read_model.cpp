@@ -26,6 +26,37 @@ std::string in_schema(std::string_view sql, std::string_view schema) {
   return text.append(sql);
 }
 
+std::string page_sql(std::string_view rows, std::string_view bytes, std::string_view columns) {
+  // What comes before a row, and what comes before the one before it: the first row that is too
+  // much is sent, to tell that there is more.
+  const auto before = [&](int skipped) {
+    return "coalesce(sum(" + std::string(bytes) + ") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND " +
+           std::to_string(skipped) + " PRECEDING), 0) < " + std::to_string(page_bytes);
+  };
+  return "SELECT shown, " + std::string(columns) + " FROM (SELECT " + before(1) + " AS shown, " +
+         before(2) + " AS sent, listed.* FROM (" + std::string(rows) + ") listed) page WHERE sent";
+}
+
+std::string newest_of_statuses(std::string_view table, std::span<const std::string> statuses,
+                               std::optional<OfColumn> of) {
+  const std::string column = of ? std::string(of->column) + ", " : "";
+  const std::string value = of ? std::string(of->value) + ", " : "";
+  const std::string columns = '(' + column + "status, id)";
+  const std::string order = of ? std::string(of->column) + " DESC, " : "";
+  std::string sql;
+  for (const std::string& status : statuses) {
+    const auto bound = [&](std::string_view id) {
+      return '(' + value + status + ", " + std::string(id) + ')';
+    };
+    sql.append(sql.empty() ? "SELECT * FROM ((" : ") UNION ALL (")
+        .append("SELECT * FROM {schema}." + std::string(table))
+        .append(" WHERE " + columns + " < " + bound("$1"))
+        .append(" AND " + columns + " > " + bound("'00000000-0000-0000-0000-000000000000'"))
+        .append(" ORDER BY " + order + "status DESC, id DESC LIMIT $2");
+  }
+  return sql + ")) newest ORDER BY id DESC LIMIT $2";
+}
+
 EventId read_event_id(pg::Row& row) {
   const auto position = row.next<Position>();
   return {position, static_cast<std::uint32_t>(row.next<std::int32_t>())};

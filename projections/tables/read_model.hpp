@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -134,13 +135,40 @@ struct QueryText {
   std::string_view entity = {};
 };
 
+// Single rows and lists have connections of their own, so that nobody who asks for an account waits
+// until somebody's list is read.
+enum class Lane { rows, lists };
+
 // A question as a value: what to ask, with what, and how the answer reads. ReadModels executes it.
 template <class T>
 struct Query {
+  Lane lane;
   const QueryText* text;
   pg::Params params;
   std::function<T(const Rows&)> decode;
 };
+
+// A page ends early where it would hold more than this, however few rows that are: of the rows as
+// they are stored, so that PostgreSQL does not send what nobody is shown, and of the JSON that is
+// made of them.
+inline constexpr std::size_t page_bytes = 1024 * 1024;
+
+// The text of a list. `rows` selects them in their order, one more than a page shows; `columns` are
+// what is sent of each, and `bytes` tells how large that is, without reading it if possible. A
+// first column of its own says whether the row is on the page, or only tells that there is more.
+std::string page_sql(std::string_view rows, std::string_view bytes, std::string_view columns);
+
+// Selects rows of a table that has an index (status, id), or (…, status, id): by their id, from the
+// newest before $1 down, $2 at most, of any of these statuses (SQL expressions). Each status is a
+// range of that index, and only it has the order that is asked for, so that no statistics, or none
+// yet, lead PostgreSQL to another index and past rows that nobody wants. It reads as many rows as
+// are asked for of each status, whatever else the table holds.
+struct OfColumn {
+  std::string_view column;  // that the index has before the status
+  std::string_view value;
+};
+std::string newest_of_statuses(std::string_view table, std::span<const std::string> statuses,
+                               std::optional<OfColumn> of = std::nullopt);
 
 // A part of a list.
 template <class Row>
@@ -175,7 +203,7 @@ std::int64_t rows_for(const From<Cursor>& from) {
 template <auto read_row>
 auto one_row(const QueryText& text, pg::Params params) {
   using Row = decltype(read_row(std::declval<pg::Row&>()));
-  return Query<std::optional<Row>>{&text, std::move(params),
+  return Query<std::optional<Row>>{Lane::rows, &text, std::move(params),
                                    [](const Rows& rows) -> std::optional<Row> {
                                      if (rows.size() == 0) return std::nullopt;
                                      pg::Row row = rows[0];
@@ -183,17 +211,19 @@ auto one_row(const QueryText& text, pg::Params params) {
                                    }};
 }
 
+// REQUIRES: a text that page_sql() made, or with such a first column.
 template <auto read_row>
 auto page_of_rows(const QueryText& text, pg::Params params, std::size_t limit) {
   using Row = decltype(read_row(std::declval<pg::Row&>()));
-  return Query<Page<Row>>{&text, std::move(params), [limit](const Rows& rows) {
+  return Query<Page<Row>>{Lane::lists, &text, std::move(params), [limit](const Rows& rows) {
                             Page<Row> page;
-                            const int shown = std::min(rows.size(), static_cast<int>(limit));
-                            page.more = rows.size() > shown;
-                            page.items.reserve(static_cast<std::size_t>(shown));
-                            for (int i = 0; i < shown; ++i) {
+                            for (int i = 0; i < rows.size() && !page.more; ++i) {
                               pg::Row row = rows[i];
-                              page.items.push_back(read_row(row));
+                              const bool shown = row.next<bool>() && page.items.size() < limit;
+                              if (shown)
+                                page.items.push_back(read_row(row));
+                              else
+                                page.more = true;
                             }
                             return page;
                           }};

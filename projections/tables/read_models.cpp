@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "infra/postgres/async_connection.hpp"
+#include "infra/trouble.hpp"
 #include "projections/tables/checkpoints.hpp"
 #include "projections/tables/registry.hpp"
 
@@ -32,7 +33,18 @@ using std::chrono::milliseconds;
 constexpr std::string_view session_settings =
     "-c default_transaction_read_only=on -c plan_cache_mode=force_generic_plan -c jit=off "
     "-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off "
-    "-c enable_mergejoin=off -c statement_timeout=";
+    "-c enable_mergejoin=off -c enable_sort=off -c statement_timeout=";
+
+// NOTIFY tells when to look at the checkpoints; a look now and then finds what it did not tell.
+// Where it tells nothing (a standby of PostgreSQL does not take LISTEN), looking is all there is.
+constexpr milliseconds look_interval{1'000};
+constexpr milliseconds look_interval_unheard{250};
+
+// PostgreSQL that went and comes back answers again for so long before that is said.
+constexpr milliseconds well_again{3'000};
+
+// A query is asked again so often at most; each time some other generation had begun to serve.
+constexpr int most_asked = 10;
 
 const pg::Statement listen{"read_models.listen", "LISTEN " + std::string(checkpoints_channel)};
 
@@ -80,14 +92,15 @@ class EventFd {
 
 class ReadModels::Loop {
  public:
-  explicit Loop(Options options);
+  // `purpose` is for people, in logs and PostgreSQL's list of sessions.
+  Loop(Options options, std::string purpose, Histogram& query_duration);
   ~Loop();
 
   void submit(const QueryText& text, pg::Params params, ReadAt at, Done done);
   bool connected() const { return connected_; }
   bool ready() const { return ready_; }
+  std::string away_because() const;
   std::size_t unfinished() const { return unfinished_; }
-  const Histogram& query_duration() const { return query_duration_; }
 
  private:
   struct Pending {
@@ -96,7 +109,13 @@ class ReadModels::Loop {
     Position min_position;
     Clock::time_point deadline;
     Done done;
-    bool displaced = false;  // was asked of a generation that did not serve any more
+    int generation = 0;  // that it was asked of last, where that served
+    int asked = 0;       // times
+  };
+  // A query that is asked again if another generation serves now; else, this is its answer.
+  struct Displaced {
+    Pending query;
+    Unavailable why;
   };
   // A query that waits: in the order in which positions release it.
   struct Waiting {
@@ -119,79 +138,101 @@ class ReadModels::Loop {
   void route(Pending query);
   void send(Pending query, const Checkpoint& checkpoint);
   void answer(Pending query, pg::AsyncConnection::Reply reply);
-  void notified();
+  void displace(Pending query, const Unavailable& why);
+  void ask_again(Displaced displaced);
+  Known& known_to(const Pending& query);
+  void notified(std::string_view payload);
   void look();
-  void looked(pg::AsyncConnection::Reply reply);
+  void looked(pg::AsyncConnection::Reply reply, std::vector<Displaced> displaced);
   void release(std::size_t model);
   void expire(Clock::time_point now);
   void on_connected();
-  void lost(const Unavailable& why);
+  void lost(const pg::Away& why);
+  void listener_lost(const pg::Away& why);
   void fail_waiting(const Unavailable& why);
   void finish(const Done& done, RawResult result);
-  const pg::Statement& statement_for(const QueryText& text, const Checkpoint& checkpoint);
+  std::shared_ptr<const pg::Statement> statement_for(const QueryText& text,
+                                                     const Checkpoint& checkpoint);
 
   const Options options_;
+  const std::string purpose_;
+  Histogram& query_duration_;
   EventFd wake_;
   std::atomic<bool> connected_ = false;
   std::atomic<bool> ready_ = false;
   std::atomic<std::size_t> unfinished_ = 0;
-  Histogram query_duration_{bounds::latency_ns};
 
-  std::mutex mutex_;  // of these two
+  mutable std::mutex mutex_;  // of these
   std::vector<Pending> inbox_;
   bool closed_ = false;
+  std::string away_because_;
 
   // From here on: the loop's thread only.
   std::vector<Known> known_;
-  std::map<std::pair<const QueryText*, int>, pg::Statement> statements_;
+  struct Asked {
+    int generation;
+    std::shared_ptr<const pg::Statement> statement;  // whoever waits for its answer has it, too
+  };
+  std::map<const QueryText*, Asked> statements_;  // of the generation that was asked last
   std::map<Waiting, Pending> waiting_;
   std::set<std::pair<Clock::time_point, Waiting>> deadlines_;
-  std::vector<Pending> displaced_;  // until it is known what serves now
+  std::vector<Displaced> displaced_;  // until the next look tells what serves now
   std::uint64_t next_number_ = 0;
   bool looking_ = false;
   bool look_again_ = false;
-  std::string last_trouble_;
+  bool heard_ = false;  // NOTIFY comes
+  Clock::time_point next_look_ = Clock::time_point::max();
+  Trouble trouble_;
+  Clock::time_point last_trouble_{};
   pg::AsyncConnection listener_;
   std::vector<std::unique_ptr<pg::AsyncConnection>> connections_;
 
   std::jthread thread_;  // last: it uses everything above
 };
 
-ReadModels::ReadModels(Options options) : loop_(std::make_unique<Loop>(std::move(options))) {}
+ReadModels::ReadModels(Options options)
+    : rows_(std::make_unique<Loop>(options, "queries", query_duration_)),
+      lists_(std::make_unique<Loop>(options, "lists", query_duration_)) {}
 ReadModels::~ReadModels() = default;
 
 bool ReadModels::connected() const {
-  return loop_->connected();
+  return rows_->connected() && lists_->connected();
 }
 
 bool ReadModels::ready() const {
-  return loop_->ready();
+  return rows_->ready() && lists_->ready();
+}
+
+std::string ReadModels::away_because() const {
+  const std::string why = rows_->away_because();
+  return why.empty() ? lists_->away_because() : why;
 }
 
 std::size_t ReadModels::unfinished() const {
-  return loop_->unfinished();
+  return rows_->unfinished() + lists_->unfinished();
 }
 
-const Histogram& ReadModels::query_duration() const {
-  return loop_->query_duration();
+void ReadModels::submit(Lane lane, const QueryText& text, pg::Params params, ReadAt at, Done done) {
+  (lane == Lane::rows ? rows_ : lists_)->submit(text, std::move(params), at, std::move(done));
 }
 
-void ReadModels::submit(const QueryText& text, pg::Params params, ReadAt at, Done done) {
-  loop_->submit(text, std::move(params), at, std::move(done));
-}
-
-ReadModels::Loop::Loop(Options options)
+ReadModels::Loop::Loop(Options options, std::string purpose, Histogram& query_duration)
     : options_(std::move(options)),
+      purpose_(std::move(purpose)),
+      query_duration_(query_duration),
+      trouble_("answering " + purpose_),
       listener_(connect_options("jangbu listener"),
                 {.on_connected = [this] { on_connected(); },
-                 .on_lost = [this](const Unavailable& why) { lost(why); },
-                 .on_notification = [this](std::string_view) { notified(); }}) {
+                 .on_lost = [this](const pg::Away& why) { listener_lost(why); },
+                 .on_notification = [this](std::string_view,
+                                           std::string_view payload) { notified(payload); }}) {
   for (const ReadModel* model : read_models()) known_.push_back({model, std::nullopt});
   for (std::size_t i = 0; i < options_.connections; ++i)
-    connections_.push_back(std::make_unique<pg::AsyncConnection>(connect_options("jangbu queries"),
-                                                                 pg::AsyncConnection::Events{}));
+    connections_.push_back(std::make_unique<pg::AsyncConnection>(
+        connect_options("jangbu " + purpose_),
+        pg::AsyncConnection::Events{.on_lost = [this](const pg::Away& why) { lost(why); }}));
   thread_ = std::jthread([this](const std::stop_token& stop) {
-    ::pthread_setname_np(::pthread_self(), "queries");
+    ::pthread_setname_np(::pthread_self(), purpose_.c_str());
     run(stop);
   });
 }
@@ -208,6 +249,12 @@ ReadModels::Loop::~Loop() {
   thread_.request_stop();
   wake_.wake();
   thread_.join();
+}
+
+std::string ReadModels::Loop::away_because() const {
+  if (connected_) return {};
+  const std::scoped_lock lock(mutex_);
+  return away_because_.empty() ? "PostgreSQL is not connected" : away_because_;
 }
 
 void ReadModels::Loop::submit(const QueryText& text, pg::Params params, ReadAt at, Done done) {
@@ -235,7 +282,6 @@ void ReadModels::Loop::run(const std::stop_token& stop) {
   }
   take_in();
   const Unavailable closing("closing");
-  last_trouble_ = closing.what();  // no trouble: nobody need hear of it
   for (auto& connection : connections_) connection->close(closing);
   listener_.close(closing);
   fail_waiting(closing);
@@ -244,7 +290,8 @@ void ReadModels::Loop::run(const std::stop_token& stop) {
 // Take in, send, wait, hear.
 void ReadModels::Loop::turn() {
   take_in();
-  Clock::time_point due = deadlines_.empty() ? Clock::time_point::max() : deadlines_.begin()->first;
+  Clock::time_point due = next_look_;
+  if (!deadlines_.empty()) due = std::min(due, deadlines_.begin()->first);
   auto now = Clock::now();
   bool all_connected = listener_.connected();
   std::vector<pollfd> fds{{wake_.fd(), POLLIN, 0}};
@@ -260,6 +307,8 @@ void ReadModels::Loop::turn() {
   }
   connected_ = all_connected;
   ready_ = all_connected && std::all_of(known_.begin(), known_.end(), is_known);
+  if (!all_connected) last_trouble_ = now;
+  if (trouble_ && now > last_trouble_ + well_again) trouble_.over();
 
   const auto left = std::chrono::ceil<milliseconds>(due - now);
   constexpr milliseconds longest{60'000};
@@ -271,6 +320,7 @@ void ReadModels::Loop::turn() {
   listener_.on_ready(fds[1].revents, now);
   for (std::size_t i = 0; i < connections_.size(); ++i)
     connections_[i]->on_ready(fds[i + 2].revents, now);
+  if (now >= next_look_) look();
   expire(now);
 }
 
@@ -285,22 +335,27 @@ void ReadModels::Loop::take_in() {
 
 // Sends the query, or lets it wait for its position.
 void ReadModels::Loop::route(Pending query) {
-  const auto known = std::find_if(known_.begin(), known_.end(), [&](const Known& candidate) {
-    return candidate.model->name == query.text->read_model;
-  });
-  invariant(known != known_.end(), "a query names a read model that is registered");
-  if (!known->checkpoint)
-    return finish(query.done, Unavailable("the read model " + std::string(known->model->name) +
+  const Known& known = known_to(query);
+  if (!known.checkpoint)
+    return finish(query.done, Unavailable("the read model " + std::string(known.model->name) +
                                           " is not there yet"));
   // What is known may be out of date, so a query that cannot wait is sent too: its answer tells.
-  if (known->checkpoint->position >= query.min_position || query.deadline <= Clock::now())
-    return send(std::move(query), *known->checkpoint);
+  if (known.checkpoint->position >= query.min_position || query.deadline <= Clock::now())
+    return send(std::move(query), *known.checkpoint);
   if (!listener_.connected()) return finish(query.done, Unavailable("PostgreSQL is not connected"));
-  const Waiting place{static_cast<std::size_t>(known - known_.begin()), query.min_position,
+  const Waiting place{static_cast<std::size_t>(&known - known_.data()), query.min_position,
                       next_number_++};
   deadlines_.emplace(query.deadline, place);
   waiting_.emplace(place, std::move(query));
   look();
+}
+
+ReadModels::Loop::Known& ReadModels::Loop::known_to(const Pending& query) {
+  const auto known = std::find_if(known_.begin(), known_.end(), [&](const Known& candidate) {
+    return candidate.model->name == query.text->read_model;
+  });
+  invariant(known != known_.end(), "a query names a read model that is registered");
+  return *known;
 }
 
 void ReadModels::Loop::send(Pending query, const Checkpoint& checkpoint) {
@@ -309,10 +364,12 @@ void ReadModels::Loop::send(Pending query, const Checkpoint& checkpoint) {
     if (connection->connected() && (!idlest || connection->in_flight() < idlest->in_flight()))
       idlest = connection.get();
   if (!idlest) return finish(query.done, Unavailable("PostgreSQL is not connected"));
-  const pg::Statement& statement = statement_for(*query.text, checkpoint);
+  const auto statement = statement_for(*query.text, checkpoint);
+  query.generation = checkpoint.generation;
+  ++query.asked;
   pg::Params params = std::move(query.params);
-  idlest->send(statement, std::move(params),
-               [this, query = std::move(query), sent = Clock::now()](
+  idlest->send(*statement, std::move(params),
+               [this, statement, query = std::move(query), sent = Clock::now()](
                    pg::AsyncConnection::Reply reply, pg::Params again) mutable {
                  query_duration_.observe(Clock::now() - sent);
                  query.params = std::move(again);
@@ -324,19 +381,16 @@ void ReadModels::Loop::answer(Pending query, pg::AsyncConnection::Reply reply) {
   if (const auto* unavailable = std::get_if<Unavailable>(&reply))
     return finish(query.done, *unavailable);
   if (const auto* error = std::get_if<pg::SqlError>(&reply)) {
+    if (!pg::is_about_values(error->sqlstate()))
+      return displace(std::move(query), Unavailable(error->what()));
     spdlog::error("a query failed: {}", error->what());
     return finish(query.done, Unavailable(error->what()));
   }
   auto& result = std::get<pg::Result>(reply);
   const int rows = PQntuples(result.get());
   if (rows == 0) {
-    if (query.displaced)
-      return finish(query.done, Unavailable("no generation of the read model serves"));
-    if (!listener_.connected())
-      return finish(query.done, Unavailable("PostgreSQL is not connected"));
-    query.displaced = true;
-    displaced_.push_back(std::move(query));
-    return look();
+    query.generation = 0;  // even if it serves again by now
+    return displace(std::move(query), Unavailable("no generation of the read model serves"));
   }
   pg::Row first(result.get(), 0);
   const auto position = first.next<Position>();
@@ -347,27 +401,45 @@ void ReadModels::Loop::answer(Pending query, pg::AsyncConnection::Reply reply) {
   finish(query.done, Answer<Rows>{Rows(std::move(result), none ? 0 : rows, own_columns), position});
 }
 
+// Its generation does not serve any more, or is not even there: who serves now is looked for.
+void ReadModels::Loop::displace(Pending query, const Unavailable& why) {
+  if (query.asked >= most_asked || !listener_.connected()) return finish(query.done, why);
+  displaced_.push_back({std::move(query), why});
+  look();
+}
+
+// After that look. What the generation that serves says is the answer.
+void ReadModels::Loop::ask_again(Displaced displaced) {
+  const Known& known = known_to(displaced.query);
+  if (!known.checkpoint || known.checkpoint->generation != displaced.query.generation)
+    return route(std::move(displaced.query));
+  trouble_.failed(std::string(displaced.query.text->name) + ": " + displaced.why.what());
+  last_trouble_ = Clock::now();
+  finish(displaced.query.done, displaced.why);
+}
+
 void ReadModels::Loop::finish(const Done& done, RawResult result) {
   --unfinished_;
   done(std::move(result));
 }
 
-const pg::Statement& ReadModels::Loop::statement_for(const QueryText& text,
-                                                     const Checkpoint& checkpoint) {
-  const auto [found, is_new] = statements_.try_emplace({&text, checkpoint.generation});
-  if (is_new)
-    found->second = {std::string(text.name) + '_' + std::to_string(checkpoint.generation),
-                     with_position(text, checkpoint)};
-  return found->second;
+// Under one name whatever the generation: a session has one plan for each text.
+std::shared_ptr<const pg::Statement> ReadModels::Loop::statement_for(const QueryText& text,
+                                                                     const Checkpoint& checkpoint) {
+  Asked& asked = statements_[&text];
+  if (!asked.statement || asked.generation != checkpoint.generation)
+    asked = {checkpoint.generation, std::make_shared<const pg::Statement>(pg::Statement{
+                                        std::string(text.name), with_position(text, checkpoint)})};
+  return asked.statement;
 }
 
 // --- Positions -----------------------------------------------------------------------------------
 
 // A notification tells that a checkpoint moved, not which and how far: one SELECT answers that for
-// all who wait, and nobody asks when nobody waits.
-void ReadModels::Loop::notified() {
+// all who wait, and nobody asks when nobody waits and the generations are those that are known.
+void ReadModels::Loop::notified(std::string_view payload) {
   const bool all_known = std::all_of(known_.begin(), known_.end(), is_known);
-  if (!waiting_.empty() || !all_known) look();
+  if (!waiting_.empty() || !all_known || payload == generations_changed) look();
 }
 
 void ReadModels::Loop::look() {
@@ -377,24 +449,30 @@ void ReadModels::Loop::look() {
     return;
   }
   looking_ = true;
-  listener_.send(
-      select_checkpoints, {},
-      [this](pg::AsyncConnection::Reply reply, const pg::Params&) { looked(std::move(reply)); });
+  next_look_ = Clock::now() + (heard_ ? look_interval : look_interval_unheard);
+  listener_.send(select_checkpoints, {},
+                 [this, displaced = std::exchange(displaced_, {})](pg::AsyncConnection::Reply reply,
+                                                                   const pg::Params&) mutable {
+                   looked(std::move(reply), std::move(displaced));
+                 });
 }
 
-void ReadModels::Loop::looked(pg::AsyncConnection::Reply reply) {
+void ReadModels::Loop::looked(pg::AsyncConnection::Reply reply, std::vector<Displaced> displaced) {
   looking_ = false;
-  std::vector<Checkpoint> checkpoints;
+  const auto* error = std::get_if<pg::SqlError>(&reply);
+  std::optional<std::vector<Checkpoint>> checkpoints;
   if (const auto* result = std::get_if<pg::Result>(&reply))
     checkpoints = read_checkpoints(result->get());
-  // Without a result nothing is known: the connection is lost, or the table is not there yet.
-  for (std::size_t i = 0; i < known_.size(); ++i) {
-    const Checkpoint* own = serving_generation(checkpoints, *known_[i].model);
+  else if (error && pg::is_about_absence(error->sqlstate()))
+    checkpoints.emplace();  // not yet, or not any more
+  // Any other failure tells nothing, and the next look is due before long.
+  for (std::size_t i = 0; checkpoints && i < known_.size(); ++i) {
+    const Checkpoint* own = serving_generation(*checkpoints, *known_[i].model);
     known_[i].checkpoint = own ? std::optional(*own) : std::nullopt;
     if (own) release(i);
   }
-  if (std::exchange(look_again_, false)) return look();
-  for (Pending& query : std::exchange(displaced_, {})) route(std::move(query));
+  for (Displaced& query : displaced) ask_again(std::move(query));
+  if (std::exchange(look_again_, false)) look();
 }
 
 // Sends what waited for a position that the read model has reached.
@@ -420,25 +498,31 @@ void ReadModels::Loop::expire(Clock::time_point now) {
 }
 
 void ReadModels::Loop::on_connected() {
-  last_trouble_.clear();
   // First this one, since a look that fails (no table yet) takes back what its turn did before it.
   listener_.send(listen, {}, [this](const pg::AsyncConnection::Reply& reply, const pg::Params&) {
-    if (const auto* error = std::get_if<pg::SqlError>(&reply))
-      spdlog::error("queries wait to their deadlines: {}", error->what());
+    heard_ = std::holds_alternative<pg::Result>(reply);
     look();
   });
 }
 
-void ReadModels::Loop::lost(const Unavailable& why) {
-  if (last_trouble_ != why.what()) spdlog::warn("queries cannot be answered: {}", why.what());
-  last_trouble_ = why.what();
+void ReadModels::Loop::lost(const pg::Away& why) {
+  last_trouble_ = Clock::now();
+  trouble_.failed(why.what());  // the connection waits by itself
+  const std::scoped_lock lock(mutex_);
+  away_because_ = why.in_words();
+}
+
+void ReadModels::Loop::listener_lost(const pg::Away& why) {
+  heard_ = false;
+  next_look_ = Clock::time_point::max();
+  lost(why);
   fail_waiting(why);
 }
 
 void ReadModels::Loop::fail_waiting(const Unavailable& why) {
   deadlines_.clear();
   for (auto& [place, query] : std::exchange(waiting_, {})) finish(query.done, why);
-  for (Pending& query : std::exchange(displaced_, {})) finish(query.done, why);
+  for (Displaced& displaced : std::exchange(displaced_, {})) finish(displaced.query.done, why);
 }
 
 }  // namespace jangbu

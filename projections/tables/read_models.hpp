@@ -1,20 +1,23 @@
-// Answers queries from the read models without ever blocking who asks: one I/O thread, a few
-// PostgreSQL connections in pipeline mode, answers through callbacks.
+// Answers queries from the read models without ever blocking who asks: I/O threads, a few
+// PostgreSQL connections in pipeline mode, answers through callbacks. Single rows and lists have
+// lanes of their own, each with its thread and connections: however many lists are read, or are
+// large, or are kept by a lock, a single row does not wait for them.
 //
 //   read_models.query(account_by_id(id), {.min_position = position, .wait = 2s},
 //                     [](QueryResult<std::optional<AccountRow>> result) { … });
 //
 // A query with a min_position waits, at the cost of a map entry, until the read model has reached
 // it; the projector's NOTIFY wakes it. Rows and the position at which they are true come from one
-// statement, and only from the generation that serves when it is executed: one that was swapped
-// away on the way is asked for again from its successor.
+// statement, and only from the generation that serves when it is executed: whatever comes of a
+// query whose generation was swapped away on the way, or dropped, it is asked again of the
+// successor. So is one of a database that was emptied and filled again.
 //
-// Threads: every member from any thread. Callbacks run on the I/O thread and must neither block nor
-// throw; when a query is refused at once because too many are waiting, its callback runs on the
+// Threads: every member from any thread. Callbacks run on their lane's thread and must not block,
+// nor throw; when a query is refused at once because too many are waiting, its callback runs on the
 // caller's thread before query() returns. Each callback runs exactly once; the destructor answers
 // what is left with Unavailable.
 // Errors: are answers. PostgreSQL away, or the read model not there yet: Unavailable at once; it
-// comes back by itself. (Its text is for logs, never for clients.)
+// comes back by itself. (Its text is for logs, never for clients; away_because() is for them.)
 #pragma once
 
 #include <atomic>
@@ -62,8 +65,8 @@ class ReadModels {
  public:
   struct Options {
     std::string conninfo;
-    std::size_t connections = 3;        // for queries; one more listens
-    std::size_t most_queries = 50'000;  // waiting or under way; more are refused
+    std::size_t connections = 2;        // of each lane, for queries; one more listens
+    std::size_t most_queries = 50'000;  // of each lane, waiting or under way; more are refused
     std::chrono::milliseconds answer_timeout{5'000};
   };
 
@@ -74,7 +77,7 @@ class ReadModels {
 
   template <class T>
   void query(Query<T> query, ReadAt at, std::function<void(QueryResult<T>)> done) {
-    submit(*query.text, std::move(query.params), at,
+    submit(query.lane, *query.text, std::move(query.params), at,
            [decode = std::move(query.decode), done = std::move(done)](RawResult raw) {
              done(std::visit(Decode<T>{decode}, std::move(raw)));
            });
@@ -83,9 +86,12 @@ class ReadModels {
   bool connected() const;  // all its connections to PostgreSQL are there
   // Likewise, and every read model is there, too.
   bool ready() const;
+  // Why they are not connected, in words that clients may read; empty when they are.
+  std::string away_because() const;
 
-  std::size_t unfinished() const;           // queries that wait or are under way
-  const Histogram& query_duration() const;  // from sending a query to PostgreSQL to its answer
+  std::size_t unfinished() const;  // queries that wait or are under way
+  // From sending a query to PostgreSQL to its answer.
+  const Histogram& query_duration() const { return query_duration_; }
 
  private:
   using RawResult = std::variant<Answer<Rows>, Behind, EntityParked, Unavailable>;
@@ -107,10 +113,12 @@ class ReadModels {
     QueryResult<T> operator()(Unavailable unavailable) const { return unavailable; }
   };
 
-  void submit(const QueryText& text, pg::Params params, ReadAt at, Done done);
+  void submit(Lane lane, const QueryText& text, pg::Params params, ReadAt at, Done done);
 
   class Loop;
-  std::unique_ptr<Loop> loop_;
+  Histogram query_duration_{bounds::latency_ns};
+  std::unique_ptr<Loop> rows_;
+  std::unique_ptr<Loop> lists_;
 };
 
 }  // namespace jangbu

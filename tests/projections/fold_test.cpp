@@ -207,6 +207,15 @@ TEST_CASE("purchases and their deliveries", "[fold]") {
     delivery.version = last;
     CHECK(the_delivery() == delivery);
     CHECK(the_purchase() == row);
+    // Lists show the last one to come, and how many there were.
+    const auto listed = [&] { return shop.ask(list_deliveries({}, {})).items.at(0); };
+    CHECK(listed().scan_count == 2);
+    CHECK(listed().last_scan == late);
+    CHECK(listed().version == last);
+    const Scan on_its_way = scan(DeliveryStatus::in_transit, after_minutes(20));
+    shop.tell({scanned(purchase, on_its_way)});
+    CHECK(listed().scan_count == 3);
+    CHECK(listed().last_scan == on_its_way);
   }
   SECTION("the receipt closes both") {
     const Scan arrived = scan(DeliveryStatus::delivered);

@@ -240,6 +240,43 @@ TEST_CASE("errors in a pipeline hit only the statements that made them", "[postg
   CHECK(connection.in_flight() == 0);
 }
 
+TEST_CASE("statements are prepared again where that is needed, and else once", "[postgres]") {
+  const std::string conninfo = shared_postgres().create_database();
+  pg::Connection other({.conninfo = conninfo});
+  other.run("CREATE TABLE t AS SELECT 1::bigint AS a");
+  AsyncConnection connection({.conninfo = conninfo}, {});
+  turn_until(connection, [&] { return connection.connected(); });
+  const pg::Statement read{"read", "SELECT * FROM t"};
+  const pg::Statement forget{"forget", "DEALLOCATE ALL"};
+  const auto outcome_of = [&](const pg::Statement& statement) {
+    Outcomes outcomes;
+    connection.send(statement, {}, outcomes.at(0));
+    turn_until(connection, [&] { return outcomes.all(); });
+    return outcomes.of[0];
+  };
+  CHECK(outcome_of(read) == "ok 1");
+  // The server, or a pooler in between, forgot it.
+  CHECK(outcome_of(forget) == "ok");
+  CHECK(outcome_of(read) == "ok 1");
+  // 'cached plan must not change result type'
+  other.run("ALTER TABLE t ADD COLUMN b text");
+  CHECK(outcome_of(read) == "ok 1");
+  // Another one of that name takes its place.
+  for (int i = 0; i < 10; ++i)
+    CHECK(outcome_of({"same", "SELECT " + std::to_string(i) + "::bigint"}) ==
+          "ok " + std::to_string(i));
+  CHECK(outcome_of({"count", "SELECT count(*) FROM pg_prepared_statements WHERE name = 'same'"}) ==
+        "ok 1");
+  // Several turns under way when it is forgotten.
+  Outcomes outcomes;
+  for (std::size_t i = 0; i < 30; ++i) {
+    connection.send(i % 7 == 3 ? forget : read, {}, outcomes.at(i));
+    if (i % 2) connection.flush(AsyncConnection::Clock::now());
+  }
+  turn_until(connection, [&] { return outcomes.all(); });
+  for (std::size_t i = 0; i < 30; ++i) CHECK(outcomes.of[i] == (i % 7 == 3 ? "ok" : "ok 1"));
+}
+
 TEST_CASE("a lost connection answers everything, and comes back", "[postgres]") {
   int connects = 0;
   int losses = 0;
@@ -279,9 +316,10 @@ TEST_CASE("an answer that does not come in time loses the connection", "[postgre
 
 TEST_CASE("notifications arrive without a question", "[postgres]") {
   std::vector<std::string> heard;
-  AsyncConnection connection(
-      {.conninfo = shared_postgres().conninfo()},
-      {.on_notification = [&](std::string_view channel) { heard.emplace_back(channel); }});
+  AsyncConnection connection({.conninfo = shared_postgres().conninfo()},
+                             {.on_notification = [&](std::string_view channel, std::string_view) {
+                               heard.emplace_back(channel);
+                             }});
   turn_until(connection, [&] { return connection.connected(); });
   const pg::Statement listen{"listen", "LISTEN news"};
   Outcomes outcomes;

@@ -1,0 +1,239 @@
+// What lists cost: rows read, bytes sent, and nobody else's time.
+#include <catch2/catch_test_macros.hpp>
+#include <functional>
+#include <future>
+#include <regex>
+#include <set>
+
+#include "projections/tables/accounts.hpp"
+#include "projections/tables/deliveries.hpp"
+#include "projections/tables/history.hpp"
+#include "projections/tables/products.hpp"
+#include "projections/tables/purchases.hpp"
+#include "tests/projections/support.hpp"
+#include "tests/support/samples.hpp"
+
+namespace jangbu::test {
+
+namespace {
+
+// A server that writes down how it executed every query.
+PostgresServer& explaining_postgres() {
+  static PostgresServer server({"fsync=off", "session_preload_libraries=auto_explain",
+                                "auto_explain.log_min_duration=0", "auto_explain.log_analyze=on",
+                                "auto_explain.log_timing=off"});
+  return server;
+}
+
+// Rows that a plan read of a read model's table, shown or not.
+std::uint64_t rows_read(const std::string& plan) {
+  static const std::regex scan(
+      R"(Scan[^\n]* on (\w+)\b[^(]*\([^)]*\) \(actual rows=(\d+)[.\d]* loops=(\d+)\))");
+  static const std::set<std::string> tables{"accounts", "products", "purchases", "deliveries",
+                                            "history"};
+  static const std::regex removed(R"(Rows Removed by [^\n]*: (\d+))");
+  std::uint64_t rows = 0;
+  for (std::sregex_iterator found(plan.begin(), plan.end(), scan), end; found != end; ++found)
+    if (tables.contains((*found)[1])) rows += std::stoull((*found)[2]) * std::stoull((*found)[3]);
+  for (std::sregex_iterator found(plan.begin(), plan.end(), removed), end; found != end; ++found)
+    rows += std::stoull((*found)[1]);
+  return rows;
+}
+
+// Read models with little in them, and what else the test puts there.
+struct Tables {
+  explicit Tables(PostgresServer& server) : conninfo(server.create_database()) {
+    append(log, {AccountOpened{hong}, ProductListed{keyboard}});
+    project(log, conninfo);
+  }
+  void run(const std::string& sql) const { pg::Connection({.conninfo = conninfo}).run(sql); }
+
+  MemoryLog log;
+  const std::string conninfo;
+};
+
+// Id number n of a kind, in SQL: they rise with n.
+std::string sql_id(const std::string& kind, const std::string& n) {
+  return "('" + kind + "000000-0000-7000-8000-' || lpad(to_hex(" + n + "), 12, '0'))::uuid";
+}
+
+// `count` deliveries and their purchases: of one buyer in a hundred others, all with this status.
+std::string deliveries_sql(int first, int count, const std::string& buyer,
+                           const std::string& status, bool closed) {
+  const std::string numbers = " FROM generate_series(" + std::to_string(first) + ", " +
+                              std::to_string(first + count - 1) + ") n;";
+  const std::string id = sql_id("c0", "n");
+  return "INSERT INTO deliveries_1.deliveries SELECT " + id + ", " + buyer +
+         ", '', '', '', '[]', '" + status + "', '', '', '[]', 0, NULL, now(), " +
+         (closed ? "now()" : "NULL") + ", 1, 0" + numbers +
+         "INSERT INTO purchases_1.purchases SELECT " + id + ", " + buyer +
+         ", '', '', '', '[]', 0, 'KRW', '" +
+         (status == "receipt-confirmed" ? "received"
+          : closed                      ? "cancelled"
+                                        : "completed") +
+         "', now(), NULL, 1, 0" + numbers;
+}
+
+constexpr std::string_view one_buyer = "a1000000-0000-7000-8000-000000000001";
+constexpr std::string_view other_buyer = "a1000000-0000-7000-8000-000000000002";
+
+}  // namespace
+
+TEST_CASE("a query reads a page of each status at most, whatever the table holds", "[lists]") {
+  auto& server = explaining_postgres();
+  const Tables tables(server);
+  Asker asker(ReadModels::Options{.conninfo = tables.conninfo, .connections = 1});
+  constexpr std::size_t limit = 20;
+  const auto some = [](auto cursor) { return From<decltype(cursor)>{limit, std::nullopt}; };
+  const auto buyer = parse_id<AccountId>(one_buyer).value();
+  const auto other = parse_id<AccountId>(other_buyer).value();
+  const EntityId many_events = parse_id<EntityId>("b1000000-0000-7000-8000-000000000001").value();
+
+  std::vector<std::pair<std::string, std::function<std::size_t()>>> lists;
+  const auto add = [&](const std::string& name, auto query) {
+    lists.emplace_back(name, [&asker, query] { return answer(asker, query()).items.size(); });
+  };
+  add("accounts", [&] { return list_accounts(some(AccountId{})); });
+  add("accounts by name", [&] { return list_accounts_beginning_with("k", some(AccountId{})); });
+  add("products", [&] { return list_products(some(ProductId{})); });
+  add("products by name", [&] { return list_products_beginning_with("k", some(ProductId{})); });
+  for (const auto& of : {std::optional<AccountId>(), std::optional(buyer), std::optional(other)}) {
+    const std::string who = !of ? "" : *of == buyer ? " of one" : " of another";
+    for (const auto status : {"", "completed", "cancelled", "returned", "received"})
+      add("purchases " + std::string(status) + who, [=] {
+        return list_purchases({.buyer = of, .status = parse_purchase_status(status)},
+                              some(PurchaseId{}));
+      });
+    for (const bool closed : {false, true})
+      for (int status = -1; status <= static_cast<int>(DeliveryStatus::receipt_confirmed);
+           ++status) {
+        DeliveryFilter filter{.include_closed = closed, .buyer = of};
+        if (status >= 0) filter.status = static_cast<DeliveryStatus>(status);
+        add("deliveries " + std::string(closed ? "with closed " : "") +
+                std::string(filter.status ? to_string(*filter.status) : "") + who,
+            [=] { return list_deliveries(filter, some(PurchaseId{})); });
+      }
+  }
+  for (const auto kind : {EntityKind::account, EntityKind::product})
+    add("events of a product, asked for as " + std::string(to_string(kind)), [=] {
+      return history_of({kind, many_events}, some(EventId{}));
+    });
+  add("events of anything", [&] { return events_of(many_events, some(EventId{})); });
+  const auto add_row = [&](const std::string& name, auto query) {
+    lists.emplace_back(name, [&asker, query] { return answer(asker, query()) ? 1u : 0u; });
+  };
+  add_row("account by name", [&] { return account_by_name(hong.person.name); });
+  add_row("account by id", [&] { return account_by_id(hong.account); });
+  add_row("product by name", [&] { return product_by_name(keyboard.name); });
+  for (const auto kind : {EntityKind::account, EntityKind::product})
+    add_row("last event of a product, asked for as " + std::string(to_string(kind)), [=] {
+      return last_event_of({kind, many_events}, last_of_all);
+    });
+  // Plans are made while the tables are all but empty.
+  for (const auto& [name, list] : lists) list();
+
+  const std::string one = "'" + std::string(one_buyer) + "'::uuid";
+  const std::string another = "'" + std::string(other_buyer) + "'::uuid";
+  tables.run(
+      deliveries_sql(1, 30, one, "returned-to-sender", true) +
+      deliveries_sql(100, 30, one, "preparing", false) +
+      deliveries_sql(200, 30, another, "delivered", false) +
+      deliveries_sql(300, 30, another, "cancelled", true) +
+      deliveries_sql(1'000, 6'000, one, "receipt-confirmed", true) +
+      deliveries_sql(10'000, 6'000, sql_id("a2", "n"), "in-transit", false) +
+      "INSERT INTO accounts_1.accounts SELECT " + sql_id("a3", "n") +
+      ", 'kim ' || n, '', '', '', 'buyer', '', now(), CASE WHEN n % 100 > 0 THEN now() END, 1, 0 "
+      "FROM generate_series(1, 5000) n; "
+      "INSERT INTO products_1.products SELECT " +
+      sql_id("b3", "n") +
+      ", 'kim ' || n, 1, 'KRW', 0, '', now(), CASE WHEN n % 100 > 0 THEN now() END, 1, 0 "
+      "FROM generate_series(1, 5000) n; "
+      "INSERT INTO history_1.history SELECT 'b1000000-0000-7000-8000-000000000001', 1, n, "
+      "'product', t.type, t.type_version, now(), t.event FROM generate_series(1, 5000) n, "
+      "history_1.history t WHERE t.entity_kind = 'product'");
+
+  std::size_t shown = 0;
+  for (const auto& [name, list] : lists) {
+    INFO(name);
+    const std::size_t before = server.log_text().size();
+    shown += list();
+    std::string plan;
+    wait_until("the plan", [&] {
+      plan = server.log_text().substr(before);
+      return plan.find("checkpoints c") != plan.npos && plan.back() == '\n';
+    });
+    INFO(plan);
+    CHECK(plan.find("Seq Scan on deliveries") == plan.npos);
+    constexpr std::size_t statuses = 12;
+    CHECK(rows_read(plan) <= statuses * (limit + 1));
+  }
+  CHECK(shown > 500);
+}
+
+TEST_CASE("a page ends at a mebibyte, and PostgreSQL sends no more", "[lists]") {
+  const Tables tables(shared_postgres());
+  constexpr int rows = 60;
+  // 100 lines of about 800 bytes each: as large as a purchase can be, and hard to compress.
+  const std::string line =
+      "json_build_object('productId', gen_random_uuid(), 'name', (SELECT "
+      "string_agg(md5(random()::text || i || l), '') FROM generate_series(1, 20) i), 'unitPrice', "
+      "1, 'currency', 'KRW', 'quantity', 1, 'total', 1)";
+  tables.run("INSERT INTO purchases_1.purchases SELECT " + sql_id("c0", "n") + ", " +
+             sql_id("a0", "1") + ", '', '', '', (SELECT json_agg(" + line +
+             ") FROM generate_series(1, 100) l), 0, 'KRW', 'completed', now(), NULL, 1, 0 "
+             "FROM generate_series(1, " +
+             std::to_string(rows) + ") n");
+  Asker asker(tables.conninfo);
+
+  std::set<PurchaseId> seen;
+  int pages = 0;
+  for (From<PurchaseId> from{.limit = 100};; ++pages) {
+    const auto query = list_purchases({}, from);
+    // As it is sent: what is shown, and one that tells that there is more.
+    const pg::Statement text{"page", in_schema(query.text->sql, "purchases_1")};
+    pg::Connection connection({.conninfo = tables.conninfo});
+    const auto sent = connection.execute({&text, query.params});
+
+    const auto page = answer(asker, query);
+    CHECK(PQntuples(sent.get()) == static_cast<int>(page.items.size() + (page.more ? 1 : 0)));
+    CHECK(page.items.size() < 20);
+    for (const PurchaseRow& row : page.items) CHECK(seen.insert(row.id).second);
+    if (!page.more) break;
+    CHECK(page.items.size() > 10);
+    from.after = page.items.back().id;
+  }
+  CHECK(seen.size() == rows);
+  CHECK(pages >= 3);
+}
+
+TEST_CASE("a single row waits for no list", "[lists]") {
+  const Tables tables(shared_postgres());
+  Asker asker(tables.conninfo);
+
+  SECTION("whose table is locked") {
+    pg::Connection holder({.conninfo = tables.conninfo});
+    pg::Transaction held(holder);
+    holder.run("LOCK TABLE purchases_1.purchases IN ACCESS EXCLUSIVE MODE");
+    std::atomic<int> answered = 0;
+    constexpr int lists = 50;
+    for (int i = 0; i < lists; ++i)
+      asker.query<Page<PurchaseRow>>(list_purchases({}, {}), {}, [&](const auto&) { ++answered; });
+    CHECK(answer(asker, account_by_id(hong.account)));
+    CHECK(answer(asker, product_by_name(keyboard.name)));
+    CHECK(answered == 0);
+    held.commit();
+    wait_until("the lists", [&] { return answered == lists; });
+  }
+  SECTION("that is being put into words") {
+    std::promise<void> row_came, list_came;
+    asker.query<Page<AccountRow>>(list_accounts({}), {}, [&](const auto&) {
+      list_came.set_value();
+      row_came.get_future().wait_for(20s);
+    });
+    list_came.get_future().wait();
+    CHECK(answer(asker, account_by_id(hong.account)));
+    row_came.set_value();
+  }
+}
+
+}  // namespace jangbu::test
