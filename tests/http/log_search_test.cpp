@@ -62,9 +62,8 @@ TEST_CASE("A search that nobody waits for ends with what it has found, and says 
     append(log, bought(id<PurchaseId>(i), hong, {line(tea, 1)}));
   LogSearch search(log);
   int asked = 0;
-  const auto found =
-      std::get<LogSearch::Found>(find(search, {.filter = {.entity = id<EntityId>(7)},
-                                               .is_wanted = [&] { return ++asked <= 3; }}));
+  const auto found = std::get<LogSearch::Found>(find(
+      search, {.filter = {.entity = id<EntityId>(7)}, .is_wanted = [&] { return ++asked <= 3; }}));
   CHECK(found.events.size() == 1);
   REQUIRE(found.next);
   CHECK(found.next->position < Position{1'000});
