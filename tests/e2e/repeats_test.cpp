@@ -204,7 +204,7 @@ TEST_CASE("A command that had nothing to change is remembered by its key, too") 
   is_first_answer(
       finds_it_done({"receive", deliveries, "POST", delivery_path + "/receipt", "", 200}));
   is_first_answer(
-      finds_it_done({"scan of old", deliveries, "POST", delivery_path + "/scans", label, 200}));
+      finds_it_done({"scan-of-old", deliveries, "POST", delivery_path + "/scans", label, 200}));
   is_first_answer(
       finds_it_done({"withdraw", products, "DELETE", "/products/" + id_of(gone), "", 200}));
   is_first_answer(
