@@ -136,9 +136,9 @@ TEST_CASE("What a client has already is not sent again, and what changed is") {
   const Reply listed = products.post("/products", product("한지 노트", 12'900, 10));
   const Json bought = buy(shop, "홍길동", "한지 노트");
   const std::uint64_t position = listed.position() + 1;
-  const auto known = [&](HttpClient client, const std::string& path, bool twice = true) {
+  const auto known = [&](HttpClient client, const std::string& path, bool waits = true) {
     CAPTURE(path);
-    const Reply first = client.get(at(path, position));
+    const Reply first = client.get(waits ? at(path, position) : path);
     REQUIRE(first.status == 200);
     const std::string tag = first.header("etag");
     for (const std::string& list : {tag, "W/" + tag, "\"x\", " + tag, std::string("*")}) {
@@ -148,7 +148,7 @@ TEST_CASE("What a client has already is not sent again, and what changed is") {
       CHECK(again.header("etag") == tag);
       CHECK(again.has("date"));
       CHECK(again.has("event-position") == first.has("event-position"));
-      if (twice) CHECK(client.send("HEAD", path, "", {{"If-None-Match", list}}).status == 304);
+      CHECK(client.send("HEAD", path, "", {{"If-None-Match", list}}).status == 304);
     }
     for (const char* other : {"\"x\"", "W/\"\"", "nonsense"})
       CHECK(client.get(path, {{"If-None-Match", other}}).status == 200);
@@ -156,7 +156,7 @@ TEST_CASE("What a client has already is not sent again, and what changed is") {
   };
   known(shop.accounts(), "/accounts/" + id_of(buyer));
   known(shop.accounts(), "/accounts/search/findByName?name=%ED%99%8D%EA%B8%B8%EB%8F%99");
-  known(shop.accounts(), "/accounts/" + id_of(buyer) + "?asOf=1");
+  known(shop.accounts(), "/accounts/" + id_of(buyer) + "?asOf=1", false);
   known(shop.purchases(), "/purchases/" + id_of(bought));
   known(shop.deliveries(), "/deliveries/" + id_of(bought));
   known(shop.accounts(), "/openapi.json", false);
