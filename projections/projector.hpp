@@ -42,7 +42,7 @@ class Projector {
  public:
   struct Options {
     std::string conninfo;
-    BatchSize batch = {.events = 2'000};             // whole commits only
+    BatchSize batch = {.events = 2'000};  // whole commits only
     std::span<const ReadModel* const> models = read_models();
   };
 
