@@ -353,7 +353,7 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
   void not_decided(Row& of, std::uint64_t number, NotDecided why) {
     if (why == NotDecided::outcome_unknown || why == NotDecided::key_in_flight) of.uncertain = true;
     const bool may_ask_again =
-        of.uncertain ? order_.key_prefix.has_value() : why == NotDecided::overloaded;
+        of.uncertain ? order_.keys.has_value() : why == NotDecided::overloaded;
     if (may_ask_again && Clock::now() < of.patient_until)
       again_.push_back({Clock::now() + (of.uncertain ? ask_again_after : retry_interval), number});
     else
@@ -429,13 +429,13 @@ void Importer::begin(Order order, http::BodyStream body, http::Exchange exchange
     return true;
   });
   // Those of one service leave the places of the other's alone.
-  const auto same = std::ranges::count(running_, order.target, &Running::target);
+  const auto same = std::ranges::count(running_, order.to_command, &Running::to_command);
   if (stopped_ || static_cast<std::size_t>(same) >= options_.most_imports)
     return exchange.respond(to_response(NotDecided::overloaded));
-  const std::string target = order.target;
+  const auto to_command = order.to_command;
   auto import =
       std::make_shared<Import>(*this, std::move(order), std::move(body), std::move(exchange));
-  running_.push_back({target, import, std::thread([import] {
+  running_.push_back({to_command, import, std::thread([import] {
                         ::pthread_setname_np(::pthread_self(), "import");
                         import->run();
                       })});

@@ -66,7 +66,7 @@ class Importer {
   Importer& operator=(const Importer&) = delete;
 
   // Answers with 200 and the results as they come; or with 503 when too many imports of the same
-  // target are under way.
+  // kind are under way.
   // When the client goes, reading ends; what was given to the writer stays.
   void begin(Order order, http::BodyStream body, http::Exchange exchange);
 
@@ -76,7 +76,7 @@ class Importer {
  private:
   class Import;
   struct Running {
-    std::string target;
+    Command (*to_command)(Body row);
     std::shared_ptr<Import> import;
     std::thread thread;
   };
