@@ -35,11 +35,12 @@ class Machine {
         fs::copy_file(from / folder / file, checkout() / folder / file);
 
     fs::create_directory(programs());
-    for (const char* name :
-         {"awk",     "bash",   "cat",      "chmod",   "cmp",   "cp",   "cut",  "date",
-          "dirname", "dpkg",   "dpkg-deb", "env",     "flock", "grep", "head", "id",
-          "mkdir",   "mktemp", "mv",       "rm",      "rmdir", "sed",  "sh",   "sleep",
-          "tail",    "tar",    "tee",      "timeout", "touch", "tr",   "xz"})
+    for (const char* name : {
+             "awk",     "bash",   "cat",      "chmod",   "cmp",   "cp",   "cut",  "date",
+             "dirname", "dpkg",   "dpkg-deb", "env",     "flock", "grep", "head", "id",
+             "mkdir",   "mktemp", "mv",       "rm",      "rmdir", "sed",  "sh",   "sleep",
+             "tail",    "tar",    "tee",      "timeout", "touch", "tr",
+         })
       fs::create_symlink(where_is(name), programs() / name);
     stand_in("sudo", R"(while [[ $1 == -* ]]; do shift; done; "$@")");
     stand_in("nats-server", "echo nats-server: v2.99.0");
