@@ -279,7 +279,9 @@ struct Respond {
          .correlation = asked->correlation,
          .actor = {},
          .answer = [asked, row](Outcome outcome) {
-           if (!std::holds_alternative<Repeated>(outcome.result))
+           const auto* done = std::get_if<Repeated>(&outcome.result);
+           const bool is_first = done && done->purchase;  // else another of this key came before it
+           if (!is_first)
              return std::visit(Respond{asked, outcome.position}, std::move(outcome.result));
            asked->exchange.respond_with([row, position = outcome.position] {
              return ok(to_json(row), position, tag_of(row));

@@ -211,10 +211,10 @@ void answer_one(const Backend& backend, const http::Request& request,
 template <class Row, class Respond>
 void answer_list(const Backend& backend, ReadAt at, const http::Exchange& exchange,
                  Query<Page<Row>> query, Respond respond) {
-  backend.read_models.query<Page<Row>>(std::move(query), at,
-                                       [exchange, at, respond](QueryResult<Page<Row>> result) {
-                                         exchange.respond(response_of(result, at, respond));
-                                       });
+  backend.read_models.query<Page<Row>>(
+      std::move(query), at, [exchange, at, respond](QueryResult<Page<Row>> result) {
+        exchange.respond_from_here([&] { return response_of(result, at, respond); });
+      });
 }
 
 template <class Row>

@@ -74,7 +74,9 @@ class EventFeed::Subscriber {
   Subscriber(const Subscriber&) = delete;
   Subscriber& operator=(const Subscriber&) = delete;
 
+  // That nothing changed is no part of an entity's history, from which its past is told.
   bool wants(EntityId entity, std::string_view type) const {
+    if (interest.entity && type == NothingChanged::wire.name) return false;
     return (!interest.entity || *interest.entity == entity) &&
            (interest.type.empty() || interest.type == type);
   }
@@ -166,11 +168,11 @@ void EventFeed::subscribe(http::Exchange exchange, Interest interest,
 
 void EventFeed::run() {
   try {
-    known_end_ = log_.last();
-  } catch (const Unavailable&) {
-    // then it is known when it has come back
-  }
-  try {
+    try {
+      known_end_ = log_.last();
+    } catch (const Unavailable&) {
+      // then it is known when it has come back
+    }
     serve();
   } catch (const std::exception& error) {
     spdlog::critical("{} can no longer be followed: {}", subject_.name, error.what());
@@ -287,7 +289,9 @@ void EventFeed::admit(const SubscriberPtr& subscriber, Position last) {
 void EventFeed::begin_unplaced(Subscriber& subscriber) {
   if (subscriber.begun) return;
   if (options_.known_end) known_end_ = std::max(known_end_, options_.known_end());
-  subscriber.after = subscriber.asked.value_or(end_of(std::max(known_end_, tail_read_.position)));
+  const bool is_admitted = subscriber.due == Clock::time_point::max();
+  if (!is_admitted)
+    subscriber.after = subscriber.asked.value_or(end_of(std::max(known_end_, tail_read_.position)));
   begin(subscriber);
 }
 

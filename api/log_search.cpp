@@ -22,15 +22,16 @@ LogSearch::LogSearch(EventLog& log) : log_(log) {}
 
 void LogSearch::find(Query query, Callback callback) {
   tasks_.add([this, query = std::move(query), callback = std::move(callback)](bool wanted) {
-    if (!wanted) return callback(Unavailable("too many searches of the log wait"));
+    Result result = Unavailable("too many searches of the log wait");
     try {
-      callback(look(query));
+      if (wanted) result = look(query);
     } catch (const Unavailable& away) {
-      callback(away);
+      result = away;
     } catch (const Corrupt& corrupt) {
       spdlog::error("the log cannot be searched: {}", corrupt.what());
-      callback(Unavailable(corrupt.what()));
+      result = Unavailable(corrupt.what());
     }
+    callback(std::move(result));
   });
 }
 

@@ -137,15 +137,14 @@ http::Response events_response(const LogSearch::Result& result) {
 
 void find_events(LogSearch& search, const http::Request& request, const http::Exchange& exchange) {
   or_problem(exchange, [&] {
-    search.find(
-        {.filter = {.from = first_event(request),
-                    .types = asked_types(request),
-                    .entity = query_id<EntityId>(request, "entity")},
-         .limit = page_limit(request),
-         .is_wanted = [exchange] { return !exchange.client_left(); }},
-        [exchange](LogSearch::Result result) {
-          exchange.respond(events_response(result));  // on the search's thread, not the worker's
-        });
+    search.find({.filter = {.from = first_event(request),
+                            .types = asked_types(request),
+                            .entity = query_id<EntityId>(request, "entity")},
+                 .limit = page_limit(request),
+                 .is_wanted = [exchange] { return !exchange.client_left(); }},
+                [exchange](LogSearch::Result result) {
+                  exchange.respond_from_here([&] { return events_response(result); });
+                });
   });
 }
 
@@ -246,7 +245,9 @@ Service operations_service(const Parts& parts) {
                  "go on; what came after the request is told then, and what came shortly before "
                  "may be. A comment comes where there is nothing to say for 15 s. Who does not "
                  "read is cut off. Where there are too many streams, one ends at once; come back "
-                 "after the time of its `retry:`.",
+                 "after the time of its `retry:`. With `entity` it has what that entity's history "
+                 "has: "
+                 "not that a command found nothing to change (`NothingChanged`).",
              .kind = openapi::Kind::stream,
              .gives = "CloudEvent",
              .event = log_event,

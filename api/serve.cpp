@@ -417,6 +417,7 @@ void run(const ServeOptions& options) {
   if (!commands) return spdlog::info("stopped");
   commands->importer.stop();
   commands->writer.stop();
+  read_models.stop();  // what it answers may hand a command to the writer
   spdlog::info("stopped at position {}", commands->writer.status().position.value);
 }
 

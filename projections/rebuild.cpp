@@ -281,11 +281,14 @@ bool Rebuild::is_free_name(const std::string& schema) {
 void Rebuild::forget_lost(pg::Connection& connection, const ReadModel& model) {
   for (const Checkpoint& lost : read_checkpoints(connection)) {
     if (lost.read_model != model.name || is_there(connection, lost)) continue;
-    spdlog::warn("{} is not there any more, although {}", lost.schema(), to_string(lost.state));
     require_lock(connection, lock_to_rebuild(model.name));
-    pg::Transaction transaction(connection);
-    drop_generation(connection, lost);
-    transaction.commit();
+    // It may have been made while the lock was somebody else's.
+    if (!is_there(connection, lost)) {
+      spdlog::warn("{} is not there any more, although {}", lost.schema(), to_string(lost.state));
+      pg::Transaction transaction(connection);
+      drop_generation(connection, lost);
+      transaction.commit();
+    }
     unlock(connection, lock_to_rebuild(model.name));
   }
 }

@@ -17,6 +17,16 @@ void Exchange::respond_with(std::function<Response()> build) const {
   answer_->respond_with(std::move(build));
 }
 
+void Exchange::respond_from_here(const std::function<Response()>& build) const {
+  Response response = internal_error();
+  try {
+    response = build();
+  } catch (const std::exception& bug) {
+    spdlog::error("http: an answer could not be made: {}", bug.what());
+  }
+  respond(std::move(response));
+}
+
 void Exchange::stream_start(Response head, std::size_t backlog_bytes) const {
   answer_->stream_start(std::move(head), backlog_bytes);
 }

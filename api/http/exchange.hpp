@@ -29,6 +29,8 @@ class Exchange {
   // `build` runs on the worker thread that owns the connection, so that whoever knows the answer
   // (the writer) need not pay for putting it into words. If it throws, the client gets a 500.
   void respond_with(std::function<Response()> build) const;
+  // Likewise, but built on this thread, since that takes longer than a worker should.
+  void respond_from_here(const std::function<Response()>& build) const;
 
   // An answer in pieces whose length is not known beforehand: server-sent events, NDJSON. The
   // head's body is the first piece. The pieces of one answer come from one thread at a time.

@@ -407,10 +407,12 @@ void Protocol::hand_over(const std::shared_ptr<Connection>& connection) {
   if (!body.next) return;
   BodyPiece piece;
   if (const auto refusal = body.reader.read(c.input, piece.bytes)) {
+    // What follows means nothing: nobody may ask for more of it.
     body.deadline = never_expires;
+    const auto next = std::exchange(body.next, nullptr);
     if (const auto answer = body.answer.lock())
       answer->give_up(problem(refusal->type, refusal->detail));
-    return;
+    return or_problem([&] { next({}); }, [](const Response&) {});
   }
   if (!piece.bytes.empty()) {
     piece.kind = BodyPiece::Kind::bytes;

@@ -6,13 +6,16 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "events/errors.hpp"
 #include "infra/eventlog/server_urls.hpp"
 #include "infra/eventlog/stream.hpp"
 #include "infra/handle.hpp"
+#include "infra/trouble.hpp"
 
 namespace jangbu {
 
@@ -24,6 +27,7 @@ namespace {
 
 // The server's default, four times what the writer puts into a commit of many events.
 constexpr std::int64_t smallest_max_payload = 1024 * 1024;
+constexpr std::chrono::seconds make_patience{30};
 
 struct Version {
   std::array<int, 3> numbers{};
@@ -272,12 +276,13 @@ void JetStreamLog::create_stream() {
   // The server flushes several files for it: on a busy disk that takes longer than any other
   // answer. What it made for a question whose answer was late, it does not make again.
   const json made = [&] {
-    for (int tries_left = 15;; --tries_left) {
+    Trouble trouble("making " + stream.called());
+    for (const auto deadline = std::chrono::steady_clock::now() + make_patience;;) {
       try {
         return stream.call("STREAM.CREATE." + stream.name(), wanted);
       } catch (const Unavailable& late) {
-        if (tries_left == 1) throw;
-        spdlog::warn("making {}: {}", stream.called(), late.what());
+        if (std::chrono::steady_clock::now() >= deadline) throw;
+        std::this_thread::sleep_for(trouble.failed(late.what()));
       }
     }
   }();

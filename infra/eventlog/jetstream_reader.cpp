@@ -27,7 +27,9 @@ constexpr auto longest_silence = 2 * heartbeat + 500ms;
 constexpr std::size_t first_pull = 32;
 constexpr std::size_t largest_pull = 512;
 // The largest message that NATS takes by default (1 MiB) fits in, with what it adds to it.
-constexpr std::size_t usual_pull_bytes = 2 * 1024 * 1024;
+// (A prime: a server that has sent exactly so many says nothing of the pull's end, and commits of
+// one size never add up to it.)
+constexpr std::size_t usual_pull_bytes = 2'097'143;
 constexpr std::string_view pull_is_full = "Message Size Exceeds MaxBytes";
 
 }  // namespace

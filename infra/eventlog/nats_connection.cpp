@@ -35,6 +35,9 @@ constexpr auto other_cause = 5s;
 
 constexpr int timeout_ms = 2'000;
 
+// Servers of a cluster come and go; who was there once is asked last.
+constexpr std::size_t most_discovered = 32;
+
 // What the server objects to so shortly before it ends the connection is the reason.
 constexpr auto last_words = 2s;
 
@@ -237,7 +240,11 @@ NatsConnection::LinkPtr NatsConnection::try_connect(Failure& failure) {
       natsConnection_Subscribe(&inbox, connection, (inbox_ + ".>").c_str(), on_message, link.get());
   link->inbox.reset(inbox);
   if (inbox) {
-    natsSubscription_SetOnCompleteCB(inbox, on_inbox_ended, link.get());
+    if (natsSubscription_SetOnCompleteCB(inbox, on_inbox_ended, link.get()) != NATS_OK) {
+      // The connection has ended already, and nobody will tell of the inbox's end.
+      std::lock_guard lock(mutex_);
+      link->inbox_ended = true;
+    }
     // The default drops messages, silently, when 65,536 of them wait.
     natsSubscription_SetPendingLimits(inbox, -1, -1);
   }
@@ -265,7 +272,11 @@ void NatsConnection::keep_connected() {
   do {
     const LinkPtr ended = wait_for_end();
     if (!ended) return;
-    discovered_ = discovered_servers(ended->connection.get(), urls_.front());
+    // What a link was given it does not count as discovered.
+    for (std::string& url : discovered_servers(ended->connection.get(), urls_.front()))
+      if (discovered_.size() < most_discovered && std::ranges::count(urls_, url) == 0 &&
+          std::ranges::count(discovered_, url) == 0)
+        discovered_.push_back(std::move(url));
     if (Clock::now() > ended->began + lasting) pause_ = first_pause;
   } while (connect_again());
 }

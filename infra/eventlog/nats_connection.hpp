@@ -131,7 +131,7 @@ class NatsConnection {
   const std::string purpose_;
   const std::string servers_;  // for people: without credentials
   std::string inbox_;
-  std::vector<std::string> discovered_;  // URLs that the last server told; the keeper's own
+  std::vector<std::string> discovered_;  // URLs that servers told; the keeper's own
   std::chrono::milliseconds pause_;      // before the next try; the keeper's own
 
   mutable std::mutex mutex_;

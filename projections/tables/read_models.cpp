@@ -95,6 +95,7 @@ class ReadModels::Loop {
   // `purpose` is for people, in logs and PostgreSQL's list of sessions.
   Loop(Options options, std::string purpose, Histogram& query_duration);
   ~Loop();
+  void stop();
 
   void submit(const QueryText& text, pg::Params params, ReadAt at, Done done);
   bool connected() const { return connected_; }
@@ -195,6 +196,11 @@ ReadModels::ReadModels(Options options)
       lists_(std::make_unique<Loop>(options, "lists", query_duration_)) {}
 ReadModels::~ReadModels() = default;
 
+void ReadModels::stop() {
+  rows_->stop();
+  lists_->stop();
+}
+
 bool ReadModels::connected() const {
   return rows_->connected() && lists_->connected();
 }
@@ -246,6 +252,11 @@ pg::ConnectOptions ReadModels::Loop::connect_options(std::string application_nam
 }
 
 ReadModels::Loop::~Loop() {
+  stop();
+}
+
+void ReadModels::Loop::stop() {
+  if (!thread_.joinable()) return;
   thread_.request_stop();
   wake_.wake();
   thread_.join();

@@ -83,6 +83,10 @@ class ReadModels {
            });
   }
 
+  // Ends the threads: no callback runs after it. What waits, and what is asked later, is answered
+  // with Unavailable at once.
+  void stop();
+
   bool connected() const;  // all its connections to PostgreSQL are there
   // Likewise, and every read model is there, too.
   bool ready() const;
