@@ -208,7 +208,8 @@ TEST_CASE("a page ends at a mebibyte, and PostgreSQL sends no more", "[lists]") 
 
 TEST_CASE("a single row waits for no list", "[lists]") {
   const Tables tables(shared_postgres());
-  Asker asker(tables.conninfo);
+  // Lists that wait for the lock may do so for as long as the test takes.
+  Asker asker({.conninfo = tables.conninfo, .answer_timeout = 60s});
 
   SECTION("whose table is locked") {
     pg::Connection holder({.conninfo = tables.conninfo});
