@@ -40,6 +40,18 @@ class Loss {
     await eventually("it is asked again", () => this.keys.length >= Math.max(2, length));
   }
 
+  // The user does not want to wait, and then comes back to it: the shop, which is still not ready,
+  // says of the new try that nothing was done by it, which settles nothing.
+  async is_left_and_pressed_again(complaint, press) {
+    await this.page.get("#unsettled button").click();
+    await says(this.page, complaint, /Left unsettled/)();
+    assert.equal(await this.page.get("#unsettled li").count(), 0);
+    const { length } = this.keys;
+    await press();
+    await this.page.get("#unsettled li").waitFor();
+    await eventually("it is asked again", () => this.keys.length >= length + 2);
+  }
+
   async end() {
     assert.equal(new Set(this.keys).size, 1, "one command has one key");
     await eventually("nothing is unsettled", async () => (await this.page.get("#unsettled li").count()) === 0);
@@ -165,14 +177,26 @@ async function leave(browser) {
   const loss = await Loss.of(page, /\/purchases$/);
   await page.get("#quote button.primary").click();
   await loss.is_noticed();
-  await page.get("#unsettled button").click();
-  await says(page, "#buy .error", /Left unsettled/)();
-  assert.equal(await page.get("#unsettled li").count(), 0);
+  await loss.is_left_and_pressed_again("#buy .error", () => page.get("#quote button.primary").click());
   loss.recover();
-  await page.get("#quote button.primary").click();
   await page.get("#bought").waitFor();
   await loss.end();
   assert.equal((await purchases_of("Fountain pen")).filter(({ lines }) => lines[0].quantity === 2).length, 1);
+
+  await page.get("#timeline li").first().waitFor();
+  await page.get("#scan-status").selectOption("picked-up");
+  const scan = await Loss.of(page, /\/scans$/);
+  await page.get("#send-scan").click();
+  await scan.is_noticed();
+  await page.get("#delivery .headline [data-status=picked-up]").waitFor(); // it happened
+  await scan.is_left_and_pressed_again("#carrier-said", async () => {
+    await page.get("#scan-status").selectOption("picked-up"); // it was shown anew, and offers the next
+    await page.get("#send-scan").click();
+  });
+  scan.recover();
+  await says(page, "#carrier-said", /Recorded at/)();
+  await scan.end();
+  assert.equal(await page.get("#timeline li[data-type=DeliveryScanned]").count(), 1);
   await page.close();
 }
 

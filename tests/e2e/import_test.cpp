@@ -2,9 +2,9 @@
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 #include <cstdint>
+#include <future>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "tests/e2e/requests.hpp"
@@ -30,9 +30,9 @@ Answer import(const ServeProcess& shop, Service service, const std::string& body
   if (!key.empty()) fields += "Idempotency-Key: " + key + "\r\n";
   Client client(shop.port(service));
   client.send(head(target, body.size(), fields));
-  std::thread sender([&] { client.send(body); });
+  auto sender = std::async(std::launch::async, [&] { client.send(body); });
   Answer answer = client.read_answer();
-  sender.join();
+  sender.get();
   return answer;
 }
 

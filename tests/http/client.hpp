@@ -17,7 +17,7 @@ struct Answer {
   std::string body;
 };
 
-// Everything that waits throws std::runtime_error after 10 s. Not thread-safe.
+// Everything that waits throws std::runtime_error after 60 s. Not thread-safe.
 class Client {
  public:
   explicit Client(int port);

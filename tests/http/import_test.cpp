@@ -4,11 +4,13 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <deque>
+#include <future>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
+#include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "api/backend.hpp"
@@ -89,6 +91,16 @@ std::vector<Value> rows_of(const Reply& answer) {
 
 std::string code(const Value& row) {
   return row.contains("problem") ? row.at("problem").at("code").get<std::string>() : "";
+}
+
+// How often each was opened.
+std::map<std::string, unsigned> names_opened(EventLog& log) {
+  std::map<std::string, unsigned> names;
+  for (Position at{1}; at <= log.last(); at = at.next())
+    for (const RecordedEvent& recorded : decode(log.read(at).value()).events)
+      if (const auto* opened = std::get_if<AccountOpened>(&recorded.event))
+        ++names[opened->state.person.name];
+  return names;
 }
 
 // Chunks of an answer, as they went onto the wire.
@@ -172,18 +184,26 @@ TEST_CASE("Who reads while it sends gets all results, however many") {
   constexpr std::size_t count = 8'000;
   const std::string body = repeated("y\n", count);
   Client client = services.begin(body.size());
-  std::thread sender([&] { client.send(body); });
+  auto sender = std::async(std::launch::async, [&] { client.send(body); });
   const auto rows = rows_of(client.read_answer());
-  sender.join();
+  sender.get();
   REQUIRE(rows.size() == count);
   for (std::size_t i = 0; i < count; ++i) REQUIRE(rows[i].at("line") == i + 1);
 }
 
 TEST_CASE("An import that takes too long ends with a row that says so") {
-  Services services({.deadline = 300ms, .rest_deadline = 300ms});
-  Client client = services.begin(1'000);
-  client.send(row(1));
-  const auto rows = rows_of(client.read_answer());
+  // A machine that others keep busy may need longer for the one row: then it has more time.
+  std::vector<Value> rows;
+  for (auto deadline = 300ms; rows.size() < 2 && deadline < 30s; deadline *= 4) {
+    Services services({.deadline = deadline, .rest_deadline = deadline});
+    Client client = services.begin(1'000);
+    try {
+      client.send(row(1));
+      if (const Reply answer = client.read_answer(); answer.status == 200) rows = rows_of(answer);
+    } catch (const std::runtime_error&) {
+      // It was cut off: its row took longer than all.
+    }
+  }
   REQUIRE(rows.size() == 2);
   CHECK(rows[0].at("status") == 201);
   CHECK(code(rows[1]) == "import-too-slow");
@@ -225,8 +245,11 @@ TEST_CASE("A row with a key whose outcome is unknown is asked for again until it
     CAPTURE(result.dump());
     if (with_key) CHECK(result.at("status") == 201);
   }
-  // Without one, doing it again might be doing it twice.
-  if (!with_key) CHECK(code(rows[0]) == "outcome-unknown");
+  // Without one, doing it again might be doing it twice. The other row may have come later.
+  const auto is_unknown = [](const Value& result) { return code(result) == "outcome-unknown"; };
+  if (!with_key) CHECK(std::ranges::any_of(rows, is_unknown));
+  CHECK(names_opened(services.real_log) ==
+        std::map<std::string, unsigned>{{"손님 1", 1}, {"손님 2", 1}});
 }
 
 }  // namespace jangbu::test

@@ -3,14 +3,14 @@
 // Once nobody can tell what became of a command, only a decision of the shop settles it: it is sent
 // again under its key until there is one, or until the user does not want to wait any longer. It is
 // remembered for this tab, so that a reload goes on with it.
-import { Problem, Unreachable, newKey, request } from "./api.js";
+import { Unreachable, newKey, request } from "./api.js";
 
 const remembered = "jangbu-unsettled"; // in the browser's storage
 const tryMs = 30_000; // for one answer
 const knownMs = 23 * 3_600_000; // a key is known for 24 hours; after that the command would be a new one
 
 // The user left it: nobody knows whether it happened.
-export class LeftUnsettled extends Error {
+class LeftUnsettled extends Error {
   isLeft = true;
 }
 
@@ -25,25 +25,29 @@ export const onUnsettled = new EventTarget(); // "change"
 
 const changed = () => onUnsettled.dispatchEvent(new Event("change"));
 
-// A command that was neither done nor refused: by its answer something else is the matter.
-const isDecision = (error) =>
-  error instanceof Problem &&
-  error.status >= 400 &&
-  error.status < 500 &&
-  ![408, 425, 429].includes(error.status) &&
-  error.code !== "idempotency-key-in-flight";
+// By key, when those began that may have happened. Only an answer or a decision takes one out of
+// here, or that its key is forgotten: one that the user left stays, for when it is wanted again.
+const doubts = new Map();
+export const isInDoubt = (key) => doubts.has(key);
 
-// Whether the command may have happened, though the answer does not say so. A 503 of the shop itself
-// says that nothing was done, with one exception.
-const isUncertain = (error) =>
-  error instanceof Unreachable ||
-  (error instanceof Problem &&
-    (["outcome-unknown", "idempotency-key-in-flight", "status-503"].includes(error.code) ||
-      (error.status >= 500 && error.status !== 503)));
+const atTheDoor = ["not-ready", "overloaded", "idempotency-keys-full", "too-many-connections"];
+
+// What an error says of the command. All clients of ours keep to the same: see api/certainty.cpp.
+//   "decided"      a rule refused it
+//   "turned-away"  nothing was done by this try, which says nothing of those before it
+//   "uncertain"    it may have been done
+function says(error) {
+  if (error instanceof Unreachable) return "uncertain";
+  const { status, code } = error;
+  if (["outcome-unknown", "idempotency-key-in-flight"].includes(code)) return "uncertain";
+  if (status === 503 && atTheDoor.includes(code)) return "turned-away";
+  if (status >= 500) return "uncertain";
+  return [404, 409, 412, 422].includes(status) ? "decided" : "turned-away";
+}
 
 // Carries out a command. `onUncertain` is told of each time that nobody could say what became of it.
 export function command(service, method, path, body, { key = newKey(), onUncertain = () => {} } = {}) {
-  return settle({ key, service, method, path, body, begun: Date.now() }, onUncertain);
+  return settle({ key, service, method, path, body, begun: doubts.get(key) ?? Date.now() }, onUncertain);
 }
 
 async function settle(one, onUncertain = () => {}) {
@@ -51,12 +55,20 @@ async function settle(one, onUncertain = () => {}) {
   remember(one);
   try {
     for (let tries = 1; ; ++tries) {
-      if (Date.now() - one.begun > knownMs) throw new TooOld();
+      if (Date.now() - one.begun > knownMs) {
+        doubts.delete(one.key);
+        throw new TooOld();
+      }
       try {
-        return await attempt(one, headers);
+        const answer = await attempt(one, headers);
+        doubts.delete(one.key);
+        return answer;
       } catch (error) {
-        if (isDecision(error) || error instanceof LeftUnsettled) throw error;
-        if (!unsettled.has(one.key) && !isUncertain(error)) throw error; // nothing was done
+        if (error instanceof LeftUnsettled) throw error;
+        const said = says(error);
+        if (said === "decided") doubts.delete(one.key);
+        if (said === "uncertain") doubts.set(one.key, one.begun);
+        if (!doubts.has(one.key)) throw error; // refused, or nothing was done
         one.why = error;
         unsettled.set(one.key, one);
         changed();
@@ -121,6 +133,7 @@ const forget = (one) => store(others(one));
 export function settleRemembered() {
   for (const one of stored()) {
     unsettled.set(one.key, one);
+    doubts.set(one.key, one.begun);
     const showOutcome = (settled) => {
       const leave = () => unsettled.delete(one.key) && changed();
       unsettled.set(one.key, { ...one, settled, leave });

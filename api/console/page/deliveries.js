@@ -1,7 +1,7 @@
 // The open deliveries, and one of them with its timeline: both move by themselves, by server-sent
 // events. The carrier reports, the buyer confirms or cancels.
 import { Problem, get, newKey } from "./api.js";
-import { LeftUnsettled, command } from "./commands.js";
+import { command, isInDoubt } from "./commands.js";
 import { el, field, fill, isOutOfUse, outOfUse, throttled } from "./dom.js";
 import { follow } from "./streams.js";
 import { dateTime, number, problemText, t } from "./text.js";
@@ -330,12 +330,10 @@ export class Deliveries {
     const sent = known?.text === text ? known : { text, key: newKey(), body: { ...wanted, ...more() } };
     this.unsettled.set(path, sent);
     try {
-      const answer = await command(service, "POST", path, sent.body, { key: sent.key });
-      this.unsettled.delete(path);
-      return answer;
-    } catch (error) {
-      if (!(error instanceof LeftUnsettled)) this.unsettled.delete(path);
-      throw error;
+      return await command(service, "POST", path, sent.body, { key: sent.key });
+    } finally {
+      // Meanwhile something else may have been wanted there.
+      if (!isInDoubt(sent.key) && this.unsettled.get(path) === sent) this.unsettled.delete(path);
     }
   }
 }

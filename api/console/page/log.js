@@ -17,6 +17,11 @@ const firstLook = 60; // positions back from the end
 
 const lastOf = (position) => `${position}.4294967295`; // after every event of the commit
 
+function placeBefore(id) {
+  const [position, index] = id.split(".").map(Number);
+  return index > 0 ? `${position}.${index - 1}` : lastOf(position - 1);
+}
+
 const eventTypes = [
   "AccountOpened", "AddressChanged", "AccountDetailsChanged", "AccountClosed",
   "ProductListed", "PriceChanged", "StockChanged", "ProductWithdrawn",
@@ -131,8 +136,9 @@ export class Log {
       if (this.mountedFor !== mine) return;
       fill(this.rows, json.items.length === 0 && el("li", { class: "hint" }, this.type ? t.noneOfTheLatest : t.noEvents));
       this.#add(json.items);
-      // What is between the page and the end comes by the stream.
-      const after = json.next === null ? lastOf(position) : json.items.at(-1).id;
+      // What is between the page and the end comes by the stream. A page ends early, and may be
+      // empty, where the shop has looked at as much as it does for one.
+      const after = json.next === null ? lastOf(position) : placeBefore(json.next);
       // All tabs hear the same stream, so each picks what it wants.
       this.stream = follow("operations", "/events/stream", "event", {
         after,
