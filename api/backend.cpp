@@ -1,13 +1,13 @@
 #include "api/backend.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 
 #include "api/command_key.hpp"
 #include "api/entity_as_of.hpp"
 #include "api/http/ascii.hpp"
 #include "api/http/entity_tags.hpp"
-#include "api/json/whole_number.hpp"
 #include "infra/ids.hpp"
 
 namespace jangbu {
@@ -53,8 +53,9 @@ std::optional<std::int64_t> query_number(const http::Request& request, std::stri
                                          std::int64_t min, std::int64_t max) {
   const auto text = request.query_value(name);
   if (!text) return std::nullopt;
-  const auto number = parse_whole_number(*text);
-  if (!number || *number < min || *number > max)
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (error != std::errc() || end != text->data() + text->size() || number < min || number > max)
     invalid(name,
             "must be a whole number from " + std::to_string(min) + " to " + std::to_string(max));
   return number;

@@ -32,7 +32,11 @@ struct Seen {
 Seen seen(const Reply& reply, std::string_view path) {
   if (reply.status != 200) return {reply.status};
   Seen seen{reply.status, reply.json, reply.header("etag")};
-  if (path.starts_with("/products/")) seen.json.erase("stock");
+  if (!path.starts_with("/products/")) return seen;
+  // What is asked for as it was tells no stock, neither in its tag: "42.0-17" is "42.0" then.
+  seen.json.erase("stock");
+  if (const auto dash = seen.tag.find('-'); dash != seen.tag.npos)
+    seen.tag = seen.tag.substr(0, dash) + '"';
   return seen;
 }
 
@@ -161,7 +165,7 @@ TEST_CASE("A delivery with more scans than are read at once is as it was after e
   const std::string path = "/deliveries/" + id_of(purchase);
   HttpClient deliveries(shop.jangbu.port(Service::delivery));  // documents are held to elsewhere
   std::map<std::uint64_t, Json> answers;
-  for (int minute = 0; minute < 210; ++minute) {
+  for (int minute = 0; minute < 150; ++minute) {
     const std::string time = "2026-03-02T0" + std::to_string(minute / 60) + ":" +
                              (minute % 60 < 10 ? "0" : "") + std::to_string(minute % 60) + ":00Z";
     const Reply reply = deliveries.post(path + "/scans", scan("in-transit", time));

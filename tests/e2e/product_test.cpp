@@ -73,7 +73,7 @@ TEST_CASE("Whole numbers may have a fraction of nothing, and descriptions lines"
   CHECK(listed.json.at("unitPrice") == won(39'900));
   CHECK(listed.json.at("stock") == 20);
   CHECK(listed.json.at("description") == "국내산 쑥\n\t- 50g\n- 유기농");
-  CHECK(products.get(at("/products?limit=2.0", listed.position())).json.at("items").at(0) ==
+  CHECK(products.get(at("/products?limit=2", listed.position())).json.at("items").at(0) ==
         listed.json);
   const Reply received = products.send("POST", "/products/" + id_of(listed.json) + "/stock",
                                        R"({"change":50e-1,"reason":"입고\r\n창고 2"})", json);
