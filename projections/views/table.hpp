@@ -42,8 +42,10 @@ class Table {
   // often of rows that may be long.
   template <class Head>
   struct Begun {
-    Head head;
+    explicit Begun(std::string_view row) : rest(row) { rest(head); }
+
     RowInput rest;
+    Head head;
   };
   // REQUIRES: a Head is told to archives as a View is, as far as it goes.
   template <class Head>
@@ -148,9 +150,7 @@ class Table {
   template <class Head>
   std::optional<Begun<Head>> begin_at(Ref ref) const {
     if (!ref) return std::nullopt;
-    Begun<Head> begun{{}, RowInput(rows_.at(ref))};
-    begun.rest(begun.head);
-    return begun;
+    return std::optional<Begun<Head>>(std::in_place, rows_.at(ref));
   }
 
   std::optional<View> view_at(Ref ref) const {
