@@ -429,8 +429,8 @@ TEST_CASE("Nobody else can read what the program writes") {
   ::umask(mask);
   CHECK(serve.client(Service::account).post("/accounts", account("홍길동")).status == 201);
   CHECK(serve.stop() == 0);
-  for (const auto& file : {folder.path() / "data" / "quote-secret",
-                           folder.path() / "data" / "snapshot", folder.path() / "access.log"}) {
+  for (const auto& file :
+       {serve.data() / "quote-secret", serve.data() / "snapshot", folder.path() / "access.log"}) {
     CAPTURE(file.string());
     CHECK(std::filesystem::status(file).permissions() == std::filesystem::perms{0600});
   }

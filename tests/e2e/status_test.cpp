@@ -192,7 +192,7 @@ TEST_CASE("The status of a shop is told to people and to machines") {
   CHECK_THAT(degraded.text, ContainsSubstring(" is degraded.\n"));
   CHECK_THAT(degraded.text, ContainsSubstring("\nqueries    down\n"));
   CHECK_THAT(degraded.text, ContainsSubstring("\nlog        up\n"));
-  CHECK_THAT(degraded.text, ContainsSubstring("PostgreSQL is not connected"));
+  CHECK_THAT(degraded.text, ContainsSubstring("PostgreSQL cannot be reached"));
 
   shop.nats.kill();
   wait_until("the log to be missed",
