@@ -158,6 +158,23 @@ TEST_CASE("The log can be followed, from any event on, by type and by entity") {
   CHECK(of_entity.next()->id == "8.0");
   CHECK(of_both.next()->id == "8.0");
   of_nobody.await_heartbeat();
+
+  // That nothing changed is an event of the log, but of no entity's history: whoever hears of one
+  // entity hears the same live and later.
+  EventStream of_buyer(port, "/events/stream?entity=" + buyer);
+  const auto patch = [&](std::string_view body) {
+    return shop.accounts().send(
+        "PATCH", "/accounts/" + buyer, body,
+        {{"Content-Type", "application/json"}, {"Idempotency-Key", std::to_string(body.size())}});
+  };
+  CHECK(patch("{}").status == 200);
+  CHECK(patch(R"({"membershipLevel":"GOLD"})").status == 200);
+  const auto unchanged = live.next();
+  CHECK(unchanged->id == "9.0");
+  CHECK(unchanged->data.at("type") == "NothingChanged");
+  CHECK(live.next()->id == "10.0");
+  CHECK(of_buyer.next()->id == "10.0");
+  CHECK(ids_on("lastEventId=1.0&entity=" + buyer, 1) == Ids{"10.0"});
   CHECK(operations.get("/metrics").body.find("jangbu_sse_subscribers{stream=\"events\"}") !=
         std::string::npos);
 
