@@ -6,7 +6,6 @@
 
 #include "api/http/ascii.hpp"
 #include "api/http/trace.hpp"
-#include "api/json/body.hpp"
 #include "events/errors.hpp"
 #include "infra/handle.hpp"
 
@@ -55,8 +54,9 @@ std::string target_of(const http::Request& request) {
 
 std::string meaning_of_body(const http::Request& request) {
   if (request.body.empty() || request.method == http::Method::delete_) return "{}";
-  return canonical(request.body, request.method == http::Method::patch ? NullMember::takes_away
-                                                                       : NullMember::is_absent);
+  return Body(request.body)
+      .canonical(request.method == http::Method::patch ? NullMember::takes_away
+                                                       : NullMember::is_absent);
 }
 
 // RFC 8941, section 3.3.3: a string in which nothing is escaped.
@@ -105,9 +105,9 @@ std::optional<RowKeys> RowKeys::of(const http::Request& request) {
   return keys;
 }
 
-KeyedRequest RowKeys::of_row(std::uint64_t line, std::string_view row) const {
+KeyedRequest RowKeys::of_row(std::uint64_t line, std::string_view row, const Body& body) const {
   const std::string number = std::to_string(line);
-  return {.key = key_of(key_ + number, "ROW", target_, canonical(row, NullMember::is_absent)),
+  return {.key = key_of(key_ + number, "ROW", target_, body.canonical(NullMember::is_absent)),
           .former = key_of(former_key_ + number, "ROW", former_target_, row)};
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "api/http/message.hpp"
+#include "api/json/body.hpp"
 #include "events/commit.hpp"
 
 namespace jangbu {
@@ -30,7 +31,8 @@ class RowKeys {
   // Nothing when the request has no key.
   static std::optional<RowKeys> of(const http::Request& request);
 
-  KeyedRequest of_row(std::uint64_t line, std::string_view row) const;
+  // `row` is the text that `body` was read from.
+  KeyedRequest of_row(std::uint64_t line, std::string_view row, const Body& body) const;
 
  private:
   // What a row's key begins with, and what it is for; each as it is now and as it was before.

@@ -299,7 +299,8 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
 
   void submit(std::uint64_t number, std::uint64_t line, const std::string& text) {
     try {
-      Command command = order_.to_command(Body(text));
+      const Body body(text);
+      Command command = order_.to_command(body);
       const Timestamp at = time_of(command, system_now());
       Submission submission{.command = std::move(command),
                             .conditions = {},
@@ -310,7 +311,7 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
                               self->decided(number, std::move(outcome));
                             }};
       if (order_.keys) {
-        const KeyedRequest keyed = order_.keys->of_row(line, text);
+        const KeyedRequest keyed = order_.keys->of_row(line, text, body);
         submission.conditions.key = keyed.key;
         submission.conditions.former_key = keyed.former;
       }

@@ -181,12 +181,6 @@ std::string clean_text(std::string_view text, std::string_view field, std::size_
   }
 }
 
-std::string canonical(std::string_view body, NullMember null) {
-  std::string text;
-  append_canonical(text, *parse(body), null);
-  return text;
-}
-
 Body::Body(std::string_view text) : Body(parse(text), "") {}
 
 Body::Body(std::shared_ptr<const nlohmann::json> json, std::string path)
@@ -195,6 +189,12 @@ Body::Body(std::shared_ptr<const nlohmann::json> json, std::string path)
     if (path_.empty()) malformed("the body must be a JSON object");
     invalid(path_.substr(0, path_.size() - 1), "must be an object");
   }
+}
+
+std::string Body::canonical(NullMember null) const {
+  std::string text;
+  append_canonical(text, *json_, null);
+  return text;
 }
 
 // Null is as good as absent: what takes something away asks for it with is_null().

@@ -46,18 +46,18 @@ std::string clean_text(std::string_view text, std::string_view field, std::size_
 // What a null member of a body means: in a merge patch (RFC 7396) it takes something away.
 enum class NullMember { is_absent, takes_away };
 
-// One text for all bodies that mean the same, whatever the order of their members, their white
-// space, their escapes, and how numbers (2, 2.0, 2e0) and texts (`normalised`) are written. It is
-// in the manner of RFC 8785, but for the digits of fractions and the order of names beyond the BMP,
-// which nobody else computes. Hashes of it are in the log (events/README.md): it stays as it is.
-// REQUIRES: a body that was read by a command.
-std::string canonical(std::string_view body, NullMember null);
-
 inline constexpr std::size_t max_name = 200;
 
 class Body {
  public:
   explicit Body(std::string_view text);
+
+  // One text for all bodies that mean the same, whatever the order of their members, their white
+  // space, their escapes, and how numbers (2, 2.0, 2e0) and texts (`normalised`) are written. It is
+  // in the manner of RFC 8785, but for the digits of fractions and the order of names beyond the
+  // BMP, which nobody else computes. Hashes of it are in the log (events/README.md): it stays as it
+  // is. REQUIRES: a body that was read by a command.
+  std::string canonical(NullMember null) const;
 
   bool has(std::string_view field);  // and it is not null
   bool is_null(std::string_view field);

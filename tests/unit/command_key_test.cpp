@@ -118,13 +118,14 @@ TEST_CASE("How keys were made before is known still") {
 }
 
 TEST_CASE("The rows of an import have keys of their own") {
-  const auto rows = [](const std::string& key) {
-    return RowKeys::of(request_of({.segments = {"accounts:import"}, .keys = {key}})).value();
+  const auto keyed_row = [](const std::string& key, std::uint64_t line, std::string_view row) {
+    return RowKeys::of(request_of({.segments = {"accounts:import"}, .keys = {key}}))
+        ->of_row(line, row, Body(row));
   };
-  const auto first = rows("k").of_row(1, R"({"a":1,"b":null,"c":2})");
-  CHECK(first.key == rows("\"k\"").of_row(1, R"({"c":2.0,"a":1})").key);
-  CHECK(first.key.key != rows("k").of_row(2, R"({"a":1,"c":2})").key.key);
-  CHECK(first.key.request != rows("k").of_row(1, R"({"a":1,"c":3})").key.request);
+  const auto first = keyed_row("k", 1, R"({"a":1,"b":null,"c":2})");
+  CHECK(first.key == keyed_row("\"k\"", 1, R"({"c":2.0,"a":1})").key);
+  CHECK(first.key.key != keyed_row("k", 2, R"({"a":1,"c":2})").key.key);
+  CHECK(first.key.request != keyed_row("k", 1, R"({"a":1,"c":3})").key.request);
   CHECK(first.key.key != keyed({.keys = {"k"}}).key.key);
   CHECK_FALSE(RowKeys::of(request_of({.keys = {}})));
 }
