@@ -28,7 +28,7 @@ void for_each_service(const std::function<void(const Service&)>& look) {
   LoadJobs loads({}, true);
   const Console console("/nowhere", {});
   look(operations_service({&writer, read_models, nullptr, log_search, rebuilds, loads, metrics,
-                           [] { return true; }, log_feed, console}));
+                           [] { return std::string(); }, log_feed, console}));
 }
 
 }  // namespace jangbu::test
