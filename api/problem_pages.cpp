@@ -44,7 +44,7 @@ std::string page_of(const Json& kind) {
          "</title></head>\n<body>\n<h1>" + title + "</h1>\n<p><code>" + text("code") +
          "</code>, status " + std::to_string(kind.at("status").get<int>()) + "</p>\n<p>" +
          text("description") + "</p>\n<p>For example:</p>\n<pre>" +
-         escaped(kind.at("example").dump(2)) + "</pre>\n</body>\n</html>\n";
+         escaped(kind.at("sample").dump(2)) + "</pre>\n</body>\n</html>\n";
 }
 
 Explanation explanation_of(const http::ProblemType& type) {

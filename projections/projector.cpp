@@ -262,6 +262,9 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
     const bool all = ours.size() == options_.models.size();
     if (Clock::now() - looked > (all ? milliseconds(log_end_age) : standby_pause)) {
       if (!same_generations(take_ours(connection), ours)) return;
+      // An event that is written to the table would notice, but there may be none for long.
+      const auto is_lost = [&](const auto& one) { return !is_there(connection, one.checkpoint); };
+      if (std::ranges::any_of(ours, is_lost)) want_build();
       looked = Clock::now();
     }
   }

@@ -395,7 +395,7 @@ Json explanation_of(const http::ProblemType& type) {
   for (const char* field : {"type", "title", "status", "code"})
     explanation[field] = example.at("value").at(field);
   explanation["description"] = example.at("summary");
-  explanation["example"] = example.at("value");
+  explanation["sample"] = example.at("value");
   return explanation;
 }
 

@@ -234,7 +234,7 @@ TEST_CASE("a rebuild tells what was wrong, and puts it right", "[rebuild]") {
       "INSERT INTO deliveries_1.deliveries SELECT '01900000-0000-7000-8000-000000000000', "
       "buyer_id, "
       "recipient, address_line, zip_code, items, status, carrier, tracking_number, scans, "
-      "opened_at, "
+      "scan_count, last_scan, opened_at, "
       "closed_at, version_position, version_index FROM deliveries_1.deliveries LIMIT 1");
 
   const Comparison seen = Rebuild(shop.log, {.conninfo = shop.conninfo}).diff(deliveries_model);
