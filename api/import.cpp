@@ -163,8 +163,9 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
       return true;
     }
     const auto has_room = [this] {
-      return under_way_ < options_.rows_under_way && rows_.size() < 2 * options_.rows_under_way &&
-             results_.size() < results_piece && again_.empty();
+      return under_way_ < options_.rows_under_way && bytes_under_way_ < options_.bytes_under_way &&
+             rows_.size() < 2 * options_.rows_under_way && results_.size() < results_piece &&
+             again_.empty();
     };
     if (!wait_until(has_room)) return false;
     if (why_) return true;
@@ -178,6 +179,7 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
                        .text = too_long ? std::string() : text,
                        .patient_until = Clock::now() + options_.patience});
       ++under_way_;
+      bytes_under_way_ += rows_.back().text.size();
     }
     if (too_long)
       refuse_as_malformed(
@@ -377,6 +379,7 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
   Row& row(std::uint64_t number) { return rows_[static_cast<std::size_t>(number - first_)]; }
   void set_result(Row& of, std::string result) {
     of.result = std::move(result);
+    bytes_under_way_ -= of.text.size();
     of.text = {};
     --under_way_;
   }
@@ -409,7 +412,8 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
   std::deque<Row> rows_;       // that have no result yet, or whose result is not written
   std::uint64_t first_ = 0;    // number of the first of them
   std::size_t under_way_ = 0;  // without a result
-  std::vector<Again> again_;   // not decided, to be given to the writer again
+  std::size_t bytes_under_way_ = 0;
+  std::vector<Again> again_;  // not decided, to be given to the writer again
   std::optional<http::BodyPiece> piece_;
   bool stop_ = false;
   bool done_ = false;

@@ -39,6 +39,7 @@ class Importer {
   struct Options {
     std::size_t most_imports = 4;  // at the same time of each service, more are turned away
     std::size_t rows_under_way = 1'000;
+    std::size_t bytes_under_way = http::mib;  // of these rows
     std::size_t row_bytes = 64 * http::kib;
     // A client that leaves so much unread is waited for, and for so long while it reads nothing.
     std::size_t results_bytes = 256 * http::kib;
