@@ -28,7 +28,7 @@ TEST_CASE("Many queries wait for a commit, and cost next to nothing meanwhile", 
     std::vector<Client> waiting;
     while (waiting.size() < queries && !is_late()) {
       waiting.emplace_back(shop.jangbu.port(Service::account));
-      waiting.back().send(get_request(at(path, next) + "&waitMs=10000"));
+      waiting.back().send(get_request(at(path, next)));
     }
     wait_until("all of them to wait", [&] {
       const auto in_progress = shop.jangbu.metric("jangbu_queries_in_progress");
