@@ -43,7 +43,7 @@ class Importer {
     std::size_t row_bytes = 64 * http::kib;
     // A client that leaves so much unread is waited for, and for so long while it reads nothing.
     std::size_t results_bytes = 256 * http::kib;
-    std::chrono::milliseconds reader_patience{5'000};
+    std::chrono::milliseconds reader_patience{30'000};
     // By so many may rows that are no commands outnumber those that are.
     std::size_t malformed_rows = 100;
     // How long all of it may take; and how long the rest of a body that is not wanted.
