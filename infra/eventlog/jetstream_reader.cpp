@@ -31,6 +31,7 @@ constexpr std::size_t largest_pull = 512;
 // one size never add up to it.)
 constexpr std::size_t usual_pull_bytes = 2'097'143;
 constexpr std::string_view pull_is_full = "Message Size Exceeds MaxBytes";
+constexpr std::string_view pull_is_complete = "Batch Completed";
 
 }  // namespace
 
@@ -167,15 +168,18 @@ std::vector<StoredCommit> JetStreamReader::take(std::size_t max) {
 }
 
 // What says that a pull is over, if it is next: its time is up, or the next message is more than
-// what is left of its bytes. One that is more than all of them needs a larger pull.
+// what is left of its bytes. One that is more than all of them needs a larger pull. That a pull is
+// complete the server says when there is no byte left of it, and sometimes though it has sent all
+// that was asked for: then the next pull may be under way already, and nothing of it has come yet.
 bool JetStreamReader::take_end_of_pull() {
   if (consumer_->arrived.empty()) return false;
   natsMsg& message = *consumer_->arrived.front();
   const std::string_view status = header(message, "Status");
-  const bool is_full = status == "409" && header(message, "Description") == pull_is_full;
-  if (!is_full && status != "408") return false;
+  const std::string_view why = status == "409" ? header(message, "Description") : "";
+  const bool is_full = why == pull_is_full, is_complete = why == pull_is_complete;
+  if (!is_full && !is_complete && status != "408") return false;
   if (is_full && !consumer_->pull_delivered) pull_bytes_ *= 2;
-  consumer_->wanted = 0;
+  if (!is_complete || consumer_->pull_delivered) consumer_->wanted = 0;
   consumer_->arrived.pop_front();
   return true;
 }

@@ -259,6 +259,25 @@ TEST_CASE("what readers have asked for is bounded, however large the commits are
   }
 }
 
+TEST_CASE("a reader keeps its consumer from pull to pull", "[contract]") {
+  JetStreamUnderTest test;
+  NatsConnection admin(test.server().url(), "test", 10s);
+  const auto consumers = [&] {
+    const auto answer = admin.request("$JS.API.CONSUMER.NAMES.SHOP", {}, 10s);
+    return nlohmann::json::parse(payload(*answer)).at("consumers");
+  };
+  for (unsigned i = 1; i <= 300; ++i)
+    append_next(test.log(), commit_id(i), std::string(10'000, 'x'));
+  const auto reader = test.log().read_from({1});
+  const std::size_t read = read_commits(*reader, 1).size();
+  const auto first = consumers();
+  REQUIRE(first.size() == 1);
+  REQUIRE(read_commits(*reader, 300 - read).size() == 300 - read);
+  append_next(test.log(), commit_id(301), "x");
+  REQUIRE(read_commits(*reader, 1).size() == 1);
+  CHECK(consumers() == first);
+}
+
 TEST_CASE("a commit that is larger than what readers ask for at once is read", "[contract]") {
   NatsServer server({.extra = "max_payload: 8MB"});
   const auto log = JetStreamLog::connect({.url = server.url()}, 10s);
