@@ -97,7 +97,9 @@ std::string shown_words(std::string_view words) {
     shown += take_while(is_space);
     const std::string_view keyword = take_while([](char c) { return c != '=' && !is_space(c); });
     shown += keyword;
-    shown += take_while([](char c) { return c == '=' || is_space(c); });
+    shown += take_while(is_space);
+    if (at < words.size() && words[at] == '=') shown += words[at++];
+    shown += take_while(is_space);
     const std::size_t begin = at;
     const bool quoted = at < words.size() && words[at] == '\'';
     for (at += quoted ? 1 : 0; at < words.size(); ++at) {
@@ -112,18 +114,28 @@ std::string shown_words(std::string_view words) {
   return shown;
 }
 
+// Whether a password that was not percent-encoded was taken for the place of the server: its '@' is
+// left there, or in what libpq made of it (which reads on to the ']' behind a '[').
+bool has_stray_at(std::string_view uri, std::string_view scheme, const Settings& settings) {
+  if (Uri(uri.substr(scheme.size())).place.find('@') != uri.npos) return true;
+  for (const PQconninfoOption* option = settings.get(); option->keyword; ++option) {
+    const std::string_view keyword = option->keyword;
+    const bool is_of_place = keyword == "host" || keyword == "port" || keyword == "dbname";
+    if (is_of_place && option->val && std::string_view(option->val).find('@') != uri.npos)
+      return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string check_conninfo(const std::string& conninfo) {
   if (is_name_alone(conninfo)) return {};
   const std::string_view scheme = scheme_of(conninfo);
-  const bool has_stray_at =
-      !scheme.empty() &&
-      Uri(std::string_view(conninfo).substr(scheme.size())).place.find('@') != conninfo.npos;
   char* why = nullptr;
   const Settings settings(PQconninfoParse(conninfo.c_str(), &why));
   PQfreemem(why);  // quotes what it did not understand
-  if (settings && !has_stray_at) return {};
+  if (settings && (scheme.empty() || !has_stray_at(conninfo, scheme, settings))) return {};
   return "must be a connection string of PostgreSQL: a URI such as "
          "postgresql://user:password@host:5432/shop, whose user and password have special "
          "characters percent-encoded (@ is %40, / is %2F), or words such as host=127.0.0.1 "

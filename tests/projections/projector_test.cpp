@@ -1,5 +1,4 @@
 // Projection under every fault: what is in the tables is what a replay of the log gives.
-#include <rapidcheck.h>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <thread>
@@ -11,6 +10,7 @@
 #include "projections/tables/registry.hpp"
 #include "tests/projections/histories.hpp"
 #include "tests/projections/support.hpp"
+#include "tests/support/property.hpp"
 #include "tests/support/samples.hpp"
 
 namespace jangbu::test {
@@ -18,7 +18,7 @@ namespace jangbu::test {
 using Catch::Matchers::ContainsSubstring;
 
 TEST_CASE("what was projected as it came equals a replay in batches of any size", "[projector]") {
-  REQUIRE(rc::check("live == replay", [](std::uint32_t seed) {
+  property("live == replay", [](std::uint32_t seed) {
     MemoryLog log;
     Histories histories(seed);
     const std::string conninfo = shared_postgres().create_database();
@@ -40,7 +40,7 @@ TEST_CASE("what was projected as it came equals a replay in batches of any size"
       RC_ASSERT(stock >= 0);
       RC_ASSERT(answer(asker, product_by_id(product))->stock == stock);
     }
-  }));
+  });
 }
 
 TEST_CASE("two projectors on one database apply nothing twice", "[projector]") {

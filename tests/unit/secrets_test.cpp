@@ -65,7 +65,7 @@ TEST_CASE("No password of NATS is shown") {
     for (const std::string& urls :
          {"nats://user:" + password + "@one:4222", "nats://" + password + "@one",
           "nats://zero:4222,nats://user:" + password + "@one:4222,nats://two",
-          "user:" + password + "@one:4222,tls://" + password + "@two", "nats://user:" + password,
+          "user:" + password + "@one:4222,tls://" + password + "@two",
           "http://user:" + password + "@one:8222"})
       RC_ASSERT_FALSE(shows(without_credentials(urls)));
   });
@@ -79,6 +79,7 @@ TEST_CASE("Connection strings of PostgreSQL are shown without passwords") {
         "host=db password = *** user=jangbu");
   CHECK(pg::without_secrets("password=a\\ geheim  sslpassword='it\\'s geheim'") ==
         "password=***  sslpassword=***");
+  CHECK(pg::without_secrets("password==''geheim host=db") == "password=*** host=db");
   CHECK(pg::without_secrets("passfile=/etc/pgpass host=db") == "passfile=/etc/pgpass host=db");
   CHECK(pg::without_secrets("postgresql://jangbu:geheim@db:5432/shop") ==
         "postgresql://***@db:5432/shop");
@@ -91,8 +92,10 @@ TEST_CASE("Connection strings of PostgreSQL are shown without passwords") {
 TEST_CASE("What is no connection string is not quoted") {
   for (const char* wrong :
        {"postgresql://jangbu:a@geheim/b@db/shop", "postgresql://jangbu:a/geheim@db/shop",
-        "host=db password=a geheim", "host=db password='geheim", "host=db passwrd=geheim",
-        "postgresql://jangbu:%geheim@db/shop", "postgresql://db/shop?geheim"}) {
+        "postgresql://[/?],geheim@db/shop", "postgresql://[/?]:geheim@db/shop",
+        "postgresql://[geheim]/@db/shop", "host=db password=a geheim", "host=db password='geheim",
+        "host=db passwrd=geheim", "postgresql://jangbu:%geheim@db/shop",
+        "postgresql://db/shop?geheim"}) {
     CAPTURE(wrong);
     const std::string why = pg::check_conninfo(wrong);
     CHECK_FALSE(why.empty());
