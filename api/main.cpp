@@ -3,16 +3,17 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "api/cli/demo.hpp"
 #include "api/cli/events_command.hpp"
 #include "api/cli/load_command.hpp"
 #include "api/cli/projections_command.hpp"
 #include "api/cli/serve_command.hpp"
 #include "api/cli/settings.hpp"
 #include "api/cli/status_command.hpp"
-#include "api/demo.hpp"
-#include "api/log_format.hpp"
+#include "api/telemetry/log_format.hpp"
 #include "infra/ids.hpp"
-#include "projections/views/hash_index.hpp"
+#include "infra/version.hpp"
+#include "projections/views/store/hash_index.hpp"
 
 int main(int argc, char** argv) {
   using namespace jangbu;
@@ -38,7 +39,7 @@ int main(int argc, char** argv) {
   demo_command->callback([&] { status = load_demo(demo_port_base); });
 
   app.add_subcommand("version", "Print the version")->callback([] {
-    std::cout << "jangbu " JANGBU_VERSION "\n";
+    std::cout << "jangbu " << version() << "\n";
   });
 
   try {

@@ -1,6 +1,6 @@
 // Why a command was refused: the rule it broke, with what the caller needs to mend it. A refusal
-// changed nothing, and was true at the position its answer tells. api/problems.cpp is the only
-// place that knows how they look over HTTP.
+// changed nothing, and was true at the position its answer tells. api/answers/problems.cpp is the
+// only place that knows how they look over HTTP.
 #pragma once
 
 #include <cstdint>

@@ -535,4 +535,20 @@ void Writer::pause(std::chrono::milliseconds time) {
   work_.wait_for(lock, time, [] { return false; });
 }
 
+std::string_view to_string(Writer::State state) {
+  switch (state) {
+    case Writer::State::replaying:
+      return "replaying";
+    case Writer::State::active:
+      return "active";
+    case Writer::State::log_away:
+      return "log-away";
+    case Writer::State::halted:
+      return "halted";
+    case Writer::State::stopped:
+      return "stopped";
+  }
+  return "";
+}
+
 }  // namespace jangbu

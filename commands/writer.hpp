@@ -20,6 +20,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <unordered_set>
 #include <utility>
@@ -29,9 +30,9 @@
 #include "commands/command.hpp"
 #include "events/event_log.hpp"
 #include "events/measures.hpp"
-#include "projections/views/hash_index.hpp"
 #include "projections/views/shop.hpp"
 #include "projections/views/snapshot.hpp"
+#include "projections/views/store/hash_index.hpp"
 
 namespace jangbu {
 
@@ -254,5 +255,8 @@ class Writer {
   Measures measures_;
   std::thread thread_;
 };
+
+// "log-away"
+std::string_view to_string(Writer::State state);
 
 }  // namespace jangbu

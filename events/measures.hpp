@@ -1,5 +1,5 @@
 // What a part keeps of its work for whoever wants to know: counts, and how times and sizes are
-// spread. Plain numbers; api/metrics.cpp puts them into words for Prometheus.
+// spread. Plain numbers; api/telemetry/metrics.cpp puts them into words for Prometheus.
 //
 // Threads: any, at the same time, without a lock. Who reads while others count may see one count
 // and not yet another that was made with it.

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "projections/comparison.hpp"
+#include "projections/writing/comparison.hpp"
 
 namespace jangbu::cli {
 

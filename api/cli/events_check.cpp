@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/answers/rebuilds.hpp"
 #include "api/cli/commit_source.hpp"
 #include "api/cli/comparison_text.hpp"
 #include "api/cli/events_tools.hpp"
@@ -20,13 +21,12 @@
 #include "api/cli/rebuilding.hpp"
 #include "api/cli/tool.hpp"
 #include "api/cli/verify.hpp"
-#include "api/json/rebuilds.hpp"
 #include "events/errors.hpp"
 #include "infra/eventlog/memory_log.hpp"
 #include "infra/postgres/connection.hpp"
-#include "projections/rebuild.hpp"
-#include "projections/tables/generations.hpp"
 #include "projections/tables/registry.hpp"
+#include "projections/writing/generations.hpp"
+#include "projections/writing/rebuild.hpp"
 
 extern char** environ;
 

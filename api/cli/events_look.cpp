@@ -8,14 +8,14 @@
 #include <utility>
 #include <vector>
 
+#include "api/answers/represent.hpp"
 #include "api/cli/commit_source.hpp"
 #include "api/cli/events_tools.hpp"
 #include "api/cli/log_stats.hpp"
 #include "api/cli/progress.hpp"
 #include "api/cli/tool.hpp"
-#include "api/json/represent.hpp"
-#include "api/text.hpp"
 #include "events/errors.hpp"
+#include "infra/text.hpp"
 
 namespace jangbu::cli {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "api/event_filter.hpp"
+#include "api/log/event_filter.hpp"
 #include "infra/eventlog/jetstream_log.hpp"
 
 namespace jangbu::cli {

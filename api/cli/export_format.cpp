@@ -8,10 +8,10 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "api/json/represent.hpp"
-#include "api/text.hpp"
+#include "api/answers/represent.hpp"
 #include "events/errors.hpp"
 #include "infra/base64.hpp"
+#include "infra/text.hpp"
 
 namespace jangbu::cli {
 

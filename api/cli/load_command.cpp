@@ -18,8 +18,8 @@
 #include "api/cli/tool.hpp"
 #include "api/load/json.hpp"
 #include "api/load/run.hpp"
-#include "api/text.hpp"
 #include "infra/ids.hpp"
+#include "infra/text.hpp"
 
 namespace jangbu::cli {
 

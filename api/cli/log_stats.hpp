@@ -12,8 +12,8 @@
 #include <variant>
 #include <vector>
 
-#include "api/json/text.hpp"
 #include "events/commit.hpp"
+#include "infra/json.hpp"
 
 namespace jangbu::cli {
 

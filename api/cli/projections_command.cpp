@@ -8,20 +8,20 @@
 #include <string>
 #include <vector>
 
+#include "api/answers/rebuilds.hpp"
 #include "api/cli/comparison_text.hpp"
 #include "api/cli/progress.hpp"
 #include "api/cli/rebuilding.hpp"
 #include "api/cli/settings.hpp"
 #include "api/cli/tool.hpp"
-#include "api/event_filter.hpp"
-#include "api/json/rebuilds.hpp"
-#include "api/text.hpp"
+#include "api/log/event_filter.hpp"
 #include "events/errors.hpp"
 #include "infra/postgres/connection.hpp"
-#include "projections/rebuild.hpp"
-#include "projections/tables/checkpoints.hpp"
+#include "infra/text.hpp"
 #include "projections/tables/registry.hpp"
-#include "projections/tracks.hpp"
+#include "projections/writing/checkpoints.hpp"
+#include "projections/writing/rebuild.hpp"
+#include "projections/writing/tracks.hpp"
 
 namespace jangbu::cli {
 

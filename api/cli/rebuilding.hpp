@@ -14,7 +14,7 @@
 
 #include "api/cli/progress.hpp"
 #include "api/cli/tool.hpp"
-#include "projections/rebuild.hpp"
+#include "projections/writing/rebuild.hpp"
 
 namespace jangbu::cli {
 

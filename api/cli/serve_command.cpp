@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "api/cli/settings.hpp"
-#include "api/serve.hpp"
+#include "api/serve/serve.hpp"
 #include "infra/eventlog/server_urls.hpp"
 #include "infra/postgres/conninfo.hpp"
 

@@ -10,8 +10,8 @@
 
 #include "api/cli/settings.hpp"
 #include "api/cli/tool.hpp"
-#include "api/shop_client.hpp"
-#include "api/text.hpp"
+#include "api/client/shop_client.hpp"
+#include "infra/text.hpp"
 
 namespace jangbu::cli {
 

@@ -9,9 +9,9 @@
 #include <cstring>
 #include <exception>
 
-#include "api/log_format.hpp"
-#include "api/text.hpp"
+#include "api/telemetry/log_format.hpp"
 #include "events/errors.hpp"
+#include "infra/text.hpp"
 
 namespace jangbu::cli {
 

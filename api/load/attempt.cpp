@@ -1,6 +1,6 @@
 #include "api/load/attempt.hpp"
 
-#include "api/certainty.hpp"
+#include "api/client/certainty.hpp"
 
 namespace jangbu::load {
 

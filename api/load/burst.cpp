@@ -4,7 +4,7 @@
 #include <string_view>
 #include <utility>
 
-#include "api/certainty.hpp"
+#include "api/client/certainty.hpp"
 
 namespace jangbu::load {
 

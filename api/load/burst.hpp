@@ -15,9 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "api/client/http_pool.hpp"
 #include "api/load/attempt.hpp"
 #include "api/load/histogram.hpp"
-#include "api/load/http_pool.hpp"
 #include "api/load/plan.hpp"
 #include "api/load/shop_calls.hpp"
 #include "api/load/stage.hpp"

@@ -3,9 +3,9 @@
 // Threads: pure functions.
 #pragma once
 
-#include "api/json/text.hpp"
 #include "api/load/run.hpp"
 #include "events/values.hpp"
+#include "infra/json.hpp"
 
 namespace jangbu::load {
 

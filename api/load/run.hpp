@@ -19,12 +19,12 @@
 #include <string_view>
 #include <vector>
 
+#include "api/client/http_pool.hpp"
+#include "api/client/shop_client.hpp"
 #include "api/load/burst.hpp"
 #include "api/load/checker.hpp"
-#include "api/load/http_pool.hpp"
 #include "api/load/options.hpp"
 #include "api/load/shop_calls.hpp"
-#include "api/shop_client.hpp"
 #include "events/values.hpp"
 
 namespace jangbu::load {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "api/certainty.hpp"
+#include "api/client/certainty.hpp"
 
 namespace jangbu::load {
 

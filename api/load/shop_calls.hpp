@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "api/load/http_pool.hpp"
-#include "api/shop_client.hpp"
+#include "api/client/http_pool.hpp"
+#include "api/client/shop_client.hpp"
 
 namespace jangbu::load {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "api/certainty.hpp"
+#include "api/client/certainty.hpp"
 #include "api/load/log_reader.hpp"
 
 namespace jangbu::load {

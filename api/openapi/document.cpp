@@ -7,7 +7,8 @@
 #include <span>
 #include <string>
 
-#include "api/problem_types.hpp"
+#include "api/answers/problem_types.hpp"
+#include "infra/version.hpp"
 #include "openapi_json.hpp"
 
 namespace jangbu::openapi {
@@ -414,7 +415,7 @@ Json document(const About& about, const std::vector<Path>& paths) {
   return {{"openapi", "3.1.0"},
           {"info",
            {{"title", about.title},
-            {"version", JANGBU_VERSION},
+            {"version", version()},
             {"description", about.description},
             {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
           {"servers", Json::array({server})},

@@ -19,8 +19,8 @@
 
 #include "events/commit.hpp"
 #include "events/values.hpp"
-#include "projections/views/hash_index.hpp"
-#include "projections/views/shared_fifo.hpp"
+#include "projections/views/store/hash_index.hpp"
+#include "projections/views/store/shared_fifo.hpp"
 
 namespace jangbu {
 

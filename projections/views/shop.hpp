@@ -21,7 +21,7 @@
 #include "events/events.hpp"
 #include "events/values.hpp"
 #include "projections/views/command_keys.hpp"
-#include "projections/views/table.hpp"
+#include "projections/views/store/table.hpp"
 
 namespace jangbu {
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "events/archive.hpp"
-#include "projections/views/row_archive.hpp"
+#include "projections/views/store/row_archive.hpp"
 
 namespace jangbu {
 

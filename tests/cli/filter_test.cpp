@@ -1,4 +1,4 @@
-#include "api/event_filter.hpp"
+#include "api/log/event_filter.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

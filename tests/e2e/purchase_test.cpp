@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "api/quotes.hpp"
+#include "api/services/quotes.hpp"
 #include "infra/ids.hpp"
 #include "tests/e2e/requests.hpp"
 

@@ -4,8 +4,8 @@
 
 #include "infra/eventlog/jetstream_log.hpp"
 #include "infra/postgres/connection.hpp"
-#include "projections/projector.hpp"
-#include "projections/tables/checkpoints.hpp"
+#include "projections/writing/checkpoints.hpp"
+#include "projections/writing/projector.hpp"
 
 namespace jangbu::test {
 

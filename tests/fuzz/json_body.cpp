@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <variant>
 
-#include "api/json/body.hpp"
+#include "api/requests/body.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using namespace jangbu;

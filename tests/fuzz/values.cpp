@@ -1,9 +1,9 @@
 // Texts that stand for values, and names as people type them.
 #include "events/values.hpp"
 
-#include "api/json/body.hpp"
-#include "api/json/whole_number.hpp"
-#include "api/text.hpp"
+#include "api/requests/body.hpp"
+#include "api/requests/whole_number.hpp"
+#include "infra/text.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using namespace jangbu;

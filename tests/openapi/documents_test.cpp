@@ -3,8 +3,8 @@
 #include <set>
 #include <string>
 
+#include "api/answers/problem_types.hpp"
 #include "api/openapi/document.hpp"
-#include "api/problem_types.hpp"
 #include "tests/openapi/services.hpp"
 #include "tests/support/openapi_check.hpp"
 

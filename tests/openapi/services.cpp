@@ -1,9 +1,9 @@
 #include "tests/openapi/services.hpp"
 
-#include "api/backend.hpp"
-#include "api/delivery_feed.hpp"
-#include "api/log_feed.hpp"
-#include "api/operations_service.hpp"
+#include "api/services/backend.hpp"
+#include "api/services/operations_service.hpp"
+#include "api/streams/delivery_feed.hpp"
+#include "api/streams/log_feed.hpp"
 #include "infra/eventlog/memory_log.hpp"
 #include "infra/ids.hpp"
 

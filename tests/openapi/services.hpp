@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "api/service.hpp"
+#include "api/services/service.hpp"
 
 namespace jangbu::test {
 

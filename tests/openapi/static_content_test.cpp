@@ -1,4 +1,4 @@
-#include "api/static_content.hpp"
+#include "api/pages/static_content.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -3,12 +3,12 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
-#include "projections/rebuild.hpp"
 #include "projections/tables/accounts.hpp"
 #include "projections/tables/deliveries.hpp"
 #include "projections/tables/history.hpp"
 #include "projections/tables/products.hpp"
 #include "projections/tables/purchases.hpp"
+#include "projections/writing/rebuild.hpp"
 #include "tests/projections/support.hpp"
 #include "tests/support/samples.hpp"
 

@@ -3,11 +3,11 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <thread>
 
-#include "projections/rebuild.hpp"
 #include "projections/tables/accounts.hpp"
-#include "projections/tables/checkpoints.hpp"
 #include "projections/tables/products.hpp"
 #include "projections/tables/registry.hpp"
+#include "projections/writing/checkpoints.hpp"
+#include "projections/writing/rebuild.hpp"
 #include "tests/projections/histories.hpp"
 #include "tests/projections/support.hpp"
 #include "tests/support/property.hpp"

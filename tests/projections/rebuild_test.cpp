@@ -9,11 +9,11 @@
 #include <csignal>
 #include <thread>
 
-#include "projections/rebuild.hpp"
 #include "projections/tables/accounts.hpp"
 #include "projections/tables/deliveries.hpp"
-#include "projections/tables/generations.hpp"
 #include "projections/tables/purchases.hpp"
+#include "projections/writing/generations.hpp"
+#include "projections/writing/rebuild.hpp"
 #include "tests/projections/histories.hpp"
 #include "tests/projections/support.hpp"
 #include "tests/support/samples.hpp"

@@ -1,8 +1,8 @@
 #include "tests/projections/support.hpp"
 
 #include "infra/postgres/connection.hpp"
-#include "projections/rebuild.hpp"
 #include "projections/tables/registry.hpp"
+#include "projections/writing/rebuild.hpp"
 #include "tests/projections/histories.hpp"
 #include "tests/support/samples.hpp"
 

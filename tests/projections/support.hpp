@@ -11,8 +11,8 @@
 
 #include "events/commit.hpp"
 #include "infra/eventlog/memory_log.hpp"
-#include "projections/projector.hpp"
-#include "projections/tables/read_models.hpp"
+#include "projections/queries/read_models.hpp"
+#include "projections/writing/projector.hpp"
 #include "tests/support/postgres_server.hpp"
 #include "tests/support/process.hpp"
 

@@ -6,12 +6,12 @@
 #include <future>
 
 #include "infra/trouble.hpp"
-#include "projections/rebuild.hpp"
 #include "projections/tables/accounts.hpp"
 #include "projections/tables/deliveries.hpp"
 #include "projections/tables/history.hpp"
 #include "projections/tables/products.hpp"
 #include "projections/tables/purchases.hpp"
+#include "projections/writing/rebuild.hpp"
 #include "tests/http/log_lines.hpp"
 #include "tests/projections/histories.hpp"
 #include "tests/projections/support.hpp"

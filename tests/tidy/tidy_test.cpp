@@ -103,26 +103,29 @@ TEST_CASE("what is stored has its golden file") {
 // --- The checks ----------------------------------------------------------------------------------
 
 TEST_CASE("an include against the arrows is found") {
-  const auto [from, to] = GENERATE(
-      table<std::string, std::string>({{"events/a.hpp", "projections/views/shop.hpp"},
-                                       {"events/a.hpp", "commands/command.hpp"},
-                                       {"events/a.hpp", "infra/ids.hpp"},
-                                       {"events/a.hpp", "api/server.hpp"},
-                                       {"projections/views/a.cpp", "commands/command.hpp"},
-                                       {"projections/views/a.cpp", "projections/tables/b.hpp"},
-                                       {"projections/views/a.cpp", "infra/ids.hpp"},
-                                       {"commands/a.cpp", "infra/ids.hpp"},
-                                       {"commands/a.cpp", "api/problems.hpp"},
-                                       {"commands/a.cpp", "projections/tables/b.hpp"},
-                                       {"infra/eventlog/a.cpp", "projections/views/shop.hpp"},
-                                       {"infra/eventlog/a.cpp", "commands/writer.hpp"},
-                                       {"infra/eventlog/a.cpp", "api/server.hpp"},
-                                       {"projections/tables/a.cpp", "projections/views/shop.hpp"},
-                                       {"projections/tables/a.cpp", "commands/command.hpp"},
-                                       {"projections/projector.cpp", "api/server.hpp"},
-                                       {"api/main.cpp", "tests/support/process.hpp"},
-                                       {"commands/a.cpp", "command.hpp"},
-                                       {"commands/a.cpp", "../events/events.hpp"}}));
+  const auto [from, to] = GENERATE(table<std::string, std::string>(
+      {{"events/a.hpp", "projections/views/shop.hpp"},
+       {"events/a.hpp", "commands/command.hpp"},
+       {"events/a.hpp", "infra/ids.hpp"},
+       {"events/a.hpp", "api/http/server.hpp"},
+       {"projections/views/a.cpp", "commands/command.hpp"},
+       {"projections/views/a.cpp", "projections/tables/b.hpp"},
+       {"projections/views/a.cpp", "infra/ids.hpp"},
+       {"commands/a.cpp", "infra/ids.hpp"},
+       {"commands/a.cpp", "api/answers/problems.hpp"},
+       {"commands/a.cpp", "projections/tables/b.hpp"},
+       {"infra/eventlog/a.cpp", "projections/views/shop.hpp"},
+       {"infra/eventlog/a.cpp", "commands/writer.hpp"},
+       {"infra/eventlog/a.cpp", "api/http/server.hpp"},
+       {"projections/tables/a.cpp", "projections/views/shop.hpp"},
+       {"projections/tables/a.cpp", "commands/command.hpp"},
+       {"projections/tables/a.cpp", "projections/writing/tracks.hpp"},
+       {"api/http/a.cpp", "api/answers/problems.hpp"},
+       {"api/streams/a.cpp", "api/services/service.hpp"},
+       {"projections/writing/projector.cpp", "api/http/server.hpp"},
+       {"api/main.cpp", "tests/support/process.hpp"},
+       {"commands/a.cpp", "command.hpp"},
+       {"commands/a.cpp", "../events/events.hpp"}}));
   CAPTURE(from, to);
   const auto complaints = check_includes({from, "// Text.\n" + include(to)}, {"command.hpp"});
   REQUIRE(complaints.size() == 1);
@@ -138,10 +141,10 @@ TEST_CASE("an include along the arrows is fine") {
        {"commands/a.cpp", "projections/views/shop.hpp"},
        {"infra/eventlog/a.cpp", "events/event_log.hpp"},
        {"projections/tables/a.cpp", "infra/postgres/connection.hpp"},
-       {"projections/projector.cpp", "projections/tables/b.hpp"},
-       {"api/main.cpp", "commands/writer.hpp"},
-       {"api/main.cpp", "projections/projector.hpp"},
-       {"tests/unit/a.cpp", "api/main.hpp"},
+       {"projections/writing/projector.cpp", "projections/tables/b.hpp"},
+       {"api/services/a.cpp", "commands/writer.hpp"},
+       {"api/serve/a.cpp", "projections/writing/projector.hpp"},
+       {"tests/unit/a.cpp", "api/cli/tool.hpp"},
        {"tests/unit/a.cpp", "tests/support/given.hpp"}}));
   CAPTURE(from, to);
   CHECK(check_includes({from, include(to)}, {}).empty());
@@ -153,8 +156,8 @@ TEST_CASE("a header that the build generates may be included by its name") {
 }
 
 TEST_CASE("an include in a comment is none") {
-  CHECK(check_includes({"events/a.hpp", "// " + include("api/main.hpp")}, {}).empty());
-  CHECK(check_includes({"events/a.hpp", "/* " + include("api/main.hpp") + "*/"}, {}).empty());
+  CHECK(check_includes({"events/a.hpp", "// " + include("api/cli/tool.hpp")}, {}).empty());
+  CHECK(check_includes({"events/a.hpp", "/* " + include("api/cli/tool.hpp") + "*/"}, {}).empty());
 }
 
 TEST_CASE("a source outside the rooms is found") {
@@ -175,8 +178,9 @@ TEST_CASE("a clock, randomness or I/O in the domain is found") {
     REQUIRE_FALSE(complaints.empty());
     CHECK(complaints[0].line == 3);
   }
-  for (const std::string path : {"infra/ids.cpp", "api/main.cpp", "projections/projector.cpp",
-                                 "commands/writer.cpp", "commands/writer.hpp", "tests/unit/a.cpp"})
+  for (const std::string path :
+       {"infra/ids.cpp", "api/main.cpp", "projections/writing/projector.cpp", "commands/writer.cpp",
+        "commands/writer.hpp", "tests/unit/a.cpp"})
     CHECK(check_purity({path, line}).empty());
 }
 
@@ -201,7 +205,8 @@ TEST_CASE("randomness that can be foretold is found") {
       GENERATE(as<std::string>{}, "thread_local std::mt19937_64 random;", "std::random_device one;",
                "std::default_random_engine engine;", "int n = rand();", "drand48 ();");
   CAPTURE(line);
-  for (const std::string path : {"infra/ids.cpp", "api/load/run.cpp", "projections/projector.cpp"})
+  for (const std::string path :
+       {"infra/ids.cpp", "api/load/run.cpp", "projections/writing/projector.cpp"})
     CHECK(check_randomness({path, line}).size() == 1);
   CHECK(check_randomness({"tests/unit/a.cpp", line}).empty());
   CHECK(check_randomness({"infra/ids.cpp", "fill_random(bytes);  // no mt19937"}).empty());

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "api/json/text.hpp"
+#include "infra/json.hpp"
 #include "tests/support/property.hpp"
 
 using jangbu::Json;

@@ -1,4 +1,4 @@
-#include "projections/views/table.hpp"
+#include "projections/views/store/table.hpp"
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "api/text.hpp"
+#include "infra/text.hpp"
 #include "tests/support/property.hpp"
 
 using namespace jangbu;

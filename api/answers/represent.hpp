@@ -1,0 +1,54 @@
+// How the shop's things look in JSON: the rows of the tables as documents. What a command's answer
+// shows is brought into the same rows first, so that the same thing looks the same everywhere.
+//
+// Threads: pure functions.
+#pragma once
+
+#include <string>
+
+#include "commands/decision.hpp"
+#include "events/commit.hpp"
+#include "events/events.hpp"
+#include "infra/json.hpp"
+#include "projections/tables/accounts.hpp"
+#include "projections/tables/deliveries.hpp"
+#include "projections/tables/history.hpp"
+#include "projections/tables/products.hpp"
+#include "projections/tables/purchases.hpp"
+#include "projections/views/shop.hpp"
+
+namespace jangbu {
+
+AccountRow to_row(const AccountView& view);
+ProductRow to_row(const ProductView& view);
+DeliveryRow to_delivery_row(const PurchaseView& view);
+
+// What the ETag of a single resource says: its version; of a product its stock, too, which
+// purchases move without a new version.
+std::string tag_of(const ProductRow& product);
+template <class Row>
+std::string tag_of(const Row& row) {
+  return to_string(row.version);
+}
+
+Json to_json(const Money& money);
+Json to_json(const Address& address);
+Json to_json(const Scan& scan);
+Json to_json(const AccountRow& account);
+Json to_json(const ProductRow& product);
+// As it was earlier, without the stock: a product's own events do not tell of its purchases.
+Json past_to_json(const ProductRow& product);
+Json to_json(const PurchaseRow& row);
+Json purchase_to_json(const PurchaseView& view);
+Json to_json(const DeliveryRow& delivery);
+Json to_json(const DeliverySummary& delivery);
+Json to_json(const Offer& offer, const std::string& quote_id, Timestamp expires_at);
+// An event with what is known about it, as a history shows it.
+Json to_json(const HistoryRow& event);
+// What the event itself says.
+Json event_data(const Event& event);
+// An event with what is known about it, in the JSON format of CloudEvents 1.0
+// (https://github.com/cloudevents/spec).
+Json to_cloud_event(EventId id, const RecordedEvent& recorded);
+
+}  // namespace jangbu

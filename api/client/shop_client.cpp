@@ -1,0 +1,124 @@
+#include "api/client/shop_client.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "api/client/certainty.hpp"
+
+namespace jangbu {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto ask_again_after = 250ms;
+
+size_t append(char* data, size_t size, size_t count, void* text) {
+  auto& body = *static_cast<std::string*>(text);
+  if (body.size() + size * count > ShopClient::longest_body) return CURL_WRITEFUNC_ERROR;
+  body.append(data, size * count);
+  return size * count;
+}
+
+// A connection is there, and the request goes out next.
+int on_request(void* times_sent, char*, char*, int, int) {
+  ++*static_cast<int*>(times_sent);
+  return CURL_PREREQFUNC_OK;
+}
+
+}  // namespace
+
+ShopClient::ShopClient(std::string host, int port_base, std::chrono::milliseconds timeout)
+    : host_(std::move(host)), port_base_(port_base), timeout_(timeout), curl_(curl_easy_init()) {
+  if (!curl_) throw std::runtime_error("libcurl cannot be used");
+  if (host_.find(':') != host_.npos) host_ = '[' + host_ + ']';  // RFC 3986, section 3.2.2
+}
+
+std::string ShopClient::url(Service service) const {
+  return "http://" + host_ + ':' + std::to_string(port_base_ + static_cast<int>(service));
+}
+
+ShopClient::Answer ShopClient::get(Service service, const std::string& path) {
+  curl_easy_reset(curl_.get());
+  return perform(url(service) + path);
+}
+
+ShopClient::Answer ShopClient::post(Service service, const std::string& path,
+                                    const std::string& json,
+                                    const std::vector<std::string>& fields) {
+  Handle<curl_slist, curl_slist_free_all> headers(
+      curl_slist_append(nullptr, "Content-Type: application/json"));
+  for (const std::string& field : fields)
+    headers.reset(curl_slist_append(headers.release(), field.c_str()));
+  curl_easy_reset(curl_.get());
+  curl_easy_setopt(curl_.get(), CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(curl_.get(), CURLOPT_POSTFIELDSIZE, static_cast<long>(json.size()));
+  curl_easy_setopt(curl_.get(), CURLOPT_POSTFIELDS, json.c_str());
+  return perform(url(service) + path);
+}
+
+ShopClient::Answer ShopClient::command(Service service, const std::string& path,
+                                       const std::string& json, const std::string& key,
+                                       std::chrono::milliseconds patience) {
+  using Clock = std::chrono::steady_clock;
+  const auto until = Clock::now() + patience;
+  for (bool uncertain = false;;) {
+    std::chrono::milliseconds pause = ask_again_after;
+    std::string why;
+    try {
+      Answer answer = post(service, path, json, {"Idempotency-Key: " + key});
+      const Says said = says(answer.status, code_of(answer.body));
+      uncertain = uncertain || said == Says::uncertain;
+      if (said == Says::decided || (!uncertain && !is_for_now(answer.status))) return answer;
+      pause = std::max<std::chrono::milliseconds>(pause, answer.retry_after);
+      why = url(service) + path + ": " + std::to_string(answer.status) + " " + answer.body;
+    } catch (const NotSent& no) {
+      if (!uncertain) throw;
+      why = no.what();
+    } catch (const Unavailable& lost) {
+      uncertain = true;
+      why = lost.what();
+    }
+    if (Clock::now() + pause > until)
+      throw Unavailable(why + (uncertain ? ". Its outcome is unknown: send it again with the "
+                                           "Idempotency-Key " +
+                                               key
+                                         : ""));
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+ShopClient::Answer ShopClient::perform(const std::string& url) {
+  CURL* curl = curl_.get();
+  Answer answer;
+  int times_sent = 0;
+  curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, on_request);
+  curl_easy_setopt(curl, CURLOPT_PREREQDATA, &times_sent);
+  curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout_.count()));
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer.body);
+  const CURLcode done = curl_easy_perform(curl);
+  if (done != CURLE_OK) {
+    long error = 0;
+    curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
+    const std::string what =
+        url + ": " +
+        (done == CURLE_WRITE_ERROR ? "its answer has no end" : curl_easy_strerror(done));
+    if (times_sent > 0) throw Unavailable(what);
+    if (done == CURLE_COULDNT_CONNECT && error == ECONNREFUSED) throw NobodyListens(what);
+    throw NotSent(what);
+  }
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
+  curl_off_t retry_after = 0;
+  curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after);
+  answer.retry_after = std::chrono::seconds(std::clamp<curl_off_t>(retry_after, 0, 60));
+  return answer;
+}
+
+}  // namespace jangbu

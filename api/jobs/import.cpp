@@ -1,0 +1,459 @@
+#include "api/jobs/import.hpp"
+
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <utility>
+
+#include "api/answers/problem_types.hpp"
+#include "api/answers/problems.hpp"
+#include "infra/ids.hpp"
+
+namespace jangbu {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto retry_interval = 10ms;
+constexpr auto ask_again_after = 250ms;  // what the log did not answer
+constexpr std::size_t results_piece = 32 * http::kib;
+
+std::string id_of(const EntityView& entity) {
+  if (const auto* account = std::get_if<Account>(&entity))
+    return to_string((**account).state.account);
+  return to_string(std::get<Product>(entity)->state.product);
+}
+
+// A line of the answer.
+std::string accepted(std::uint64_t line, const std::string& id, Position position, bool again) {
+  return "{\"line\":" + std::to_string(line) + ",\"status\":201,\"id\":\"" + id +
+         "\",\"position\":" + std::to_string(position.value) +
+         (again ? ",\"replayed\":true}\n" : "}\n");
+}
+std::string refused(std::uint64_t line, const http::Response& problem) {
+  return "{\"line\":" + std::to_string(line) + ",\"status\":" + std::to_string(problem.status) +
+         ",\"problem\":" + problem.body + "}\n";
+}
+
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r") == text.npos;
+}
+
+}  // namespace
+
+class Importer::Import : public std::enable_shared_from_this<Import> {
+ public:
+  Import(const Importer& importer, Order order, http::BodyStream body, http::Exchange exchange)
+      : writer_(importer.writer_),
+        log_lookup_(importer.log_lookup_),
+        options_(importer.options_),
+        order_(std::move(order)),
+        body_(std::move(body)),
+        exchange_(std::move(exchange)) {}
+
+  void run() {
+    try {
+      if (take_rows() && discard_rest() && write_out_all() && write_why()) exchange_->stream_end();
+    } catch (const std::exception& bug) {
+      spdlog::error("an import failed: {}", bug.what());
+    }
+    // The writer may still hold some rows; the answer ends now, whole or cut off.
+    exchange_.reset();
+    const std::lock_guard lock(mutex_);
+    done_ = true;
+  }
+
+  bool done() const {
+    const std::lock_guard lock(mutex_);
+    return done_;
+  }
+
+  void stop() {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    changed_.notify_one();
+  }
+
+ private:
+  struct Row {
+    std::uint64_t line;
+    std::string text;  // until its result is there
+    Clock::time_point patient_until;
+    bool uncertain = false;  // it may have been done: only a decision settles it from here on
+    std::optional<std::string> result{};  // a line of the answer
+  };
+
+  struct Again {
+    Clock::time_point at;
+    std::uint64_t number;
+  };
+
+  // --- The import's thread. False: the client has gone, or a stop was asked for. -----------------
+
+  // Until the end of the body, or until it is of no use to go on: then why_ says so.
+  bool take_rows() {
+    std::string begun;      // a row without its end
+    bool too_long = false;  // what comes up to the next line break belongs to a row like that
+    while (!why_) {
+      http::BodyPiece piece = next_piece();
+      if (piece.kind == http::BodyPiece::Kind::lost) return why_.has_value();
+      if (!std::exchange(answering_, true))
+        exchange_->stream_start({.content_type = "application/x-ndjson"},
+                                2 * options_.results_bytes);
+      body_ended_ = piece.kind == http::BodyPiece::Kind::end;
+      std::string_view rest = piece.bytes;
+      for (std::size_t end; (end = rest.find('\n')) != rest.npos; rest.remove_prefix(end + 1)) {
+        begun.append(rest.substr(0, end));
+        if (!take_line(std::exchange(begun, {}), std::exchange(too_long, false))) return false;
+        if (why_) return true;
+      }
+      begun.append(rest);
+      if (body_ended_) return take_line(std::move(begun), too_long);
+      if (begun.size() > options_.row_bytes) {
+        too_long = true;
+        begun.clear();
+      }
+    }
+    return true;
+  }
+
+  // Nobody wants what still comes, but a client that is sending does not read yet.
+  bool discard_rest() {
+    if (!why_) return true;
+    allow_more_time();
+    while (!body_ended_) {
+      const http::BodyPiece piece = next_piece();
+      if (piece.kind == http::BodyPiece::Kind::lost) return late_;
+      body_ended_ = piece.kind == http::BodyPiece::Kind::end;
+    }
+    return true;
+  }
+
+  void allow_more_time() {
+    deadline_ = Clock::now() + options_.rest_deadline;
+    late_ = false;
+  }
+
+  // Lost, too, when it was given up meanwhile.
+  http::BodyPiece next_piece() {
+    if (!std::exchange(asked_, true))
+      body_.read([self = shared_from_this()](http::BodyPiece piece) {
+        const std::lock_guard lock(self->mutex_);
+        self->piece_ = std::move(piece);
+        self->changed_.notify_one();
+      });
+    if (!wait_until([this] { return piece_.has_value(); })) return {};
+    const std::lock_guard lock(mutex_);
+    if (!piece_) return {};
+    asked_ = false;
+    return *std::exchange(piece_, std::nullopt);
+  }
+
+  bool take_line(std::string text, bool too_long) {
+    too_long = too_long || text.size() > options_.row_bytes;
+    if (!too_long && is_blank(text)) {
+      ++line_;
+      return true;
+    }
+    const auto has_room = [this] {
+      return under_way_ < options_.rows_under_way && bytes_under_way_ < options_.bytes_under_way &&
+             rows_.size() < 2 * options_.rows_under_way && results_.size() < results_piece &&
+             again_.empty();
+    };
+    if (!wait_until(has_room)) return false;
+    if (why_) return true;
+    ++line_;
+    const std::size_t malformed_before = malformed_;
+    std::uint64_t number;
+    {
+      const std::lock_guard lock(mutex_);
+      number = first_ + rows_.size();
+      rows_.push_back({.line = line_,
+                       .text = too_long ? std::string() : text,
+                       .patient_until = Clock::now() + options_.patience});
+      ++under_way_;
+      bytes_under_way_ += rows_.back().text.size();
+    }
+    if (too_long)
+      refuse_as_malformed(
+          number, line_,
+          http::problem(problems::row_too_long,
+                        "The row has more than " + std::to_string(options_.row_bytes) + " bytes."));
+    else
+      submit(number, line_, text);
+    if (malformed_ == malformed_before) ++commands_;
+    if (malformed_ > commands_ + options_.malformed_rows)
+      give_up(problems::too_many_malformed_rows,
+              std::to_string(malformed_) + " of " + std::to_string(malformed_ + commands_) +
+                  " rows could not be read as what is imported here, so the rest was not tried");
+    return true;
+  }
+
+  bool write_out_all() {
+    if (why_) allow_more_time();
+    return wait_until([this] { return rows_.empty() && results_.empty(); }) && !late_;
+  }
+
+  bool write_why() {
+    if (!why_) return true;
+    if (answering_) return exchange_->stream_write(refused(line_, *why_));
+    exchange_->respond(*why_);
+    return false;
+  }
+
+  void give_up(const http::ProblemType& type, const std::string& why) {
+    if (why_) return;
+    why_ = http::problem(type, why + ". Nothing was taken behind line " + std::to_string(line_) +
+                                   "; send it again from there, or all of it with the same "
+                                   "Idempotency-Key.");
+  }
+
+  // Lets results out, and gives the writer again what it had no room for, until the condition
+  // holds, which is asked under the lock; or until it is of no use to wait: see why_ and late_.
+  template <class Condition>
+  bool wait_until(Condition condition) {
+    for (;;) {
+      if (!submit_again()) return false;
+      std::unique_lock lock(mutex_);
+      collect_results();
+      if (stop_ || exchange_->client_gone()) return false;
+      const bool holds = condition();
+      // Many rows go out at once; what there is goes out before somebody waits.
+      if (results_.size() >= results_piece || !holds) {
+        lock.unlock();
+        if (!send_results()) return false;
+        lock.lock();
+      }
+      if (holds || condition()) return true;
+      const auto now = Clock::now();
+      if (now >= deadline_) {
+        late_ = true;
+        give_up(problems::import_too_slow, "It was not done in time");
+        return true;
+      }
+      const bool blocked = !results_.empty();
+      if (!blocked) reads_at_ = now;
+      if (blocked && !body_ended_ && !why_ && now - reads_at_ >= options_.reader_patience) {
+        give_up(problems::results_unread, "Its results are not read: read them while you send");
+        return true;
+      }
+      const auto something = [&] {
+        return stop_ || condition() || (!blocked && !rows_.empty() && rows_.front().result);
+      };
+      // That a client has read tells nobody.
+      if (blocked || !again_.empty())
+        changed_.wait_for(lock, retry_interval, something);
+      else
+        changed_.wait_until(lock, deadline_, [&] { return something() || !again_.empty(); });
+    }
+  }
+
+  // REQUIRES the lock.
+  void collect_results() {
+    while (!rows_.empty() && rows_.front().result && results_.size() < options_.results_bytes) {
+      results_ += *rows_.front().result;
+      rows_.pop_front();
+      ++first_;
+    }
+  }
+
+  // As much as the client has room for.
+  bool send_results() {
+    for (;;) {
+      const auto [posted, unread] = exchange_->stream_backlog();
+      const std::size_t before = std::exchange(unread_, posted + unread);
+      if (unread_ < before) reads_at_ = Clock::now();
+      const std::size_t room = options_.results_bytes - std::min(options_.results_bytes, unread_);
+      if (results_.empty() || room < std::min(results_piece, results_.size())) return true;
+      reads_at_ = Clock::now();
+      std::string piece = results_.substr(0, results_piece);
+      results_.erase(0, piece.size());
+      if (!exchange_->stream_write(std::move(piece))) return false;
+    }
+  }
+
+  bool submit_again() {
+    struct Due {
+      std::uint64_t number, line;
+      std::string text;
+    };
+    std::vector<Due> due;
+    {
+      const std::lock_guard lock(mutex_);
+      if (stop_) return false;
+      const auto now = Clock::now();
+      std::erase_if(again_, [&](const Again& again) {
+        if (again.at > now) return false;
+        due.push_back({again.number, row(again.number).line, row(again.number).text});
+        return true;
+      });
+    }
+    for (const Due& again : due) submit(again.number, again.line, again.text);
+    return true;
+  }
+
+  void submit(std::uint64_t number, std::uint64_t line, const std::string& text) {
+    try {
+      const Body body(text);
+      Command command = order_.to_command(body);
+      const Timestamp at = time_of(command, system_now());
+      Submission submission{.command = std::move(command),
+                            .conditions = {},
+                            .at = at,
+                            .correlation = order_.correlation,
+                            .actor = {},
+                            .answer = [self = shared_from_this(), number](Outcome outcome) {
+                              self->decided(number, std::move(outcome));
+                            }};
+      if (order_.keys) {
+        const KeyedRequest keyed = order_.keys->of_row(line, text, body);
+        submission.conditions.key = keyed.key;
+        submission.conditions.former_key = keyed.former;
+      }
+      writer_.submit(std::move(submission));
+    } catch (const Problem& problem) {
+      refuse_as_malformed(number, line, problem.response);
+    }
+  }
+
+  void refuse_as_malformed(std::uint64_t number, std::uint64_t line, const http::Response& why) {
+    ++malformed_;
+    const std::lock_guard lock(mutex_);
+    set_result(row(number), refused(line, why));
+  }
+
+  // --- The writer's thread, or the lookup's ------------------------------------------------------
+
+  void decided(std::uint64_t number, Outcome outcome) {
+    if (const auto* repeated = std::get_if<Repeated>(&outcome.result)) {
+      log_lookup_.find(repeated->event, [self = shared_from_this(), number, id = repeated->event](
+                                            const std::optional<RecordedEvent>& event) {
+        self->found(number, id, event);
+      });
+      return;
+    }
+    const std::lock_guard lock(mutex_);
+    Row& decided = row(number);
+    if (const auto* recorded = std::get_if<Recorded>(&outcome.result)) {
+      set_result(decided, accepted(decided.line, id_of(recorded->entity), outcome.position, false));
+    } else if (const auto* refusal = std::get_if<Refusal>(&outcome.result)) {
+      set_result(decided, refused(decided.line, to_response(*refusal)));
+    } else {
+      not_decided(decided, number, std::get<NotDecided>(outcome.result));
+    }
+    wake_for(number);
+  }
+
+  // REQUIRES the lock. What has a key is asked for again until it is decided: another answer says
+  // nothing of the request before it. Without one, doing it again could be doing it twice.
+  void not_decided(Row& of, std::uint64_t number, NotDecided why) {
+    if (why == NotDecided::outcome_unknown || why == NotDecided::key_in_flight) of.uncertain = true;
+    const bool may_ask_again =
+        of.uncertain ? order_.keys.has_value() : why == NotDecided::overloaded;
+    if (may_ask_again && Clock::now() < of.patient_until)
+      again_.push_back({Clock::now() + (of.uncertain ? ask_again_after : retry_interval), number});
+    else
+      set_result(of,
+                 refused(of.line, to_response(of.uncertain ? NotDecided::outcome_unknown : why)));
+  }
+
+  void found(std::uint64_t number, EventId id, const std::optional<RecordedEvent>& event) {
+    const std::lock_guard lock(mutex_);
+    Row& repeated = row(number);
+    if (event)
+      set_result(repeated,
+                 accepted(repeated.line, to_string(entity_of(event->event).id), id.position, true));
+    else
+      not_decided(repeated, number, NotDecided::outcome_unknown);
+    wake_for(number);
+  }
+
+  // REQUIRES the lock.
+  Row& row(std::uint64_t number) { return rows_[static_cast<std::size_t>(number - first_)]; }
+  void set_result(Row& of, std::string result) {
+    of.result = std::move(result);
+    bytes_under_way_ -= of.text.size();
+    of.text = {};
+    --under_way_;
+  }
+  // Results go out in order: only the first row's makes a difference.
+  void wake_for(std::uint64_t number) {
+    if (number == first_ || !again_.empty()) changed_.notify_one();
+  }
+
+  Writer& writer_;
+  LogLookup& log_lookup_;
+  const Options options_;
+  const Order order_;
+  const http::BodyStream body_;
+  std::optional<http::Exchange> exchange_;  // while it runs
+  Clock::time_point deadline_ = Clock::now() + options_.deadline;
+  std::uint64_t line_ = 0;     // the last that was looked at
+  std::size_t commands_ = 0;   // rows that were given to the writer
+  std::size_t malformed_ = 0;  // and those that were none
+  bool answering_ = false;
+  bool asked_ = false;  // for a piece
+  bool body_ended_ = false;
+  std::optional<http::Response> why_;  // it was given up
+  bool late_ = false;                  // and nothing is waited for any more
+  std::string results_;                // in order, for which the client had no room yet
+  std::size_t unread_ = 0;             // of those that were sent
+  Clock::time_point reads_at_;         // when the client last was known to read
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Row> rows_;       // that have no result yet, or whose result is not written
+  std::uint64_t first_ = 0;    // number of the first of them
+  std::size_t under_way_ = 0;  // without a result
+  std::size_t bytes_under_way_ = 0;
+  std::vector<Again> again_;  // not decided, to be given to the writer again
+  std::optional<http::BodyPiece> piece_;
+  bool stop_ = false;
+  bool done_ = false;
+};
+
+Importer::Importer(Writer& writer, LogLookup& log_lookup, Options options)
+    : writer_(writer), log_lookup_(log_lookup), options_(options) {}
+
+Importer::~Importer() {
+  stop();
+}
+
+void Importer::begin(Order order, http::BodyStream body, http::Exchange exchange) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(running_, [](Running& running) {
+    if (!running.import->done()) return false;
+    running.thread.join();
+    return true;
+  });
+  // Those of one service leave the places of the other's alone.
+  const auto same = std::ranges::count(running_, order.to_command, &Running::to_command);
+  if (stopped_ || static_cast<std::size_t>(same) >= options_.most_imports)
+    return exchange.respond(to_response(NotDecided::overloaded));
+  const auto to_command = order.to_command;
+  auto import =
+      std::make_shared<Import>(*this, std::move(order), std::move(body), std::move(exchange));
+  running_.push_back({to_command, import, std::thread([import] {
+                        ::pthread_setname_np(::pthread_self(), "import");
+                        import->run();
+                      })});
+}
+
+void Importer::stop() {
+  const std::lock_guard lock(mutex_);
+  stopped_ = true;
+  for (Running& running : running_) {
+    running.import->stop();
+    running.thread.join();
+  }
+  running_.clear();
+}
+
+}  // namespace jangbu

@@ -1,0 +1,93 @@
+// Bulk import: rows of NDJSON to commands, one result a row, in the order of the rows, while the
+// rows still come.
+//
+// Each import has a thread of its own, so that neither an HTTP worker nor the writer waits for it.
+// It keeps a bounded number of rows with the writer, so that a commit carries many of them and
+// other commands find room in the queue; it takes the next piece of the body only when those before
+// it are with the writer and their results are with the client, but for a bounded part.
+//
+// It gives up when it is of no use to go on: when the rows are not what is asked for, when nobody
+// reads the results, when it takes too long. Then a last line tells why, and from which line on
+// nothing was taken; what still comes of the body is thrown away, so that a client that sends
+// before it reads gets to read that line.
+//
+// Threads: begin() on HTTP workers; stop() by whoever owns it, once. Ownership: the writer and the
+// lookup must outlive it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "api/http/body_stream.hpp"
+#include "api/http/exchange.hpp"
+#include "api/http/limits.hpp"
+#include "api/log/log_lookup.hpp"
+#include "api/requests/body.hpp"
+#include "api/requests/command_key.hpp"
+#include "commands/writer.hpp"
+
+namespace jangbu {
+
+class Importer {
+ public:
+  struct Options {
+    std::size_t most_imports = 4;  // at the same time of each service, more are turned away
+    std::size_t rows_under_way = 1'000;
+    std::size_t bytes_under_way = http::mib;  // of these rows
+    std::size_t row_bytes = 64 * http::kib;
+    // A client that leaves so much unread is waited for, and for so long while it reads nothing.
+    std::size_t results_bytes = 256 * http::kib;
+    std::chrono::milliseconds reader_patience{30'000};
+    // By so many may rows that are no commands outnumber those that are.
+    std::size_t malformed_rows = 100;
+    // How long all of it may take; and how long the rest of a body that is not wanted.
+    std::chrono::milliseconds deadline{900'000};
+    std::chrono::milliseconds rest_deadline{30'000};
+    // How long a row waits for room in the writer's queue, or for its outcome to be known.
+    std::chrono::milliseconds patience{30'000};
+  };
+
+  // What to import, and how: the row's body as a command; throws Problem.
+  struct Order {
+    Command (*to_command)(Body row);
+    std::optional<RowKeys> keys;
+    std::string correlation;
+  };
+
+  Importer(Writer& writer, LogLookup& log_lookup, Options options);
+  Importer(Writer& writer, LogLookup& log_lookup) : Importer(writer, log_lookup, Options{}) {}
+  ~Importer();
+  Importer(const Importer&) = delete;
+  Importer& operator=(const Importer&) = delete;
+
+  // Answers with 200 and the results as they come; or with 503 when too many imports of the same
+  // kind are under way.
+  // When the client goes, reading ends; what was given to the writer stays.
+  void begin(Order order, http::BodyStream body, http::Exchange exchange);
+
+  // Gives up the imports under way: their answers are cut off. More are turned away.
+  void stop();
+
+ private:
+  class Import;
+  struct Running {
+    Command (*to_command)(Body row);
+    std::shared_ptr<Import> import;
+    std::thread thread;
+  };
+
+  Writer& writer_;
+  LogLookup& log_lookup_;
+  const Options options_;
+  std::mutex mutex_;
+  std::vector<Running> running_;
+  bool stopped_ = false;
+};
+
+}  // namespace jangbu

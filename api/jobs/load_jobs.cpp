@@ -1,0 +1,67 @@
+#include "api/jobs/load_jobs.hpp"
+
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+namespace jangbu {
+
+LoadJobs::LoadJobs(load::LoadRun::Shop shop, bool allowed)
+    : shop_(std::move(shop)), allowed_(allowed), thread_([this](const std::stop_token& closing) {
+        ::pthread_setname_np(::pthread_self(), "load");
+        run(closing);
+      }) {}
+
+LoadJobs::Start LoadJobs::start(const load::Options& options) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return Start::closed;
+  if (last_ && !last_->snapshot().finished()) return Start::another_is_under_way;
+  last_ = wanted_ = std::make_shared<load::LoadRun>(options, shop_);
+  work_.notify_one();
+  return Start::begun;
+}
+
+void LoadJobs::stop() {
+  const std::lock_guard lock(mutex_);
+  if (last_) last_->stop();
+}
+
+std::optional<load::Snapshot> LoadJobs::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  if (!last_) return std::nullopt;
+  return last_->snapshot();
+}
+
+void LoadJobs::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    if (last_) last_->abandon();
+  }
+  thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void LoadJobs::run(const std::stop_token& closing) {
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    if (!work_.wait(lock, closing, [this] { return wanted_ != nullptr; })) return;
+    const auto run = std::exchange(wanted_, nullptr);
+    lock.unlock();
+    run->run();
+    const load::Snapshot end = run->snapshot();
+    if (end.violated()) {
+      for (const load::Invariant& one : end.invariants)
+        if (!one.ok)
+          spdlog::error("the load {} found {} violated: {}", end.run, one.name, one.detail);
+    } else if (end.state == load::State::failed) {
+      spdlog::error("the load {} failed: {}", end.run, end.reason);
+    } else {
+      spdlog::info("the load {} is {}: {} purchases", end.run, to_string(end.state),
+                   end.figures.purchased);
+    }
+  }
+}
+
+}  // namespace jangbu

@@ -1,0 +1,276 @@
+#include "api/jobs/snapshot_file.hpp"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace jangbu {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto after_failure = 60s;
+constexpr int share_of_time = 10;
+// So that there is never much to flush at once, which others would wait for.
+constexpr std::size_t bytes_between_syncs = 8 * 1024 * 1024;
+
+[[noreturn]] void fail(const std::string& what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+
+  int number() const { return number_; }
+
+ private:
+  int number_;
+};
+
+class FileSource final : public SnapshotSource {
+ public:
+  // Nothing when there is no such file. Throws NoSnapshot when it cannot be read.
+  static std::optional<FileSource> open(const std::filesystem::path& file) {
+    Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (descriptor.number() < 0) {
+      if (errno == ENOENT) return std::nullopt;
+      throw NoSnapshot(std::generic_category().message(errno));
+    }
+    struct stat status {};
+    if (::fstat(descriptor.number(), &status) != 0)
+      throw NoSnapshot(std::generic_category().message(errno));
+    return FileSource(std::move(descriptor), status);
+  }
+
+  std::uint64_t left() const override { return left_; }
+  void read(char* to, std::size_t size) override {
+    left_ -= size;
+    while (size > 0) {
+      const ssize_t got = ::read(file_.number(), to, size);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) throw NoSnapshot(std::generic_category().message(errno));
+      if (got == 0) throw NoSnapshot("it became shorter");
+      to += got;
+      size -= static_cast<std::size_t>(got);
+    }
+  }
+
+  std::uint64_t size() const { return size_; }
+  double modified_at_seconds() const { return modified_at_seconds_; }
+
+ private:
+  FileSource(Descriptor file, const struct stat& status)
+      : file_(std::move(file)),
+        size_(static_cast<std::uint64_t>(status.st_size)),
+        left_(size_),
+        modified_at_seconds_(static_cast<double>(status.st_mtim.tv_sec)) {}
+
+  Descriptor file_;
+  std::uint64_t size_;
+  std::uint64_t left_;
+  double modified_at_seconds_;
+};
+
+// Opens the file for this process alone; nothing when another one writes it. The lock is on the
+// file and not on its name, which may by now be another file's, or nobody's. Nobody else may read
+// it, also when it was there already; a link is not followed.
+std::optional<Descriptor> open_locked(const std::filesystem::path& file) {
+  constexpr ::mode_t private_file = 0600;
+  for (;;) {
+    Descriptor descriptor(
+        ::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, private_file));
+    if (descriptor.number() < 0) fail("open");
+    if (::fchmod(descriptor.number(), private_file) != 0) fail("fchmod");
+    if (::flock(descriptor.number(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK) return std::nullopt;
+      fail("flock");
+    }
+    struct stat opened {
+    }, named{};
+    if (::fstat(descriptor.number(), &opened) != 0) fail("fstat");
+    if (::stat(file.c_str(), &named) == 0 && named.st_ino == opened.st_ino &&
+        named.st_dev == opened.st_dev)
+      return descriptor;
+  }
+}
+
+void write_all(int file, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("write");
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+  const Descriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (descriptor.number() < 0 || ::fsync(descriptor.number()) != 0) fail("fsync of the folder");
+}
+
+double seconds_since_1970() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+SnapshotFile::SnapshotFile(Options options) : options_(std::move(options)) {
+  if (options_.events > 0) thread_ = std::thread([this] { run(); });
+}
+
+SnapshotFile::~SnapshotFile() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+std::optional<SnapshotMark> SnapshotFile::mark() const {
+  try {
+    auto source = FileSource::open(options_.file);
+    if (!source) return std::nullopt;
+    return read_snapshot_mark(*source, options_.log);
+  } catch (const NoSnapshot&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<Snapshot> SnapshotFile::load(std::size_t key_budget) {
+  const auto start = Clock::now();
+  try {
+    auto source = FileSource::open(options_.file);
+    if (!source) {
+      spdlog::info("no snapshot at {}: the log is replayed from its beginning",
+                   options_.file.string());
+      return std::nullopt;
+    }
+    Snapshot snapshot = read_snapshot(*source, options_.log, key_budget);
+    const std::chrono::duration<double> time = Clock::now() - start;
+    spdlog::info("the snapshot of position {} was loaded in {:.2f} s: the log is replayed from {}",
+                 snapshot.mark.position.value, time.count(), snapshot.mark.position.value + 1);
+    std::lock_guard lock(mutex_);
+    events_ = snapshot.mark.events;
+    status_ = {.position = snapshot.mark.position,
+               .written_at_seconds = source->modified_at_seconds(),
+               .bytes = source->size()};
+    return snapshot;
+  } catch (const NoSnapshot& why) {
+    spdlog::warn("the snapshot {} cannot be used, {}: the log is replayed from its beginning",
+                 options_.file.string(), why.what());
+    return std::nullopt;
+  }
+}
+
+bool SnapshotFile::due(std::uint64_t events) {
+  std::lock_guard lock(mutex_);
+  return options_.events > 0 && !job_ && !busy_ && events >= events_ + options_.events &&
+         Clock::now() >= not_before_;
+}
+
+void SnapshotFile::store(Snapshot snapshot) {
+  {
+    std::lock_guard lock(mutex_);
+    job_ = std::move(snapshot);
+  }
+  changed_.notify_all();
+}
+
+void SnapshotFile::store_last(Snapshot snapshot) {
+  std::unique_lock lock(mutex_);
+  const auto idle = [this] { return !job_ && !busy_; };
+  changed_.wait(lock, idle);
+  if (options_.events == 0 || snapshot.mark.events < events_ + options_.events / 10 ||
+      snapshot.mark.events == events_)
+    return;
+  job_ = std::move(snapshot);
+  changed_.notify_all();
+  changed_.wait(lock, idle);
+}
+
+SnapshotFile::Status SnapshotFile::status() const {
+  std::lock_guard lock(mutex_);
+  return status_;
+}
+
+void SnapshotFile::run() {
+  ::pthread_setname_np(::pthread_self(), "snapshots");
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 19);  // of this thread (Linux)
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return stop_ || job_; });
+    if (!job_) return;
+    Snapshot snapshot = *std::exchange(job_, std::nullopt);
+    busy_ = true;
+    lock.unlock();
+    try_to_write(std::move(snapshot));
+    lock.lock();
+    busy_ = false;
+    changed_.notify_all();
+  }
+}
+
+// What the copy alone still holds is given back at the end, on this thread.
+void SnapshotFile::try_to_write(Snapshot snapshot) {
+  const auto start = Clock::now();
+  std::optional<std::uint64_t> bytes;
+  try {
+    bytes = write(snapshot);
+  } catch (const std::exception& error) {
+    spdlog::warn("the snapshot {} cannot be written: {}", options_.file.string(), error.what());
+  }
+  const auto time = Clock::now() - start;
+  std::lock_guard lock(mutex_);
+  not_before_ = Clock::now() + (share_of_time - 1) * time;
+  if (!bytes) {
+    ++status_.failures;
+    not_before_ += after_failure;
+    return;
+  }
+  events_ = snapshot.mark.events;
+  status_.position = snapshot.mark.position;
+  status_.written_at_seconds = seconds_since_1970();
+  status_.duration_seconds = std::chrono::duration<double>(time).count();
+  status_.bytes = *bytes;
+}
+
+std::uint64_t SnapshotFile::write(const Snapshot& snapshot) {
+  std::filesystem::create_directories(options_.file.parent_path());
+  const std::filesystem::path aside = options_.file.string() + ".new";
+  const auto locked = open_locked(aside);
+  if (!locked) throw std::runtime_error("another process is writing one");
+  const int file = locked->number();
+  if (::ftruncate(file, 0) != 0) fail("ftruncate");
+  std::uint64_t bytes = 0;
+  std::size_t unsynced = 0;
+  write_snapshot(snapshot, options_.log, [&](std::string_view block) {
+    write_all(file, block);
+    bytes += block.size();
+    unsynced += block.size();
+    if (unsynced < bytes_between_syncs) return;
+    if (::fdatasync(file) != 0) fail("fdatasync");
+    unsynced = 0;
+  });
+  if (::fsync(file) != 0) fail("fsync");
+  std::filesystem::rename(aside, options_.file);
+  sync_folder(options_.file.parent_path());
+  return bytes;
+}
+
+}  // namespace jangbu

@@ -1,0 +1,38 @@
+#include "api/log/event_filter.hpp"
+
+#include <algorithm>
+
+#include "events/decoders.hpp"
+
+namespace jangbu {
+
+bool EventFilter::matches(EventId id, const Event& event) const {
+  return from <= id && id <= to &&
+         (types.empty() || std::ranges::find(types, wire_type(event).name) != types.end()) &&
+         (!entity || entity_of(event).id == *entity);
+}
+
+std::optional<EventId> parse_place(std::string_view text) {
+  const bool is_position = text.find('.') == text.npos;
+  return parse_event_id(is_position ? std::string(text) + ".0" : std::string(text));
+}
+
+std::optional<EventId> parse_last_place(std::string_view text) {
+  auto place = parse_place(text);
+  if (place && text.find('.') == text.npos) place->index = EventFilter::last_of_all.index;
+  return place;
+}
+
+bool is_event_type(std::string_view name) {
+  return std::ranges::any_of(current_decoders(),
+                             [&](const Decoder& decoder) { return decoder.wire.name == name; });
+}
+
+std::string event_types() {
+  std::string names;
+  for (const Decoder& decoder : current_decoders())
+    names += (names.empty() ? "" : ", ") + std::string(decoder.wire.name);
+  return names;
+}
+
+}  // namespace jangbu

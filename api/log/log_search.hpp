@@ -1,0 +1,56 @@
+// Looks through the log for events, for people who want to see what happened.
+//
+// Threads: find() from any; its callback runs on the search's thread, or within find() when too
+// many searches wait. Ownership: the log must outlive the search.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "api/log/event_filter.hpp"
+#include "api/log/log_tasks.hpp"
+#include "events/errors.hpp"
+#include "events/event_log.hpp"
+#include "projections/tables/history.hpp"
+
+namespace jangbu {
+
+class LogSearch {
+ public:
+  struct Query {
+    EventFilter filter = {};
+    std::size_t limit = 20;  // from 1
+    // Any thread may ask. Once it is not, the search ends with what it has found until then.
+    std::function<bool()> is_wanted = [] { return true; };
+  };
+
+  struct Found {
+    std::vector<HistoryRow> events;
+    // Where to go on; none at the end of the log. A search reads no more than `most_commits` and
+    // `most_bytes`, and finds no more than about `most_bytes_found`, so that there may be more
+    // although fewer than `limit` were found.
+    std::optional<EventId> next;
+    Position log_end;
+  };
+
+  using Result = std::variant<Found, Unavailable>;
+  using Callback = std::function<void(Result)>;
+
+  static constexpr std::size_t most_commits = 10'000;
+  static constexpr std::size_t most_bytes = 8 * 1024 * 1024;
+  static constexpr std::size_t most_bytes_found = 512 * 1024;  // as JSON about twice that
+
+  explicit LogSearch(EventLog& log);
+
+  void find(Query query, Callback callback);
+
+ private:
+  Found look(const Query& query);
+
+  EventLog& log_;
+  LogTasks tasks_{{.thread_name = "log-search", .most_waiting = 100}};
+};
+
+}  // namespace jangbu

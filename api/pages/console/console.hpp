@@ -1,0 +1,46 @@
+// The console: the page at `/` of operations, on which people see the shop live, in Korean and in
+// English. Its files (page/) are part of the program; the library that draws its charts comes from
+// the npm package uplot and is read once. All of it is served from memory; nothing is fetched from
+// anywhere else.
+//
+// Threads: made by one thread; then only read.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "api/http/router.hpp"
+#include "api/pages/pages.hpp"
+#include "api/pages/static_content.hpp"
+
+namespace jangbu {
+
+class Console {
+ public:
+  // Where infra/install puts the package uplot.
+  static std::filesystem::path default_uplot();
+
+  // Reads the package's files. Where there are none the page has no charts and says so, and the
+  // log. The page uses the neighbours, by the script `/console/services.js`.
+  Console(const std::filesystem::path& uplot, const std::vector<Neighbour>& neighbours);
+
+  // The page, in the language that the request prefers or its `lang` names; none for a request that
+  // does not ask for HTML.
+  std::optional<http::Response> page_for(const http::Request& request) const;
+
+  // Adds what the page loads: `/console/…`.
+  void add_to(http::Router& router) const;
+
+ private:
+  std::vector<std::pair<std::string_view, StaticContent>> pages_;  // by language
+  std::vector<std::pair<std::string, StaticContent>> files_;       // by name
+};
+
+// The Content-Type of a file of that name. REQUIRES: one that the page may have (std::logic_error).
+std::string_view content_type_of(std::string_view file_name);
+
+}  // namespace jangbu

@@ -1,0 +1,44 @@
+#include "api/pages/pages.hpp"
+
+#include <cstdint>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+namespace jangbu {
+
+std::string to_script(const std::vector<Neighbour>& neighbours) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Neighbour& neighbour : neighbours)
+    list.push_back({{"name", neighbour.name}, {"origin", neighbour.origin}});
+  return list.dump();
+}
+
+// Pictures may stand in a style sheet: `data:`.
+StaticContent::Headers page_headers(const std::vector<Neighbour>& neighbours,
+                                    std::string_view style) {
+  std::string policy =
+      "default-src 'none'; script-src 'self'; worker-src 'self'; img-src 'self' data:; base-uri "
+      "'none'; "
+      "form-action 'none'; frame-ancestors 'none'; style-src 'self'";
+  if (!style.empty()) policy.append(" ").append(style);
+  policy.append("; connect-src 'self'");
+  for (const Neighbour& neighbour : neighbours) policy.append(" ").append(neighbour.origin);
+  return {{"Content-Security-Policy", policy},
+          {"X-Content-Type-Options", "nosniff"},
+          {"Referrer-Policy", "no-referrer"}};
+}
+
+std::optional<std::string> read_file(const std::filesystem::path& file) {
+  constexpr std::uintmax_t largest = 16 * 1024 * 1024;  // ten times Swagger UI's largest file
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) return std::nullopt;
+  const auto size = std::filesystem::file_size(file, error);
+  if (error || size == 0 || size > largest) return std::nullopt;
+  std::ifstream in(file, std::ios::binary);
+  std::string bytes(size, '\0');
+  if (!in.read(bytes.data(), static_cast<std::streamsize>(size))) return std::nullopt;
+  return bytes;
+}
+
+}  // namespace jangbu

@@ -1,0 +1,78 @@
+#include "api/pages/problem_pages.hpp"
+
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "api/answers/problem_types.hpp"
+#include "api/http/negotiation.hpp"
+#include "api/openapi/document.hpp"
+#include "api/pages/pages.hpp"
+#include "api/pages/static_content.hpp"
+
+namespace jangbu {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Explanation {
+  StaticContent page;
+  StaticContent json;
+};
+
+std::string escaped(std::string_view text) {
+  std::string html;
+  for (const char c : text) {
+    if (c == '&')
+      html += "&amp;";
+    else if (c == '<')
+      html += "&lt;";
+    else
+      html += c;
+  }
+  return html;
+}
+
+std::string page_of(const Json& kind) {
+  const auto text = [&](const char* field) { return escaped(kind.at(field).get<std::string>()); };
+  const std::string title = text("title");
+  return "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>" + title +
+         "</title></head>\n<body>\n<h1>" + title + "</h1>\n<p><code>" + text("code") +
+         "</code>, status " + std::to_string(kind.at("status").get<int>()) + "</p>\n<p>" +
+         text("description") + "</p>\n<p>For example:</p>\n<pre>" +
+         escaped(kind.at("sample").dump(2)) + "</pre>\n</body>\n</html>\n";
+}
+
+Explanation explanation_of(const http::ProblemType& type) {
+  const Json kind = openapi::explanation_of(type);
+  const StaticContent::Headers vary{{"Vary", "Accept"}};
+  StaticContent::Headers of_page = page_headers({});
+  of_page.insert(of_page.end(), vary.begin(), vary.end());
+  return {StaticContent(page_of(kind), std::string(html_type), std::move(of_page)),
+          StaticContent(kind.dump(), "application/json", vary)};
+}
+
+}  // namespace
+
+http::Handler serve_problems() {
+  using Explanations = std::map<std::string, Explanation, std::less<>>;
+  const auto known = std::make_shared<Explanations>();
+  for (const http::ProblemType& type : problems::all)
+    known->emplace(type.code, explanation_of(type));
+  return [known](http::Request&& request, const http::Exchange& exchange) {
+    const auto found = known->find(request.param("code"));
+    if (found == known->end())
+      return exchange.respond(
+          http::problem(problems::not_found,
+                        "There is no problem '" + std::string(request.param("code")) + "'."));
+    const bool html = http::prefers_html(request.header("Accept").value_or(""));
+    const auto& [page, json] = found->second;
+    exchange.respond((html ? page : json).respond(request));
+  };
+}
+
+}  // namespace jangbu

@@ -1,0 +1,36 @@
+// Swagger UI at `/swagger-ui/`: a page on which people read a service's OpenAPI document and try
+// its operations out. Its files come from the npm package swagger-ui-dist, are read once, and
+// served from memory; nothing is fetched from anywhere else.
+//
+// Threads: made by one thread; then only read.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "api/http/router.hpp"
+#include "api/pages/pages.hpp"
+#include "api/pages/static_content.hpp"
+
+namespace jangbu {
+
+class SwaggerUi {
+ public:
+  // Where infra/install puts the package.
+  static std::filesystem::path default_folder();
+
+  // Reads the package's files. Where there are none the page says so, and the log. The page offers
+  // the documents of the neighbours, too.
+  SwaggerUi(const std::filesystem::path& folder, const std::vector<Neighbour>& neighbours);
+
+  // Adds `/swagger-ui/`, which shows `/openapi.json`, and what it needs.
+  void add_to(http::Router& router) const;
+
+ private:
+  std::vector<std::pair<std::string_view, StaticContent>> files_;  // "" is the page; empty: none
+};
+
+}  // namespace jangbu

@@ -1,0 +1,121 @@
+#include "api/requests/command_key.hpp"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+
+#include "api/http/ascii.hpp"
+#include "api/http/trace.hpp"
+#include "events/errors.hpp"
+#include "infra/handle.hpp"
+
+namespace jangbu {
+
+namespace {
+
+constexpr std::size_t max_key = 255;
+
+bool is_visible_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= '!' && c <= '~'; });
+}
+
+// Of the parts one after the other. (OpenSSL's one-shot SHA256() looks the algorithm up each time,
+// which takes as long as the rest: 690 ns for 300 bytes, and 350 ns like this.)
+template <class Hash>
+Hash sha256_of(std::initializer_list<std::string_view> parts) {
+  static const Handle<EVP_MD, EVP_MD_free> sha256(EVP_MD_fetch(nullptr, "SHA256", nullptr));
+  thread_local const Handle<EVP_MD_CTX, EVP_MD_CTX_free> context(EVP_MD_CTX_new());
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  bool done = EVP_DigestInit_ex2(context.get(), sha256.get(), nullptr) == 1;
+  for (const std::string_view part : parts)
+    done = done && EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1;
+  done = done && EVP_DigestFinal_ex(context.get(), digest, nullptr) == 1;
+  invariant(done, "SHA-256 can be computed");
+  Hash hash;
+  std::copy_n(digest, hash.bytes.size(), hash.bytes.begin());
+  return hash;
+}
+
+CommandKey key_of(std::string_view key, std::string_view method, std::string_view target,
+                  std::string_view body) {
+  return {sha256_of<KeyHash>({key}), sha256_of<RequestHash>({method, " ", target, "\n", body})};
+}
+
+// The path, however its characters and ids are written. Commands have no query.
+std::string target_of(const http::Request& request) {
+  std::string target;
+  for (const std::string& segment : request.segments) {
+    const auto id = parse_uuid(segment);
+    target += '/';
+    target += id ? to_string(*id) : segment;
+  }
+  return target;
+}
+
+std::string meaning_of_body(const http::Request& request) {
+  if (request.body.empty() || request.method == http::Method::delete_) return "{}";
+  return Body(request.body)
+      .canonical(request.method == http::Method::patch ? NullMember::takes_away
+                                                       : NullMember::is_absent);
+}
+
+// RFC 8941, section 3.3.3: a string in which nothing is escaped.
+std::string_view without_quotes(std::string_view field) {
+  if (field.size() < 2 || field.front() != '"' || field.back() != '"') return field;
+  const std::string_view key = field.substr(1, field.size() - 2);
+  return key.find_first_of("\"\\") == key.npos ? key : field;
+}
+
+struct IdempotencyKey {
+  std::string_view key;    // without the quotation marks of the IETF's draft: "k" and k are one
+  std::string_view field;  // as it came
+};
+
+std::optional<IdempotencyKey> idempotency_key(const http::Request& request) {
+  std::optional<IdempotencyKey> found;
+  for (std::size_t i = 0; i < request.headers.size(); ++i) {
+    const auto [name, value] = request.headers[i];
+    if (!http::equal_ignoring_case(name, "Idempotency-Key")) continue;
+    if (found) malformed("Idempotency-Key is there twice: a request has one key");
+    found = {without_quotes(value), value};
+  }
+  if (found && (found->key.empty() || found->key.size() > max_key || !is_visible_ascii(found->key)))
+    malformed("Idempotency-Key must have 1 to 255 visible ASCII characters");
+  return found;
+}
+
+}  // namespace
+
+std::optional<KeyedRequest> keyed_request(const http::Request& request) {
+  const auto key = idempotency_key(request);
+  if (!key) return std::nullopt;
+  const std::string_view method = http::to_string(request.method);
+  return KeyedRequest{.key = key_of(key->key, method, target_of(request), meaning_of_body(request)),
+                      .former = key_of(key->field, method, request.target, request.body)};
+}
+
+std::optional<RowKeys> RowKeys::of(const http::Request& request) {
+  const auto key = idempotency_key(request);
+  if (!key) return std::nullopt;
+  RowKeys keys;
+  keys.key_ = std::string(key->key) + "\n";
+  keys.former_key_ = std::string(key->field) + "\n";
+  keys.target_ = target_of(request);
+  keys.former_target_ = request.target;
+  return keys;
+}
+
+KeyedRequest RowKeys::of_row(std::uint64_t line, std::string_view row, const Body& body) const {
+  const std::string number = std::to_string(line);
+  return {.key = key_of(key_ + number, "ROW", target_, body.canonical(NullMember::is_absent)),
+          .former = key_of(former_key_ + number, "ROW", former_target_, row)};
+}
+
+std::string correlation_of(const http::Request& request) {
+  if (const auto trace = request.header("traceparent"))
+    if (auto valid = http::parse_traceparent(*trace)) return std::move(*valid);
+  const auto id = request.header("X-Request-Id");
+  return id && http::is_request_id(*id) ? std::string(*id) : std::string();
+}
+
+}  // namespace jangbu

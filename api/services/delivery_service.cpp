@@ -1,0 +1,199 @@
+#include "api/services/backend.hpp"
+#include "api/streams/delivery_feed.hpp"
+#include "infra/ids.hpp"
+
+namespace jangbu {
+
+namespace {
+
+using http::Exchange;
+using http::Method;
+using http::Request;
+using openapi::Kind;
+
+constexpr std::string_view carrier_statuses =
+    "label-created, picked-up, in-transit, out-for-delivery, attempt-failed, "
+    "available-for-pickup, exception, delivered, returned-to-sender";
+
+// A scan of the future would make history of all that come until then. Scanners' clocks and time
+// zones are set by people.
+constexpr std::int64_t clocks_apart_ms = 24 * 60 * 60 * 1'000;
+
+constexpr std::string_view stream_description =
+    "Server-sent events, one of type `delivery-status` for every change, with the event's id. It "
+    "begins now, or after Last-Event-ID, which browsers send by themselves when they come back: "
+    "nothing is missed or told twice. Event-Position, and the first `id:`, say where it begins. "
+    "While the event log or a read model is away, it is silent until it can go on; what came after "
+    "the request is told then, and what came shortly before may be. A comment comes where there "
+    "is nothing to say for 15 s. Who does not read is cut off. Where there are too many streams, "
+    "one ends at once; come back after the time of its `retry:`.";
+
+void list(const Backend& backend, const Request& request, const Exchange& exchange) {
+  DeliveryFilter filter;
+  if (const auto status = request.query_value("status")) {
+    filter.status = parse_delivery_status(*status);
+    if (!filter.status) invalid("status", "is not a status of deliveries");
+  }
+  if (const auto include = request.query_value("include")) {
+    if (*include != "closed") invalid("include", "can only be closed");
+    filter.include_closed = true;
+  }
+  with_buyer(backend, request, exchange,
+             [backend, exchange, filter, at = read_at(request),
+              from = page_from<PurchaseId>(request)](std::optional<AccountId> buyer) mutable {
+               filter.buyer = buyer;
+               answer_page(backend, at, exchange, list_deliveries(filter, from));
+             });
+}
+
+void get(const Backend& backend, const Request& request, const Exchange& exchange) {
+  const auto id = path_id<PurchaseId>(request, problems::delivery_not_found);
+  if (const auto then = as_of(request))
+    return answer_as_of(backend, request, *then, exchange,
+                        {EntityKind::purchase, id_cast<EntityId>(id)}, delivery_resource);
+  answer_one(backend, request, exchange, delivery_by_id(id), problems::delivery_not_found,
+             to_string(id));
+}
+
+void scan(const Backend& backend, const Request& request, const Exchange& exchange) {
+  RecordScan command{path_id<PurchaseId>(request, problems::delivery_not_found), {}};
+  Body body = json_body(request);
+  command.scan.carrier = body.text("carrier", 1, 100);
+  command.scan.tracking_number = body.text("trackingNumber", 1, 100);
+  const auto status = body.choice("status", parse_delivery_status, carrier_statuses);
+  if (!status) invalid("status", "is missing");
+  if (!is_carrier_status(*status))
+    invalid("status", "must be one of " + std::string(carrier_statuses));
+  command.scan.status = *status;
+  command.scan.location = body.optional_text("location", 200);
+  command.scan.code = body.optional_text("code", 100);
+  command.scan.occurred_at = body.time("occurredAt");
+  if (command.scan.occurred_at.ms > system_now().ms + clocks_apart_ms)
+    invalid("occurredAt", "is more than a day ahead of the shop's clock");
+  body.no_more();
+  execute(backend, request, exchange, std::move(command), delivery_resource);
+}
+
+void confirm_receipt(const Backend& backend, const Request& request, const Exchange& exchange) {
+  const auto id = path_id<PurchaseId>(request, problems::delivery_not_found);
+  if (!request.body.empty()) json_body(request).no_more();
+  execute(backend, request, exchange, ConfirmReceipt{id, system_now()}, delivery_resource);
+}
+
+void stream(const Backend& backend, const Request& request, const Exchange& exchange,
+            EventFeed::Interest interest) {
+  backend.delivery_feed.subscribe(exchange, std::move(interest), last_event_id(request));
+}
+
+void stream_all(const Backend& backend, const Request& request, const Exchange& exchange) {
+  stream(backend, request, exchange, {});
+}
+
+void stream_one(const Backend& backend, const Request& request, const Exchange& exchange) {
+  stream(backend, request, exchange,
+         {.entity = path_id<EntityId>(request, problems::delivery_not_found)});
+}
+
+void history(const Backend& backend, const Request& request, const Exchange& exchange) {
+  const auto id = path_id<EntityId>(request, problems::delivery_not_found);
+  answer_history(backend, request, exchange, {EntityKind::purchase, id},
+                 problems::delivery_not_found);
+}
+
+const ServiceRoute routes[] = {
+    {Method::get,
+     "/deliveries",
+     list,
+     {.id = "listDeliveries",
+      .summary = "List the open deliveries",
+      .description = "With the last scan of each and their number. Of a status that closes a "
+                     "delivery, the closed ones.",
+      .kind = Kind::page,
+      .gives = "DeliverySummary",
+      .parameters = {"buyer", "buyerId", "deliveryStatus", "include", "after"},
+      .problems = {problems::account_not_found}}},
+    {Method::get,
+     "/deliveries/{id}",
+     get,
+     {.id = "getDelivery",
+      .summary = "Get a delivery",
+      .kind = Kind::one,
+      .gives = "Delivery",
+      .parameters = {"asOf"},
+      .problems = {problems::delivery_not_found}}},
+    {Method::post,
+     "/deliveries/{id}/scans",
+     scan,
+     {.id = "recordScan",
+      .summary = "Record what a carrier reports",
+      .description =
+          "The same scan again changes nothing. Order: preparing < label-created < "
+          "picked-up "
+          "< in-transit, out-for-delivery, attempt-failed, available-for-pickup, exception "
+          "< delivered, returned-to-sender. Stages may be skipped. A scan of higher rank is "
+          "news whenever it says it occurred; one of lower rank, or of the same rank that occurred "
+          "before the last of it, enters the history and leaves the status. A delivery has at most "
+          "200 scans. What occurred more than a day after the shop's clock is refused: it would "
+          "leave all of its rank that follows behind.",
+      .kind = Kind::command,
+      .takes = "NewScan",
+      .gives = "Delivery",
+      .problems = {problems::delivery_not_found, problems::illegal_status_change,
+                   problems::too_many_scans, problems::purchase_closed, problems::read_model_behind,
+                   problems::read_model_unavailable, problems::entity_parked}}},
+    {Method::post,
+     "/deliveries/{id}/receipt",
+     confirm_receipt,
+     {.id = "confirmReceipt",
+      .summary = "Confirm that it has been received",
+      .description = "It leaves the list of open deliveries; its history stays.",
+      .kind = Kind::command,
+      .takes = "NoFields",
+      .body_is_optional = true,
+      .gives = "Delivery",
+      .example = "received",
+      .problems = {problems::delivery_not_found, problems::not_delivered, problems::purchase_closed,
+                   problems::read_model_behind, problems::read_model_unavailable,
+                   problems::entity_parked}}},
+    {Method::get,
+     "/deliveries/events",
+     stream_all,
+     {.id = "streamDeliveries",
+      .summary = "Follow the status of all deliveries",
+      .description = stream_description,
+      .kind = Kind::stream,
+      .gives = "DeliveryChange",
+      .event = delivery_event}},
+    {Method::get,
+     "/deliveries/{id}/events",
+     stream_one,
+     {.id = "streamDelivery",
+      .summary = "Follow the status of a delivery",
+      .description = stream_description,
+      .kind = Kind::stream,
+      .gives = "DeliveryChange",
+      .event = delivery_event,
+      .problems = {problems::delivery_not_found}}},
+    {Method::get,
+     "/deliveries/{id}/history",
+     history,
+     {.id = "getDeliveryHistory",
+      .summary = "List its events, oldest first",
+      .description = "With those of its purchase.",
+      .kind = Kind::page,
+      .gives = "PurchaseEvent",
+      .parameters = {"afterEvent"},
+      .problems = {problems::delivery_not_found}}}};
+
+}  // namespace
+
+Service delivery_service(const Backend& backend) {
+  return {.name = "delivery",
+          .title = "Jangbu deliveries",
+          .description =
+              "Every purchase has a delivery of the same id. Carriers report on it, and the "
+              "buyer confirms its receipt.",
+          .routes = on_backend(backend, routes)};
+}
+
+}  // namespace jangbu

@@ -1,0 +1,198 @@
+#include "api/services/backend.hpp"
+#include "infra/ids.hpp"
+
+namespace jangbu {
+
+namespace {
+
+using http::Exchange;
+using http::Method;
+using http::Request;
+using openapi::Kind;
+
+constexpr std::size_t max_description = 5'000;
+constexpr std::size_t max_reason = 500;
+
+Command to_list_product(Body body) {
+  ListProduct command{
+      .product = new_id<ProductId>(),
+      .name = body.name("name"),
+      .unit_price = body.money("unitPrice"),
+      .stock = body.integer("stock", 0, max_stock),
+      .description = body.optional_text("description", max_description, TextKind::prose),
+      .at = system_now()};
+  body.no_more();
+  return command;
+}
+
+void list_product(const Backend& backend, const Request& request, const Exchange& exchange) {
+  execute(backend, request, exchange, to_list_product(json_body(request)), product_resource, true);
+}
+
+void import_products(const Backend& backend, const Request& request, const http::BodyStream& body,
+                     const Exchange& exchange) {
+  import_rows(backend, request, body, exchange, to_list_product);
+}
+
+void list(const Backend& backend, const Request& request, const Exchange& exchange) {
+  answer_page(backend, read_at(request), exchange, list_products(page_from<ProductId>(request)));
+}
+
+void find_by_name(const Backend& backend, const Request& request, const Exchange& exchange) {
+  const std::string name = query_name(request);
+  answer_one(backend, request, exchange, product_by_name(name), problems::product_not_found, name);
+}
+
+void find_by_beginning(const Backend& backend, const Request& request, const Exchange& exchange) {
+  answer_page(
+      backend, read_at(request), exchange,
+      list_products_beginning_with(query_beginning(request), page_from<ProductId>(request)));
+}
+
+void get(const Backend& backend, const Request& request, const Exchange& exchange) {
+  const auto id = path_id<ProductId>(request, problems::product_not_found);
+  if (const auto then = as_of(request))
+    return answer_as_of(backend, request, *then, exchange,
+                        {EntityKind::product, id_cast<EntityId>(id)}, past_product_resource);
+  answer_one(backend, request, exchange, product_by_id(id), problems::product_not_found,
+             to_string(id));
+}
+
+void change_price(const Backend& backend, const Request& request, const Exchange& exchange) {
+  const auto id = path_id<ProductId>(request, problems::product_not_found);
+  Body body = json_body(request);
+  const ChangePrice command{id, body.money("unitPrice")};
+  body.no_more();
+  execute(backend, request, exchange, command, product_resource);
+}
+
+void change_stock(const Backend& backend, const Request& request, const Exchange& exchange) {
+  const auto id = path_id<ProductId>(request, problems::product_not_found);
+  Body body = json_body(request);
+  ChangeStock command{id, body.integer("change", -max_stock, max_stock),
+                      body.optional_text("reason", max_reason, TextKind::prose)};
+  if (command.change == 0) invalid("change", "must not be 0");
+  body.no_more();
+  execute(backend, request, exchange, std::move(command), product_resource);
+}
+
+void withdraw(const Backend& backend, const Request& request, const Exchange& exchange) {
+  const auto id = path_id<ProductId>(request, problems::product_not_found);
+  execute(backend, request, exchange, WithdrawProduct{id, system_now()}, product_resource);
+}
+
+void history(const Backend& backend, const Request& request, const Exchange& exchange) {
+  const auto id = path_id<EntityId>(request, problems::product_not_found);
+  answer_history(backend, request, exchange, {EntityKind::product, id},
+                 problems::product_not_found);
+}
+
+const ServiceRoute routes[] = {
+    {Method::post,
+     "/products",
+     list_product,
+     {.id = "listProduct",
+      .summary = "List a product for sale",
+      .kind = Kind::create,
+      .takes = "NewProduct",
+      .gives = "Product",
+      .problems = {problems::product_name_taken}}},
+    {Method::post,
+     "/products:import",
+     import_products,
+     {.id = "importProducts",
+      .summary = "List many products for sale",
+      .description = rows_description,
+      .kind = Kind::rows,
+      .takes = "NewProduct",
+      .gives = "ImportedRow"}},
+    {Method::get,
+     "/products",
+     list,
+     {.id = "listProducts",
+      .summary = "List products",
+      .kind = Kind::page,
+      .gives = "Product",
+      .parameters = {"after"}}},
+    {Method::get,
+     "/products/search/findByName",
+     find_by_name,
+     {.id = "findProductByName",
+      .summary = "Find the listed product of a name",
+      .kind = Kind::one,
+      .gives = "Product",
+      .parameters = {"name"},
+      .problems = {problems::product_not_found}}},
+    {Method::get,
+     "/products/search/findByNameStartingWith",
+     find_by_beginning,
+     {.id = "findProductsByNameStartingWith",
+      .summary = "Find the listed products whose names begin with a text",
+      .description = beginning_description,
+      .kind = Kind::page,
+      .gives = "Product",
+      .parameters = {"nameStart", "after"}}},
+    {Method::get,
+     "/products/{id}",
+     get,
+     {.id = "getProduct",
+      .summary = "Get a product",
+      .description = "A withdrawn product shows `withdrawnAt`. A look back with `asOf` does not "
+                     "tell the stock, which purchases move without an event of the product's own.",
+      .kind = Kind::one,
+      .gives = "ProductNowOrThen",
+      .parameters = {"asOf"},
+      .problems = {problems::product_not_found}}},
+    {Method::delete_,
+     "/products/{id}",
+     withdraw,
+     {.id = "withdrawProduct",
+      .summary = "Withdraw a product from sale",
+      .description = "No new quotes or purchases; those made stay good, and its name becomes "
+                     "free. Withdrawing a withdrawn product changes nothing.",
+      .kind = Kind::command,
+      .gives = "Product",
+      .example = "withdrawn",
+      .problems = {problems::product_not_found}}},
+    {Method::put,
+     "/products/{id}/price",
+     change_price,
+     {.id = "changePrice",
+      .summary = "Change the price",
+      .description = "Quotes that were made before are refused with `price-changed`.",
+      .kind = Kind::command,
+      .takes = "NewPrice",
+      .gives = "Product",
+      .problems = {problems::product_not_found, problems::product_withdrawn}}},
+    {Method::post,
+     "/products/{id}/stock",
+     change_stock,
+     {.id = "changeStock",
+      .summary = "Receive (+) or correct (-) stock",
+      .kind = Kind::command,
+      .takes = "StockChange",
+      .gives = "Product",
+      .problems = {problems::product_not_found, problems::product_withdrawn,
+                   problems::insufficient_stock, problems::stock_too_large}}},
+    {Method::get,
+     "/products/{id}/history",
+     history,
+     {.id = "getProductHistory",
+      .summary = "List its events, oldest first",
+      .kind = Kind::page,
+      .gives = "ProductEvent",
+      .parameters = {"afterEvent"},
+      .problems = {problems::product_not_found}}}};
+
+}  // namespace
+
+Service product_service(const Backend& backend) {
+  return {.name = "product",
+          .title = "Jangbu products",
+          .description =
+              "What is sold, for how much, and how many are left. Names are unique among "
+              "listed products.",
+          .routes = on_backend(backend, routes)};
+}
+
+}  // namespace jangbu

@@ -1,0 +1,199 @@
+#include "api/services/backend.hpp"
+#include "infra/ids.hpp"
+
+namespace jangbu {
+
+namespace {
+
+using http::Exchange;
+using http::Method;
+using http::Request;
+using openapi::Kind;
+
+constexpr std::size_t max_reason = 500;
+
+// `{"buyer": "홍길동"}` or `{"buyerId": "…"}`, likewise for a product.
+template <class SomeId>
+std::variant<SomeId, std::string> reference(Body& body, const std::string& field) {
+  const std::string id_field = field + "Id";
+  const bool by_id = body.has(id_field);
+  if (by_id == body.has(field))
+    invalid(body.path() + field, by_id ? "is given by name and by id: give one"
+                                       : "is missing: give its name, or its id as " + id_field);
+  if (by_id) return body.id<SomeId>(id_field);
+  return body.name(field);
+}
+
+RequestedLine read_line(Body& body) {
+  return {reference<ProductId>(body, "product"), body.integer("quantity", 1, max_quantity)};
+}
+
+// Many lines under `lines`, or a single one right in the body.
+std::vector<RequestedLine> read_lines(Body& body) {
+  std::vector<RequestedLine> lines;
+  if (!body.has("lines")) {
+    lines.push_back(read_line(body));
+    return lines;
+  }
+  for (Body& line : body.objects("lines", 1, max_lines)) {
+    lines.push_back(read_line(line));
+    line.no_more();
+  }
+  return lines;
+}
+
+void request_quote(const Backend& backend, const Request& request, const Exchange& exchange) {
+  Body body = json_body(request);
+  RequestQuote command{reference<AccountId>(body, "buyer"), read_lines(body)};
+  body.no_more();
+  ask_for_quote(backend, exchange, std::move(command));
+}
+
+void confirm_quote(const Backend& backend, const Request& request, const Exchange& exchange,
+                   Body& body) {
+  const std::string token = body.token("quoteId");
+  body.no_more();
+  auto quote = backend.commands->quotes.read(token, new_id<PurchaseId>(), system_now());
+  if (!quote) throw Problem{quote_unknown()};
+  execute(backend, request, exchange, std::move(*quote), purchase_resource, true);
+}
+
+void purchase(const Backend& backend, const Request& request, const Exchange& exchange) {
+  Body body = json_body(request);
+  if (body.has("quoteId")) return confirm_quote(backend, request, exchange, body);
+  BuyNow command{.purchase = new_id<PurchaseId>(),
+                 .buyer = reference<AccountId>(body, "buyer"),
+                 .lines = read_lines(body),
+                 .expected_total = {},
+                 .at = system_now()};
+  if (body.has("expectedTotal")) command.expected_total = body.money("expectedTotal");
+  body.no_more();
+  execute(backend, request, exchange, std::move(command), purchase_resource, true);
+}
+
+void list(const Backend& backend, const Request& request, const Exchange& exchange) {
+  PurchaseFilter filter;
+  if (const auto status = request.query_value("status")) {
+    filter.status = parse_purchase_status(*status);
+    if (!filter.status)
+      invalid("status", "must be one of completed, cancelled, returned, received");
+  }
+  with_buyer(backend, request, exchange,
+             [backend, exchange, filter, at = read_at(request),
+              from = page_from<PurchaseId>(request)](std::optional<AccountId> buyer) mutable {
+               filter.buyer = buyer;
+               answer_page(backend, at, exchange, list_purchases(filter, from));
+             });
+}
+
+void get(const Backend& backend, const Request& request, const Exchange& exchange) {
+  const auto id = path_id<PurchaseId>(request, problems::purchase_not_found);
+  if (const auto then = as_of(request))
+    return answer_as_of(backend, request, *then, exchange,
+                        {EntityKind::purchase, id_cast<EntityId>(id)}, purchase_resource);
+  answer_one(backend, request, exchange, purchase_by_id(id), problems::purchase_not_found,
+             to_string(id));
+}
+
+void cancel(const Backend& backend, const Request& request, const Exchange& exchange) {
+  CancelPurchase command{
+      path_id<PurchaseId>(request, problems::purchase_not_found), {}, system_now()};
+  if (!request.body.empty()) {
+    Body body = json_body(request);
+    command.reason = body.optional_text("reason", max_reason, TextKind::prose);
+    body.no_more();
+  }
+  execute(backend, request, exchange, std::move(command), purchase_resource);
+}
+
+void history(const Backend& backend, const Request& request, const Exchange& exchange) {
+  const auto id = path_id<EntityId>(request, problems::purchase_not_found);
+  answer_history(backend, request, exchange, {EntityKind::purchase, id},
+                 problems::purchase_not_found);
+}
+
+const ServiceRoute routes[] = {
+    {Method::post,
+     "/quotes",
+     request_quote,
+     {.id = "requestQuote",
+      .summary = "Ask what a purchase would cost",
+      .description = "The address comes from the account, the prices from the products. "
+                     "Nothing is stored: the quote is a signed token, good for 15 minutes "
+                     "and for one purchase.",
+      .kind = Kind::quote,
+      .takes = "QuoteRequest",
+      .gives = "Quote",
+      .problems = {problems::account_not_found, problems::product_not_found,
+                   problems::account_closed, problems::product_withdrawn,
+                   problems::insufficient_stock, problems::mixed_currencies,
+                   problems::total_too_large}}},
+    {Method::post,
+     "/purchases",
+     purchase,
+     {.id = "purchase",
+      .summary = "Confirm a quote, or buy at once",
+      .description = "Confirming a confirmed quote gives the same purchase again.",
+      .kind = Kind::create,
+      .takes = "PurchaseRequest",
+      .gives = "Purchase",
+      .problems = {problems::account_not_found, problems::product_not_found,
+                   problems::account_closed, problems::product_withdrawn,
+                   problems::insufficient_stock, problems::price_changed, problems::address_changed,
+                   problems::quote_expired, problems::mixed_currencies, problems::total_too_large,
+                   problems::quote_invalid}}},
+    {Method::get,
+     "/purchases",
+     list,
+     {.id = "listPurchases",
+      .summary = "List purchases",
+      .kind = Kind::page,
+      .gives = "Purchase",
+      .parameters = {"buyer", "buyerId", "purchaseStatus", "after"},
+      .problems = {problems::account_not_found}}},
+    {Method::get,
+     "/purchases/{id}",
+     get,
+     {.id = "getPurchase",
+      .summary = "Get a purchase",
+      .kind = Kind::one,
+      .gives = "Purchase",
+      .parameters = {"asOf"},
+      .problems = {problems::purchase_not_found}}},
+    {Method::post,
+     "/purchases/{id}/cancellation",
+     cancel,
+     {.id = "cancelPurchase",
+      .summary = "Cancel before it is picked up",
+      .description = "The stock comes back.",
+      .kind = Kind::command,
+      .takes = "Cancellation",
+      .body_is_optional = true,
+      .gives = "Purchase",
+      .example = "cancelled",
+      .problems = {problems::purchase_not_found, problems::already_shipped,
+                   problems::purchase_closed, problems::read_model_behind,
+                   problems::read_model_unavailable, problems::entity_parked}}},
+    {Method::get,
+     "/purchases/{id}/history",
+     history,
+     {.id = "getPurchaseHistory",
+      .summary = "List its events, oldest first",
+      .description = "With those of its delivery.",
+      .kind = Kind::page,
+      .gives = "PurchaseEvent",
+      .parameters = {"afterEvent"},
+      .problems = {problems::purchase_not_found}}}};
+
+}  // namespace
+
+Service purchase_service(const Backend& backend) {
+  return {.name = "purchase",
+          .title = "Jangbu purchases",
+          .description =
+              "Ask for a quote and confirm it, or buy at once. Buyers and products are named "
+              "by name or by id.",
+          .routes = on_backend(backend, routes)};
+}
+
+}  // namespace jangbu

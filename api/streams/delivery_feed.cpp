@@ -1,0 +1,73 @@
+#include "api/streams/delivery_feed.hpp"
+
+#include <optional>
+#include <utility>
+
+#include "api/answers/problem_types.hpp"
+#include "api/answers/represent.hpp"
+
+namespace jangbu {
+
+namespace {
+
+struct StatusChange {
+  DeliveryStatus status;
+  std::optional<DeliveryStatus> previous;
+  Timestamp at;
+  const Scan* scan = nullptr;
+};
+
+// One overload per event. Events that change no delivery's status are listed with the rest.
+struct ChangeIn {
+  using Change = std::optional<StatusChange>;
+
+  Change operator()(const PurchaseCompleted& event) const {
+    return StatusChange{DeliveryStatus::preparing, {}, event.purchased_at};
+  }
+  Change operator()(const PurchaseCancelled& event) const {
+    return StatusChange{DeliveryStatus::cancelled, {}, event.cancelled_at};
+  }
+  Change operator()(const DeliveryScanned& event) const {
+    // Where the status before is not told: a scan that was not news has left another one.
+    const bool changed =
+        event.previous ? *event.previous != event.status : event.scan.status == event.status;
+    if (!changed) return std::nullopt;
+    return StatusChange{event.status, event.previous, event.scan.occurred_at, &event.scan};
+  }
+  Change operator()(const ReceiptConfirmed& event) const {
+    return StatusChange{DeliveryStatus::receipt_confirmed, DeliveryStatus::delivered,
+                        event.confirmed_at};
+  }
+  Change operator()(const AccountOpened&) const { return {}; }
+  Change operator()(const AddressChanged&) const { return {}; }
+  Change operator()(const AccountDetailsChanged&) const { return {}; }
+  Change operator()(const AccountClosed&) const { return {}; }
+  Change operator()(const ProductListed&) const { return {}; }
+  Change operator()(const PriceChanged&) const { return {}; }
+  Change operator()(const StockChanged&) const { return {}; }
+  Change operator()(const ProductWithdrawn&) const { return {}; }
+  Change operator()(const NothingChanged&) const { return {}; }
+};
+
+std::optional<Json> data_of(EventId, const RecordedEvent& recorded) {
+  const auto change = std::visit(ChangeIn{}, recorded.event);
+  if (!change) return std::nullopt;
+  Json data{{"deliveryId", to_string(entity_of(recorded.event).id)},
+            {"status", to_string(change->status)}};
+  if (change->previous) data.add("previousStatus", to_string(*change->previous));
+  data.add("occurredAt", to_string(change->at));
+  if (change->scan) data.add("scan", to_json(*change->scan));
+  return data;
+}
+
+}  // namespace
+
+EventFeed::Subject delivery_changes(EventFeed::History history) {
+  return {.name = "deliveries",
+          .event_name = std::string(delivery_event),
+          .data = data_of,
+          .history = std::move(history),
+          .not_found = problems::delivery_not_found};
+}
+
+}  // namespace jangbu

@@ -1,0 +1,19 @@
+#include "api/streams/log_feed.hpp"
+
+#include <utility>
+
+#include "api/answers/represent.hpp"
+
+namespace jangbu {
+
+EventFeed::Subject all_events(EventFeed::History history) {
+  return {.name = "events",
+          .event_name = std::string(log_event),
+          .data = [](EventId id, const RecordedEvent& recorded) -> std::optional<Json> {
+            return to_cloud_event(id, recorded);
+          },
+          .history = std::move(history),
+          .not_found = std::nullopt};
+}
+
+}  // namespace jangbu

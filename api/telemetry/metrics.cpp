@@ -1,0 +1,390 @@
+#include "api/telemetry/metrics.hpp"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <type_traits>
+
+#include "api/answers/problems.hpp"
+#include "infra/ids.hpp"
+#include "infra/process_stats.hpp"
+#include "infra/version.hpp"
+
+namespace jangbu {
+
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+using Families = std::vector<MetricFamily>;
+
+constexpr double seconds_per_ns = 1e-9;
+
+// --- Families ------------------------------------------------------------------------------------
+
+MetricFamily family(MetricType type, std::string_view name, std::string_view help) {
+  return {std::string(name), std::string(help), type, {}};
+}
+
+ClientMetric& add(MetricFamily& family, Labels labels) {
+  ClientMetric& metric = family.metric.emplace_back();
+  metric.label = std::move(labels);
+  return metric;
+}
+
+void add_count(MetricFamily& family, std::uint64_t value, Labels labels = {}) {
+  add(family, std::move(labels)).counter.value = static_cast<double>(value);
+}
+
+void add_histogram(MetricFamily& family, const Histogram& histogram, double unit,
+                   Labels labels = {}) {
+  auto& out = add(family, std::move(labels)).histogram;
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i < histogram.bounds().size(); ++i) {
+    count += histogram.count(i);
+    out.bucket.push_back({count, static_cast<double>(histogram.bounds()[i]) * unit});
+  }
+  count += histogram.count(histogram.bounds().size());
+  out.sample_count = count;
+  out.sample_sum = static_cast<double>(histogram.sum()) * unit;
+}
+
+bool is_used(const Histogram& histogram) {
+  for (std::size_t i = 0; i <= histogram.bounds().size(); ++i)
+    if (histogram.count(i) > 0) return true;
+  return false;
+}
+
+MetricFamily counter(std::string_view name, std::string_view help, std::uint64_t value) {
+  auto made = family(MetricType::Counter, name, help);
+  add_count(made, value);
+  return made;
+}
+
+MetricFamily gauge(std::string_view name, std::string_view help, auto value) {
+  auto made = family(MetricType::Gauge, name, help);
+  add(made, {}).gauge.value = static_cast<double>(value);
+  return made;
+}
+
+MetricFamily histogram(std::string_view name, std::string_view help, const Histogram& of,
+                       double unit = 1) {
+  auto made = family(MetricType::Histogram, name, help);
+  add_histogram(made, of, unit);
+  return made;
+}
+
+// 1 for the state that something is in, 0 for the others.
+template <class State>
+MetricFamily states(std::string_view name, std::string_view help, State is,
+                    std::initializer_list<State> all) {
+  auto made = family(MetricType::Gauge, name, help);
+  for (const State state : all)
+    add(made, {{"state", std::string(to_string(state))}}).gauge.value = state == is ? 1 : 0;
+  return made;
+}
+
+void append(Families& all, Families more) {
+  std::move(more.begin(), more.end(), std::back_inserter(all));
+}
+
+// --- HTTP ----------------------------------------------------------------------------------------
+
+void add_route(const http::Traffic::OfRoute& of_route, const Labels& labels, MetricFamily& requests,
+               MetricFamily& durations) {
+  for (int status = http::Traffic::least_status; status <= http::Traffic::most_status; ++status) {
+    const std::uint64_t count = of_route.answered(status);
+    if (count == 0) continue;
+    Labels with_status = labels;
+    with_status.push_back({"status", std::to_string(status)});
+    add_count(requests, count, std::move(with_status));
+  }
+  if (is_used(of_route.duration))
+    add_histogram(durations, of_route.duration, seconds_per_ns, labels);
+}
+
+Families http_families(const std::vector<std::pair<std::string, const http::Server*>>& servers) {
+  auto requests = family(MetricType::Counter, "jangbu_http_requests_total",
+                         "Requests that were answered; those that met no route have neither "
+                         "method nor route");
+  auto durations = family(MetricType::Histogram, "jangbu_http_request_duration_seconds",
+                          "From a request's head to its answer, or to the answer's beginning where "
+                          "that is a stream");
+  auto abandoned = family(MetricType::Counter, "jangbu_http_requests_abandoned_total",
+                          "Requests whose client went before the end of the answer");
+  auto connections =
+      family(MetricType::Gauge, "jangbu_http_connections", "Clients that are connected");
+  for (const auto& [service, server] : servers) {
+    const http::Traffic& traffic = server->traffic();
+    for (std::size_t i = 0; i < traffic.routes().size(); ++i) {
+      const http::Route& route = traffic.routes()[i];
+      const Labels labels{{"service", service},
+                          {"method", std::string(http::to_string(route.method))},
+                          {"route", route.pattern}};
+      add_route(traffic.of_route(i), labels, requests, durations);
+    }
+    add_route(traffic.without_route(), {{"service", service}}, requests, durations);
+    add_count(abandoned, traffic.abandoned(), {{"service", service}});
+    add(connections, {{"service", service}}).gauge.value =
+        static_cast<double>(server->connections());
+  }
+  return {std::move(requests), std::move(durations), std::move(abandoned), std::move(connections)};
+}
+
+// --- Commands ------------------------------------------------------------------------------------
+
+struct NameOf {
+  const char* operator()(const OpenAccount&) const { return "OpenAccount"; }
+  const char* operator()(const ChangeAddress&) const { return "ChangeAddress"; }
+  const char* operator()(const ChangeAccountDetails&) const { return "ChangeAccountDetails"; }
+  const char* operator()(const CloseAccount&) const { return "CloseAccount"; }
+  const char* operator()(const ListProduct&) const { return "ListProduct"; }
+  const char* operator()(const ChangePrice&) const { return "ChangePrice"; }
+  const char* operator()(const ChangeStock&) const { return "ChangeStock"; }
+  const char* operator()(const WithdrawProduct&) const { return "WithdrawProduct"; }
+  const char* operator()(const RequestQuote&) const { return "RequestQuote"; }
+  const char* operator()(const ConfirmQuote&) const { return "ConfirmQuote"; }
+  const char* operator()(const BuyNow&) const { return "BuyNow"; }
+  const char* operator()(const CancelPurchase&) const { return "CancelPurchase"; }
+  const char* operator()(const RecordScan&) const { return "RecordScan"; }
+  const char* operator()(const ConfirmReceipt&) const { return "ConfirmReceipt"; }
+  const char* operator()(const LeaveClosed&) const { return "LeaveClosed"; }
+};
+
+// One of each alternative, with what it says of itself.
+template <class Variant, class Say>
+std::vector<std::string> for_each_alternative(Say say) {
+  return [&]<std::size_t... index>(std::index_sequence<index...>) {
+    return std::vector<std::string>{say(Variant(std::in_place_index<index>))...};
+  }
+  (std::make_index_sequence<std::variant_size_v<Variant>>());
+}
+
+std::string code_of(const http::Response& problem) {
+  return nlohmann::json::parse(problem.body).at("code");
+}
+
+MetricFamily command_outcomes(const Writer::Measures& measures) {
+  static const auto names = for_each_alternative<Command>(
+      [](const Command& command) { return std::string(std::visit(NameOf{}, command)); });
+  static const auto refusals = for_each_alternative<Refusal>(
+      [](const Refusal& refusal) { return code_of(to_response(refusal)); });
+
+  auto outcomes = family(MetricType::Counter, "jangbu_commands_total",
+                         "Commands by what they came to, refused ones by the problem's code");
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const Writer::CommandMeasures& of = measures.commands[i];
+    const auto add_outcome = [&](const char* outcome, const Counter& count, Labels more = {}) {
+      if (count.value() == 0) return;
+      Labels labels{{"command", names[i]}, {"outcome", outcome}};
+      std::move(more.begin(), more.end(), std::back_inserter(labels));
+      add_count(outcomes, count.value(), std::move(labels));
+    };
+    add_outcome("recorded", of.recorded);
+    add_outcome("unchanged", of.unchanged);
+    add_outcome("repeated", of.repeated);
+    add_outcome("offered", of.offered);
+    for (std::size_t k = 0; k < refusals.size(); ++k)
+      add_outcome("refused", of.refused[k], {{"problem", refusals[k]}});
+    for (std::size_t k = 0; k < of.not_decided.size(); ++k)
+      add_outcome("not-decided", of.not_decided[k],
+                  {{"problem", code_of(to_response(static_cast<NotDecided>(k)))}});
+  }
+  return outcomes;
+}
+
+MetricFamily command_durations(const Writer::Measures& measures) {
+  static const auto names = for_each_alternative<Command>(
+      [](const Command& command) { return std::string(std::visit(NameOf{}, command)); });
+  auto durations = family(MetricType::Histogram, "jangbu_command_duration_seconds",
+                          "From handing a command to the writer to its outcome");
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (is_used(measures.commands[i].duration))
+      add_histogram(durations, measures.commands[i].duration, seconds_per_ns,
+                    {{"command", names[i]}});
+  return durations;
+}
+
+Families writer_families(const Writer& writer) {
+  using State = Writer::State;
+  const Writer::Status status = writer.status();
+  const Writer::Options& options = writer.options();
+  const Writer::Measures& measures = writer.measures();
+  constexpr double ms = 1e-3;
+  return {
+      command_outcomes(measures),
+      command_durations(measures),
+      states("jangbu_writer_state", "Which state the writer is in", status.state,
+             {State::replaying, State::active, State::log_away, State::halted, State::stopped}),
+      gauge("jangbu_writer_position", "The last commit that the writer knows",
+            status.position.value),
+      gauge("jangbu_writer_queue_commands", "Commands that wait or are being decided",
+            status.queued),
+      gauge("jangbu_writer_queue_limit_commands", "So many may wait; more are turned away",
+            options.queue),
+      counter("jangbu_writer_conflicts_total", "Turns decided again since another writer was first",
+              status.conflicts),
+      counter("jangbu_writer_resends_total", "Commits sent again since no answer came",
+              status.resends),
+      histogram("jangbu_commit_events", "Events of a commit", measures.commit_events),
+      histogram("jangbu_commit_size_bytes", "Bytes of a commit's events", measures.commit_bytes),
+      histogram("jangbu_commit_append_duration_seconds",
+                "From sending a commit to knowing that it is on disk", measures.append_duration,
+                seconds_per_ns),
+      gauge("jangbu_idempotency_keys", "Idempotency keys and used quotes that are remembered",
+            status.keys),
+      gauge("jangbu_idempotency_keys_limit", "The budget of --idempotency-keys",
+            options.idempotency_keys),
+      gauge("jangbu_idempotency_keys_bytes", "The memory that they take", status.key_bytes),
+      gauge("jangbu_idempotency_window_seconds", "How far back they are remembered",
+            static_cast<double>(status.key_window_ms) * ms)};
+}
+
+Families view_families(const Writer::Status& status) {
+  auto rows = family(MetricType::Gauge, "jangbu_views_rows", "What the writer holds in memory");
+  auto bytes = family(MetricType::Gauge, "jangbu_views_bytes", "The memory that it takes");
+  const auto add_views = [&](const char* view, const Writer::Status::Views& of) {
+    add(rows, {{"view", view}}).gauge.value = static_cast<double>(of.rows);
+    const auto add_part = [&](const char* part, std::size_t size) {
+      add(bytes, {{"view", view}, {"part", part}}).gauge.value = static_cast<double>(size);
+    };
+    add_part("rows", of.row_bytes);
+    add_part("index", of.index_bytes);
+  };
+  add_views("accounts", status.accounts);
+  add_views("products", status.products);
+  add_views("stock", status.stock);
+  add_views("purchases", status.purchases);
+  return {std::move(rows), std::move(bytes)};
+}
+
+Families snapshot_families(const SnapshotFile& snapshots) {
+  const SnapshotFile::Status status = snapshots.status();
+  return {
+      gauge("jangbu_snapshot_position", "The commit up to which the last snapshot goes",
+            status.position.value),
+      gauge("jangbu_snapshot_timestamp_seconds", "When it was written, since 1970; 0: none was",
+            status.written_at_seconds),
+      gauge("jangbu_snapshot_duration_seconds",
+            "How long writing it took; 0: it is from before the start", status.duration_seconds),
+      gauge("jangbu_snapshot_size_bytes", "The size of its file", status.bytes),
+      counter("jangbu_snapshot_failures_total", "Snapshots that could not be written",
+              status.failures)};
+}
+
+// --- Read models ---------------------------------------------------------------------------------
+
+// The writer, where there is one, knows of commits first.
+Families projection_families(const Projector& projector, const Writer* writer) {
+  using State = Projector::State;
+  const Projector::Status status = projector.status();
+  const Position end =
+      writer ? std::max(status.log_end, writer->status().position) : status.log_end;
+  auto parked = family(MetricType::Gauge, "jangbu_projection_parked_rows",
+                       "Rows that are frozen, because an event could not be folded into them");
+  for (const auto& model : status.read_models)
+    add(parked, {{"read_model", std::string(model.name)}}).gauge.value =
+        model.checkpoint ? model.checkpoint->parked : 0;
+  return {
+      parked,
+      states("jangbu_projection_state", "Which state the projector is in", status.state,
+             {State::starting, State::following, State::standby, State::waiting, State::failed}),
+      gauge("jangbu_projection_position", "The commit up to which the read models are filled",
+            status.position.value),
+      gauge("jangbu_projection_lag_commits", "Commits that are not in the read models yet",
+            end.value - std::min(end, status.position).value),
+      counter("jangbu_projection_events_total", "Events written into the read models",
+              projector.measures().events.value()),
+      histogram("jangbu_projection_batch_duration_seconds",
+                "Of a transaction that writes a batch of commits",
+                projector.measures().batch_duration, seconds_per_ns)};
+}
+
+// What the writer remembers of the commits that the projector has not reached.
+Families backlog_families(const Projector& projector, const Writer& writer) {
+  const Writer::Backlog backlog = writer.after(projector.status().position);
+  const auto age_ms = system_now().ms - backlog.oldest.ms;
+  return {
+      gauge("jangbu_projection_lag_events", "Events that are not in the read models yet",
+            backlog.events),
+      gauge("jangbu_projection_lag_seconds", "Age of the oldest commit that is not there yet",
+            backlog.events > 0 ? static_cast<double>(std::max<std::int64_t>(age_ms, 0)) / 1e3 : 0)};
+}
+
+Families query_families(const ReadModels& read_models) {
+  return {gauge("jangbu_read_models_ready", "Whether queries can be answered: 1 or 0",
+                read_models.ready() ? 1 : 0),
+          gauge("jangbu_queries_in_progress", "Queries that wait for a position or an answer",
+                read_models.unfinished()),
+          histogram("jangbu_query_duration_seconds", "From asking PostgreSQL to its answer",
+                    read_models.query_duration(), seconds_per_ns)};
+}
+
+// --- The process ---------------------------------------------------------------------------------
+
+MetricFamily build_info() {
+  auto info = family(MetricType::Gauge, "jangbu_build_info", "What is running; always 1");
+  add(info, {{"version", std::string(version())}, {"compiler", __VERSION__}}).gauge.value = 1;
+  return info;
+}
+
+// Named as all client libraries do:
+// https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics
+Families process_families() {
+  const ProcessStats stats = process_stats();
+  auto cpu = family(MetricType::Counter, "process_cpu_seconds_total", "Processor time used");
+  add(cpu, {}).counter.value = stats.cpu_seconds;
+  return {
+      std::move(cpu),
+      gauge("process_start_time_seconds", "When it started, since 1970", stats.start_time_seconds),
+      gauge("process_resident_memory_bytes", "Memory in use", stats.resident_bytes),
+      gauge("process_virtual_memory_bytes", "Address space in use", stats.virtual_bytes),
+      gauge("process_threads", "Threads", stats.threads),
+      gauge("process_open_fds", "Descriptors in use", stats.open_fds),
+      gauge("process_max_fds", "Descriptors that may be in use", stats.max_fds)};
+}
+
+Families stream_families(const Metrics::Parts& parts) {
+  auto open = family(MetricType::Gauge, "jangbu_sse_subscribers", "Streams that are open");
+  auto limit = family(MetricType::Gauge, "jangbu_sse_subscribers_limit",
+                      "So many are served; more are turned away");
+  for (const EventFeed* feed : {&parts.delivery_feed, &parts.log_feed}) {
+    const Labels labels{{"stream", feed->name()}};
+    add(open, labels).gauge.value = static_cast<double>(feed->subscribers());
+    add(limit, labels).gauge.value = static_cast<double>(feed->most_subscribers());
+  }
+  return {open, limit};
+}
+
+}  // namespace
+
+std::string Metrics::text() const {
+  Families all{build_info()};
+  append(all, http_families(servers_));
+  if (parts_.writer) {
+    append(all, writer_families(*parts_.writer));
+    append(all, view_families(parts_.writer->status()));
+  }
+  if (parts_.snapshots) append(all, snapshot_families(*parts_.snapshots));
+  if (parts_.projector) append(all, projection_families(*parts_.projector, parts_.writer));
+  if (parts_.projector && parts_.writer)
+    append(all, backlog_families(*parts_.projector, *parts_.writer));
+  append(all, query_families(parts_.read_models));
+  append(all, stream_families(parts_));
+  if (parts_.access_log)
+    append(all, {counter("jangbu_access_log_dropped_total",
+                         "Lines that came faster than the file takes them, or could not be written",
+                         parts_.access_log->dropped())});
+  append(all, process_families());
+  std::ostringstream out;
+  prometheus::TextSerializer().Serialize(out, all);
+  return std::move(out).str();
+}
+
+}  // namespace jangbu

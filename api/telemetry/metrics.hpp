@@ -1,0 +1,53 @@
+// GET /metrics: what the parts count of themselves, in the text format of Prometheus. Nothing is
+// kept here: each scrape reads the parts, so that no metric costs a request more than a counter.
+// docs/operations.md lists them.
+//
+// Names follow https://prometheus.io/docs/practices/naming/. Labels have few values: never an id, a
+// name or a path, but the route's pattern.
+//
+// Threads: add() before the servers start; text() from any. Ownership: the parts outlive it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "api/http/server.hpp"
+#include "api/jobs/snapshot_file.hpp"
+#include "api/streams/event_feed.hpp"
+#include "api/telemetry/access_log.hpp"
+#include "commands/writer.hpp"
+#include "projections/queries/read_models.hpp"
+#include "projections/writing/projector.hpp"
+
+namespace jangbu {
+
+class Metrics {
+ public:
+  struct Parts {
+    const Writer* writer;           // null when another process takes commands
+    const SnapshotFile* snapshots;  // null likewise
+    const ReadModels& read_models;
+    const Projector* projector;  // null when another process projects
+    const EventFeed& delivery_feed;
+    const EventFeed& log_feed;
+    const AccessLog* access_log;  // null when nobody asked for it
+  };
+
+  static constexpr std::string_view content_type = "text/plain; version=0.0.4; charset=utf-8";
+
+  explicit Metrics(const Parts& parts) : parts_(parts) {}
+
+  void add(std::string_view service, const http::Server& server) {
+    servers_.emplace_back(service, &server);
+  }
+
+  std::string text() const;
+
+ private:
+  const Parts parts_;
+  std::vector<std::pair<std::string, const http::Server*>> servers_;
+};
+
+}  // namespace jangbu

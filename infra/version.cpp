@@ -1,0 +1,9 @@
+#include "infra/version.hpp"
+
+namespace jangbu {
+
+std::string_view version() {
+  return JANGBU_VERSION;
+}
+
+}  // namespace jangbu

@@ -1,0 +1,539 @@
+#include "projections/queries/read_models.hpp"
+
+#include <poll.h>
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <mutex>
+#include <set>
+#include <stop_token>
+#include <system_error>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+#include "infra/postgres/async_connection.hpp"
+#include "infra/trouble.hpp"
+#include "projections/tables/registry.hpp"
+#include "projections/writing/checkpoints.hpp"
+
+namespace jangbu {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// A plan made once must go through the indexes, however small the table was at the time.
+constexpr std::string_view session_settings =
+    "-c default_transaction_read_only=on -c plan_cache_mode=force_generic_plan -c jit=off "
+    "-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off "
+    "-c enable_mergejoin=off -c enable_sort=off -c statement_timeout=";
+
+// NOTIFY tells when to look at the checkpoints; a look now and then finds what it did not tell.
+// Where it tells nothing (a standby of PostgreSQL does not take LISTEN), looking is all there is.
+constexpr milliseconds look_interval{1'000};
+constexpr milliseconds look_interval_unheard{250};
+
+// PostgreSQL that went and comes back answers again for so long before that is said.
+constexpr milliseconds well_again{3'000};
+
+// A query is asked again so often at most; each time some other generation had begun to serve.
+constexpr int most_asked = 10;
+
+const pg::Statement listen{"read_models.listen", "LISTEN " + std::string(checkpoints_channel)};
+
+// What comes before a query's own columns: the position at which they are true, and whether the row
+// that was asked for is parked.
+constexpr int own_columns = 2;
+
+// The rows of `text` in their order: there is one checkpoint and the join has no condition, so it
+// runs as a loop over the rows. No row at all: this generation does not serve any more.
+std::string with_position(const QueryText& text, const Checkpoint& checkpoint) {
+  const std::string parked = text.entity.empty()
+                                 ? "false"
+                                 : "c.parked > 0 AND EXISTS (SELECT FROM jangbu.parked p WHERE "
+                                   "p.read_model = c.read_model AND p.generation = c.generation "
+                                   "AND p.entity_id = " +
+                                       std::string(text.entity) + ")";
+  return "SELECT c.position, " + parked + ", r.* FROM jangbu.checkpoints c LEFT JOIN LATERAL (" +
+         in_schema(text.sql, checkpoint.schema()) + ") r ON true WHERE c.read_model = '" +
+         checkpoint.read_model + "' AND c.generation = " + std::to_string(checkpoint.generation) +
+         " AND c.state = 'serving'";
+}
+
+class EventFd {
+ public:
+  EventFd() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  }
+  ~EventFd() { ::close(fd_); }
+  EventFd(const EventFd&) = delete;
+  EventFd& operator=(const EventFd&) = delete;
+
+  int fd() const { return fd_; }
+  // The counter's two ways to fail, full and empty, both mean that there is nothing to do.
+  void wake() const { [[maybe_unused]] const int done = ::eventfd_write(fd_, 1); }
+  void clear() const {
+    eventfd_t ignored;
+    [[maybe_unused]] const int done = ::eventfd_read(fd_, &ignored);
+  }
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+class ReadModels::Loop {
+ public:
+  // `purpose` is for people, in logs and PostgreSQL's list of sessions.
+  Loop(Options options, std::string purpose, Histogram& query_duration);
+  ~Loop();
+  void stop();
+
+  void submit(const QueryText& text, pg::Params params, ReadAt at, Done done);
+  bool connected() const { return connected_; }
+  bool ready() const { return ready_; }
+  std::string away_because() const;
+  std::size_t unfinished() const { return unfinished_; }
+
+ private:
+  struct Pending {
+    const QueryText* text;
+    pg::Params params;
+    Position min_position;
+    Clock::time_point deadline;
+    Done done;
+    int generation = 0;  // that it was asked of last, where that served
+    int asked = 0;       // times
+  };
+  // A query that is asked again if another generation serves now; else, this is its answer.
+  struct Displaced {
+    Pending query;
+    Unavailable why;
+  };
+  // A query that waits: in the order in which positions release it.
+  struct Waiting {
+    std::size_t model;
+    Position min_position;
+    std::uint64_t number;
+    friend auto operator<=>(const Waiting&, const Waiting&) = default;
+  };
+  // What is known of a read model: where its rows are, and how far it is.
+  struct Known {
+    const ReadModel* model;
+    std::optional<Checkpoint> checkpoint;
+  };
+  static bool is_known(const Known& known) { return known.checkpoint.has_value(); }
+
+  pg::ConnectOptions connect_options(std::string application_name) const;
+  void run(const std::stop_token& stop);
+  void turn();
+  void take_in();
+  void route(Pending query);
+  void send(Pending query, const Checkpoint& checkpoint);
+  void answer(Pending query, pg::AsyncConnection::Reply reply);
+  void displace(Pending query, const Unavailable& why);
+  void ask_again(Displaced displaced);
+  Known& known_to(const Pending& query);
+  void notified(std::string_view payload);
+  void look();
+  void looked(pg::AsyncConnection::Reply reply, std::vector<Displaced> displaced);
+  void release(std::size_t model);
+  void expire(Clock::time_point now);
+  void on_connected();
+  void lost(const pg::Away& why);
+  void listener_lost(const pg::Away& why);
+  void fail_waiting(const Unavailable& why);
+  void finish(const Done& done, RawResult result);
+  std::shared_ptr<const pg::Statement> statement_for(const QueryText& text,
+                                                     const Checkpoint& checkpoint);
+
+  const Options options_;
+  const std::string purpose_;
+  Histogram& query_duration_;
+  EventFd wake_;
+  std::atomic<bool> connected_ = false;
+  std::atomic<bool> ready_ = false;
+  std::atomic<std::size_t> unfinished_ = 0;
+
+  mutable std::mutex mutex_;  // of these
+  std::vector<Pending> inbox_;
+  bool closed_ = false;
+  std::string away_because_;
+
+  // From here on: the loop's thread only.
+  std::vector<Known> known_;
+  struct Asked {
+    int generation;
+    std::shared_ptr<const pg::Statement> statement;  // whoever waits for its answer has it, too
+  };
+  std::map<const QueryText*, Asked> statements_;  // of the generation that was asked last
+  std::map<Waiting, Pending> waiting_;
+  std::set<std::pair<Clock::time_point, Waiting>> deadlines_;
+  std::vector<Displaced> displaced_;  // until the next look tells what serves now
+  std::uint64_t next_number_ = 0;
+  bool looking_ = false;
+  bool look_again_ = false;
+  bool heard_ = false;  // NOTIFY comes
+  Clock::time_point next_look_ = Clock::time_point::max();
+  Trouble trouble_;
+  Clock::time_point last_trouble_{};
+  pg::AsyncConnection listener_;
+  std::vector<std::unique_ptr<pg::AsyncConnection>> connections_;
+
+  std::jthread thread_;  // last: it uses everything above
+};
+
+ReadModels::ReadModels(Options options)
+    : rows_(std::make_unique<Loop>(options, "queries", query_duration_)),
+      lists_(std::make_unique<Loop>(options, "lists", query_duration_)) {}
+ReadModels::~ReadModels() = default;
+
+void ReadModels::stop() {
+  rows_->stop();
+  lists_->stop();
+}
+
+bool ReadModels::connected() const {
+  return rows_->connected() && lists_->connected();
+}
+
+bool ReadModels::ready() const {
+  return rows_->ready() && lists_->ready();
+}
+
+std::string ReadModels::away_because() const {
+  const std::string why = rows_->away_because();
+  return why.empty() ? lists_->away_because() : why;
+}
+
+std::size_t ReadModels::unfinished() const {
+  return rows_->unfinished() + lists_->unfinished();
+}
+
+void ReadModels::submit(Lane lane, const QueryText& text, pg::Params params, ReadAt at, Done done) {
+  (lane == Lane::rows ? rows_ : lists_)->submit(text, std::move(params), at, std::move(done));
+}
+
+ReadModels::Loop::Loop(Options options, std::string purpose, Histogram& query_duration)
+    : options_(std::move(options)),
+      purpose_(std::move(purpose)),
+      query_duration_(query_duration),
+      trouble_("answering " + purpose_),
+      listener_(connect_options("jangbu listener"),
+                {.on_connected = [this] { on_connected(); },
+                 .on_lost = [this](const pg::Away& why) { listener_lost(why); },
+                 .on_notification = [this](std::string_view,
+                                           std::string_view payload) { notified(payload); }}) {
+  for (const ReadModel* model : read_models()) known_.push_back({model, std::nullopt});
+  for (std::size_t i = 0; i < options_.connections; ++i)
+    connections_.push_back(std::make_unique<pg::AsyncConnection>(
+        connect_options("jangbu " + purpose_),
+        pg::AsyncConnection::Events{.on_lost = [this](const pg::Away& why) { lost(why); }}));
+  thread_ = std::jthread([this](const std::stop_token& stop) {
+    ::pthread_setname_np(::pthread_self(), purpose_.c_str());
+    run(stop);
+  });
+}
+
+pg::ConnectOptions ReadModels::Loop::connect_options(std::string application_name) const {
+  return {
+      .conninfo = options_.conninfo,
+      .application_name = std::move(application_name),
+      .settings = std::string(session_settings) + std::to_string(options_.answer_timeout.count()),
+      .answer_timeout = options_.answer_timeout};
+}
+
+ReadModels::Loop::~Loop() {
+  stop();
+}
+
+void ReadModels::Loop::stop() {
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  wake_.wake();
+  thread_.join();
+}
+
+std::string ReadModels::Loop::away_because() const {
+  if (connected_) return {};
+  const std::scoped_lock lock(mutex_);
+  return away_because_.empty() ? "PostgreSQL is not connected" : away_because_;
+}
+
+void ReadModels::Loop::submit(const QueryText& text, pg::Params params, ReadAt at, Done done) {
+  if (unfinished_.fetch_add(1) >= options_.most_queries) {
+    --unfinished_;
+    return done(Unavailable("too many queries are waiting"));
+  }
+  std::unique_lock lock(mutex_);
+  if (closed_) {
+    lock.unlock();
+    return finish(done, Unavailable("closing"));
+  }
+  const bool was_empty = inbox_.empty();
+  inbox_.push_back(
+      {&text, std::move(params), at.min_position, Clock::now() + at.wait, std::move(done)});
+  lock.unlock();
+  if (was_empty) wake_.wake();
+}
+
+void ReadModels::Loop::run(const std::stop_token& stop) {
+  while (!stop.stop_requested()) turn();
+  {
+    const std::scoped_lock lock(mutex_);
+    closed_ = true;
+  }
+  take_in();
+  const Unavailable closing("closing");
+  for (auto& connection : connections_) connection->close(closing);
+  listener_.close(closing);
+  fail_waiting(closing);
+}
+
+// Take in, send, wait, hear.
+void ReadModels::Loop::turn() {
+  take_in();
+  Clock::time_point due = next_look_;
+  if (!deadlines_.empty()) due = std::min(due, deadlines_.begin()->first);
+  auto now = Clock::now();
+  bool all_connected = listener_.connected();
+  std::vector<pollfd> fds{{wake_.fd(), POLLIN, 0}};
+  const auto add = [&](pg::AsyncConnection& connection) {
+    connection.flush(now);
+    due = std::min(due, connection.due());
+    fds.push_back({connection.fd(), connection.events(), 0});
+  };
+  add(listener_);
+  for (auto& connection : connections_) {
+    add(*connection);
+    all_connected = all_connected && connection->connected();
+  }
+  connected_ = all_connected;
+  ready_ = all_connected && std::all_of(known_.begin(), known_.end(), is_known);
+  if (!all_connected) last_trouble_ = now;
+  if (trouble_ && now > last_trouble_ + well_again) trouble_.over();
+
+  const auto left = std::chrono::ceil<milliseconds>(due - now);
+  constexpr milliseconds longest{60'000};
+  ::poll(fds.data(), fds.size(),
+         static_cast<int>(std::clamp(left, milliseconds::zero(), longest).count()));
+
+  now = Clock::now();
+  if (fds[0].revents) wake_.clear();
+  listener_.on_ready(fds[1].revents, now);
+  for (std::size_t i = 0; i < connections_.size(); ++i)
+    connections_[i]->on_ready(fds[i + 2].revents, now);
+  if (now >= next_look_) look();
+  expire(now);
+}
+
+void ReadModels::Loop::take_in() {
+  std::vector<Pending> taken;
+  {
+    const std::scoped_lock lock(mutex_);
+    taken.swap(inbox_);
+  }
+  for (Pending& query : taken) route(std::move(query));
+}
+
+// Sends the query, or lets it wait for its position.
+void ReadModels::Loop::route(Pending query) {
+  const Known& known = known_to(query);
+  if (!known.checkpoint)
+    return finish(query.done, Unavailable("the read model " + std::string(known.model->name) +
+                                          " is not there yet"));
+  // What is known may be out of date, so a query that cannot wait is sent too: its answer tells.
+  if (known.checkpoint->position >= query.min_position || query.deadline <= Clock::now())
+    return send(std::move(query), *known.checkpoint);
+  if (!listener_.connected()) return finish(query.done, Unavailable("PostgreSQL is not connected"));
+  const Waiting place{static_cast<std::size_t>(&known - known_.data()), query.min_position,
+                      next_number_++};
+  deadlines_.emplace(query.deadline, place);
+  waiting_.emplace(place, std::move(query));
+  look();
+}
+
+ReadModels::Loop::Known& ReadModels::Loop::known_to(const Pending& query) {
+  const auto known = std::find_if(known_.begin(), known_.end(), [&](const Known& candidate) {
+    return candidate.model->name == query.text->read_model;
+  });
+  invariant(known != known_.end(), "a query names a read model that is registered");
+  return *known;
+}
+
+void ReadModels::Loop::send(Pending query, const Checkpoint& checkpoint) {
+  pg::AsyncConnection* idlest = nullptr;
+  for (auto& connection : connections_)
+    if (connection->connected() && (!idlest || connection->in_flight() < idlest->in_flight()))
+      idlest = connection.get();
+  if (!idlest) return finish(query.done, Unavailable("PostgreSQL is not connected"));
+  const auto statement = statement_for(*query.text, checkpoint);
+  query.generation = checkpoint.generation;
+  ++query.asked;
+  pg::Params params = std::move(query.params);
+  idlest->send(*statement, std::move(params),
+               [this, statement, query = std::move(query), sent = Clock::now()](
+                   pg::AsyncConnection::Reply reply, pg::Params again) mutable {
+                 query_duration_.observe(Clock::now() - sent);
+                 query.params = std::move(again);
+                 answer(std::move(query), std::move(reply));
+               });
+}
+
+void ReadModels::Loop::answer(Pending query, pg::AsyncConnection::Reply reply) {
+  if (const auto* unavailable = std::get_if<Unavailable>(&reply))
+    return finish(query.done, *unavailable);
+  if (const auto* error = std::get_if<pg::SqlError>(&reply)) {
+    if (!pg::is_about_values(error->sqlstate()))
+      return displace(std::move(query), Unavailable(error->what()));
+    spdlog::error("a query failed: {}", error->what());
+    return finish(query.done, Unavailable(error->what()));
+  }
+  auto& result = std::get<pg::Result>(reply);
+  const int rows = PQntuples(result.get());
+  if (rows == 0) {
+    query.generation = 0;  // even if it serves again by now
+    return displace(std::move(query), Unavailable("no generation of the read model serves"));
+  }
+  pg::Row first(result.get(), 0);
+  const auto position = first.next<Position>();
+  if (first.next<bool>()) return finish(query.done, EntityParked{});
+  if (position < query.min_position) return finish(query.done, Behind{position});
+  // The outer join gives one row of nulls where the query has none.
+  const bool none = PQgetisnull(result.get(), 0, own_columns);
+  finish(query.done, Answer<Rows>{Rows(std::move(result), none ? 0 : rows, own_columns), position});
+}
+
+// Its generation does not serve any more, or is not even there: who serves now is looked for.
+void ReadModels::Loop::displace(Pending query, const Unavailable& why) {
+  if (query.asked >= most_asked || !listener_.connected()) return finish(query.done, why);
+  displaced_.push_back({std::move(query), why});
+  look();
+}
+
+// After that look. What the generation that serves says is the answer.
+void ReadModels::Loop::ask_again(Displaced displaced) {
+  const Known& known = known_to(displaced.query);
+  if (!known.checkpoint || known.checkpoint->generation != displaced.query.generation)
+    return route(std::move(displaced.query));
+  trouble_.failed(std::string(displaced.query.text->name) + ": " + displaced.why.what());
+  last_trouble_ = Clock::now();
+  finish(displaced.query.done, displaced.why);
+}
+
+void ReadModels::Loop::finish(const Done& done, RawResult result) {
+  --unfinished_;
+  done(std::move(result));
+}
+
+// Under one name whatever the generation: a session has one plan for each text.
+std::shared_ptr<const pg::Statement> ReadModels::Loop::statement_for(const QueryText& text,
+                                                                     const Checkpoint& checkpoint) {
+  Asked& asked = statements_[&text];
+  if (!asked.statement || asked.generation != checkpoint.generation)
+    asked = {checkpoint.generation, std::make_shared<const pg::Statement>(pg::Statement{
+                                        std::string(text.name), with_position(text, checkpoint)})};
+  return asked.statement;
+}
+
+// --- Positions -----------------------------------------------------------------------------------
+
+// A notification tells that a checkpoint moved, not which and how far: one SELECT answers that for
+// all who wait, and nobody asks when nobody waits and the generations are those that are known.
+void ReadModels::Loop::notified(std::string_view payload) {
+  const bool all_known = std::all_of(known_.begin(), known_.end(), is_known);
+  if (!waiting_.empty() || !all_known || payload == generations_changed) look();
+}
+
+void ReadModels::Loop::look() {
+  if (!listener_.connected()) return;
+  if (looking_) {
+    look_again_ = true;
+    return;
+  }
+  looking_ = true;
+  next_look_ = Clock::now() + (heard_ ? look_interval : look_interval_unheard);
+  listener_.send(select_checkpoints, {},
+                 [this, displaced = std::exchange(displaced_, {})](pg::AsyncConnection::Reply reply,
+                                                                   const pg::Params&) mutable {
+                   looked(std::move(reply), std::move(displaced));
+                 });
+}
+
+void ReadModels::Loop::looked(pg::AsyncConnection::Reply reply, std::vector<Displaced> displaced) {
+  looking_ = false;
+  const auto* error = std::get_if<pg::SqlError>(&reply);
+  std::optional<std::vector<Checkpoint>> checkpoints;
+  if (const auto* result = std::get_if<pg::Result>(&reply))
+    checkpoints = read_checkpoints(result->get());
+  else if (error && pg::is_about_absence(error->sqlstate()))
+    checkpoints.emplace();  // not yet, or not any more
+  // Any other failure tells nothing, and the next look is due before long.
+  for (std::size_t i = 0; checkpoints && i < known_.size(); ++i) {
+    const Checkpoint* own = serving_generation(*checkpoints, *known_[i].model);
+    known_[i].checkpoint = own ? std::optional(*own) : std::nullopt;
+    if (own) release(i);
+  }
+  for (Displaced& query : displaced) ask_again(std::move(query));
+  if (std::exchange(look_again_, false)) look();
+}
+
+// Sends what waited for a position that the read model has reached.
+void ReadModels::Loop::release(std::size_t model) {
+  const Checkpoint& checkpoint = *known_[model].checkpoint;
+  auto next = waiting_.lower_bound({model, {}, 0});
+  while (next != waiting_.end() && next->first.model == model &&
+         next->first.min_position <= checkpoint.position) {
+    deadlines_.erase({next->second.deadline, next->first});
+    send(std::move(next->second), checkpoint);
+    next = waiting_.erase(next);
+  }
+}
+
+// Sends what has waited long enough: the answer tells how far the read model is by now.
+void ReadModels::Loop::expire(Clock::time_point now) {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+    const Waiting place = deadlines_.begin()->second;
+    deadlines_.erase(deadlines_.begin());
+    auto query = waiting_.extract(place);
+    route(std::move(query.mapped()));
+  }
+}
+
+void ReadModels::Loop::on_connected() {
+  // First this one, since a look that fails (no table yet) takes back what its turn did before it.
+  listener_.send(listen, {}, [this](const pg::AsyncConnection::Reply& reply, const pg::Params&) {
+    heard_ = std::holds_alternative<pg::Result>(reply);
+    look();
+  });
+}
+
+void ReadModels::Loop::lost(const pg::Away& why) {
+  last_trouble_ = Clock::now();
+  trouble_.failed(why.what());  // the connection waits by itself
+  const std::scoped_lock lock(mutex_);
+  away_because_ = why.in_words();
+}
+
+void ReadModels::Loop::listener_lost(const pg::Away& why) {
+  heard_ = false;
+  next_look_ = Clock::time_point::max();
+  lost(why);
+  fail_waiting(why);
+}
+
+void ReadModels::Loop::fail_waiting(const Unavailable& why) {
+  deadlines_.clear();
+  for (auto& [place, query] : std::exchange(waiting_, {})) finish(query.done, why);
+  for (Displaced& displaced : std::exchange(displaced_, {})) finish(displaced.query.done, why);
+}
+
+}  // namespace jangbu

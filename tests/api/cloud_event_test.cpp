@@ -1,0 +1,30 @@
+#include <catch2/catch_test_macros.hpp>
+#include <nlohmann/json.hpp>
+
+#include "api/answers/represent.hpp"
+
+using namespace jangbu;
+
+namespace {
+
+nlohmann::json cloud_event(const Envelope& envelope) {
+  return nlohmann::json::parse(to_cloud_event({{7}, 1}, {envelope, AccountClosed{}}).text());
+}
+
+}  // namespace
+
+TEST_CASE("a CloudEvent tells what led to it, where that is known") {
+  Envelope envelope;
+  const auto bare = cloud_event(envelope);
+  CHECK(bare.at("id") == "7.1");
+  CHECK(bare.at("type") == "AccountClosed");
+  for (const char* name : {"correlation", "causation", "actor"}) CHECK_FALSE(bare.contains(name));
+
+  envelope.correlation = "a request";
+  envelope.causation = "3.0";
+  envelope.actor = "홍길동";
+  const auto told = cloud_event(envelope);
+  CHECK(told.at("correlation") == "a request");
+  CHECK(told.at("causation") == "3.0");
+  CHECK(told.at("actor") == "홍길동");
+}

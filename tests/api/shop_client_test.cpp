@@ -1,0 +1,100 @@
+// A command of our own client: once a try was uncertain only a decision settles it.
+#include "api/client/shop_client.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <deque>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "api/http/server.hpp"
+
+using namespace jangbu;
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
+
+namespace {
+
+// Answers commands as it is told, one after the other, and the last way for ever.
+class Script {
+ public:
+  struct Said {
+    int status;  // 0: the connection is lost
+    std::string code = {};
+    std::string retry_after = {};
+  };
+
+  explicit Script(std::vector<Said> said) : said_(std::move(said)) { server_.start(); }
+
+  ShopClient::Answer command(std::chrono::milliseconds patience = 60s) {
+    // The port of operations is the first.
+    ShopClient shop("127.0.0.1", server_.port(), 10s);
+    return shop.command(ShopClient::Service::operations, "/things", "{}", "k", patience);
+  }
+  std::size_t asked() const { return asked_; }
+  const std::set<std::string>& keys() const { return keys_; }
+
+ private:
+  void answer(const http::Request& request, const http::Exchange& exchange) {
+    keys_.insert(std::string(request.header("Idempotency-Key").value_or("")));
+    const Said& said = said_[std::min(asked_++, said_.size() - 1)];
+    if (said.status == 0) return exchange.stream_start({});  // and nobody goes on
+    http::Response response{.status = said.status, .body = R"({"code":")" + said.code + "\"}"};
+    if (!said.retry_after.empty()) response.headers.emplace_back("Retry-After", said.retry_after);
+    exchange.respond(std::move(response));
+  }
+
+  const std::vector<Said> said_;
+  std::size_t asked_ = 0;
+  std::set<std::string> keys_;
+  http::Server server_{
+      "127.0.0.1", 0,
+      http::Router().add(http::Method::post, "/things",
+                         [this](http::Request&& request, const http::Exchange& exchange) {
+                           answer(request, exchange);
+                         })};
+};
+
+}  // namespace
+
+TEST_CASE("What was uncertain is asked for until it is decided, under one key") {
+  for (const Script::Said& first :
+       {Script::Said{0}, Script::Said{503, "outcome-unknown"}, Script::Said{500}, Script::Said{504},
+        Script::Said{409, "idempotency-key-in-flight"}}) {
+    CAPTURE(first.status, first.code);
+    Script script({first, {503, "not-ready"}, {201}});
+    CHECK(script.command().status == 201);
+    CHECK(script.asked() == 3);
+    CHECK(script.keys() == std::set<std::string>{"k"});
+  }
+}
+
+TEST_CASE("A decision is one, and so is a refusal that will not change") {
+  for (const Script::Said& said :
+       {Script::Said{201}, Script::Said{200}, Script::Said{409, "account-name-taken"},
+        Script::Said{422, "invalid-field"}, Script::Said{403, "foreign-origin"}}) {
+    Script script({said});
+    CHECK(script.command().status == said.status);
+    CHECK(script.asked() == 1);
+  }
+}
+
+TEST_CASE("At the end of its patience a client says whether the outcome is unknown") {
+  CHECK_THROWS_MATCHES(
+      Script({{503, "not-ready"}}).command(400ms), Unavailable,
+      MessageMatches(ContainsSubstring("not-ready") && !ContainsSubstring("outcome is unknown")));
+  CHECK_THROWS_MATCHES(Script({{0}, {503, "not-ready"}}).command(400ms), Unavailable,
+                       MessageMatches(ContainsSubstring("Its outcome is unknown")));
+  // The server's word counts: it will not be ready sooner.
+  Script script({{503, "overloaded", "30"}});
+  CHECK_THROWS_AS(script.command(5s), Unavailable);
+  CHECK(script.asked() == 1);
+}
+
+TEST_CASE("Who is not there at all is not waited for") {
+  ShopClient shop("127.0.0.1", 1, 10s);
+  CHECK_THROWS_AS(shop.command(ShopClient::Service::operations, "/", "{}", "k"), NobodyListens);
+}
