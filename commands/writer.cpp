@@ -1,12 +1,12 @@
 #include "commands/writer.hpp"
 
 #include <pthread.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "events/errors.hpp"
+#include "infra/log.hpp"
 
 namespace jangbu {
 
@@ -289,10 +289,9 @@ void Writer::watch_clock(Timestamp now) {
     const auto jump =
         std::chrono::milliseconds(now.ms - clocks_->first.ms) - (steady - clocks_->second);
     if (std::chrono::abs(jump) > worth_telling)
-      spdlog::warn(
-          "the system's clock was set {} by {} s: see docs/operations.md, 'The clock'",
-          jump > 0s ? "forward" : "back",
-          std::chrono::duration_cast<std::chrono::seconds>(std::chrono::abs(jump)).count());
+      log::warn("the system's clock was set {} by {} s: see docs/operations.md, 'The clock'",
+                jump > 0s ? "forward" : "back",
+                std::chrono::duration_cast<std::chrono::seconds>(std::chrono::abs(jump)).count());
   }
   clocks_ = {now, steady};
 }
@@ -446,7 +445,7 @@ Writer::Fate Writer::fate_of_refused(const CommitId& id) {
   const auto there = log_.read(position_.next());
   if (there && there->id == id) return Fate::appended;
   if (there) {
-    spdlog::warn("another writer appended at {}: deciding again", there->position.value);
+    log::warn("another writer appended at {}: deciding again", there->position.value);
     std::lock_guard lock(mutex_);
     ++status_.conflicts;
     return Fate::conflict;
@@ -500,14 +499,14 @@ void Writer::turn_away(NotDecided why) {
 void Writer::set_state(State state, std::string why) {
   std::lock_guard lock(mutex_);
   if (status_.state == state && status_.why == why) return;
-  if (!why.empty()) spdlog::warn("the log does not answer: {}", why);
-  if (state == State::active) spdlog::info("the writer is active at {}", position_.value);
+  if (!why.empty()) log::warn("the log does not answer: {}", why);
+  if (state == State::active) log::info("the writer is active at {}", position_.value);
   status_.state = state;
   status_.why = std::move(why);
 }
 
 void Writer::halt(const std::string& why) {
-  spdlog::critical("the writer has halted, commands are refused: {}", why);
+  log::critical("the writer has halted, commands are refused: {}", why);
   std::lock_guard lock(mutex_);
   status_.state = State::halted;
   status_.why = why;

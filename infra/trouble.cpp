@@ -1,6 +1,6 @@
 #include "infra/trouble.hpp"
 
-#include <spdlog/spdlog.h>
+#include "infra/log.hpp"
 
 #include <algorithm>
 
@@ -20,7 +20,7 @@ std::string without_numbers(std::string_view text) {
 std::chrono::milliseconds Trouble::failed(std::string_view why) {
   pause_ = std::clamp(pause_ * 2, first_pause, longest_pause_);
   if (said_.size() < most_said && said_.insert(without_numbers(why)).second)
-    spdlog::warn("{} waits: {}", what_, why);
+    log::warn("{} waits: {}", what_, why);
   return pause_;
 }
 
@@ -28,7 +28,7 @@ void Trouble::over() {
   if (said_.empty()) return;
   said_.clear();
   pause_ = {};
-  spdlog::info("{} goes on", what_);
+  log::info("{} goes on", what_);
 }
 
 }  // namespace jangbu

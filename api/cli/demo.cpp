@@ -1,13 +1,12 @@
 #include "api/cli/demo.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 
 #include "api/client/shop_client.hpp"
+#include "infra/log.hpp"
 
 namespace jangbu {
 
@@ -86,10 +85,10 @@ void load(ShopClient shop) {
 int load_demo(int port_base) {
   try {
     load(ShopClient("127.0.0.1", port_base, std::chrono::seconds(30)));
-    spdlog::info("demo data is loaded: {} accounts, {} products", accounts.size(), products.size());
+    log::info("demo data is loaded: {} accounts, {} products", accounts.size(), products.size());
     return 0;
   } catch (const std::exception& error) {
-    spdlog::critical(
+    log::critical(
         "the demo data could not be loaded: {}. Is the shop up? Run jangbu demo again: what is "
         "there already stays as it is",
         error.what());

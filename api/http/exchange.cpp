@@ -1,9 +1,8 @@
 #include "api/http/exchange.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include "api/http/connection.hpp"
 #include "api/http/pending_answer.hpp"
+#include "infra/log.hpp"
 
 namespace jangbu::http {
 
@@ -22,7 +21,7 @@ void Exchange::respond_from_here(const std::function<Response()>& build) const {
   try {
     response = build();
   } catch (const std::exception& bug) {
-    spdlog::error("http: an answer could not be made: {}", bug.what());
+    log::error("http: an answer could not be made: {}", bug.what());
   }
   respond(std::move(response));
 }
@@ -76,7 +75,7 @@ PendingAnswer::PendingAnswer(std::shared_ptr<Mailbox> mailbox,
 
 PendingAnswer::~PendingAnswer() {
   if (state_ == State::open) {
-    if (!connection_->gone) spdlog::error("http: a request was dropped without an answer");
+    if (!connection_->gone) log::error("http: a request was dropped without an answer");
     post(internal_error());
   } else if (state_ == State::streaming) {
     post(CutOff{});  // without the last chunk the client knows that something is missing

@@ -1,7 +1,6 @@
 #include "api/http/protocol.hpp"
 
 #include <netdb.h>
-#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -21,6 +20,7 @@
 #include "api/http/uri.hpp"
 #include "events/errors.hpp"
 #include "infra/ids.hpp"
+#include "infra/log.hpp"
 
 namespace jangbu::http {
 namespace {
@@ -65,13 +65,13 @@ void or_problem(Action action, Answer answer) {
     action();
   } catch (const Unavailable& away) {
     // Whoever watches that dependency tells the operator; here it would be a line per request.
-    spdlog::debug("http: unavailable: {}", away.what());
+    log::debug("http: unavailable: {}", away.what());
     answer(unavailable());
   } catch (const std::exception& bug) {
-    spdlog::error("http: a handler failed: {}", bug.what());
+    log::error("http: a handler failed: {}", bug.what());
     answer(internal_error());
   } catch (...) {
-    spdlog::error("http: a handler failed");
+    log::error("http: a handler failed");
     answer(internal_error());
   }
 }

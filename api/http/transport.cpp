@@ -1,8 +1,9 @@
 #include "api/http/transport.hpp"
 
+#include "infra/log.hpp"
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -116,7 +117,7 @@ void Transport::guarded(const std::shared_ptr<Connection>& connection, Action ac
     action();
     watch(*connection);
   } catch (const std::exception& bug) {
-    spdlog::error("http: {}: a connection failed: {}", server_->name, bug.what());
+    log::error("http: {}: a connection failed: {}", server_->name, bug.what());
     drop(connection);
   }
 }
@@ -254,8 +255,8 @@ void Transport::pause_accepting(const char* why) {
   reactor()->removeFd(key(), server_->listener);
   if (now_ - last_warning_ < warning_interval) return;
   last_warning_ = now_;
-  spdlog::warn("http: {}: new clients have to wait, {} connections are open: {}", server_->name,
-               server_->connections.load(), why);
+  log::warn("http: {}: new clients have to wait, {} connections are open: {}", server_->name,
+            server_->connections.load(), why);
 }
 
 void Transport::resume_accepting() {

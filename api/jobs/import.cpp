@@ -1,7 +1,6 @@
 #include "api/jobs/import.hpp"
 
 #include <pthread.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -12,6 +11,7 @@
 #include "api/answers/problem_types.hpp"
 #include "api/answers/problems.hpp"
 #include "infra/ids.hpp"
+#include "infra/log.hpp"
 
 namespace jangbu {
 
@@ -62,7 +62,7 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
     try {
       if (take_rows() && discard_rest() && write_out_all() && write_why()) exchange_->stream_end();
     } catch (const std::exception& bug) {
-      spdlog::error("an import failed: {}", bug.what());
+      log::error("an import failed: {}", bug.what());
     }
     // The writer may still hold some rows; the answer ends now, whole or cut off.
     exchange_.reset();

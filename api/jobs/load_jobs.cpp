@@ -1,7 +1,8 @@
 #include "api/jobs/load_jobs.hpp"
 
+#include "infra/log.hpp"
+
 #include <pthread.h>
-#include <spdlog/spdlog.h>
 
 #include <utility>
 
@@ -53,13 +54,12 @@ void LoadJobs::run(const std::stop_token& closing) {
     const load::Snapshot end = run->snapshot();
     if (end.violated()) {
       for (const load::Invariant& one : end.invariants)
-        if (!one.ok)
-          spdlog::error("the load {} found {} violated: {}", end.run, one.name, one.detail);
+        if (!one.ok) log::error("the load {} found {} violated: {}", end.run, one.name, one.detail);
     } else if (end.state == load::State::failed) {
-      spdlog::error("the load {} failed: {}", end.run, end.reason);
+      log::error("the load {} failed: {}", end.run, end.reason);
     } else {
-      spdlog::info("the load {} is {}: {} purchases", end.run, to_string(end.state),
-                   end.figures.purchased);
+      log::info("the load {} is {}: {} purchases", end.run, to_string(end.state),
+                end.figures.purchased);
     }
   }
 }

@@ -1,11 +1,11 @@
 #include "api/jobs/rebuild_jobs.hpp"
 
 #include <pthread.h>
-#include <spdlog/spdlog.h>
 
 #include <utility>
 
 #include "infra/ids.hpp"
+#include "infra/log.hpp"
 
 namespace jangbu {
 
@@ -59,11 +59,11 @@ void RebuildJobs::rebuild(const ReadModel& model, const std::stop_token& stop) {
   try {
     rebuilt = Rebuild(log_, {.conninfo = conninfo_, .on_progress = on_progress, .stop = stop})
                   .rebuild(model);
-    spdlog::info("rebuilt {}: generation {} serves from position {}", model.name,
-                 rebuilt->generation, rebuilt->position.value);
+    log::info("rebuilt {}: generation {} serves from position {}", model.name, rebuilt->generation,
+              rebuilt->position.value);
   } catch (const std::exception& failure) {
     error = failure.what();
-    spdlog::error("the rebuild of {} failed: {}", model.name, error);
+    log::error("the rebuild of {} failed: {}", model.name, error);
   }
   const std::lock_guard lock(mutex_);
   Status& status = statuses_.find(model.name)->second;

@@ -1,8 +1,9 @@
 #include "api/jobs/snapshot_file.hpp"
 
+#include "infra/log.hpp"
+
 #include <fcntl.h>
 #include <pthread.h>
-#include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -157,14 +158,14 @@ std::optional<Snapshot> SnapshotFile::load(std::size_t key_budget) {
   try {
     auto source = FileSource::open(options_.file);
     if (!source) {
-      spdlog::info("no snapshot at {}: the log is replayed from its beginning",
-                   options_.file.string());
+      log::info("no snapshot at {}: the log is replayed from its beginning",
+                options_.file.string());
       return std::nullopt;
     }
     Snapshot snapshot = read_snapshot(*source, options_.log, key_budget);
     const std::chrono::duration<double> time = Clock::now() - start;
-    spdlog::info("the snapshot of position {} was loaded in {:.2f} s: the log is replayed from {}",
-                 snapshot.mark.position.value, time.count(), snapshot.mark.position.value + 1);
+    log::info("the snapshot of position {} was loaded in {:.2f} s: the log is replayed from {}",
+              snapshot.mark.position.value, time.count(), snapshot.mark.position.value + 1);
     std::lock_guard lock(mutex_);
     events_ = snapshot.mark.events;
     status_ = {.position = snapshot.mark.position,
@@ -172,8 +173,8 @@ std::optional<Snapshot> SnapshotFile::load(std::size_t key_budget) {
                .bytes = source->size()};
     return snapshot;
   } catch (const NoSnapshot& why) {
-    spdlog::warn("the snapshot {} cannot be used, {}: the log is replayed from its beginning",
-                 options_.file.string(), why.what());
+    log::warn("the snapshot {} cannot be used, {}: the log is replayed from its beginning",
+              options_.file.string(), why.what());
     return std::nullopt;
   }
 }
@@ -233,7 +234,7 @@ void SnapshotFile::try_to_write(Snapshot snapshot) {
   try {
     bytes = write(snapshot);
   } catch (const std::exception& error) {
-    spdlog::warn("the snapshot {} cannot be written: {}", options_.file.string(), error.what());
+    log::warn("the snapshot {} cannot be written: {}", options_.file.string(), error.what());
   }
   const auto time = Clock::now() - start;
   std::lock_guard lock(mutex_);

@@ -1,6 +1,6 @@
 #include "api/log/log_lookup.hpp"
 
-#include <spdlog/spdlog.h>
+#include "infra/log.hpp"
 
 #include <utility>
 
@@ -28,9 +28,9 @@ std::optional<RecordedEvent> LogLookup::read(EventId id) {
     if (id.index >= commit.events.size()) throw Corrupt("its commit has fewer events");
     return commit.events[id.index];
   } catch (const Unavailable& away) {
-    spdlog::warn("event {} could not be read back: {}", to_string(id), away.what());
+    log::warn("event {} could not be read back: {}", to_string(id), away.what());
   } catch (const Corrupt& corrupt) {
-    spdlog::error("event {} could not be read back: {}", to_string(id), corrupt.what());
+    log::error("event {} could not be read back: {}", to_string(id), corrupt.what());
   }
   return std::nullopt;
 }

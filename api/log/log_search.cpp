@@ -1,12 +1,11 @@
 #include "api/log/log_search.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <memory>
 #include <utility>
 
 #include "events/commit.hpp"
+#include "infra/log.hpp"
 
 namespace jangbu {
 
@@ -28,7 +27,7 @@ void LogSearch::find(Query query, Callback callback) {
     } catch (const Unavailable& away) {
       result = away;
     } catch (const Corrupt& corrupt) {
-      spdlog::error("the log cannot be searched: {}", corrupt.what());
+      log::error("the log cannot be searched: {}", corrupt.what());
       result = Unavailable(corrupt.what());
     }
     callback(std::move(result));

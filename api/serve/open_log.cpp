@@ -1,8 +1,7 @@
 #include "api/serve/open_log.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include "events/errors.hpp"
+#include "infra/log.hpp"
 
 namespace jangbu {
 
@@ -12,9 +11,9 @@ std::unique_ptr<JetStreamLog> open_log(const JetStreamOptions& options, bool acc
   bool refused = false;
   for (const GateFinding& finding : log->inspect()) {
     if (finding.weak_durability && accept_weak_durability) {
-      spdlog::warn("accepted by --accept-weak-durability: {}", finding.text);
+      log::warn("accepted by --accept-weak-durability: {}", finding.text);
     } else {
-      spdlog::error("{}: {}", to_string(finding.code), finding.text);
+      log::error("{}: {}", to_string(finding.code), finding.text);
       refused = true;
     }
   }

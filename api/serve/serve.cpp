@@ -4,7 +4,6 @@
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
-#include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -37,6 +36,7 @@
 #include "events/errors.hpp"
 #include "infra/eventlog/jetstream_log.hpp"
 #include "infra/ids.hpp"
+#include "infra/log.hpp"
 #include "infra/postgres/connection.hpp"
 #include "infra/version.hpp"
 #include "projections/writing/checkpoints.hpp"
@@ -92,7 +92,7 @@ std::vector<Checkpoint> checkpoints_in_database(const ServeOptions& options) {
       if (std::chrono::steady_clock::now() > deadline)
         throw Refused(std::string("PostgreSQL cannot be reached: ") + away.what() +
                       ". Check --database (JANGBU_DATABASE)");
-      spdlog::warn("waiting for PostgreSQL: {}", away.what());
+      log::warn("waiting for PostgreSQL: {}", away.what());
       ::poll(nullptr, 0, 1'000);
     }
   }
@@ -226,7 +226,7 @@ const char* name_of(int signal) {
 void wait_for_stop(const sigset_t& signals) {
   int number = 0;
   sigwait(&signals, &number);
-  spdlog::info("stopping on {}", name_of(number));
+  log::info("stopping on {}", name_of(number));
 }
 
 // While this is there, an order to stop ends the process at once: nothing was begun that would have
@@ -239,7 +239,7 @@ class EndsAtOnce {
           while (!stop.stop_requested()) {
             const int number = sigtimedwait(&signals, nullptr, &moment);
             if (number < 0) continue;
-            spdlog::info("stopped on {}, before it had begun", name_of(number));
+            log::info("stopped on {}, before it had begun", name_of(number));
             std::_Exit(0);
           }
         }) {}
@@ -302,8 +302,8 @@ http::Limits limits_of_each(const ServeOptions& options) {
   limits.max_turned_away = std::min(limits.max_turned_away, share / 16);
   const std::size_t most = share - limits.max_turned_away;
   if (most >= limits.max_connections) return limits;
-  spdlog::info("each service takes {} clients, not {}: the process may open {} files (ulimit -Hn)",
-               most, limits.max_connections, descriptors.rlim_max);
+  log::info("each service takes {} clients, not {}: the process may open {} files (ulimit -Hn)",
+            most, limits.max_connections, descriptors.rlim_max);
   limits.max_connections = most;
   return limits;
 }
@@ -332,7 +332,7 @@ struct CommandParts {
 };
 
 void run(const ServeOptions& options) {
-  spdlog::info("jangbu {} starts", version());
+  log::info("jangbu {} starts", version());
   check_listen(options);
   const http::Limits limits = limits_of_each(options);
   give_large_memory_back();
@@ -391,7 +391,7 @@ void run(const ServeOptions& options) {
         options.listen, port, std::move(router), limits, options.workers,
         access_log ? access_log->of_service(service.name) : http::OnAccess()));
     metrics.add(service.name, *servers.back());
-    spdlog::info("{} at http://{}:{}", service.name, options.listen, servers.back()->port());
+    log::info("{} at http://{}:{}", service.name, options.listen, servers.back()->port());
   };
   listen(
       options.port_base,
@@ -413,13 +413,13 @@ void run(const ServeOptions& options) {
   for (const auto& server : servers) {
     const auto left = deadline - std::chrono::steady_clock::now();
     if (!server->drain(std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left), 0ms)))
-      spdlog::warn("some requests were not answered in time");
+      log::warn("some requests were not answered in time");
   }
-  if (!commands) return spdlog::info("stopped");
+  if (!commands) return log::info("stopped");
   commands->importer.stop();
   commands->writer.stop();
   read_models.stop();  // what it answers may hand a command to the writer
-  spdlog::info("stopped at position {}", commands->writer.status().position.value);
+  log::info("stopped at position {}", commands->writer.status().position.value);
 }
 
 }  // namespace
@@ -429,7 +429,7 @@ int serve(const ServeOptions& options) {
     run(options);
     return 0;
   } catch (const std::exception& error) {
-    spdlog::critical("{}", error.what());
+    log::critical("{}", error.what());
     return 1;
   }
 }

@@ -1,7 +1,6 @@
 #include "api/streams/event_feed.hpp"
 
 #include <pthread.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <limits>
@@ -11,6 +10,7 @@
 #include "api/answers/problems.hpp"
 #include "api/http/limits.hpp"
 #include "events/errors.hpp"
+#include "infra/log.hpp"
 
 namespace jangbu {
 
@@ -175,7 +175,7 @@ void EventFeed::run() {
     }
     serve();
   } catch (const std::exception& error) {
-    spdlog::critical("{} can no longer be followed: {}", subject_.name, error.what());
+    log::critical("{} can no longer be followed: {}", subject_.name, error.what());
   }
   for_each([this](Subscriber& subscriber) { end(subscriber); });
   live_to_all_.clear();
@@ -196,10 +196,10 @@ void EventFeed::serve() {
       const bool busy = catch_up();
       rest = follow();
       if (busy) rest = 0ms;
-      if (std::exchange(log_away_, false)) spdlog::info("{} are followed again", subject_.name);
+      if (std::exchange(log_away_, false)) log::info("{} are followed again", subject_.name);
     } catch (const Unavailable& away) {
       if (!std::exchange(log_away_, true))
-        spdlog::warn("{} cannot be followed for now: {}", subject_.name, away.what());
+        log::warn("{} cannot be followed for now: {}", subject_.name, away.what());
       rest = log_retry;
     }
     beat();

@@ -1,7 +1,6 @@
 #include "infra/eventlog/jetstream_gate.hpp"
 
 #include <curl/curl.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +14,7 @@
 #include "infra/eventlog/server_urls.hpp"
 #include "infra/eventlog/stream.hpp"
 #include "infra/handle.hpp"
+#include "infra/log.hpp"
 #include "infra/trouble.hpp"
 
 namespace jangbu {

@@ -1,13 +1,12 @@
 #include "infra/eventlog/jetstream_reader.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <memory>
 #include <string_view>
 #include <utility>
 
 #include "events/errors.hpp"
+#include "infra/log.hpp"
 
 namespace jangbu {
 
@@ -206,7 +205,7 @@ void JetStreamReader::require_end() {
 // caller should not meet in a tight loop.
 void JetStreamReader::retire(const std::string& why) {
   const bool at_once = !consumer_->delivered && Clock::now() < consumer_->opened + heartbeat;
-  spdlog::warn("reading {} from {}: a new consumer, after: {}", stream_.called(), next_.value, why);
+  log::warn("reading {} from {}: a new consumer, after: {}", stream_.called(), next_.value, why);
   give_up_consumer();
   if (at_once) throw Unavailable("reading " + stream_.called() + ": " + why);
 }

@@ -1,7 +1,6 @@
 #include "infra/eventlog/nats_connection.hpp"
 
 #include <pthread.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +11,7 @@
 
 #include "events/errors.hpp"
 #include "infra/eventlog/server_urls.hpp"
+#include "infra/log.hpp"
 
 namespace jangbu {
 
@@ -191,7 +191,7 @@ NatsConnection::LinkPtr NatsConnection::connect(std::chrono::milliseconds wait) 
       throw Unavailable("no NATS server at " + servers_ + " (" + failure.why +
                         "): start it, or name another one");
     if (now >= log_at) {
-      spdlog::warn("waiting for NATS at {} ({})", servers_, failure.why);
+      log::warn("waiting for NATS at {} ({})", servers_, failure.why);
       log_at = now + log_interval;
     }
     std::this_thread::sleep_for(std::min<Clock::duration>(retry_interval, deadline - now));
@@ -295,8 +295,8 @@ NatsConnection::LinkPtr NatsConnection::wait_for_end() {
   }
   lock.unlock();
   if (!closing)
-    spdlog::warn("the connection to NATS at {} for {} was lost ({}); connecting again", servers_,
-                 purpose_, why);
+    log::warn("the connection to NATS at {} for {} was lost ({}); connecting again", servers_,
+              purpose_, why);
   end(*link);
   return closing ? nullptr : link;
 }
@@ -313,7 +313,7 @@ bool NatsConnection::connect_again() {
     Failure failure;
     try {
       if (LinkPtr link = try_connect(failure)) {
-        spdlog::info("connected to NATS at {} for {} again", servers_, purpose_);
+        log::info("connected to NATS at {} for {} again", servers_, purpose_);
         std::lock_guard lock(mutex_);
         link_ = std::move(link);
         return true;
@@ -324,7 +324,7 @@ bool NatsConnection::connect_again() {
     if (failure.refused) failure.why = "it refuses the user or password (" + failure.why + ")";
     const auto now = Clock::now();
     if (now >= tell_at + (failure.why == told ? same_cause_again : other_cause) || told.empty()) {
-      spdlog::warn("{}; trying on", unreachable(failure.why));
+      log::warn("{}; trying on", unreachable(failure.why));
       told = failure.why;
       tell_at = now;
     }
@@ -476,7 +476,7 @@ void NatsConnection::on_error(natsConnection* of_link, natsSubscription*, natsSt
     }
     connection.changed_.notify_all();
   }
-  if (is_news) spdlog::warn("NATS at {}: {}", connection.servers_, text);
+  if (is_news) log::warn("NATS at {}: {}", connection.servers_, text);
 }
 
 // --- Messages ------------------------------------------------------------------------------------

@@ -1,7 +1,5 @@
 #include "infra/eventlog/stream.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -10,6 +8,7 @@
 
 #include "events/errors.hpp"
 #include "infra/base64.hpp"
+#include "infra/log.hpp"
 
 namespace jangbu {
 
@@ -136,7 +135,7 @@ void Stream::lose(const std::string& how) {
   if (lost_.empty()) {
     lost_ = called() + " lost commits: it held one at " + std::to_string(seen_.position.value) +
             ", and now " + how + ". Stop, restore the stream from a backup, and start again";
-    spdlog::critical("{}", lost_);
+    log::critical("{}", lost_);
   }
   throw Corrupt(lost_);
 }

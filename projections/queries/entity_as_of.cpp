@@ -1,10 +1,9 @@
 #include "projections/queries/entity_as_of.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <memory>
 #include <utility>
 
+#include "infra/log.hpp"
 #include "projections/tables/history.hpp"
 
 namespace jangbu {
@@ -116,7 +115,7 @@ Unavailable broken(const Entity& entity, EventId id) {
   const std::string what = "the read model 'history' has an event of " +
                            std::string(to_string(entity.kind)) + ' ' + to_string(entity.id) +
                            " that cannot be one of it, " + to_string(id);
-  spdlog::error("{}", what);
+  log::error("{}", what);
   return Unavailable(what);
 }
 

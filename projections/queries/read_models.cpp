@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include <tuple>
 #include <vector>
 
+#include "infra/log.hpp"
 #include "infra/postgres/async_connection.hpp"
 #include "infra/trouble.hpp"
 #include "projections/tables/registry.hpp"
@@ -394,7 +394,7 @@ void ReadModels::Loop::answer(Pending query, pg::AsyncConnection::Reply reply) {
   if (const auto* error = std::get_if<pg::SqlError>(&reply)) {
     if (!pg::is_about_values(error->sqlstate()))
       return displace(std::move(query), Unavailable(error->what()));
-    spdlog::error("a query failed: {}", error->what());
+    log::error("a query failed: {}", error->what());
     return finish(query.done, Unavailable(error->what()));
   }
   auto& result = std::get<pg::Result>(reply);

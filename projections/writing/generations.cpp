@@ -1,11 +1,10 @@
 #include "projections/writing/generations.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <vector>
 
 #include "checkpoints_sql.hpp"
+#include "infra/log.hpp"
 
 namespace jangbu {
 
@@ -153,11 +152,11 @@ void clean_up(pg::Connection& connection, const ReadModel& model, std::optional<
       connection.run("SET LOCAL lock_timeout = '2s'");
       drop_generation(connection, old);
       transaction.commit();
-      spdlog::info("removed {} ({}), which nobody uses", old.schema(), to_string(old.state));
+      log::info("removed {} ({}), which nobody uses", old.schema(), to_string(old.state));
     } catch (const pg::Away& away) {
       // Somebody reads it, in a backup maybe. The next clean-up finds it.
       if (connection.broken()) throw;
-      spdlog::warn("{} ({}) stays for now: {}", old.schema(), to_string(old.state), away.what());
+      log::warn("{} ({}) stays for now: {}", old.schema(), to_string(old.state), away.what());
     }
     unlock(connection, lock_to_fill(old));
   }

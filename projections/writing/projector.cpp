@@ -1,11 +1,11 @@
 #include "projections/writing/projector.hpp"
 
 #include <pthread.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "infra/log.hpp"
 #include "projections/writing/generations.hpp"
 #include "projections/writing/rebuild.hpp"
 
@@ -115,8 +115,7 @@ void Projector::build(const std::stop_token& stop) {
     try {
       Rebuild rebuild(log_, {.conninfo = options_.conninfo, .stop = stop});
       for (const Checkpoint& made : rebuild.prepare(options_.models))
-        spdlog::info("{} is filled up to position {} and serves", made.schema(),
-                     made.position.value);
+        log::info("{} is filled up to position {} and serves", made.schema(), made.position.value);
       rebuild.tidy_up(options_.models);
       trouble.over();
     } catch (const AlreadyRebuilding&) {
@@ -127,7 +126,7 @@ void Projector::build(const std::stop_token& stop) {
     } catch (const pg::SqlError& error) {
       again_after(error.what());
     } catch (const std::exception& error) {
-      spdlog::error("read models cannot be built: {}", error.what());
+      log::error("read models cannot be built: {}", error.what());
       const std::scoped_lock lock(mutex_);
       build_error_ = error.what();
       return;
@@ -149,7 +148,7 @@ void Projector::run(const std::stop_token& stop) {
       wait(stop, error.what(),
            "PostgreSQL refuses what the projector asks (SQLSTATE " + error.sqlstate() + ")");
     } catch (const std::exception& error) {
-      spdlog::error("projector stopped: {}", error.what());
+      log::error("projector stopped: {}", error.what());
       return set(State::failed, error.what(), error.what());
     }
   }
@@ -236,8 +235,8 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
   const auto does_go = [&] {
     if (std::exchange(goes, true)) return;
     goes_on(State::following);
-    spdlog::info("projector fills {} of {} read models, from position {}", ours.size(),
-                 options_.models.size(), tracks.position().value);
+    log::info("projector fills {} of {} read models, from position {}", ours.size(),
+              options_.models.size(), tracks.position().value);
   };
   const auto has_all = [&] { return tracks.position() >= status().log_end; };
   if (has_all()) does_go();

@@ -1,7 +1,6 @@
 #include "projections/writing/rebuild.hpp"
 
 #include <poll.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <future>
@@ -9,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "infra/log.hpp"
 #include "infra/trouble.hpp"
 #include "projections/writing/generations.hpp"
 
@@ -135,7 +135,7 @@ Rebuilt Rebuild::rebuild(const ReadModel& model) {
     clean_up(builder, model, before.generation);
   } catch (const Unavailable& away) {
     // It is rebuilt all the same, and somebody will remove them.
-    spdlog::warn("earlier generations of {} stay for now: {}", model.name, away.what());
+    log::warn("earlier generations of {} stay for now: {}", model.name, away.what());
   }
   return rebuilt;
 }
@@ -284,7 +284,7 @@ void Rebuild::forget_lost(pg::Connection& connection, const ReadModel& model) {
     require_lock(connection, lock_to_rebuild(model.name));
     // It may have been made while the lock was somebody else's.
     if (!is_there(connection, lost)) {
-      spdlog::warn("{} is not there any more, although {}", lost.schema(), to_string(lost.state));
+      log::warn("{} is not there any more, although {}", lost.schema(), to_string(lost.state));
       pg::Transaction transaction(connection);
       drop_generation(connection, lost);
       transaction.commit();
@@ -345,8 +345,8 @@ std::vector<Tracks::Generation> Rebuild::load(pg::Connection& connection,
       require_lock(connection, lock_to_fill(made));
       targets.push_back({model, made.schema()});
     } else {
-      spdlog::info("going on with {}, which is filled up to position {}", made.schema(),
-                   made.position.value);
+      log::info("going on with {}, which is filled up to position {}", made.schema(),
+                made.position.value);
     }
     generations.push_back({model, made});
   }
@@ -373,7 +373,7 @@ std::vector<Tracks::Generation> Rebuild::load(pg::Connection& connection,
       break;
     } catch (const LoadRefused& refused) {
       // Up to there as one; the catch-up finds the row, and parks it.
-      spdlog::warn("loading up to position {} only: {}", refused.well().value, refused.what());
+      log::warn("loading up to position {} only: {}", refused.well().value, refused.what());
       end = refused.well();
     }
   }

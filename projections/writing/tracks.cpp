@@ -1,7 +1,5 @@
 #include "projections/writing/tracks.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <functional>
 #include <future>
@@ -10,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "infra/log.hpp"
 #include "projections/tables/registry.hpp"
 
 namespace jangbu {
@@ -152,8 +151,8 @@ void write_parked(pg::Connection& connection, const Checkpoint& checkpoint,
         {&park, pg::Params::of(checkpoint.read_model, checkpoint.generation, row.entity,
                                row.event.position, static_cast<std::int32_t>(row.event.index),
                                row.reason)});
-    spdlog::error("{}: the row of {} is parked at event {}: {}", checkpoint.schema(),
-                  to_string(row.entity), to_string(row.event), row.reason);
+    log::error("{}: the row of {} is parked at event {}: {}", checkpoint.schema(),
+               to_string(row.entity), to_string(row.event), row.reason);
   }
 }
 
@@ -375,8 +374,8 @@ bool write_together(pg::Connection& connection, const std::vector<Track*>& track
   try {
     return write_together(connection, tracks, batch, false);
   } catch (const Unfit& unfit) {
-    spdlog::warn("a batch up to position {} is written row by row: {}", batch.last().position.value,
-                 unfit.what());
+    log::warn("a batch up to position {} is written row by row: {}", batch.last().position.value,
+              unfit.what());
     return write_together(connection, tracks, batch, true);
   }
 }

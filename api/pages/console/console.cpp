@@ -1,13 +1,12 @@
 #include "api/pages/console/console.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <iterator>
 #include <stdexcept>
 
 #include "api/http/negotiation.hpp"
 #include "console_files.hpp"
+#include "infra/log.hpp"
 
 namespace jangbu {
 
@@ -72,7 +71,7 @@ Console::Console(const std::filesystem::path& uplot, const std::vector<Neighbour
     if (auto bytes = read_file(uplot / name_there))
       add(name, std::move(*bytes));
     else
-      spdlog::warn(
+      log::warn(
           "the console has no charts: {} cannot be read. infra/install fetches it; --uplot names "
           "the folder of its package",
           (uplot / name_there).string());

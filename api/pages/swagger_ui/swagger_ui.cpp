@@ -1,9 +1,8 @@
 #include "api/pages/swagger_ui/swagger_ui.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <optional>
 
+#include "infra/log.hpp"
 #include "swagger_ui_files.hpp"
 
 namespace jangbu {
@@ -46,7 +45,7 @@ SwaggerUi::SwaggerUi(const std::filesystem::path& folder,
   for (const PackageFile& file : package_files) {
     auto bytes = read_file(folder / file.name);
     if (!bytes) {
-      spdlog::warn(
+      log::warn(
           "there is no Swagger UI: {} cannot be read. infra/install fetches it; "
           "--swagger-ui names its folder",
           (folder / file.name).string());
