@@ -52,6 +52,12 @@ export class Chart {
     this.plot = new uPlot(this.#options(width), this.data(), this.place);
   }
 
+  // From when to when; without a sample yet (both null) the minutes until now.
+  #shown(first, last) {
+    const end = last ?? Date.now() / 1_000;
+    return [Math.min(first ?? end, end - this.seconds), end];
+  }
+
   #options(width) {
     const style = getComputedStyle(document.documentElement);
     const color = (name) => style.getPropertyValue(name).trim();
@@ -67,7 +73,7 @@ export class Chart {
       cursor: { y: false, drag: { x: false, y: false } },
       legend: { live: true },
       scales: {
-        x: { range: (_, first, last) => [Math.min(first ?? 0, (last ?? 0) - this.seconds), last ?? 0] },
+        x: { range: (_, first, last) => this.#shown(first, last) },
         y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1) * 1.1] },
       },
       axes: [
