@@ -14,6 +14,10 @@ readonly nats_minimum=2.14.5
 # The background command of the step under way, so that an interrupted script can end it.
 step_pid=
 
+# Names what reads the log of a step from stdin and prints how far it has come, as "STEPS ALL WORDS";
+# nothing while that is not known. Set by who runs the step.
+progress=
+
 # When tick last wrote a line, in seconds of its step.
 told_at=0
 
@@ -59,17 +63,38 @@ printable() {
   LC_ALL=C sed -e 's/[\x00-\x08\x0b-\x1f\x7f]//g' -e 's/\xc2[\x80-\x9f]//g'
 }
 
-# tick LABEL BEGAN DETAIL: tells that a step which takes a while is alive. BEGAN is its $SECONDS.
-# On a terminal one line is written over and over; elsewhere a line appears every 15 s.
+# tick LABEL BEGAN COMMAND...: tells that a step which takes a while is alive, with what the command
+# prints. BEGAN is its $SECONDS. On a terminal one line is written over and over, once a second;
+# elsewhere a line appears every 15 s.
 tick() {
-  local elapsed=$((SECONDS - $2))
-  if ((elapsed < 1)); then
-    told_at=0
-  elif [[ $terminal ]]; then
-    printf '\r\033[K    %s: %d s  %.60s' "$1" "$elapsed" "$3"
-  elif ((elapsed >= told_at + 15)); then
-    told_at=$elapsed
-    printf '    %s: %d s  %.100s\n' "$1" "$elapsed" "$3"
+  local label=$1 elapsed=$((SECONDS - $2)) pause=15
+  if [[ $terminal ]]; then pause=1; fi
+  if ((elapsed < 1)); then told_at=0; fi
+  if ((elapsed < told_at + pause)); then return; fi
+  told_at=$elapsed
+  if [[ $terminal ]]; then
+    printf '\r\033[K    %s: %d s  %.60s' "$label" "$elapsed" "$("${@:3}")"
+  else
+    printf '    %s: %d s  %.100s\n' "$label" "$elapsed" "$("${@:3}")"
+  fi
+}
+
+# How far a step has come: what `progress` makes of its log, with an estimate of what is left, else the
+# log's last line.
+progress_of() { # LOG BEGAN
+  local steps all what elapsed=$((SECONDS - $2)) left=
+  if [[ $progress ]] && read -r steps all what < <("$progress" <"$1"); then
+    # The first few say little about the rest.
+    if ((elapsed >= 5 && steps * 50 >= all)); then left=$((elapsed * (all - steps) / steps)); fi
+    if [[ ! $left ]]; then
+      echo "$what"
+    elif ((left >= 90)); then
+      echo "$what, about $(((left + 30) / 60)) min left"
+    else
+      echo "$what, about $((left / 10 * 10 + 10)) s left"
+    fi
+  else
+    tail -n 1 "$1" 2>/dev/null | printable
   fi
 }
 
@@ -89,7 +114,7 @@ run_step() {
   "$@" >"$log" 2>&1 </dev/null 9<&- &
   step_pid=$!
   while alive "$step_pid"; do
-    tick "$label" "$began" "$(tail -n 1 "$log" 2>/dev/null | printable)"
+    tick "$label" "$began" progress_of "$log" "$began"
     sleep 0.1
   done
   wait "$step_pid" || status=$?
@@ -146,6 +171,9 @@ find_nats_server() {
   nats_server=
 }
 
+# What Ninja has built so far, for run_step.
+ninja_progress() { sed -n 's,^\[\([0-9]*\)/\([0-9]*\)\] .*,\1 \2 \1 of \2,p' | tail -n 1; }
+
 # build PRESET [TARGET...]: builds in build/PRESET; everything when no target is named.
 build() {
   local preset=$1 folder=$root/build/$1 log=$root/build/$1.log
@@ -156,6 +184,7 @@ build() {
     run_step "Configuring" "$log" cmake -S "$root" --preset "$preset" ||
       die_with_log "$log" "The build could not be configured."
   fi
+  local progress=ninja_progress
   # Ninja's own default is two jobs more than cores, which costs memory and saves no time here.
   run_step "Building" "$log" ninja -C "$folder" -j "$(nproc)" "$@" ||
     die_with_log "$log" "The build failed."

@@ -195,5 +195,29 @@ TEST_CASE("infra/install asks npm's registry once whether it is there") {
   }
 }
 
+TEST_CASE("The line of a step tells how far it has come and about how long it will take") {
+  const TemporaryFolder folder;
+  const fs::path log = folder.path() / "ninja.log";
+  const auto line = [&](const std::string& seconds) {
+    fs::remove(folder.path() / "line");
+    Process bash({.command = {"bash", "-euc", R"(source "$1/infra/lib.sh"
+progress=ninja_progress SECONDS=$3
+progress_of "$2" 0)",
+                              "bash", JANGBU_ROOT, log, seconds},
+                  .log = folder.path() / "line"});
+    bash.wait(60s);
+    return bash.log_text();
+  };
+
+  std::ofstream(log) << "ninja: Entering directory `build'\n";
+  CHECK(line("100") == "ninja: Entering directory `build'\n");  // before anything is known
+  std::ofstream(log) << "[1/100] a.cpp\n";
+  CHECK(line("100") == "1 of 100\n");
+  std::ofstream(log) << "[1/100] a.cpp\n[10/100] b.cpp\nb.cpp:1: warning: [2/3]\n";
+  CHECK(line("30") == "10 of 100, about 5 min left\n");
+  std::ofstream(log) << "[75/100] c.cpp\n";
+  CHECK(line("100") == "75 of 100, about 40 s left\n");
+}
+
 }  // namespace
 }  // namespace jangbu::test
