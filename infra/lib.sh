@@ -171,22 +171,26 @@ find_nats_server() {
   nats_server=
 }
 
+# configure PRESET ON|OFF: in build/PRESET, with or without the tests, unless that is done. Tests that are
+# configured stay so, that infra/up and infra/test can share a build.
+configure() {
+  local preset=$1 tests=$2 folder=$root/build/$1 log=$root/build/$1.log configured=OFF
+  if [[ -e $folder/tests/CTestTestfile.cmake ]]; then configured=ON tests=ON; fi
+  # Ninja sees to changed CMake files; it does not look at the presets.
+  if [[ $tests == "$configured" && $folder/build.ninja -nt $root/CMakePresets.json ]]; then return; fi
+  if type -P ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+  run_step "Configuring" "$log" cmake -S "$root" --preset "$preset" -D BUILD_TESTING="$tests" ||
+    die_with_log "$log" "The build could not be configured."
+}
+
 # What Ninja has built so far, for run_step.
 ninja_progress() { sed -n 's,^\[\([0-9]*\)/\([0-9]*\)\] .*,\1 \2 \1 of \2,p' | tail -n 1; }
 
 # build PRESET [TARGET...]: builds in build/PRESET; everything when no target is named.
 build() {
-  local preset=$1 folder=$root/build/$1 log=$root/build/$1.log
-  shift
-  if type -P ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
-  # Ninja sees to changed CMake files; it does not look at the presets.
-  if [[ ! $folder/build.ninja -nt $root/CMakePresets.json ]]; then
-    run_step "Configuring" "$log" cmake -S "$root" --preset "$preset" ||
-      die_with_log "$log" "The build could not be configured."
-  fi
-  local progress=ninja_progress
+  local folder=$root/build/$1 log=$root/build/$1.log progress=ninja_progress
   # Ninja's own default is two jobs more than cores, which costs memory and saves no time here.
-  run_step "Building" "$log" ninja -C "$folder" -j "$(nproc)" "$@" ||
+  run_step "Building" "$log" ninja -C "$folder" -j "$(nproc)" "${@:2}" ||
     die_with_log "$log" "The build failed."
-  say "Built: $preset"
+  say "Built: $1"
 }

@@ -33,7 +33,8 @@ int run(const std::string& chromium, const std::string& node_modules, const std:
         const std::filesystem::path& folder) {
   for (const std::filesystem::path needed : {chromium, node_modules + "/playwright-core"})
     if (!std::filesystem::exists(needed)) {
-      std::cout << "Not run: " << needed.string() << " is not there. infra/install gets it.\n";
+      std::cout << "Not run: " << needed.string()
+                << " is not there. infra/install --tests gets it.\n";
       return skipped;
     }
   std::filesystem::create_directories(folder);

@@ -202,7 +202,7 @@ TEST_CASE("Every metric that the dashboard and the alert rules name is there") {
 
 TEST_CASE("promtool finds nothing wrong with the metrics") {
   const std::string tool = promtool();
-  if (tool.empty()) SKIP("promtool is not here: infra/install fetches it");
+  if (tool.empty()) SKIP("promtool is not here: infra/install --tests fetches it");
   Shop shop;
   open_account(shop, "홍길동");
   open_account(shop, "홍길동 2");

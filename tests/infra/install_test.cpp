@@ -1,10 +1,11 @@
-// infra/install on a machine of stand-ins: each program that would install something is a few lines
-// that note how they were called, and what this machine lacks is said by the test. Nothing is
-// installed and nobody is asked.
+// infra/install, and what infra/up and infra/test install and build, on a machine of stand-ins:
+// each program that would install or build something is a few lines that note how they were called,
+// and what this machine lacks is said by the test. Nothing is installed and nobody is asked.
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_container_properties.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <filesystem>
 #include <fstream>
@@ -19,15 +20,19 @@ namespace {
 
 namespace fs = std::filesystem;
 using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::IsEmpty;
+using Catch::Matchers::SizeIs;
 
 class Machine {
  public:
   Machine() {
     const fs::path from = JANGBU_ROOT;
     for (const char* folder :
-         {"infra", "infra/swagger-ui", "infra/console", "tests/openapi", "tests/browser"})
+         {"infra/swagger-ui", "infra/console", "tests/openapi", "tests/browser", "tests/unit"})
       fs::create_directories(checkout() / folder);
-    for (const char* file : {"infra/install", "infra/lib.sh", "infra/packages"})
+    for (const char* file :
+         {"infra/install", "infra/up", "infra/test", "infra/lib.sh", "infra/packages",
+          "tests/packages", "tests/unit/CMakeLists.txt", "CMakePresets.json"})
       fs::copy_file(from / file, checkout() / file);
     for (const char* folder :
          {"infra/swagger-ui", "infra/console", "tests/openapi", "tests/browser"})
@@ -36,10 +41,11 @@ class Machine {
 
     fs::create_directory(programs());
     for (const char* name : {
-             "awk",     "bash",   "cat",      "chmod",   "cmp",   "cp",   "cut",  "date",
-             "dirname", "dpkg",   "dpkg-deb", "env",     "flock", "grep", "head", "id",
-             "mkdir",   "mktemp", "mv",       "rm",      "rmdir", "sed",  "sh",   "sleep",
-             "tail",    "tar",    "tee",      "timeout", "touch", "tr",
+             "awk",   "base64", "bash",    "cat",   "chmod",    "cmp",       "cp",
+             "cut",   "date",   "dirname", "dpkg",  "dpkg-deb", "env",       "flock",
+             "grep",  "gzip",   "head",    "id",    "mkdir",    "mktemp",    "mv",
+             "nproc", "od",     "rm",      "rmdir", "sed",      "sha512sum", "sh",
+             "sleep", "tail",   "tar",     "tee",   "timeout",  "touch",     "tr",
          })
       fs::create_symlink(where_is(name), programs() / name);
     stand_in("sudo", R"(while [[ $1 == -* ]]; do shift; done; "$@")");
@@ -55,18 +61,37 @@ if [[ $* == *Version* ]]; then echo 3.0; else echo installed; fi)");
   *' update '*) if [[ ${AWAY:-} ]]; then echo 'E: Could not connect to debian.invalid:80'; exit 100; fi ;;
   *' download '*)
     name=${!#} && name=${name%/*} && mkdir -p package/DEBIAN
+    if [[ $name == npm ]]; then
+      defaults=package/usr/share/nodejs/npm/lib/utils/config && mkdir -p $defaults
+      printf "define('%s', {\n  default: '%s',\n})\n" color always registry http://npm.invalid/ after no >$defaults/definitions.js
+    fi
     printf 'Package: %s\nVersion: 3.0\nArchitecture: all\nMaintainer: nobody\nDescription: empty\n' \
       "$name" >package/DEBIAN/control
     dpkg-deb --build package "${name}_3.0_all.deb" ;;
 esac)");
     stand_in("npm", R"([[ ! ${NO_REGISTRY:-} ]])");
     stand_in("promtool", "");
+    stand_in("curl", R"(
+while (($# > 1)); do
+  if [[ $1 == --output && $2 != /dev/null ]]; then printf '%s' "$PACKAGE" | base64 -d >"$2"; fi
+  shift
+done)");
+    stand_in("cmake", R"(cd "$2" && mkdir -p build/release/tests && touch build/release/build.ninja
+if [[ $* == *BUILD_TESTING=ON* ]]; then touch build/release/tests/CTestTestfile.cmake; fi)");
+    stand_in("ninja", "");
+    stand_in("ctest", "");
   }
 
   void remove(const std::string& program) { fs::remove(programs() / program); }
 
-  // Exit status of infra/install; `environment` says what is the matter with this machine.
-  int install(std::vector<std::string> environment) {
+  // Exit status of infra/install --tests; `environment` says what is the matter with this machine.
+  int install(const std::vector<std::string>& environment) {
+    return run({"infra/install", "--tests"}, environment);
+  }
+
+  // The same of a script and its arguments.
+  int run(std::vector<std::string> command, std::vector<std::string> environment) {
+    command.front() = checkout() / command.front();
     environment.push_back("PATH=" + programs().string());
     environment.push_back("CALLS=" + calls_file().string());
     environment.push_back("JANGBU_NATS_SERVER=" + (programs() / "nats-server").string());
@@ -74,13 +99,29 @@ esac)");
       if (std::none_of(environment.begin(), environment.end(),
                        [&](const std::string& said) { return said.starts_with(unset); }))
         environment.emplace_back(unset);
-    Process script(
-        {.command = {checkout() / "infra/install"}, .log = log_file(), .environment = environment});
+    Process script({.command = command, .log = log_file(), .environment = environment});
     const int status = script.wait(60s);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
 
   std::string output() const { return text_of(log_file()); }
+
+  fs::path checkout() const { return folder_.path() / "checkout"; }
+
+  // A package of npm as base64, which the console's lock file names from now on.
+  std::string pack(const std::string& name, const std::string& version) {
+    Process bash(
+        {.command = {"bash", "-euc", R"script(cd "$1" && mkdir package && echo 0 >package/index.js
+digest() { sha512sum | cut -d ' ' -f 1 | sed 's/../\\x&/g'; }
+tar -cz package >package.tgz
+printf '{\n    "node_modules/%s": {\n      "version": "%s",\n      "integrity": "sha512-%s"\n    }\n}\n' \
+  "$2" "$3" "$(printf "$(digest <package.tgz)" | base64 -w 0)" >checkout/infra/console/package-lock.json
+base64 -w 0 package.tgz)script",
+                     "bash", folder_.path(), name, version},
+         .log = folder_.path() / "packed"});
+    if (bash.wait(60s) != 0) throw std::runtime_error(bash.log_text());
+    return bash.log_text();
+  }
 
   // The calls of stand-ins that hold all of the words.
   std::vector<std::string> calls(const std::vector<std::string>& words) const {
@@ -95,7 +136,6 @@ esac)");
   }
 
  private:
-  fs::path checkout() const { return folder_.path() / "checkout"; }
   fs::path programs() const { return folder_.path() / "bin"; }
   fs::path calls_file() const { return folder_.path() / "calls"; }
   fs::path log_file() const { return folder_.path() / "log"; }
@@ -195,6 +235,49 @@ TEST_CASE("infra/install asks npm's registry once whether it is there") {
   }
 }
 
+std::vector<std::string> packages_in(const fs::path& list) {
+  std::vector<std::string> names;
+  std::ifstream file(list);
+  for (std::string kind, name, rest; file >> kind; std::getline(file, rest))
+    if (kind == "need" || kind == "want") {
+      file >> name;
+      names.push_back(name);
+    }
+  return names;
+}
+
+TEST_CASE("infra/up installs and builds what running takes, infra/test what the tests take too") {
+  Machine machine;
+  machine.remove("npm");
+  const std::vector<std::string> running = packages_in(machine.checkout() / "infra/packages");
+  std::vector<std::string> testing = packages_in(machine.checkout() / "tests/packages");
+  for (const char* name : {"npm", "chromium", "clang", "libcatch2-dev", "libfuse3-dev"})
+    testing.emplace_back(name);
+  std::string missing = "MISSING=";
+  for (const auto& list : {running, testing})
+    for (const std::string& name : list) missing += name + ' ';
+
+  REQUIRE(machine.run({"infra/up", "--build-only"}, {missing}) == 0);
+  for (const std::string& name : running)
+    CHECK_THAT(machine.calls({"apt-get", "install", name}), SizeIs(1));
+  for (const std::string& name : testing)
+    CHECK_THAT(machine.calls({"apt-get", "install", name}), IsEmpty());
+  CHECK_THAT(machine.calls({"apt-get", "download"}), SizeIs(1));  // npm, to be read
+  CHECK_THAT(machine.calls({"cmake", "BUILD_TESTING=OFF"}), SizeIs(1));
+  CHECK_THAT(machine.calls({"ninja", "jangbu"}), SizeIs(1));
+
+  REQUIRE(machine.run({"infra/test", "--label", "unit"}, {missing}) == 0);
+  for (const std::string& name : testing)
+    CHECK_THAT(machine.calls({"apt-get", "install", name}), SizeIs(1));
+  CHECK_THAT(machine.calls({"cmake", "BUILD_TESTING=ON"}), SizeIs(1));
+  CHECK_THAT(machine.calls({"ninja", "tests/unit/all"}), SizeIs(1));
+
+  // Neither configures the build again that they share.
+  REQUIRE(machine.run({"infra/up", "--build-only"}, {}) == 0);
+  REQUIRE(machine.run({"infra/test", "--label", "unit"}, {}) == 0);
+  CHECK_THAT(machine.calls({"cmake", "--preset"}), SizeIs(2));
+}
+
 TEST_CASE("The line of a step tells how far it has come and about how long it will take") {
   const TemporaryFolder folder;
   const fs::path log = folder.path() / "ninja.log";
@@ -217,6 +300,42 @@ progress_of "$2" 0)",
   CHECK(line("30") == "10 of 100, about 5 min left\n");
   std::ofstream(log) << "[75/100] c.cpp\n";
   CHECK(line("100") == "75 of 100, about 40 s left\n");
+}
+
+TEST_CASE("Jangbu is configured without what only the tests use") {
+  const TemporaryFolder folder;
+  Process cmake(
+      {.command = {"cmake", "-G", "Ninja", "-S", JANGBU_ROOT, "-B", folder.path() / "build", "-D",
+                   "BUILD_TESTING=OFF", "-D", "CMAKE_DISABLE_FIND_PACKAGE_Catch2=ON", "-D",
+                   "CMAKE_DISABLE_FIND_PACKAGE_rapidcheck=ON", "-D",
+                   "CMAKE_DISABLE_FIND_PACKAGE_valijson=ON"},
+       .log = folder.path() / "log"});
+  const int status = cmake.wait(300s);
+  INFO(cmake.log_text());
+  CHECK(status == 0);
+}
+
+TEST_CASE("Without npm, curl fetches what the pages need, and a lock file's digest decides") {
+  Machine machine;
+  machine.remove("npm");
+  const fs::path uplot = machine.checkout() / ".tools/console/node_modules/uplot";
+
+  SECTION("from the registry that the machine is set up with") {
+    CHECK(machine.run({"infra/install"}, {"PACKAGE=" + machine.pack("uplot", "1.6.32"),
+                                          "npm_config_registry=http://registry.invalid/"}) == 0);
+    CHECK(fs::exists(uplot / "index.js"));
+    CHECK_THAT(machine.calls({"curl", "http://registry.invalid/uplot/-/uplot-1.6.32.tgz"}),
+               SizeIs(1));
+    // What came for it is not what the other lock file names.
+    CHECK_THAT(machine.output(), ContainsSubstring("doing without npm: swagger-ui could not be"));
+    CHECK(!fs::exists(machine.checkout() / ".tools/swagger-ui"));
+  }
+  SECTION("from npm's own") {
+    CHECK(machine.run({"infra/install"}, {"PACKAGE=" + machine.pack("@u/plot", "2.0.0")}) == 0);
+    CHECK(fs::exists(uplot.parent_path() / "@u/plot/index.js"));
+    CHECK_THAT(machine.calls({"curl", "http://npm.invalid/@u/plot/-/plot-2.0.0.tgz"}), SizeIs(1));
+    CHECK_THAT(machine.calls({"apt-get", "install", "npm"}), IsEmpty());
+  }
 }
 
 }  // namespace
