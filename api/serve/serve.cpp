@@ -30,6 +30,7 @@
 #include "api/services/operations_service.hpp"
 #include "api/services/service.hpp"
 #include "api/streams/delivery_feed.hpp"
+#include "api/streams/event_feed.hpp"
 #include "api/streams/log_feed.hpp"
 #include "api/telemetry/access_log.hpp"
 #include "api/telemetry/metrics.hpp"
@@ -250,16 +251,16 @@ class EndsAtOnce {
 
 // What `query` makes of an id and where to begin.
 template <class MakeQuery>
-EventFeed::History history_from(ReadModels& read_models, MakeQuery query) {
+streams::History history_from(ReadModels& read_models, MakeQuery query) {
   return [&read_models, query](EntityId entity, const From<EventId>& from, Position at_least,
-                               std::function<void(EventFeed::HistoryPage)> done) {
+                               std::function<void(streams::HistoryPage)> done) {
     constexpr auto wait = 2000ms;
     read_models.query<Page<HistoryRow>>(query(entity, from),
                                         {.min_position = at_least, .wait = wait}, std::move(done));
   };
 }
 
-EventFeed::Subject deliveries_of(ReadModels& read_models) {
+streams::Subject deliveries_of(ReadModels& read_models) {
   return delivery_changes(history_from(read_models, [](EntityId id, const From<EventId>& from) {
     return history_of({EntityKind::purchase, id}, from);
   }));

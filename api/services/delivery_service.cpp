@@ -81,7 +81,7 @@ void confirm_receipt(const Backend& backend, const Request& request, const Excha
 }
 
 void stream(const Backend& backend, const Request& request, const Exchange& exchange,
-            EventFeed::Interest interest) {
+            streams::Interest interest) {
   backend.delivery_feed.subscribe(exchange, std::move(interest), last_event_id(request));
 }
 

@@ -62,7 +62,7 @@ std::optional<Json> data_of(EventId, const RecordedEvent& recorded) {
 
 }  // namespace
 
-EventFeed::Subject delivery_changes(EventFeed::History history) {
+streams::Subject delivery_changes(streams::History history) {
   return {.name = "deliveries",
           .event_name = std::string(delivery_event),
           .data = data_of,

@@ -3,13 +3,13 @@
 // Threads: pure functions.
 #pragma once
 
-#include "api/streams/event_feed.hpp"
+#include "api/streams/subject.hpp"
 
 namespace jangbu {
 
 inline constexpr std::string_view delivery_event = "delivery-status";
 
 // A delivery has the id of its purchase, and its history.
-EventFeed::Subject delivery_changes(EventFeed::History history);
+streams::Subject delivery_changes(streams::History history);
 
 }  // namespace jangbu

@@ -6,7 +6,7 @@
 
 namespace jangbu {
 
-EventFeed::Subject all_events(EventFeed::History history) {
+streams::Subject all_events(streams::History history) {
   return {.name = "events",
           .event_name = std::string(log_event),
           .data = [](EventId id, const RecordedEvent& recorded) -> std::optional<Json> {

@@ -3,12 +3,12 @@
 // Threads: pure functions.
 #pragma once
 
-#include "api/streams/event_feed.hpp"
+#include "api/streams/subject.hpp"
 
 namespace jangbu {
 
 inline constexpr std::string_view log_event = "event";
 
-EventFeed::Subject all_events(EventFeed::History history);
+streams::Subject all_events(streams::History history);
 
 }  // namespace jangbu

@@ -1,5 +1,6 @@
 // Server-sent events of deliveries over a log in memory, whose every move is the test's.
 #include "api/streams/delivery_feed.hpp"
+#include "api/streams/event_feed.hpp"
 
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
@@ -32,9 +33,9 @@ class Street {
   explicit Street(EventFeed::Options options = {}, http::Limits limits = {})
       : feed(log,
              delivery_changes([this](EntityId delivery, From<EventId> from, Position,
-                                     const std::function<void(EventFeed::HistoryPage)>& done) {
+                                     const std::function<void(streams::HistoryPage)>& done) {
                ++history_asked;
-               done(history_away ? EventFeed::HistoryPage(Unavailable("the database is away"))
+               done(history_away ? streams::HistoryPage(Unavailable("the database is away"))
                                  : history(delivery, from));
              }),
              options),

@@ -16,6 +16,7 @@
 #include "api/http/server.hpp"
 #include "api/services/backend.hpp"
 #include "api/streams/delivery_feed.hpp"
+#include "api/streams/event_feed.hpp"
 #include "infra/eventlog/memory_log.hpp"
 #include "infra/ids.hpp"
 #include "tests/http/client.hpp"

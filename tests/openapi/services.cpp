@@ -3,6 +3,7 @@
 #include "api/services/backend.hpp"
 #include "api/services/operations_service.hpp"
 #include "api/streams/delivery_feed.hpp"
+#include "api/streams/event_feed.hpp"
 #include "api/streams/log_feed.hpp"
 #include "infra/eventlog/memory_log.hpp"
 #include "infra/ids.hpp"
