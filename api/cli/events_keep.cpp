@@ -14,7 +14,7 @@
 #include "api/cli/progress.hpp"
 #include "api/cli/tool.hpp"
 #include "api/cli/verify.hpp"
-#include "api/serve/open_log.hpp"
+#include "api/serve/gate.hpp"
 #include "events/errors.hpp"
 
 namespace jangbu::cli {

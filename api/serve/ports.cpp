@@ -1,0 +1,137 @@
+#include "api/serve/ports.hpp"
+
+#include <arpa/inet.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <stdexcept>
+#include <utility>
+
+#include "api/load/options.hpp"
+#include "api/serve/serve.hpp"
+#include "api/services/backend.hpp"
+#include "infra/log.hpp"
+
+namespace jangbu {
+
+namespace {
+
+constexpr ServicePort all_services[] = {
+    {"operations", 0, nullptr},        {"account", 1, account_service},
+    {"product", 2, product_service},   {"purchase", 3, purchase_service},
+    {"delivery", 4, delivery_service},
+};
+
+bool is_loopback(const std::string& address) {
+  in_addr v4{};
+  if (::inet_pton(AF_INET, address.c_str(), &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
+  return address == "::1";
+}
+
+// As browsers name the place that a page came from (RFC 6454, section 6.2).
+std::string origin_of(const std::string& host, int port) {
+  return "http://" + host + (port == 80 ? "" : ":" + std::to_string(port));
+}
+
+// The services of this process, under each name that a browser on this machine may reach them by.
+std::vector<Neighbour> own_places(const ServeOptions& options) {
+  std::vector<std::string> names{"127.0.0.1", "localhost"};
+  if (options.listen == "::1")
+    names.emplace_back("[::1]");
+  else if (is_loopback(options.listen) && options.listen != names.front())
+    names.push_back(options.listen);
+  std::vector<Neighbour> places;
+  for (const std::string& name : names)
+    for (const ServicePort& service : served(options))
+      places.push_back(
+          {std::string(service.name), origin_of(name, options.port_base + service.offset)});
+  return places;
+}
+
+}  // namespace
+
+std::vector<ServicePort> served(const ServeOptions& options) {
+  std::vector<ServicePort> found;
+  for (const ServicePort& service : all_services)
+    if (!service.make ||
+        std::ranges::find(options.services, service.name) != options.services.end())
+      found.push_back(service);
+  return found;
+}
+
+void check_listen(const ServeOptions& options) {
+  if (is_loopback(options.listen) || options.insecure) return;
+  throw std::runtime_error(
+      "--listen " + options.listen +
+      " lets others in, and there is no access control. Put a proxy with access control "
+      "in front, or say --insecure");
+}
+
+std::string own_address(const ServeOptions& options) {
+  if (options.listen == "0.0.0.0") return "127.0.0.1";
+  return options.listen == "::" ? "::1" : options.listen;
+}
+
+std::vector<Neighbour> neighbours(const ServeOptions& options) {
+  std::vector<Neighbour> found = own_places(options);
+  const auto is_new = [&](const std::string& origin) {
+    return std::ranges::find(found, origin, &Neighbour::origin) == found.end();
+  };
+  for (const std::string& origin : options.cors_origins)
+    for (const ServicePort& service : all_services)
+      if (origin.ends_with(":" + std::to_string(options.port_base + service.offset)) &&
+          is_new(origin))
+        found.push_back({std::string(service.name), origin});
+  return found;
+}
+
+http::Cors cors(const ServeOptions& options) {
+  std::vector<std::string> origins = options.cors_origins;
+  for (Neighbour& place : own_places(options)) origins.push_back(std::move(place.origin));
+  return http::Cors({.origins = std::move(origins),
+                     .request_headers = "Content-Type, Idempotency-Key, If-Match, If-None-Match, "
+                                        "Last-Event-ID, X-Request-Id, traceparent",
+                     .response_headers = "ETag, Event-Position, Idempotent-Replayed, Location, "
+                                         "Retry-After, X-Request-Id"});
+}
+
+http::Hosts hosts(const ServeOptions& options) {
+  std::vector<std::string> names = options.allowed_hosts;
+  names.insert(names.end(), {"localhost", "127.0.0.1", "::1"});
+  return http::Hosts(names);
+}
+
+http::Limits limits_of_each(const ServeOptions& options) {
+  constexpr std::size_t own_descriptors = 128;
+  constexpr std::size_t descriptors_of_worker = 3;  // epoll, its mailbox, its clock
+  constexpr std::size_t least_clients = 16;
+  http::Limits limits;
+  limits.max_connections = options.max_connections;
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return limits;
+  descriptors.rlim_cur = descriptors.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &descriptors);
+
+  const std::size_t servers = served(options).size();
+  const auto bursts =
+      options.allow_load ? static_cast<std::size_t>(load::http_bounds.connections.max) : 0;
+  const std::size_t own =
+      own_descriptors + bursts +
+      servers * descriptors_of_worker * static_cast<std::size_t>(options.workers);
+  const std::size_t least = own + servers * least_clients;
+  if (descriptors.rlim_max < least)
+    throw std::runtime_error("the process may open " + std::to_string(descriptors.rlim_max) +
+                             " files, and needs " + std::to_string(least) +
+                             " at least: raise the limit (ulimit -Hn, or LimitNOFILE of systemd)");
+  const std::size_t share = (descriptors.rlim_max - own) / servers;
+  limits.max_turned_away = std::min(limits.max_turned_away, share / 16);
+  const std::size_t most = share - limits.max_turned_away;
+  if (most >= limits.max_connections) return limits;
+  log::info("each service takes {} clients, not {}: the process may open {} files (ulimit -Hn)",
+            most, limits.max_connections, descriptors.rlim_max);
+  limits.max_connections = most;
+  return limits;
+}
+
+}  // namespace jangbu

@@ -1,0 +1,46 @@
+#include "api/serve/signals.hpp"
+
+#include <cstdlib>
+#include <ctime>
+#include <stop_token>
+
+#include "infra/log.hpp"
+
+namespace jangbu {
+
+namespace {
+
+const char* name_of(int signal) {
+  return signal == SIGINT ? "SIGINT" : "SIGTERM";
+}
+
+}  // namespace
+
+StopSignals::StopSignals() {
+  ::signal(SIGPIPE, SIG_IGN);
+  sigemptyset(&signals_);
+  sigaddset(&signals_, SIGTERM);
+  sigaddset(&signals_, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  starting_ = std::jthread([signals = signals_](const std::stop_token& stop) {
+    constexpr timespec moment{0, 10'000'000};
+    while (!stop.stop_requested()) {
+      const int number = sigtimedwait(&signals, nullptr, &moment);
+      if (number < 0) continue;
+      log::info("stopped on {}, before it had begun", name_of(number));
+      std::_Exit(0);
+    }
+  });
+}
+
+void StopSignals::begun() {
+  starting_ = {};  // asked to stop, and joined
+}
+
+void StopSignals::wait() const {
+  int number = 0;
+  sigwait(&signals_, &number);
+  log::info("stopping on {}", name_of(number));
+}
+
+}  // namespace jangbu
