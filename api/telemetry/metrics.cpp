@@ -1,98 +1,21 @@
 #include "api/telemetry/metrics.hpp"
 
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <type_traits>
 
 #include "api/answers/problems.hpp"
+#include "api/telemetry/families.hpp"
 #include "infra/ids.hpp"
 #include "infra/process_stats.hpp"
 #include "infra/version.hpp"
 
 namespace jangbu {
 
+using namespace families;
+
 namespace {
-
-using prometheus::ClientMetric;
-using prometheus::MetricFamily;
-using prometheus::MetricType;
-using Labels = std::vector<ClientMetric::Label>;
-using Families = std::vector<MetricFamily>;
-
-constexpr double seconds_per_ns = 1e-9;
-
-// --- Families ------------------------------------------------------------------------------------
-
-MetricFamily family(MetricType type, std::string_view name, std::string_view help) {
-  return {std::string(name), std::string(help), type, {}};
-}
-
-ClientMetric& add(MetricFamily& family, Labels labels) {
-  ClientMetric& metric = family.metric.emplace_back();
-  metric.label = std::move(labels);
-  return metric;
-}
-
-void add_count(MetricFamily& family, std::uint64_t value, Labels labels = {}) {
-  add(family, std::move(labels)).counter.value = static_cast<double>(value);
-}
-
-void add_histogram(MetricFamily& family, const Histogram& histogram, double unit,
-                   Labels labels = {}) {
-  auto& out = add(family, std::move(labels)).histogram;
-  std::uint64_t count = 0;
-  for (std::size_t i = 0; i < histogram.bounds().size(); ++i) {
-    count += histogram.count(i);
-    out.bucket.push_back({count, static_cast<double>(histogram.bounds()[i]) * unit});
-  }
-  count += histogram.count(histogram.bounds().size());
-  out.sample_count = count;
-  out.sample_sum = static_cast<double>(histogram.sum()) * unit;
-}
-
-bool is_used(const Histogram& histogram) {
-  for (std::size_t i = 0; i <= histogram.bounds().size(); ++i)
-    if (histogram.count(i) > 0) return true;
-  return false;
-}
-
-MetricFamily counter(std::string_view name, std::string_view help, std::uint64_t value) {
-  auto made = family(MetricType::Counter, name, help);
-  add_count(made, value);
-  return made;
-}
-
-MetricFamily gauge(std::string_view name, std::string_view help, auto value) {
-  auto made = family(MetricType::Gauge, name, help);
-  add(made, {}).gauge.value = static_cast<double>(value);
-  return made;
-}
-
-MetricFamily histogram(std::string_view name, std::string_view help, const Histogram& of,
-                       double unit = 1) {
-  auto made = family(MetricType::Histogram, name, help);
-  add_histogram(made, of, unit);
-  return made;
-}
-
-// 1 for the state that something is in, 0 for the others.
-template <class State>
-MetricFamily states(std::string_view name, std::string_view help, State is,
-                    std::initializer_list<State> all) {
-  auto made = family(MetricType::Gauge, name, help);
-  for (const State state : all)
-    add(made, {{"state", std::string(to_string(state))}}).gauge.value = state == is ? 1 : 0;
-  return made;
-}
-
-void append(Families& all, Families more) {
-  std::move(more.begin(), more.end(), std::back_inserter(all));
-}
 
 // --- HTTP ----------------------------------------------------------------------------------------
 
@@ -131,8 +54,7 @@ Families http_families(const std::vector<std::pair<std::string, const http::Serv
     }
     add_route(traffic.without_route(), {{"service", service}}, requests, durations);
     add_count(abandoned, traffic.abandoned(), {{"service", service}});
-    add(connections, {{"service", service}}).gauge.value =
-        static_cast<double>(server->connections());
+    add_gauge(connections, static_cast<double>(server->connections()), {{"service", service}});
   }
   return {std::move(requests), std::move(durations), std::move(abandoned), std::move(connections)};
 }
@@ -250,9 +172,9 @@ Families view_families(const Writer::Status& status) {
   auto rows = family(MetricType::Gauge, "jangbu_views_rows", "What the writer holds in memory");
   auto bytes = family(MetricType::Gauge, "jangbu_views_bytes", "The memory that it takes");
   const auto add_views = [&](const char* view, const Writer::Status::Views& of) {
-    add(rows, {{"view", view}}).gauge.value = static_cast<double>(of.rows);
+    add_gauge(rows, static_cast<double>(of.rows), {{"view", view}});
     const auto add_part = [&](const char* part, std::size_t size) {
-      add(bytes, {{"view", view}, {"part", part}}).gauge.value = static_cast<double>(size);
+      add_gauge(bytes, static_cast<double>(size), {{"view", view}, {"part", part}});
     };
     add_part("rows", of.row_bytes);
     add_part("index", of.index_bytes);
@@ -289,8 +211,8 @@ Families projection_families(const Projector& projector, const Writer* writer) {
   auto parked = family(MetricType::Gauge, "jangbu_projection_parked_rows",
                        "Rows that are frozen, because an event could not be folded into them");
   for (const auto& model : status.read_models)
-    add(parked, {{"read_model", std::string(model.name)}}).gauge.value =
-        model.checkpoint ? model.checkpoint->parked : 0;
+    add_gauge(parked, model.checkpoint ? model.checkpoint->parked : 0,
+              {{"read_model", std::string(model.name)}});
   return {
       parked,
       states("jangbu_projection_state", "Which state the projector is in", status.state,
@@ -330,7 +252,7 @@ Families query_families(const ReadModels& read_models) {
 
 MetricFamily build_info() {
   auto info = family(MetricType::Gauge, "jangbu_build_info", "What is running; always 1");
-  add(info, {{"version", std::string(version())}, {"compiler", __VERSION__}}).gauge.value = 1;
+  add_gauge(info, 1, {{"version", std::string(version())}, {"compiler", __VERSION__}});
   return info;
 }
 
@@ -356,8 +278,8 @@ Families stream_families(const Metrics::Parts& parts) {
                       "So many are served; more are turned away");
   for (const EventFeed* feed : {&parts.delivery_feed, &parts.log_feed}) {
     const Labels labels{{"stream", feed->name()}};
-    add(open, labels).gauge.value = static_cast<double>(feed->subscribers());
-    add(limit, labels).gauge.value = static_cast<double>(feed->most_subscribers());
+    add_gauge(open, static_cast<double>(feed->subscribers()), labels);
+    add_gauge(limit, static_cast<double>(feed->most_subscribers()), labels);
   }
   return {open, limit};
 }
@@ -382,9 +304,7 @@ std::string Metrics::text() const {
                          "Lines that came faster than the file takes them, or could not be written",
                          parts_.access_log->dropped())});
   append(all, process_families());
-  std::ostringstream out;
-  prometheus::TextSerializer().Serialize(out, all);
-  return std::move(out).str();
+  return to_text(all);
 }
 
 }  // namespace jangbu
