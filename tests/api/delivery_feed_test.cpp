@@ -5,6 +5,7 @@
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <future>
 #include <limits>
 #include <memory>
 #include <random>
@@ -216,15 +217,15 @@ TEST_CASE("resuming while much happens leaves no gap and repeats nothing") {
   EventStream cancellations = street.listen_to_type("PurchaseCancelled");
   constexpr unsigned commits = 3'000;
   std::atomic<bool> failed = false;
-  std::vector<std::thread> listeners;
-  listeners.emplace_back([&] {
+  std::vector<std::future<void>> listeners;
+  listeners.push_back(std::async(std::launch::async, [&] {
     for (std::uint64_t position = 2; position <= commits + 1 && !failed; ++position) {
       const auto event = cancellations.next();
       failed = failed || !event || parse_event_id(event->id) != EventId{{position}, 1};
     }
-  });
+  }));
   for (unsigned number = 0; number < 3; ++number)
-    listeners.emplace_back([&, number] {
+    listeners.push_back(std::async(std::launch::async, [&, number] {
       std::mt19937 random(number);
       std::string last = "1.0";
       std::uint64_t position = 1;
@@ -247,13 +248,13 @@ TEST_CASE("resuming while much happens leaves no gap and repeats nothing") {
           last = event->id;
         }
       }
-    });
+    }));
   for (unsigned i = 1; i <= commits; ++i) {
     const PurchaseCompleted undone = purchase(2 * i);
     street.append({undone, jangbu::test::cancelled(undone, ""), purchase(2 * i + 1)});
     if (i % 100 == 0) std::this_thread::yield();
   }
-  for (auto& listener : listeners) listener.join();
+  for (auto& listener : listeners) listener.get();
   CHECK_FALSE(failed);
 }
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -64,11 +65,9 @@ class Listener {
  public:
   Listener(const Market& market, std::string from) : market_(market) {
     diary_.last_event_id = std::move(from);
-    thread_ = std::thread([this] { listen(); });
+    listening_ = std::async(std::launch::async, [this] { listen(); });
   }
-  ~Listener() {
-    if (thread_.joinable()) close();
-  }
+  ~Listener() { done_ = true; }
 
   void await_beginnings_of(std::size_t deliveries) {
     wait_until(
@@ -82,7 +81,7 @@ class Listener {
   // Once the shop is stopped, and its streams have ended.
   const Diary& close() {
     done_ = true;
-    thread_.join();
+    listening_.get();
     return diary_;
   }
   std::size_t streams() const { return streams_; }
@@ -126,7 +125,7 @@ class Listener {
   Diary diary_;
   std::atomic<bool> done_ = false;
   std::atomic<std::size_t> streams_ = 0;
-  std::thread thread_;
+  std::future<void> listening_;  // last: it uses everything above, and waits at the end
 };
 
 void wait_for_sales(const Buyers& buyers, std::size_t more) {

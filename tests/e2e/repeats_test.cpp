@@ -1,6 +1,6 @@
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
-#include <thread>
+#include <future>
 #include <utility>
 #include <vector>
 
@@ -255,14 +255,14 @@ TEST_CASE("A key that is in flight is not taken again") {
   const HttpClient::Fields key{{"Idempotency-Key", "once"}};
 
   shop.nats.pause();
-  Reply first;
-  std::thread buyer([&] { first = shop.purchases().post("/purchases", order, key); });
+  auto buyer = std::async(std::launch::async,
+                          [&] { return shop.purchases().post("/purchases", order, key); });
   wait_until("the first to be in flight", [&] {
     return operations.get("/health/ready").json.at("checks").at("writer").at("queued") == 1;
   });
   const Reply second = purchases.post("/purchases", order, key);
   shop.nats.resume();
-  buyer.join();
+  const Reply first = buyer.get();
   CHECK(second.status == 409);
   CHECK(second.code() == "idempotency-key-in-flight");
   REQUIRE(first.status == 201);

@@ -75,12 +75,9 @@ class SilentPort {
 class Stranger {
  public:
   Stranger(int port, std::string json) : listening_(port), json_(std::move(json)) {
-    thread_ = std::thread([this] { serve(); });
+    thread_ = std::jthread([this] { serve(); });
   }
-  ~Stranger() {
-    ::shutdown(listening_.descriptor(), SHUT_RDWR);
-    thread_.join();
-  }
+  ~Stranger() { ::shutdown(listening_.descriptor(), SHUT_RDWR); }
   Stranger(const Stranger&) = delete;
   Stranger& operator=(const Stranger&) = delete;
 
@@ -105,7 +102,7 @@ class Stranger {
 
   const SilentPort listening_;
   const std::string json_;
-  std::thread thread_;
+  std::jthread thread_;  // last: it uses everything above
 };
 
 }  // namespace

@@ -2,10 +2,10 @@
 #include <catch2/catch_test_macros.hpp>
 #include <condition_variable>
 #include <deque>
+#include <future>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
-#include <thread>
 
 #include "api/http/server.hpp"
 #include "tests/http/client.hpp"
@@ -153,9 +153,9 @@ TEST_CASE("a streamed body may be empty, and may be large") {
   const std::string large(4 * mib, 'x');
   client.send(head(large.size()));
   upload = uploads.take();
-  std::thread sender([&] { client.send(large); });
+  auto sender = std::async(std::launch::async, [&] { client.send(large); });
   const std::string got = upload->rest();
-  sender.join();
+  sender.get();
   CHECK(got == large);
   upload->answer.respond({.body = "all"});
   CHECK(client.read_answer().body == "all");
@@ -231,9 +231,10 @@ TEST_CASE("what the handler does not ask for is not read from the client") {
     return more == 0 && !client.readable_within(50ms);
   });
   CHECK(sent < body.size());
-  std::thread sender([&] { client.send(std::string_view(body).substr(sent)); });
+  auto sender =
+      std::async(std::launch::async, [&] { client.send(std::string_view(body).substr(sent)); });
   const std::string got = upload->rest();
-  sender.join();
+  sender.get();
   CHECK(got == body);
   upload->answer.respond({.body = "all"});
   CHECK(client.read_answer().body == "all");

@@ -272,18 +272,17 @@ TEST_CASE("methods of all kinds on several workers at once") {
   const std::pair<std::string, int> cases[] = {{"GET", 200},     {"POST", 405},  {"PUT", 405},
                                                {"OPTIONS", 204}, {"TRACE", 501}, {"BREW", 501}};
   std::atomic<int> wrong = 0;
-  std::vector<std::thread> threads;
-  threads.reserve(4);
+  std::vector<std::future<void>> threads;
   for (int t = 0; t < 4; ++t)
-    threads.emplace_back([&] {
+    threads.push_back(std::async(std::launch::async, [&] {
       for (int i = 0; i < 50; ++i)
         for (const auto& [method, status] : cases) {
           Client client(server.port());
           client.send(method + " /hello HTTP/1.1\r\nHost: h\r\n\r\n");
           if (client.read_answer().status != status) ++wrong;
         }
-    });
-  for (std::thread& thread : threads) thread.join();
+    }));
+  for (auto& thread : threads) thread.get();
   CHECK(wrong == 0);
 }
 
@@ -490,7 +489,7 @@ TEST_CASE("draining answers what is in flight and closes what is idle") {
   });
   CHECK(idle.read_to_end().empty());
   CHECK(used.read_to_end().empty());
-  std::thread answering([&] {
+  std::jthread answering([&] {
     for (const Exchange& exchange : in_flight) exchange.respond(text("kept"));
   });
   for (Client& client : waiting) {
@@ -518,8 +517,7 @@ TEST_CASE("draining under load loses no answer") {
   server.start();
   std::atomic<int> answered = 0;
   std::atomic<int> odd = 0;
-  std::vector<std::thread> clients;
-  clients.reserve(16);
+  std::vector<std::jthread> clients;
   for (int t = 0; t < 16; ++t) {
     clients.emplace_back([&] {
       Client client(server.port());
@@ -535,7 +533,7 @@ TEST_CASE("draining under load loses no answer") {
   }
   wait_until("some load", [&] { return answered > 1000; });
   CHECK(server.drain(60s));
-  for (std::thread& client : clients) client.join();
+  clients.clear();
   CHECK(odd == 0);
   CHECK(answered == run);
 }

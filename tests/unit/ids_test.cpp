@@ -44,9 +44,9 @@ TEST_CASE("ids rise, also inside a millisecond and from thread to thread") {
   CHECK(std::ranges::is_sorted(first));
 
   std::vector<std::vector<Uuid>> of_thread(4);
-  std::vector<std::thread> threads;
+  std::vector<std::jthread> threads;
   for (auto& mine : of_thread) threads.emplace_back([&mine] { mine = uuids(each); });
-  for (std::thread& thread : threads) thread.join();
+  threads.clear();
 
   std::set<std::uint64_t> ticks;
   for (const auto& mine : of_thread) {

@@ -37,12 +37,12 @@ TEST_CASE("a clock that went back counts as no time") {
 
 TEST_CASE("nothing is lost when many count at once") {
   Histogram histogram(bounds);
-  std::vector<std::thread> threads;
+  std::vector<std::jthread> threads;
   for (int thread = 0; thread < 4; ++thread)
     threads.emplace_back([&] {
       for (int i = 0; i < 10'000; ++i) histogram.observe(std::uint64_t{5});
     });
-  for (std::thread& thread : threads) thread.join();
+  threads.clear();
   CHECK(counts(histogram) == std::vector<std::uint64_t>{0, 40'000, 0, 0});
   CHECK(histogram.sum() == 200'000);
 }

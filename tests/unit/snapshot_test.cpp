@@ -7,9 +7,9 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <future>
 #include <map>
 #include <set>
-#include <thread>
 
 #include "infra/eventlog/memory_log.hpp"
 #include "tests/support/property.hpp"
@@ -173,11 +173,9 @@ TEST_CASE("a copy of the shop is written while the shop goes on") {
   };
   for (unsigned number = 0; number <= 5'000; ++number) open(number, "before");
   const Snapshot taken{mark, shop};
-  std::string bytes;
-  std::thread writing([&] { bytes = snapshot_bytes(taken); });
+  auto writing = std::async(std::launch::async, [&] { return snapshot_bytes(taken); });
   for (unsigned number = 0; number <= 10'000; ++number) open(number, "after");
-  writing.join();
-  const Shop found = read(bytes).shop;
+  const Shop found = read(writing.get()).shop;
   CHECK(found.accounts.size() == 5'001);
   CHECK(found.keys.size() == 5'001);
   bool all_before = true;

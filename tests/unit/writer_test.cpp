@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <future>
 #include <memory>
 #include <thread>
 
@@ -666,9 +667,9 @@ TEST_CASE("two writers on one log sell what there is, and no more") {
                        {},
                        answers.to(std::to_string(i))});
     };
-    std::thread at_other([&] { buy_all(other, 1'000); });
+    auto at_other = std::async(std::launch::async, [&] { buy_all(other, 1'000); });
     buy_all(one, 2'000);
-    at_other.join();
+    at_other.get();
     answers.wait_for_all();
   }
   CHECK(answers.each_once());
@@ -837,7 +838,7 @@ TEST_CASE("stopping finishes what was taken") {
   shop.start();
   shop.hold_a_turn();
   for (unsigned i = 0; i < 20; ++i) shop.submit(std::to_string(i), buy(keyboard, i));
-  std::thread stopping([&] { shop.writer().stop(); });
+  std::jthread stopping([&] { shop.writer().stop(); });
   // From the moment the door is closed: whoever comes is told so.
   wait_until("the door is closed", [&, i = 0]() mutable {
     const std::string name = "late " + std::to_string(i++);
