@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "api/cli/export_format.hpp"
@@ -174,20 +175,19 @@ std::string beginning(const std::string& path, std::size_t most) {
 // --- Reading -------------------------------------------------------------------------------------
 
 ExportText::ExportText(const std::filesystem::path& path)
-    : fd_(path == "-" ? ::dup(STDIN_FILENO) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-  if (fd_ < 0) throw failure(path, "read");
+    : file_(path == "-" ? ::dup(STDIN_FILENO) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (!file_) throw failure(path, "read");
   invariant(inflateInit2(&stream_, gzip_window) == Z_OK, "zlib takes its own defaults");
   if (refill()) compressed_ = input_.starts_with(gzip_magic.substr(0, input_.size()));
 }
 
 ExportText::~ExportText() {
   inflateEnd(&stream_);
-  ::close(fd_);
 }
 
 bool ExportText::refill() {
   input_.resize(block);
-  const ssize_t size = ::read(fd_, input_.data(), input_.size());
+  const ssize_t size = ::read(file_.number(), input_.data(), input_.size());
   if (size < 0) throw Failure(std::string("cannot read: ") + std::strerror(errno));
   input_.resize(static_cast<std::size_t>(size));
   bytes_read_ += input_.size();
@@ -355,35 +355,27 @@ std::string ExportFile::skip_commit(std::uint64_t first_line) {
 
 ExportWriter::ExportWriter(const std::string& path, bool compressed, EventLog& log, Position first)
     : path_(path), compressed_(compressed), next_(first) {
-  fd_ = path == "-" ? ::dup(STDOUT_FILENO)
-                    : ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, private_file);
+  file_ =
+      Descriptor(path == "-" ? ::dup(STDOUT_FILENO)
+                             : ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, private_file));
   struct stat about {};
-  if (fd_ < 0 || ::fstat(fd_, &about) != 0) throw failure(path, "write");
+  if (!file_ || ::fstat(file_.number(), &about) != 0) throw failure(path, "write");
   is_file_ = path != "-" && S_ISREG(about.st_mode);
   if (!is_file_) return;
   if ((about.st_mode & 077) != 0)
     tell(path + " can be read by others, and holds everybody's names and addresses: chmod 600 it");
-  try {
-    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0)
-      throw Failure(path + " is being written by another export");
-    if (about.st_size > 0) resume(log, first);
-  } catch (...) {
-    ::close(fd_);
-    throw;
-  }
-}
-
-ExportWriter::~ExportWriter() {
-  ::close(fd_);
+  if (::flock(file_.number(), LOCK_EX | LOCK_NB) != 0)
+    throw Failure(path + " is being written by another export");
+  if (about.st_size > 0) resume(log, first);
 }
 
 void ExportWriter::resume(EventLog& log, Position first) {
   struct stat about {};
-  if (::fstat(fd_, &about) != 0) throw failure(path_, "read");
+  if (::fstat(file_.number(), &about) != 0) throw failure(path_, "read");
   const auto size = static_cast<std::uint64_t>(about.st_size);
 
   std::array<char, gzip_magic.size()> magic{};
-  const ssize_t read = ::pread(fd_, magic.data(), magic.size(), 0);
+  const ssize_t read = ::pread(file_.number(), magic.data(), magic.size(), 0);
   const std::string_view begins(magic.data(), static_cast<std::size_t>(std::max<ssize_t>(read, 0)));
   const bool is_compressed = begins == gzip_magic.substr(0, begins.size());
   if (is_compressed != compressed_)
@@ -403,7 +395,7 @@ void ExportWriter::resume(EventLog& log, Position first) {
                   ": name another file, or say --from as for this one. It was left as it is");
 
   Kept kept = compressed_ ? find_end_of_compressed(path_, first)
-                          : find_end_of_plain(fd_, path_, size, first);
+                          : find_end_of_plain(file_.number(), path_, size, first);
   if (kept.last) {
     const auto there = log.read(kept.last->position);
     if (!there || there->id != kept.last->id || there->payload != kept.last->payload)
@@ -413,14 +405,15 @@ void ExportWriter::resume(EventLog& log, Position first) {
                     ". Name another file. It was left as it is");
     resumed_behind_ = kept.last->position;
   }
-  if (::ftruncate(fd_, static_cast<off_t>(kept.size)) != 0) throw failure(path_, "write");
+  if (::ftruncate(file_.number(), static_cast<off_t>(kept.size)) != 0)
+    throw failure(path_, "write");
   begin_ = static_cast<off_t>(kept.member_begin);
   text_ = std::move(kept.member);
   next_ = kept.next;
 }
 
 bool ExportWriter::is_terminal() const {
-  return ::isatty(fd_) == 1;
+  return ::isatty(file_.number()) == 1;
 }
 
 void ExportWriter::append(const StoredCommit& stored, const Commit& commit) {
@@ -438,21 +431,21 @@ void ExportWriter::append(const StoredCommit& stored, const Commit& commit) {
 void ExportWriter::finish() {
   if (appended_) write_text();
   if (!is_file_) return;
-  if (::fsync(fd_) != 0) throw failure(path_, "write");
-  // Its name is in the folder, which is on disk only then.
+  if (::fsync(file_.number()) != 0) throw failure(path_, "write");
   const auto folder = std::filesystem::absolute(path_).parent_path();
-  const int folder_fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder_fd < 0) throw failure(folder, "open");
-  const bool synced = ::fsync(folder_fd) == 0;
-  ::close(folder_fd);
-  if (!synced) throw failure(folder, "write");
+  try {
+    sync_folder(folder);
+  } catch (const std::system_error&) {
+    throw failure(folder, "write");
+  }
 }
 
 // What the file has of this text it keeps until there is more: a log that cannot be read any
 // further must not cost what was read of it before.
 void ExportWriter::write_text() {
   const std::string bytes = compressed_ ? compress(text_) : std::move(text_);
-  if (begin_ && (::ftruncate(fd_, *begin_) != 0 || ::lseek(fd_, *begin_, SEEK_SET) < 0))
+  if (begin_ &&
+      (::ftruncate(file_.number(), *begin_) != 0 || ::lseek(file_.number(), *begin_, SEEK_SET) < 0))
     throw failure(path_, "write");
   begin_.reset();
   write(bytes);
@@ -462,7 +455,7 @@ void ExportWriter::write_text() {
 
 void ExportWriter::write(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+    const ssize_t written = ::write(file_.number(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0 && errno == EPIPE) throw Interrupted{SIGPIPE};
     if (written < 0) throw failure(path_, "write");

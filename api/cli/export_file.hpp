@@ -18,6 +18,7 @@
 
 #include "api/cli/commit_source.hpp"
 #include "events/commit.hpp"
+#include "infra/descriptor.hpp"
 
 namespace jangbu::cli {
 
@@ -42,7 +43,7 @@ class ExportText {
  private:
   bool refill();
 
-  int fd_;
+  const Descriptor file_;
   std::string input_;
   std::uint64_t bytes_read_ = 0;
   bool compressed_ = false;
@@ -86,9 +87,6 @@ class ExportWriter {
   // The path may be "-" for standard output. Throws Failure, and leaves the file as it is, when it
   // is not an export of this log from `first` on, in this form.
   ExportWriter(const std::string& path, bool compressed, EventLog& log, Position first);
-  ~ExportWriter();
-  ExportWriter(const ExportWriter&) = delete;
-  ExportWriter& operator=(const ExportWriter&) = delete;
 
   // The first commit that is not in the file yet.
   Position next() const { return next_; }
@@ -109,7 +107,7 @@ class ExportWriter {
 
   const std::string path_;
   const bool compressed_;
-  int fd_ = -1;
+  Descriptor file_;
   bool is_file_ = false;
   Position next_;
   Position resumed_behind_;

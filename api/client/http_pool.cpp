@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <charconv>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 
 #include "api/client/certainty.hpp"
@@ -20,10 +19,6 @@
 namespace jangbu::load {
 
 namespace {
-
-[[noreturn]] void fail(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 void require(CURLMcode done) {
   if (done != CURLM_OK) throw std::runtime_error(curl_multi_strerror(done));
@@ -37,14 +32,6 @@ bool same_name(std::string_view one, std::string_view other) {
 
 }  // namespace
 
-HttpPool::Descriptor::Descriptor(int number, const char* what) : number_(number) {
-  if (number < 0) fail(what);
-}
-
-HttpPool::Descriptor::~Descriptor() {
-  ::close(number_);
-}
-
 HttpPool::HttpPool(std::size_t connections)
     : epoll_(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"),
       timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create"),
@@ -53,7 +40,7 @@ HttpPool::HttpPool(std::size_t connections)
   if (!multi_) throw std::runtime_error("libcurl cannot be used");
   for (const int own : {timer_.number(), wake_.number()}) {
     epoll_event event{.events = EPOLLIN, .data = {.fd = own}};
-    if (::epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, own, &event) != 0) fail("epoll_ctl");
+    if (::epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, own, &event) != 0) throw_errno("epoll_ctl");
   }
   curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, on_socket);
   curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
@@ -125,12 +112,12 @@ void HttpPool::wait(Clock::time_point until) {
   set_timer(curl_due_ ? std::min(until, *curl_due_) : until);
   std::array<epoll_event, 128> ready;
   const int count = ::epoll_wait(epoll_.number(), ready.data(), static_cast<int>(ready.size()), -1);
-  if (count < 0 && errno != EINTR) fail("epoll_wait");
+  if (count < 0 && errno != EINTR) throw_errno("epoll_wait");
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = ready[static_cast<std::size_t>(i)];
     if (event.data.fd == timer_.number() || event.data.fd == wake_.number()) {
       std::uint64_t times;
-      if (::read(event.data.fd, &times, sizeof times) < 0 && errno != EAGAIN) fail("read");
+      if (::read(event.data.fd, &times, sizeof times) < 0 && errno != EAGAIN) throw_errno("read");
       if (event.data.fd == timer_.number()) timer_set_ = {};
       continue;
     }
@@ -187,7 +174,7 @@ void HttpPool::set_timer(Clock::time_point until) {
   const itimerspec time{.it_interval = {},
                         .it_value = {.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000}};
   if (::timerfd_settime(timer_.number(), TFD_TIMER_ABSTIME, &time, nullptr) != 0)
-    fail("timerfd_settime");
+    throw_errno("timerfd_settime");
 }
 
 // --- Called by libcurl: nothing may be thrown ----------------------------------------------------

@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "infra/descriptor.hpp"
 #include "infra/handle.hpp"
 
 namespace jangbu::load {
@@ -84,18 +85,6 @@ class HttpPool {
     std::function<bool(std::string_view)> on_body;
     Answer answer;
     Callback callback;
-  };
-
-  class Descriptor {
-   public:
-    Descriptor(int number, const char* what);
-    ~Descriptor();
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    int number() const { return number_; }
-
-   private:
-    int number_;
   };
 
   static int on_socket(CURL*, curl_socket_t socket, int what, void* self, void* is_known);

@@ -1,20 +1,10 @@
 #include "api/http/mailbox.hpp"
 
 #include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <system_error>
 
 namespace jangbu::http {
 
-Mailbox::Mailbox() : descriptor_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-  if (descriptor_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
-}
-
-Mailbox::~Mailbox() {
-  ::close(descriptor_);
-}
+Mailbox::Mailbox() : descriptor_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd") {}
 
 void Mailbox::post(Mail mail) {
   {
@@ -27,7 +17,7 @@ void Mailbox::post(Mail mail) {
 }
 
 void Mailbox::wake() {
-  ::eventfd_write(descriptor_, 1);
+  ::eventfd_write(descriptor_.number(), 1);
 }
 
 void Mailbox::close() {

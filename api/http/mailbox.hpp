@@ -15,6 +15,7 @@
 #include "api/http/body_stream.hpp"
 #include "api/http/message.hpp"
 #include "api/http/stream_piece.hpp"
+#include "infra/descriptor.hpp"
 
 namespace jangbu::http {
 
@@ -48,9 +49,6 @@ struct Mail {
 class Mailbox {
  public:
   Mailbox();
-  ~Mailbox();
-  Mailbox(const Mailbox&) = delete;
-  Mailbox& operator=(const Mailbox&) = delete;
 
   void post(Mail mail);
 
@@ -61,7 +59,7 @@ class Mailbox {
   void close();
 
   // The eventfd that a worker sleeps on. Watched edge-triggered it need never be read.
-  int descriptor() const { return descriptor_; }
+  int descriptor() const { return descriptor_.number(); }
 
   // The worker runs: until it has collected everything, posts need not wake it. So a burst costs
   // one system call at most, and none when the worker is busy anyway.
@@ -72,7 +70,7 @@ class Mailbox {
   bool collect(std::vector<Mail>& mail);
 
  private:
-  const int descriptor_;
+  const Descriptor descriptor_;
   std::mutex mutex_;
   std::vector<Mail> mail_;
   bool worker_runs_ = false;

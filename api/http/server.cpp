@@ -5,14 +5,13 @@
 #include <netinet/tcp.h>
 #include <pistache/reactor.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 
 #include "api/http/server_state.hpp"
 #include "api/http/transport.hpp"
+#include "infra/descriptor.hpp"
 
 namespace jangbu::http {
 namespace {
@@ -46,36 +45,31 @@ bool set_option(int descriptor, int level, int option) {
   return ::setsockopt(descriptor, level, option, &on, sizeof on) == 0;
 }
 
-int listen_on(const std::string& host, int port, int backlog) {
-  const auto fail = [&](int descriptor) {
-    const int reason = errno;
-    if (descriptor >= 0) ::close(descriptor);
-    throw std::system_error(reason, std::generic_category(),
-                            "cannot listen on " + host + " port " + std::to_string(port));
-  };
+Descriptor listen_on(const std::string& host, int port, int backlog) {
+  const std::string failed = "cannot listen on " + host + " port " + std::to_string(port);
   const SocketAddress address = parse_address(host, port);
   if (address.size == 0 || port < 0 || port > 65535) {
     errno = EINVAL;
-    fail(-1);
+    throw_errno(failed);
   }
-  const int descriptor =
-      ::socket(address.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (descriptor < 0) fail(descriptor);
+  Descriptor listener(
+      ::socket(address.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), failed);
+  const int descriptor = listener.number();
   // What is set here holds for the sockets accepted from it.
   const bool listens =
       set_option(descriptor, SOL_SOCKET, SO_REUSEADDR) &&
       set_option(descriptor, IPPROTO_TCP, TCP_NODELAY) &&
       ::bind(descriptor, reinterpret_cast<const sockaddr*>(&address.bytes), address.size) == 0 &&
       ::listen(descriptor, backlog) == 0;
-  if (!listens) fail(descriptor);
-  return descriptor;
+  if (!listens) throw_errno(failed);
+  return listener;
 }
 
-int port_of(int descriptor) {
+int port_of(const Descriptor& listener) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
-  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    throw std::system_error(errno, std::generic_category(), "getsockname");
+  if (::getsockname(listener.number(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    throw_errno("getsockname");
   // The port stands at the same place in both families' addresses.
   return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
 }
@@ -93,13 +87,12 @@ class Server::Impl {
         listener_(listen_on(address, port, limits.backlog)),
         port_(port_of(listener_)),
         state_(std::make_shared<ServerState>(std::move(router), limits,
-                                             address + ":" + std::to_string(port_), listener_,
-                                             std::move(on_access))) {}
+                                             address + ":" + std::to_string(port_),
+                                             listener_.number(), std::move(on_access))) {}
 
   ~Impl() {
     if (reactor_) reactor_->shutdown();
     reactor_.reset();  // joins the workers, then ends their transports
-    close_listener();
   }
 
   void start() {
@@ -125,17 +118,13 @@ class Server::Impl {
     const bool stopped = state_->changed.wait_until(
         lock, end, [&] { return state_->workers_draining == mailboxes_.size(); });
     if (!stopped) return false;
-    close_listener();  // from here on clients are refused instead of left waiting
+    listener_.close();  // from here on clients are refused instead of left waiting
     return state_->changed.wait_until(lock, end, [&] { return state_->connections == 0; });
   }
 
  private:
-  void close_listener() {
-    if (listener_ >= 0) ::close(std::exchange(listener_, -1));
-  }
-
   const int workers_;
-  int listener_;
+  Descriptor listener_;
   const int port_;
   const std::shared_ptr<ServerState> state_;
   std::shared_ptr<Pistache::Aio::Reactor> reactor_;

@@ -10,7 +10,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <utility>
 
 namespace jangbu::http {
@@ -32,13 +31,12 @@ Tag tag_of(int descriptor) {
   return Tag(static_cast<std::uint64_t>(descriptor));
 }
 
-int make_timer() {
-  const int timer = ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+Descriptor make_timer() {
+  Descriptor timer(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd");
   constexpr timespec interval{
       0, std::chrono::duration_cast<std::chrono::nanoseconds>(tick_interval).count()};
   constexpr itimerspec periodic{interval, interval};
-  if (timer < 0 || ::timerfd_settime(timer, 0, &periodic, nullptr) != 0)
-    throw std::system_error(errno, std::generic_category(), "timerfd");
+  if (::timerfd_settime(timer.number(), 0, &periodic, nullptr) != 0) throw_errno("timerfd");
   return timer;
 }
 
@@ -59,7 +57,6 @@ Transport::~Transport() {
     connection->body.reset();  // who waits for a piece of it holds the connection
     ::close(descriptor);
   }
-  if (timer_ >= 0) ::close(timer_);
 }
 
 std::shared_ptr<Pistache::Aio::Handler> Transport::clone() const {
@@ -69,7 +66,7 @@ std::shared_ptr<Pistache::Aio::Handler> Transport::clone() const {
 void Transport::registerPoller(Pistache::Polling::Epoll& poller) {
   Pistache::Tcp::Transport::registerPoller(poller);
   timer_ = make_timer();
-  poller.addFd(timer_, Interest(NotifyOn::Read), tag_of(timer_));
+  poller.addFd(timer_.number(), Interest(NotifyOn::Read), tag_of(timer_.number()));
   poller.addFd(mailbox_->descriptor(), Interest(NotifyOn::Read), tag_of(mailbox_->descriptor()),
                Mode::Edge);
   poller.addFd(server_->listener, Interest(NotifyOn::Read), tag_of(server_->listener));
@@ -84,7 +81,7 @@ void Transport::onReady(const Pistache::Aio::FdSet& ready) {
     const auto descriptor = static_cast<int>(ready[i].getTag().value());
     if (descriptor == server_->listener) {
       clients_wait = true;
-    } else if (descriptor == timer_) {
+    } else if (descriptor == timer_.number()) {
       time_passed = true;
     } else if (const auto found = peers.find(descriptor); found != peers.end()) {
       handle(std::static_pointer_cast<Connection>(found->second), ready[i]);
@@ -274,7 +271,7 @@ std::vector<std::shared_ptr<Connection>> Transport::connections() const {
 
 void Transport::tick() {
   std::uint64_t ticks = 0;
-  if (::read(timer_, &ticks, sizeof ticks) < 0) return;
+  if (::read(timer_.number(), &ticks, sizeof ticks) < 0) return;
   if (!accepting_ && !draining_) resume_accepting();
   for (const auto& connection : connections())
     if (connection->is_late(now_)) guarded(connection, [&] { protocol_->expired(connection); });

@@ -20,6 +20,7 @@
 #include "api/http/mailbox.hpp"
 #include "api/http/protocol.hpp"
 #include "api/http/server_state.hpp"
+#include "infra/descriptor.hpp"
 
 namespace jangbu::http {
 
@@ -64,7 +65,7 @@ class Transport final : public Pistache::Tcp::Transport {
   const std::shared_ptr<ServerState> server_;
   const std::shared_ptr<Protocol> protocol_;
   const std::shared_ptr<Mailbox> mailbox_;
-  int timer_ = -1;
+  Descriptor timer_;
   Clock::time_point now_ = Clock::now();
   std::vector<char> received_;
   std::vector<Mail> mail_;

@@ -13,6 +13,9 @@
 #include <system_error>
 #include <utility>
 
+#include "infra/descriptor.hpp"
+#include "infra/ids.hpp"
+
 namespace jangbu {
 
 using namespace std::chrono_literals;
@@ -24,31 +27,12 @@ constexpr int share_of_time = 10;
 // So that there is never much to flush at once, which others would wait for.
 constexpr std::size_t bytes_between_syncs = 8 * 1024 * 1024;
 
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
-
 class FileSource final : public SnapshotSource {
  public:
   // Nothing when there is no such file. Throws NoSnapshot when it cannot be read.
   static std::optional<FileSource> open(const std::filesystem::path& file) {
     Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-    if (descriptor.number() < 0) {
+    if (!descriptor) {
       if (errno == ENOENT) return std::nullopt;
       throw NoSnapshot(std::generic_category().message(errno));
     }
@@ -94,38 +78,19 @@ std::optional<Descriptor> open_locked(const std::filesystem::path& file) {
   constexpr ::mode_t private_file = 0600;
   for (;;) {
     Descriptor descriptor(
-        ::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, private_file));
-    if (descriptor.number() < 0) fail("open");
-    if (::fchmod(descriptor.number(), private_file) != 0) fail("fchmod");
+        ::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, private_file), "open");
+    if (::fchmod(descriptor.number(), private_file) != 0) throw_errno("fchmod");
     if (::flock(descriptor.number(), LOCK_EX | LOCK_NB) != 0) {
       if (errno == EWOULDBLOCK) return std::nullopt;
-      fail("flock");
+      throw_errno("flock");
     }
     struct stat opened {
     }, named{};
-    if (::fstat(descriptor.number(), &opened) != 0) fail("fstat");
+    if (::fstat(descriptor.number(), &opened) != 0) throw_errno("fstat");
     if (::stat(file.c_str(), &named) == 0 && named.st_ino == opened.st_ino &&
         named.st_dev == opened.st_dev)
       return descriptor;
   }
-}
-
-void write_all(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("write");
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
-
-void sync_folder(const std::filesystem::path& folder) {
-  const Descriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (descriptor.number() < 0 || ::fsync(descriptor.number()) != 0) fail("fsync of the folder");
-}
-
-double seconds_since_1970() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace
@@ -246,7 +211,7 @@ void SnapshotFile::try_to_write(Snapshot snapshot) {
   }
   events_ = snapshot.mark.events;
   status_.position = snapshot.mark.position;
-  status_.written_at_seconds = seconds_since_1970();
+  status_.written_at_seconds = static_cast<double>(system_now().ms) / 1e3;
   status_.duration_seconds = std::chrono::duration<double>(time).count();
   status_.bytes = *bytes;
 }
@@ -257,18 +222,18 @@ std::uint64_t SnapshotFile::write(const Snapshot& snapshot) {
   const auto locked = open_locked(aside);
   if (!locked) throw std::runtime_error("another process is writing one");
   const int file = locked->number();
-  if (::ftruncate(file, 0) != 0) fail("ftruncate");
+  if (::ftruncate(file, 0) != 0) throw_errno("ftruncate");
   std::uint64_t bytes = 0;
   std::size_t unsynced = 0;
   write_snapshot(snapshot, options_.log, [&](std::string_view block) {
-    write_all(file, block);
+    write_all(*locked, block);
     bytes += block.size();
     unsynced += block.size();
     if (unsynced < bytes_between_syncs) return;
-    if (::fdatasync(file) != 0) fail("fdatasync");
+    if (::fdatasync(file) != 0) throw_errno("fdatasync");
     unsynced = 0;
   });
-  if (::fsync(file) != 0) fail("fsync");
+  if (::fsync(file) != 0) throw_errno("fsync");
   std::filesystem::rename(aside, options_.file);
   sync_folder(options_.file.parent_path());
   return bytes;

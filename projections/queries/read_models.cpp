@@ -3,19 +3,17 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <map>
 #include <mutex>
 #include <set>
 #include <stop_token>
-#include <system_error>
 #include <thread>
 #include <tuple>
 #include <vector>
 
+#include "infra/descriptor.hpp"
 #include "infra/log.hpp"
 #include "infra/postgres/async_connection.hpp"
 #include "infra/trouble.hpp"
@@ -69,23 +67,18 @@ std::string with_position(const QueryText& text, const Checkpoint& checkpoint) {
 
 class EventFd {
  public:
-  EventFd() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
-  }
-  ~EventFd() { ::close(fd_); }
-  EventFd(const EventFd&) = delete;
-  EventFd& operator=(const EventFd&) = delete;
+  EventFd() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd") {}
 
-  int fd() const { return fd_; }
+  int fd() const { return fd_.number(); }
   // The counter's two ways to fail, full and empty, both mean that there is nothing to do.
-  void wake() const { [[maybe_unused]] const int done = ::eventfd_write(fd_, 1); }
+  void wake() const { [[maybe_unused]] const int done = ::eventfd_write(fd(), 1); }
   void clear() const {
     eventfd_t ignored;
-    [[maybe_unused]] const int done = ::eventfd_read(fd_, &ignored);
+    [[maybe_unused]] const int done = ::eventfd_read(fd(), &ignored);
   }
 
  private:
-  int fd_;
+  const Descriptor fd_;
 };
 
 }  // namespace

@@ -14,7 +14,8 @@
 #include <cmath>
 #include <memory>
 #include <stdexcept>
-#include <system_error>
+
+#include "infra/descriptor.hpp"
 
 namespace jangbu::bench {
 
@@ -23,25 +24,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds patience{30'000};
-
-[[noreturn]] void fail(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
-class Descriptor {
- public:
-  explicit Descriptor(int number, const char* what) : number_(number) {
-    if (number < 0) fail(what);
-  }
-  ~Descriptor() { ::close(number_); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
 
 struct Answer {
   int status = 0;
@@ -73,7 +55,7 @@ class Connection {
     address.sin_port = htons(static_cast<std::uint16_t>(port));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (::connect(descriptor(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-      fail("connect");
+      throw_errno("connect");
     constexpr int on = 1;
     ::setsockopt(descriptor(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
@@ -87,7 +69,7 @@ class Connection {
     asked_at_ = due;
     // The buffer of a connection without anything in flight takes a whole request.
     const ssize_t sent = ::send(descriptor(), request_.data(), request_.size(), MSG_NOSIGNAL);
-    if (sent != static_cast<ssize_t>(request_.size())) fail("send");
+    if (sent != static_cast<ssize_t>(request_.size())) throw_errno("send");
     return true;
   }
 
@@ -95,7 +77,7 @@ class Connection {
     if (received_ == input_.size()) throw std::runtime_error("an answer is too large");
     const ssize_t size =
         ::recv(descriptor(), input_.data() + received_, input_.size() - received_, 0);
-    if (size < 0) fail("recv");
+    if (size < 0) throw_errno("recv");
     if (size == 0) throw std::runtime_error("the server ended a connection");
     received_ += static_cast<std::size_t>(size);
     return read_answer({input_.data(), received_}, answer);
@@ -140,7 +122,7 @@ Measured run(const HttpLoad& load) {
     idle.push_back(connections.back().get());
     epoll_event event{.events = EPOLLIN, .data = {.ptr = idle.back()}};
     if (::epoll_ctl(epoll.number(), EPOLL_CTL_ADD, connections.back()->descriptor(), &event) != 0)
-      fail("epoll_ctl");
+      throw_errno("epoll_ctl");
   }
 
   Measured measured;
@@ -169,7 +151,7 @@ Measured run(const HttpLoad& load) {
     const auto wait = paced ? std::chrono::milliseconds(1) : patience;
     const int count = ::epoll_wait(epoll.number(), ready.data(), static_cast<int>(ready.size()),
                                    static_cast<int>(wait.count()));
-    if (count < 0 && errno != EINTR) fail("epoll_wait");
+    if (count < 0 && errno != EINTR) throw_errno("epoll_wait");
     now = Clock::now();
     if (count > 0) heard = now;
     if (idle.size() < connections.size() && now - heard >= patience)
