@@ -1,9 +1,11 @@
-// Bytes as base64 (RFC 4648, section 4).
+// Bytes as text (RFC 4648): base64, its form for URLs and names of files, and hexadecimal digits.
 //
 // Threads: pure functions.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -12,5 +14,16 @@ namespace jangbu {
 std::string to_base64(std::string_view bytes);
 // Nothing when the text is not base64.
 std::optional<std::string> from_base64(std::string_view text);
+
+// Without padding.
+std::string to_base64url(std::string_view bytes);
+std::optional<std::string> from_base64url(std::string_view text);
+
+// Lower case.
+std::string to_hex(std::span<const std::uint8_t> bytes);
+
+inline std::string_view chars_of(std::span<const std::uint8_t> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 }  // namespace jangbu

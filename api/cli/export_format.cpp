@@ -1,7 +1,5 @@
 #include "api/cli/export_format.hpp"
 
-#include <openssl/sha.h>
-
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -11,6 +9,7 @@
 #include "api/answers/represent.hpp"
 #include "events/errors.hpp"
 #include "infra/base64.hpp"
+#include "infra/sha256.hpp"
 #include "infra/text.hpp"
 
 namespace jangbu::cli {
@@ -19,13 +18,9 @@ namespace {
 
 // Of all that a commit is: "<position> <id> <format>", a line feed, and the payload.
 std::string sha256_of(const StoredCommit& stored) {
-  std::string bytes = std::to_string(stored.position.value) + ' ' + to_string(stored.id) + ' ' +
-                      std::to_string(stored.format) + '\n';
-  bytes += stored.payload;
-  std::string digest(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-         reinterpret_cast<unsigned char*>(digest.data()));
-  return to_base64(digest);
+  const std::string head = std::to_string(stored.position.value) + ' ' + to_string(stored.id) +
+                           ' ' + std::to_string(stored.format) + '\n';
+  return to_base64(chars_of(sha256({head, stored.payload})));
 }
 
 // What an object of JSON says of itself in texts and in whole numbers. What is deeper in it is

@@ -1,8 +1,10 @@
 #include "api/pages/static_content.hpp"
 
-#include <openssl/sha.h>
+#include <span>
 
 #include "api/http/entity_tags.hpp"
+#include "infra/base64.hpp"
+#include "infra/sha256.hpp"
 
 namespace jangbu {
 
@@ -10,16 +12,9 @@ namespace {
 
 // A strong ETag: the same for the same bytes, whichever process serves them.
 std::string etag_of(std::string_view bytes) {
-  constexpr std::string_view digits = "0123456789abcdef";
   constexpr std::size_t used = 16;  // of the digest: enough that no two contents meet
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  ::SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest);
-  std::string tag = "\"";
-  for (std::size_t i = 0; i < used; ++i) {
-    tag += digits[digest[i] >> 4];
-    tag += digits[digest[i] & 15];
-  }
-  return tag += '"';
+  const Sha256 digest = sha256({bytes});
+  return '"' + to_hex(std::span(digest).first(used)) + '"';
 }
 
 }  // namespace

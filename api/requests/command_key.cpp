@@ -1,13 +1,10 @@
 #include "api/requests/command_key.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 
 #include "api/http/ascii.hpp"
 #include "api/http/trace.hpp"
-#include "events/errors.hpp"
-#include "infra/handle.hpp"
+#include "infra/sha256.hpp"
 
 namespace jangbu {
 
@@ -19,26 +16,16 @@ bool is_visible_ascii(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= '!' && c <= '~'; });
 }
 
-// Of the parts one after the other. (OpenSSL's one-shot SHA256() looks the algorithm up each time,
-// which takes as long as the rest: 690 ns for 300 bytes, and 350 ns like this.)
 template <class Hash>
-Hash sha256_of(std::initializer_list<std::string_view> parts) {
-  static const Handle<EVP_MD, EVP_MD_free> sha256(EVP_MD_fetch(nullptr, "SHA256", nullptr));
-  thread_local const Handle<EVP_MD_CTX, EVP_MD_CTX_free> context(EVP_MD_CTX_new());
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  bool done = EVP_DigestInit_ex2(context.get(), sha256.get(), nullptr) == 1;
-  for (const std::string_view part : parts)
-    done = done && EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1;
-  done = done && EVP_DigestFinal_ex(context.get(), digest, nullptr) == 1;
-  invariant(done, "SHA-256 can be computed");
+Hash hash_of(std::initializer_list<std::string_view> parts) {
   Hash hash;
-  std::copy_n(digest, hash.bytes.size(), hash.bytes.begin());
+  std::copy_n(sha256(parts).begin(), hash.bytes.size(), hash.bytes.begin());
   return hash;
 }
 
 CommandKey key_of(std::string_view key, std::string_view method, std::string_view target,
                   std::string_view body) {
-  return {sha256_of<KeyHash>({key}), sha256_of<RequestHash>({method, " ", target, "\n", body})};
+  return {hash_of<KeyHash>({key}), hash_of<RequestHash>({method, " ", target, "\n", body})};
 }
 
 // The path, however its characters and ids are written. Commands have no query.

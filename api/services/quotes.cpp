@@ -4,52 +4,22 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <stdexcept>
-#include <system_error>
 
 #include "events/archive.hpp"
 #include "events/errors.hpp"
+#include "infra/base64.hpp"
+#include "infra/descriptor.hpp"
+#include "infra/ids.hpp"
 
 namespace jangbu {
 
 namespace {
-
-constexpr std::string_view base64url =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-// RFC 4648, section 5, without padding.
-std::string to_base64url(std::string_view bytes) {
-  std::string text;
-  text.reserve((bytes.size() * 4 + 2) / 3);
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char byte : bytes) {
-    bits = bits << 8 | static_cast<std::uint8_t>(byte);
-    for (count += 8; count >= 6; count -= 6) text += base64url[bits >> (count - 6) & 63];
-  }
-  if (count > 0) text += base64url[bits << (6 - count) & 63];
-  return text;
-}
-
-std::optional<std::string> from_base64url(std::string_view text) {
-  std::string bytes;
-  bytes.reserve(text.size() * 3 / 4);
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char digit : text) {
-    const auto value = base64url.find(digit);
-    if (value == base64url.npos) return std::nullopt;
-    bits = bits << 6 | static_cast<std::uint32_t>(value);
-    count += 6;
-    if (count >= 8) bytes += static_cast<char>(bits >> (count -= 8) & 255);
-  }
-  return bytes;
-}
 
 // What a token carries. Its first byte is its format, so that another can follow.
 struct Content {
@@ -133,56 +103,44 @@ namespace {
 
 constexpr ::mode_t private_file = 0600;
 
-[[noreturn]] void fail(const std::filesystem::path& file) {
-  throw std::system_error(errno, std::generic_category(), file.string());
-}
-
 // A new secret in this file, unless there is one by then. It is written beside it, flushed and
 // linked: the file has a whole secret or is not there, and of two processes one makes it.
 void make_quote_secret(const std::filesystem::path& file) {
-  unsigned char random[24];
-  invariant(RAND_bytes(random, sizeof random) == 1, "the system gives random bytes");
-  const std::string secret = to_base64url({reinterpret_cast<const char*>(random), sizeof random});
-  unsigned char suffix[9];
-  invariant(RAND_bytes(suffix, sizeof suffix) == 1, "the system gives random bytes");
-  const std::string aside =
-      file.string() + "." + to_base64url({reinterpret_cast<const char*>(suffix), sizeof suffix});
+  std::array<std::uint8_t, 24> random;
+  fill_random(random);
+  std::array<std::uint8_t, 9> suffix;
+  fill_random(suffix);
+  const std::string aside = file.string() + "." + to_base64url(chars_of(suffix));
 
-  const int fd = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, private_file);
-  if (fd < 0) fail(file);
-  const bool made =
-      ::write(fd, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size()) &&
-      ::fsync(fd) == 0 && (::link(aside.c_str(), file.c_str()) == 0 || errno == EEXIST);
-  const int error = errno;
-  ::close(fd);
-  ::unlink(aside.c_str());
-  errno = error;
-  if (!made) fail(file);
-  const int folder = ::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) fail(file);
-  ::fsync(folder);  // a secret that is lost with the power costs quotes of a few minutes
-  ::close(folder);
+  const Descriptor made(
+      ::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, private_file), aside);
+  const struct Removed {
+    const std::string& file;
+    ~Removed() { ::unlink(file.c_str()); }
+  } removed{aside};
+  write_all(made, to_base64url(chars_of(random)));
+  if (::fsync(made.number()) != 0) throw_errno(aside);
+  if (::link(aside.c_str(), file.c_str()) != 0 && errno != EEXIST) throw_errno(file.string());
+  sync_folder(file.parent_path());
 }
 
 }  // namespace
 
 std::string load_quote_secret(const std::filesystem::path& file) {
   constexpr std::size_t longest_secret = 4096;
-  int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0 && errno == ENOENT) {
+  const auto open = [&] { return Descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC)); };
+  Descriptor secret_file = open();
+  if (!secret_file && errno == ENOENT) {
     make_quote_secret(file);
-    fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    secret_file = open();
   }
-  if (fd < 0) fail(file);
+  if (!secret_file) throw_errno(file.string());
   struct stat info {};
-  const bool others_may_read = ::fstat(fd, &info) == 0 && (info.st_mode & 077) != 0;
-  std::string secret(longest_secret + 1, '\0');
-  const ssize_t size = others_may_read ? 0 : ::read(fd, secret.data(), secret.size());
-  const int error = errno;
-  ::close(fd);
-  if (others_may_read)
+  if (::fstat(secret_file.number(), &info) == 0 && (info.st_mode & 077) != 0)
     throw std::runtime_error(file.string() + " can be read by others: chmod 600 it");
-  if (size < 0) throw std::system_error(error, std::generic_category(), file.string());
+  std::string secret(longest_secret + 1, '\0');
+  const ssize_t size = ::read(secret_file.number(), secret.data(), secret.size());
+  if (size < 0) throw_errno(file.string());
   secret.resize(static_cast<std::size_t>(size));
   if (secret.size() < Quotes::min_secret || secret.size() > longest_secret)
     throw std::runtime_error(file.string() + " holds no secret of " +
