@@ -1,9 +1,11 @@
 #include "infra/json.hpp"
 
+#include <utf8proc.h>
+
 #include <algorithm>
 #include <charconv>
 #include <iterator>
-#include <nlohmann/json.hpp>
+#include <type_traits>
 
 namespace jangbu {
 
@@ -14,13 +16,43 @@ bool is_plain(char c) {
          c != '"' && c != '\\';
 }
 
-void append_string(std::string& text, std::string_view string) {
-  if (std::ranges::all_of(string, is_plain)) {
-    text.append(1, '"').append(string).append(1, '"');
+// RFC 8259, section 7.
+void append_escaped(std::string& text, char c) {
+  constexpr std::string_view special = "\"\\\b\f\n\r\t", letters = "\"\\bfnrt";
+  constexpr std::string_view digits = "0123456789abcdef";
+  text += '\\';
+  if (const auto at = special.find(c); at != special.npos) {
+    text += letters[at];
   } else {
-    using Any = nlohmann::json;
-    text += Any(string).dump(-1, ' ', false, Any::error_handler_t::replace);
+    text.append("u00") += digits[static_cast<unsigned char>(c) >> 4];
+    text += digits[static_cast<unsigned char>(c) & 15];
   }
+}
+
+void append_string(std::string& text, std::string_view string) {
+  text += '"';
+  for (;;) {
+    const auto plain =
+        static_cast<std::size_t>(std::ranges::find_if_not(string, is_plain) - string.begin());
+    text += string.substr(0, plain);
+    string.remove_prefix(plain);
+    if (string.empty()) break;
+    std::size_t size = 1;
+    utf8proc_int32_t character = 0;
+    if (static_cast<unsigned char>(string.front()) < 0x80) {
+      append_escaped(text, string.front());
+    } else if (const auto found =
+                   utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(string.data()),
+                                    static_cast<utf8proc_ssize_t>(string.size()), &character);
+               found > 0) {
+      size = static_cast<std::size_t>(found);
+      text += string.substr(0, size);
+    } else {
+      text += "\xef\xbf\xbd";  // U+FFFD
+    }
+    string.remove_prefix(size);
+  }
+  text += '"';
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
-#include "projections/tables/json_text.hpp"
+#include "infra/json.hpp"
 #include "tables_sql.hpp"
 
 namespace jangbu {
@@ -12,15 +12,12 @@ namespace jangbu {
 namespace {
 
 pg::Json to_json(const std::vector<PurchaseLine>& lines) {
-  JsonObjects json;
+  Json json = Json::array();
   for (const PurchaseLine& line : lines) {
-    json.begin_object();
-    json.field("productId", to_string(line.product));
-    json.field("name", line.name);
-    json.field("quantity", line.quantity);
-    json.end_object();
+    json.push_back(Json{
+        {"productId", to_string(line.product)}, {"name", line.name}, {"quantity", line.quantity}});
   }
-  return {std::move(json).take()};
+  return {std::move(json).text()};
 }
 
 std::vector<DeliveryItem> read_items(const pg::Json& json) {
@@ -35,18 +32,16 @@ std::vector<DeliveryItem> read_items(const pg::Json& json) {
 }
 
 pg::Jsonb to_json(std::span<const Scan* const> scans) {
-  JsonObjects json;
+  Json json = Json::array();
   for (const Scan* scan : scans) {
-    json.begin_object();
-    json.field("carrier", scan->carrier);
-    json.field("trackingNumber", scan->tracking_number);
-    json.field("status", to_string(scan->status));
-    json.field("location", scan->location);
-    json.field("code", scan->code);
-    json.field("occurredAt", scan->occurred_at.ms);
-    json.end_object();
+    json.push_back(Json{{"carrier", scan->carrier},
+                        {"trackingNumber", scan->tracking_number},
+                        {"status", to_string(scan->status)},
+                        {"location", scan->location},
+                        {"code", scan->code},
+                        {"occurredAt", scan->occurred_at.ms}});
   }
-  return {std::move(json).take()};
+  return {std::move(json).text()};
 }
 
 // As an array of one, like all of them.

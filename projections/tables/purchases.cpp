@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
-#include "projections/tables/json_text.hpp"
+#include "infra/json.hpp"
 #include "tables_sql.hpp"
 
 namespace jangbu {
@@ -20,18 +20,16 @@ constexpr std::array<std::pair<PurchaseStatus, std::string_view>, 4> statuses{{
 }};
 
 pg::Json to_json(const std::vector<PurchaseLine>& lines) {
-  JsonObjects json;
+  Json json = Json::array();
   for (const PurchaseLine& line : lines) {
-    json.begin_object();
-    json.field("productId", to_string(line.product));
-    json.field("name", line.name);
-    json.field("unitPrice", line.unit_price.amount);
-    json.field("currency", to_string(line.unit_price.currency));
-    json.field("quantity", line.quantity);
-    json.field("total", line.total.amount);
-    json.end_object();
+    json.push_back(Json{{"productId", to_string(line.product)},
+                        {"name", line.name},
+                        {"unitPrice", line.unit_price.amount},
+                        {"currency", to_string(line.unit_price.currency)},
+                        {"quantity", line.quantity},
+                        {"total", line.total.amount}});
   }
-  return {std::move(json).take()};
+  return {std::move(json).text()};
 }
 
 std::vector<PurchaseLine> read_lines(const pg::Json& json) {
