@@ -1,6 +1,5 @@
 #include "tests/cli/logs.hpp"
 
-#include <fstream>
 #include <iterator>
 #include <stdexcept>
 
@@ -36,16 +35,6 @@ bool same_commits(const std::vector<StoredCommit>& a, const std::vector<StoredCo
                       return one.position == other.position && one.id == other.id &&
                              one.format == other.format && one.payload == other.payload;
                     });
-}
-
-std::string read_text(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw std::runtime_error("cannot read " + path.string());
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void write_text(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
 }
 
 std::vector<Commit> small_story() {

@@ -9,6 +9,7 @@
 
 #include "events/commit.hpp"
 #include "events/event_log.hpp"
+#include "tests/support/files.hpp"
 
 namespace jangbu::test {
 
@@ -20,9 +21,6 @@ Position append(EventLog& log, const Commit& commit);
 std::vector<StoredCommit> all_of(EventLog& log);
 // Same positions, ids, formats and payloads.
 bool same_commits(const std::vector<StoredCommit>& a, const std::vector<StoredCommit>& b);
-
-std::string read_text(const std::filesystem::path& file);
-void write_text(const std::filesystem::path& file, const std::string& text);
 
 // The story of a small shop, whose content tests know: 4 commits, 7 events, three minutes apart,
 // from 2026-03-01T09:30:00Z on.

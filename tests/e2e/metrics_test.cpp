@@ -9,18 +9,13 @@
 #include <sstream>
 
 #include "tests/e2e/requests.hpp"
+#include "tests/support/files.hpp"
 
 using namespace jangbu::test;
 
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string text_of(const fs::path& file) {
-  std::ifstream stream(file);
-  REQUIRE(stream);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 // A scrape: every sample by its name and labels, as they are written.
 class Scrape {
@@ -186,10 +181,10 @@ TEST_CASE("Every metric that the dashboard and the alert rules name is there") {
   const Scrape scrape(shop);
   INFO(scrape.text);
   std::string queries;
-  collect_queries(Json::parse(text_of(fs::path(JANGBU_MONITORING) / "grafana-dashboard.json")),
+  collect_queries(Json::parse(read_text(fs::path(JANGBU_MONITORING) / "grafana-dashboard.json")),
                   queries);
-  for (const std::string& text : {queries, text_of(fs::path(JANGBU_MONITORING) / "alerts.yml"),
-                                  text_of(fs::path(JANGBU_MONITORING) / "alerts_test.yml")}) {
+  for (const std::string& text : {queries, read_text(fs::path(JANGBU_MONITORING) / "alerts.yml"),
+                                  read_text(fs::path(JANGBU_MONITORING) / "alerts_test.yml")}) {
     const auto names = metric_names_in(text);
     CHECK(names.size() > 10);
     for (const std::string& name : names) {

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "tests/e2e/requests.hpp"
+#include "tests/support/files.hpp"
 
 using namespace jangbu::test;
 
@@ -252,9 +253,7 @@ TEST_CASE("The console's files are served from memory, and know where the servic
     const std::string name = entry.path().filename();
     CAPTURE(name);
     if (name == "index.html") continue;
-    std::ifstream file(entry.path(), std::ios::binary);
-    CHECK(operations.get("/console/" + name).body ==
-          std::string(std::istreambuf_iterator<char>(file), {}));
+    CHECK(operations.get("/console/" + name).body == read_text(entry.path()));
   }
   CHECK(operations.get("/console/index.html").status == 404);
   CHECK(plain(shop, Service::account).get("/console/main.js").status == 404);

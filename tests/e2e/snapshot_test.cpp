@@ -8,12 +8,12 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 
 #include "tests/e2e/buyers.hpp"
 #include "tests/e2e/ledger.hpp"
 #include "tests/e2e/requests.hpp"
+#include "tests/support/files.hpp"
 
 using namespace jangbu::test;
 using Catch::Matchers::ContainsSubstring;
@@ -21,16 +21,6 @@ using Catch::Matchers::ContainsSubstring;
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string bytes_of(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  REQUIRE(stream);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-void put_bytes(const fs::path& file, const std::string& bytes) {
-  std::ofstream(file, std::ios::binary) << bytes;
-}
 
 // With another number there: that of the format, or of the fold.
 std::string other_number(std::string bytes, std::size_t at) {
@@ -112,7 +102,7 @@ TEST_CASE("A shop goes on from its snapshot") {
 TEST_CASE("A snapshot that cannot be used is passed over, with a word, and made anew") {
   Told told;
   CHECK(told.shop.jangbu.stop() == 0);
-  const std::string whole = bytes_of(told.file);
+  const std::string whole = read_text(told.file);
   for (const auto& [damaged, why] : std::vector<std::pair<std::string, std::string>>{
            {whole.substr(0, whole.size() / 2), "too early"},
            {[&] {
@@ -125,15 +115,15 @@ TEST_CASE("A snapshot that cannot be used is passed over, with a word, and made 
            {other_number(whole, 16), "another format, 99"},
            {other_number(whole, 20), "another build (99"},
            {"", "too early"}}) {
-    put_bytes(told.file, damaged);
-    put_bytes(told.file.string() + ".new", "left by somebody who was killed");
+    write_text(told.file, damaged);
+    write_text(told.file.string() + ".new", "left by somebody who was killed");
     told.shop.jangbu.start();
     CHECK_THAT(told.shop.jangbu.log_text(), ContainsSubstring("cannot be used") &&
                                                 ContainsSubstring(why) &&
                                                 ContainsSubstring("replayed from its beginning"));
     told.check_knows_all();
     CHECK(told.shop.jangbu.stop() == 0);
-    CHECK(bytes_of(told.file).size() == whole.size());
+    CHECK(read_text(told.file).size() == whole.size());
   }
 }
 

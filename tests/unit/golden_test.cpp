@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <set>
 #include <string>
@@ -10,19 +9,13 @@
 #include "events/decoders.hpp"
 #include "tests/golden/samples.hpp"
 #include "tests/support/describe.hpp"
+#include "tests/support/files.hpp"
 
 namespace jangbu::test {
 
 namespace {
 
 const std::filesystem::path folder = JANGBU_GOLDEN_FOLDER;
-
-std::string content_of(const std::filesystem::path& path) {
-  INFO(path.string());
-  std::ifstream file(path, std::ios::binary);
-  REQUIRE(file);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::string file_name(const WireType& wire) {
   return std::string(wire.name) + ".v" + std::to_string(wire.version);
@@ -33,7 +26,7 @@ std::string file_name(const WireType& wire) {
 TEST_CASE("golden files are decoded to exactly the events they were written from") {
   for (const GoldenSample& sample : golden_samples()) {
     CAPTURE(sample.name);
-    const std::string bytes = content_of(folder / (sample.name + ".bin"));
+    const std::string bytes = read_text(folder / (sample.name + ".bin"));
     const Commit commit = decode({{1}, {}, commit_format, bytes, {}});
     INFO(annotate(commit));
     CHECK(commit == sample.commit);
@@ -44,9 +37,9 @@ TEST_CASE("today's events are encoded to exactly the bytes of their golden files
   for (const GoldenSample& sample : golden_samples()) {
     if (!sample.current) continue;
     CAPTURE(sample.name);
-    const std::string bytes = content_of(folder / (sample.name + ".bin"));
+    const std::string bytes = read_text(folder / (sample.name + ".bin"));
     CHECK((encode_commit(sample.commit) == bytes));
-    CHECK(annotate(sample.commit) == content_of(folder / (sample.name + ".txt")));
+    CHECK(annotate(sample.commit) == read_text(folder / (sample.name + ".txt")));
     CHECK(file_name(wire_type(sample.commit.events.front().event)) == sample.name);
   }
 }
