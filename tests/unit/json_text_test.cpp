@@ -48,6 +48,15 @@ TEST_CASE("any ASCII string is read as it was written") {
   });
 }
 
+// Some of it is stored as text.
+TEST_CASE("a string is escaped as it always was") {
+  const std::string all = "\b\f\n\r\t\x01\x1f\x7f\"\\/ 홍길동 😀";
+  CHECK(Json(all).text() == R"("\b\f\n\r\t\u0001\u001f)"
+                            "\x7f"
+                            R"(\"\\/ 홍길동 😀")");
+  CHECK(Json(all).text() == Any(all).dump());
+}
+
 TEST_CASE("what is not UTF-8 is written as a replacement") {
   CHECK(read(Json("caf\xe9")) == Any("caf\xef\xbf\xbd"));
 }
