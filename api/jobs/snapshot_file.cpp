@@ -1,7 +1,5 @@
 #include "api/jobs/snapshot_file.hpp"
 
-#include "infra/log.hpp"
-
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/file.h>
@@ -15,6 +13,7 @@
 
 #include "infra/descriptor.hpp"
 #include "infra/ids.hpp"
+#include "infra/log.hpp"
 
 namespace jangbu {
 
