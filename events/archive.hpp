@@ -87,6 +87,16 @@ inline void CEREAL_LOAD_FUNCTION_NAME(CommitInput& archive, bool& flag) {
   flag = byte == 1;
 }
 
+// An enumeration is its number. One beyond this build's `last` must not get further.
+template <class Enumeration>
+requires std::is_enum_v<Enumeration>
+void CEREAL_LOAD_MINIMAL_FUNCTION_NAME(const CommitInput&, Enumeration& value,
+                                       const std::underlying_type_t<Enumeration>& number) {
+  value = static_cast<Enumeration>(number);
+  if (value > Enumeration::last)
+    throw std::out_of_range("it holds a value that this build does not know");
+}
+
 // Names are not written: cereal's optional gives its parts one.
 template <class Archive, class Value>
 requires std::is_same_v<Archive, CommitOutput> || std::is_same_v<Archive, CommitInput>

@@ -20,30 +20,6 @@ std::string describe(Position position, std::size_t index, const std::string& ty
   return text + " cannot be read: " + why;
 }
 
-// Enumerations are stored as their number. One that this build does not know must not get further.
-struct IsKnown {
-  bool operator()(const AccountState& state) const {
-    return state.member_type <= MemberType::seller &&
-           state.membership_level <= MembershipLevel::vip;
-  }
-  bool operator()(const ProductState&) const { return true; }
-  bool operator()(const DeliveryScanned& scanned) const {
-    return scanned.status <= DeliveryStatus::receipt_confirmed &&
-           scanned.previous.value_or(scanned.status) <= DeliveryStatus::receipt_confirmed &&
-           scanned.scan.status <= DeliveryStatus::receipt_confirmed;
-  }
-  bool operator()(const PurchaseCompleted&) const { return true; }
-  bool operator()(const PurchaseCancelled&) const { return true; }
-  bool operator()(const ReceiptConfirmed&) const { return true; }
-  bool operator()(const NothingChanged& found) const {
-    return found.entity.kind <= EntityKind::purchase;
-  }
-
-  template <class Fact>
-  requires requires(const Fact& fact) { fact.state; }
-  bool operator()(const Fact& fact) const { return (*this)(fact.state); }
-};
-
 // One event of a commit as it is being read, so that an error can tell where and what it was.
 class EventReader {
  public:
@@ -58,8 +34,6 @@ class EventReader {
     const std::size_t after = input_.left() - size;
     recorded.event = decoder()(input_);
     if (input_.left() != after) fail("its bytes are more or fewer than it needs");
-    if (!std::visit(IsKnown{}, recorded.event))
-      fail("it holds a value that this build does not know");
     if (entity_of(recorded.event) != Entity{static_cast<EntityKind>(kind), entity})
       fail("it is about another entity than its envelope says");
     ++index_;

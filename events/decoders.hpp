@@ -43,26 +43,26 @@ constexpr Decoder decoder_of() {
 
 namespace detail {
 
-template <class Variant>
-struct CurrentDecoders;
+template <class Current, class Retired>
+struct Decoders;
 
-template <class... Events>
-struct CurrentDecoders<std::variant<Events...>> {
-  static constexpr std::array all{decoder_of<Events>()...};
-  static constexpr std::array with_retired{decoder_of<Events>()..., decoder_of<DeliveryScanned1>(),
-                                           decoder_of<PurchaseCompleted1>()};
+template <class... Current, class... Retired>
+struct Decoders<std::variant<Current...>, Facts<Retired...>> {
+  static constexpr std::array all{decoder_of<Current>()..., decoder_of<Retired>()...};
+  static constexpr std::span current{all.data(), sizeof...(Current)};
 };
+using Known = Decoders<Event, RetiredFacts>;
 
 }  // namespace detail
 
 // The versions that are written today.
 constexpr std::span<const Decoder> current_decoders() {
-  return detail::CurrentDecoders<Event>::all;
+  return detail::Known::current;
 }
 
 // Everything this build can read.
 constexpr std::span<const Decoder> decoders() {
-  return detail::CurrentDecoders<Event>::with_retired;
+  return detail::Known::all;
 }
 
 Commit decode(const StoredCommit& stored, std::span<const Decoder> decoders);

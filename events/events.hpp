@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -28,7 +29,26 @@ struct WireType {
   friend bool operator==(const WireType&, const WireType&) = default;
 };
 
-enum class EntityKind : std::uint8_t { account, product, purchase };
+// A list of types of events.
+template <class... Fact>
+struct Facts {};
+
+template <class... One, class... Other>
+Facts<One..., Other...> operator+(Facts<One...>, Facts<Other...>);
+template <class... Fact>
+std::variant<Fact...> variant_of(Facts<Fact...>);
+
+// Whether an event is this one, or one of these: `OneOf<AccountFacts, NothingChanged> Fact`. So a
+// fold names what it treats alike, or ignores, and a new event that it does not name does not
+// compile.
+template <class Fact, class Named>
+inline constexpr bool is_named_by = std::is_same_v<Fact, Named>;
+template <class Fact, class... Named>
+inline constexpr bool is_named_by<Fact, Facts<Named...>> = (std::is_same_v<Fact, Named> || ...);
+template <class Fact, class... Named>
+concept OneOf = (is_named_by<Fact, Named> || ...);
+
+enum class EntityKind : std::uint8_t { account, product, purchase, last = purchase };
 
 struct Entity {
   EntityKind kind = EntityKind::account;
@@ -322,10 +342,14 @@ struct NothingChanged {
 
 // -------------------------------------------------------------------------------------------------
 
-using Event =
-    std::variant<AccountOpened, AddressChanged, AccountDetailsChanged, AccountClosed, ProductListed,
-                 PriceChanged, StockChanged, ProductWithdrawn, PurchaseCompleted, PurchaseCancelled,
-                 DeliveryScanned, ReceiptConfirmed, NothingChanged>;
+// The facts of each aggregate, and all of them. Their order is not stored.
+using AccountFacts = Facts<AccountOpened, AddressChanged, AccountDetailsChanged, AccountClosed>;
+using ProductFacts = Facts<ProductListed, PriceChanged, StockChanged, ProductWithdrawn>;
+using PurchaseFacts =
+    Facts<PurchaseCompleted, PurchaseCancelled, DeliveryScanned, ReceiptConfirmed>;
+
+using Event = decltype(variant_of(AccountFacts{} + ProductFacts{} + PurchaseFacts{} +
+                                  Facts<NothingChanged>{}));
 
 WireType wire_type(const Event& event);
 // What the event is about. A delivery's events are its purchase's.

@@ -57,4 +57,6 @@ struct PurchaseCompleted1 {
   }
 };
 
+using RetiredFacts = Facts<DeliveryScanned1, PurchaseCompleted1>;
+
 }  // namespace jangbu

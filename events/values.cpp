@@ -31,37 +31,44 @@ std::optional<Number> parse_digits(std::string_view text) {
   return number;
 }
 
-// The name of a value, or the value of a name, in a table of both.
-template <class Value, std::size_t n>
-using Names = std::array<std::pair<Value, std::string_view>, n>;
+// Every value with its written form, in their order.
+template <class Value>
+using Names =
+    std::array<std::pair<Value, std::string_view>, static_cast<std::size_t>(Value::last) + 1>;
 
-template <class Value, std::size_t n>
-std::string_view name_in(const Names<Value, n>& names, Value value) {
-  return std::find_if(names.begin(), names.end(), [&](auto& name) { return name.first == value; })
-      ->second;
+template <class Value>
+constexpr bool has_all(const Names<Value>& names) {
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (names[i].first != static_cast<Value>(i)) return false;
+  return true;
 }
 
-template <class Value, std::size_t n>
-std::optional<Value> value_in(const Names<Value, n>& names, std::string_view text) {
+template <class Value>
+std::string_view name_in(const Names<Value>& names, Value value) {
+  return names[static_cast<std::size_t>(value)].second;
+}
+
+template <class Value>
+std::optional<Value> value_in(const Names<Value>& names, std::string_view text) {
   const auto found =
       std::find_if(names.begin(), names.end(), [&](auto& name) { return name.second == text; });
   if (found == names.end() || text.empty()) return std::nullopt;
   return found->first;
 }
 
-constexpr Names<MemberType, 2> member_types{{
+constexpr Names<MemberType> member_types{{
     {MemberType::buyer, "buyer"},
     {MemberType::seller, "seller"},
 }};
 
-constexpr Names<MembershipLevel, 4> membership_levels{{
+constexpr Names<MembershipLevel> membership_levels{{
     {MembershipLevel::none, ""},
     {MembershipLevel::silver, "SILVER"},
     {MembershipLevel::gold, "GOLD"},
     {MembershipLevel::vip, "VIP"},
 }};
 
-constexpr Names<DeliveryStatus, 12> delivery_statuses{{
+constexpr Names<DeliveryStatus> delivery_statuses{{
     {DeliveryStatus::preparing, "preparing"},
     {DeliveryStatus::label_created, "label-created"},
     {DeliveryStatus::picked_up, "picked-up"},
@@ -75,6 +82,9 @@ constexpr Names<DeliveryStatus, 12> delivery_statuses{{
     {DeliveryStatus::cancelled, "cancelled"},
     {DeliveryStatus::receipt_confirmed, "receipt-confirmed"},
 }};
+
+static_assert(has_all<MemberType>(member_types) && has_all<MembershipLevel>(membership_levels) &&
+              has_all<DeliveryStatus>(delivery_statuses));
 
 // The active codes of ISO 4217 that name money one can pay with (no metals, no test codes).
 constexpr std::string_view currencies =

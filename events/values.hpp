@@ -146,8 +146,9 @@ struct Address {
   }
 };
 
-enum class MemberType : std::uint8_t { buyer, seller };
-enum class MembershipLevel : std::uint8_t { none, silver, gold, vip };
+// An enumeration is stored as its number, and names its `last`: no higher one is read.
+enum class MemberType : std::uint8_t { buyer, seller, last = seller };
+enum class MembershipLevel : std::uint8_t { none, silver, gold, vip, last = vip };
 
 std::string_view to_string(MemberType type);        // "buyer"
 std::string_view to_string(MembershipLevel level);  // "VIP"; empty for none
@@ -168,6 +169,7 @@ enum class DeliveryStatus : std::uint8_t {
   returned_to_sender,
   cancelled,
   receipt_confirmed,
+  last = receipt_confirmed,
 };
 
 std::string_view to_string(DeliveryStatus status);  // "out-for-delivery"

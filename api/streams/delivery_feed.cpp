@@ -17,7 +17,7 @@ struct StatusChange {
   const Scan* scan = nullptr;
 };
 
-// One overload per event. Events that change no delivery's status are listed with the rest.
+// Events that change no delivery's status are listed with the rest.
 struct ChangeIn {
   using Change = std::optional<StatusChange>;
 
@@ -38,15 +38,10 @@ struct ChangeIn {
     return StatusChange{DeliveryStatus::receipt_confirmed, DeliveryStatus::delivered,
                         event.confirmed_at};
   }
-  Change operator()(const AccountOpened&) const { return {}; }
-  Change operator()(const AddressChanged&) const { return {}; }
-  Change operator()(const AccountDetailsChanged&) const { return {}; }
-  Change operator()(const AccountClosed&) const { return {}; }
-  Change operator()(const ProductListed&) const { return {}; }
-  Change operator()(const PriceChanged&) const { return {}; }
-  Change operator()(const StockChanged&) const { return {}; }
-  Change operator()(const ProductWithdrawn&) const { return {}; }
-  Change operator()(const NothingChanged&) const { return {}; }
+  template <OneOf<AccountFacts, ProductFacts, NothingChanged> Fact>
+  Change operator()(const Fact&) const {
+    return {};
+  }
 };
 
 std::optional<Json> data_of(EventId, const RecordedEvent& recorded) {

@@ -40,17 +40,15 @@ class ViewOf {
                      .purchase_version = id_,
                      .delivery_version = id_});
   }
-  std::optional<EntityView> operator()(const DeliveryScanned&) const { return std::nullopt; }
-  std::optional<EntityView> operator()(const ReceiptConfirmed&) const { return std::nullopt; }
-  std::optional<EntityView> operator()(const NothingChanged&) const { return std::nullopt; }
-
-  template <class Fact>
-  requires requires(const Fact& fact) { fact.state.account; }
+  template <OneOf<DeliveryScanned, ReceiptConfirmed, NothingChanged> Fact>
+  std::optional<EntityView> operator()(const Fact&) const {
+    return std::nullopt;
+  }
+  template <OneOf<AccountOpened, AddressChanged, AccountDetailsChanged> Fact>
   std::optional<EntityView> operator()(const Fact& fact) const {
     return account({fact.state, std::nullopt, id_});
   }
-  template <class Fact>
-  requires requires(const Fact& fact) { fact.state.product; }
+  template <OneOf<ProductListed, PriceChanged, StockChanged> Fact>
   std::optional<EntityView> operator()(const Fact& fact) const {
     return product({fact.state, std::nullopt, id_});
   }
@@ -94,19 +92,17 @@ class PurchaseFold {
     view_ = evolve(*std::move(view_), event, row.id, row.recorded.envelope.occurred_at);
     return true;
   }
-  template <class Fact>
-  requires requires(PurchaseView view, const Fact& fact, EventId id) { evolve(view, fact, id); }
+  template <OneOf<PurchaseCancelled, ReceiptConfirmed> Fact>
   bool on(const Fact& event, const HistoryRow& row) {
     if (!view_) return false;
     view_ = evolve(*std::move(view_), event, row.id);
     return true;
   }
-  // Of an account or a product.
-  template <class Fact>
-  requires requires(const Fact& fact) { fact.state; }
-  bool on(const Fact&, const HistoryRow&) { return false; }
-  // Of nobody's history.
-  bool on(const NothingChanged&, const HistoryRow&) { return false; }
+  // Of another kind of entity, or of nobody's history.
+  template <OneOf<AccountFacts, ProductFacts, NothingChanged> Fact>
+  bool on(const Fact&, const HistoryRow&) {
+    return false;
+  }
 
   std::optional<PurchaseView> view_;
 };

@@ -28,10 +28,7 @@ struct Put {
   EventId version;
 };
 
-class AccountsFold final
-    : public Fold,
-      Ignores<ProductListed, PriceChanged, StockChanged, ProductWithdrawn, PurchaseCompleted,
-              PurchaseCancelled, DeliveryScanned, ReceiptConfirmed, NothingChanged> {
+class AccountsFold final : public Fold, Ignores<ProductFacts, PurchaseFacts, NothingChanged> {
  public:
   explicit AccountsFold(std::string_view schema)
       : put_{std::string(schema) + ".put", in_schema(put_sql, schema)} {}

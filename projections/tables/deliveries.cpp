@@ -102,10 +102,7 @@ struct Touch {
   EventId version;
 };
 
-class DeliveriesFold final
-    : public Fold,
-      Ignores<AccountOpened, AddressChanged, AccountDetailsChanged, AccountClosed, ProductListed,
-              PriceChanged, StockChanged, ProductWithdrawn, NothingChanged> {
+class DeliveriesFold final : public Fold, Ignores<AccountFacts, ProductFacts, NothingChanged> {
  public:
   explicit DeliveriesFold(std::string_view schema)
       : add_{std::string(schema) + ".add", in_schema(add_sql, schema)},

@@ -36,8 +36,7 @@ struct Touch {
 
 class ProductsFold final
     : public Fold,
-      Ignores<AccountOpened, AddressChanged, AccountDetailsChanged, AccountClosed, DeliveryScanned,
-              ReceiptConfirmed, NothingChanged> {
+      Ignores<AccountFacts, DeliveryScanned, ReceiptConfirmed, NothingChanged> {
  public:
   explicit ProductsFold(std::string_view schema)
       : put_{std::string(schema) + ".put", in_schema(put_sql, schema)},

@@ -72,10 +72,7 @@ struct Touch {
   EventId version;
 };
 
-class PurchasesFold final
-    : public Fold,
-      Ignores<AccountOpened, AddressChanged, AccountDetailsChanged, AccountClosed, ProductListed,
-              PriceChanged, StockChanged, ProductWithdrawn, NothingChanged> {
+class PurchasesFold final : public Fold, Ignores<AccountFacts, ProductFacts, NothingChanged> {
  public:
   explicit PurchasesFold(std::string_view schema)
       : add_{std::string(schema) + ".add", in_schema(add_sql, schema)},

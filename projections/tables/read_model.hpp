@@ -56,15 +56,12 @@ class Fold {
   virtual std::vector<Change> take(const Wanted& wanted) = 0;
 };
 
-// `on()` overloads for the events that a fold has nothing to do with. They are listed one by one,
-// so that with a new event every fold says what it makes of it, or does not compile.
-template <class Fact>
-struct Ignoring {
+// `on()` for the events that a fold has nothing to do with: those of other aggregates as a group,
+// others one by one. A new event that is in neither, and has no on() of its own, does not compile.
+template <class... Named>
+struct Ignores {
+  template <OneOf<Named...> Fact>
   void on(EventId, const RecordedEvent&, const Fact&) {}
-};
-template <class... Facts>
-struct Ignores : Ignoring<Facts>... {
-  using Ignoring<Facts>::on...;
 };
 
 // The rows that a batch changes, in the order in which it first touched them.

@@ -21,10 +21,8 @@ class StockBook {
     pieces_[event.state.product] += event.change;
     RC_ASSERT(event.state.stock == pieces_[event.state.product]);
   }
-  void operator()(const PriceChanged& event) {
-    RC_ASSERT(event.state.stock == pieces_[event.state.product]);
-  }
-  void operator()(const ProductWithdrawn& event) {
+  template <OneOf<PriceChanged, ProductWithdrawn> Fact>
+  void operator()(const Fact& event) {
     RC_ASSERT(event.state.stock == pieces_[event.state.product]);
   }
   void operator()(const PurchaseCompleted& event) {
@@ -33,12 +31,8 @@ class StockBook {
   void operator()(const PurchaseCancelled& event) {
     for (const PurchaseLine& one : event.lines) pieces_[one.product] += one.quantity;
   }
-  void operator()(const AccountOpened&) {}
-  void operator()(const AddressChanged&) {}
-  void operator()(const AccountDetailsChanged&) {}
-  void operator()(const AccountClosed&) {}
-  void operator()(const DeliveryScanned&) {}
-  void operator()(const ReceiptConfirmed&) {}
+  template <OneOf<AccountFacts, DeliveryScanned, ReceiptConfirmed> Fact>
+  void operator()(const Fact&) {}
   void operator()(const NothingChanged& found) {
     if (found.entity.kind == EntityKind::product)
       RC_ASSERT(found.stock == pieces_.at(id_cast<ProductId>(found.entity.id)));
