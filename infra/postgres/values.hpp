@@ -189,18 +189,21 @@ struct Binary<Position> {
 };
 
 // A one-dimensional array that is written as it grows: one column of a bulk statement, to be taken
-// apart by `unnest`.
-template <class T>
+// apart by `unnest`. REQUIRES: all values are of the type with this OID.
 class Array {
  public:
-  Array() { clear(); }
+  explicit Array(Oid of) {
+    // dimensions, has nulls, element type, length, lower bound
+    for (const std::int32_t word : {1, 0, static_cast<std::int32_t>(of), 0, 1})
+      detail::append_integer(bytes_, word);
+  }
 
   template <class Value>
   void push(const Value& value) {
     begin_element();
     const std::size_t start = bytes_.size();
-    Binary<T>::append(bytes_, value);
-    end_element(start);
+    Binary<Value>::append(bytes_, value);
+    patch(start - 4, static_cast<std::int32_t>(bytes_.size() - start));
   }
 
   template <class Value>
@@ -211,30 +214,16 @@ class Array {
     patch(4, 1);  // has nulls
   }
 
-  std::size_t size() const { return size_; }
-
-  // The parameter; the array is empty afterwards. REQUIRES: size() > 0.
-  std::string take() {
-    patch(12, static_cast<std::int32_t>(size_));
-    std::string bytes = std::move(bytes_);
-    clear();
-    return bytes;
+  // The parameter.
+  std::string take() && {
+    patch(12, size_);
+    return std::move(bytes_);
   }
 
  private:
-  // dimensions, has nulls, element type, length, lower bound
-  void clear() {
-    bytes_.clear();
-    size_ = 0;
-    for (const std::int32_t word : {1, 0, static_cast<std::int32_t>(Binary<T>::oid), 0, 1})
-      detail::append_integer(bytes_, word);
-  }
   void begin_element() {
     ++size_;
     detail::append_integer(bytes_, std::int32_t{0});
-  }
-  void end_element(std::size_t start) {
-    patch(start - 4, static_cast<std::int32_t>(bytes_.size() - start));
   }
   void patch(std::size_t at, std::int32_t value) {
     value = detail::big_endian(value);
@@ -242,7 +231,7 @@ class Array {
   }
 
   std::string bytes_;
-  std::size_t size_ = 0;
+  std::int32_t size_ = 0;
 };
 
 // The parameters $1, $2, … of a statement.
@@ -257,12 +246,10 @@ class Params {
     return params;
   }
 
-  // Arrays that are taken, and leaves them empty for the next batch.
-  template <class... T>
-  static Params take(Array<T>&... arrays) {
+  static Params of(std::vector<Array> arrays) {
     Params params;
-    params.values_.reserve(sizeof...(arrays));
-    (params.values_.emplace_back(arrays.take()), ...);
+    params.values_.reserve(arrays.size());
+    for (Array& array : arrays) params.values_.emplace_back(std::move(array).take());
     return params;
   }
 
@@ -280,6 +267,32 @@ class Params {
 
  private:
   std::vector<std::optional<std::string>> values_;
+};
+
+// The rows of a bulk statement: an array for each column is a parameter.
+class BulkRows {
+ public:
+  // REQUIRES: each row has values of the same types. Those of optional ones may be null.
+  template <class... Values>
+  void add(const Values&... values) {
+    if (columns_.empty()) columns_ = {Array(Element<Values>::oid)...};
+    auto column = columns_.begin();
+    (column++->push(values), ...);
+    ++size_;
+  }
+
+  std::size_t size() const { return size_; }
+  // REQUIRES: size() > 0.
+  Params take() && { return Params::of(std::move(columns_)); }
+
+ private:
+  template <class T>
+  struct Element : Binary<T> {};
+  template <class T>
+  struct Element<std::optional<T>> : Binary<T> {};
+
+  std::vector<Array> columns_;
+  std::size_t size_ = 0;
 };
 
 // Rows for COPY … FROM STDIN (FORMAT binary), out of one array for each column; all have `rows`

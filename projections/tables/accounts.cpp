@@ -1,5 +1,6 @@
 #include "projections/tables/accounts.hpp"
 
+#include "projections/tables/columns.hpp"
 #include "projections/tables/name_range.hpp"
 #include "tables_sql.hpp"
 
@@ -9,18 +10,7 @@ namespace {
 
 // --- Fold ----------------------------------------------------------------------------------------
 
-constexpr std::string_view put_sql = R"(
-INSERT INTO {schema}.accounts
-SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]),
-       unnest($5::text[]), unnest($6::text[]), unnest($7::text[]),
-       unnest($8::timestamptz[]), unnest($9::timestamptz[]), unnest($10::bigint[]),
-       unnest($11::int[])
-ON CONFLICT (id) DO UPDATE SET
-  name = excluded.name, email = excluded.email, address_line = excluded.address_line,
-  zip_code = excluded.zip_code, member_type = excluded.member_type,
-  membership_level = excluded.membership_level, opened_at = excluded.opened_at,
-  closed_at = excluded.closed_at, version_position = excluded.version_position,
-  version_index = excluded.version_index)";
+const std::string put_sql = upsert_sql(sql::accounts);
 
 struct Put {
   const AccountState* state = nullptr;
@@ -38,31 +28,17 @@ class AccountsFold final : public Fold, Ignores<ProductFacts, PurchaseFacts, Not
   }
 
   std::vector<Change> take(const Wanted& wanted) override {
-    const auto accounts = accounts_.take(wanted);
-    if (accounts.empty()) return {};
-    pg::Array<AccountId> ids;
-    pg::Array<std::string> names, emails, lines, zip_codes, types, levels;
-    pg::Array<Timestamp> opened, closed;
-    pg::Array<Position> positions;
-    pg::Array<std::int32_t> indexes;
-    for (const auto& [id, account] : accounts) {
+    pg::BulkRows put;
+    for (const auto& [id, account] : accounts_.take(wanted)) {
       const AccountState& state = *account.state;
-      ids.push(id);
-      names.push(state.person.name);
-      emails.push(state.person.email);
-      lines.push(state.person.address.line);
-      zip_codes.push(state.person.address.zip_code);
-      types.push(to_string(state.member_type));
-      levels.push(to_string(state.membership_level));
-      opened.push(state.opened_at);
-      closed.push(account.closed_at);
-      positions.push(account.version.position);
-      indexes.push(static_cast<std::int32_t>(account.version.index));
+      put.add(id, state.person.name, state.person.email, state.person.address.line,
+              state.person.address.zip_code, to_string(state.member_type),
+              to_string(state.membership_level), state.opened_at, account.closed_at,
+              account.version.position, index_of(account.version));
     }
-    return {{&put_,
-             pg::Params::take(ids, names, emails, lines, zip_codes, types, levels, opened, closed,
-                              positions, indexes),
-             accounts.size()}};
+    std::vector<Change> changes;
+    add_change(changes, put_, std::move(put));
+    return changes;
   }
 
  private:
@@ -102,26 +78,22 @@ AccountRow read_account(pg::Row& row) {
   return account;
 }
 
-#define COLUMNS                                                                                    \
-  "id, name, email, address_line, zip_code, member_type, membership_level, opened_at, closed_at, " \
-  "version_position, version_index"
+const std::string columns = columns_of(sql::accounts);
 constexpr std::string_view bytes = "octet_length(name) + octet_length(address_line)";
 
-constexpr QueryText by_id{"account_by_id", "accounts",
-                          "SELECT " COLUMNS " FROM {schema}.accounts WHERE id = $1", "$1"};
+const std::string by_id_sql = "SELECT " + columns + " FROM {schema}.accounts WHERE id = $1";
+const QueryText by_id{"account_by_id", "accounts", by_id_sql, "$1"};
 
-constexpr QueryText by_name{"account_by_name", "accounts",
-                            "SELECT " COLUMNS
-                            " FROM {schema}.accounts WHERE name = $1 AND closed_at IS NULL LIMIT 1",
-                            "r.id"};
+const std::string by_name_sql =
+    "SELECT " + columns + " FROM {schema}.accounts WHERE name = $1 AND closed_at IS NULL LIMIT 1";
+const QueryText by_name{"account_by_name", "accounts", by_name_sql, "r.id"};
 
 const std::string list_sql = page_sql(
-    "SELECT * FROM {schema}.accounts WHERE id < $1 ORDER BY id DESC LIMIT $2", bytes, COLUMNS);
+    "SELECT * FROM {schema}.accounts WHERE id < $1 ORDER BY id DESC LIMIT $2", bytes, columns);
 const QueryText list{"list_accounts", "accounts", list_sql};
 
 const std::string by_beginning_sql =
-    page_sql(select_by_beginning("accounts", "closed_at"), bytes, COLUMNS);
-#undef COLUMNS
+    page_sql(select_by_beginning("accounts", "closed_at"), bytes, columns);
 const QueryText list_by_beginning{"list_accounts_by_beginning", "accounts", by_beginning_sql};
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "infra/json.hpp"
+#include "projections/tables/columns.hpp"
 #include "tables_sql.hpp"
 
 namespace jangbu {
@@ -71,28 +72,19 @@ std::optional<Scan> read_last_scan(const std::optional<pg::Jsonb>& json) {
 
 // --- Fold ----------------------------------------------------------------------------------------
 
-constexpr std::string_view add_sql = R"(
-INSERT INTO {schema}.deliveries
-SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::text[]), unnest($4::text[]),
-       unnest($5::text[]), unnest($6::json[]), unnest($7::text[]), unnest($8::text[]),
-       unnest($9::text[]), unnest($10::jsonb[]), unnest($11::int[]), unnest($12::jsonb[]),
-       unnest($13::timestamptz[]), unnest($14::timestamptz[]), unnest($15::bigint[]),
-       unnest($16::int[]))";
+const std::string add_sql = insert_sql(sql::deliveries);
 
-constexpr std::string_view move_sql = R"(
-UPDATE {schema}.deliveries d SET
-  status = moved.status, closed_at = coalesce(moved.closed_at, d.closed_at),
-  carrier = coalesce(moved.carrier, d.carrier),
-  tracking_number = coalesce(moved.tracking_number, d.tracking_number),
-  scans = d.scans || moved.scans, scan_count = d.scan_count + moved.scan_count,
-  last_scan = coalesce(moved.last_scan, d.last_scan),
-  version_position = moved.position, version_index = moved.index
-FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS status, unnest($3::text[]) AS carrier,
-             unnest($4::text[]) AS tracking_number, unnest($5::jsonb[]) AS scans,
-             unnest($6::int[]) AS scan_count, unnest($7::jsonb[]) AS last_scan,
-             unnest($8::timestamptz[]) AS closed_at, unnest($9::bigint[]) AS position,
-             unnest($10::int[]) AS index) AS moved
-WHERE d.id = moved.id)";
+const std::string move_sql =
+    "UPDATE {schema}.deliveries d SET status = moved.status, "
+    "closed_at = coalesce(moved.closed_at, d.closed_at), "
+    "carrier = coalesce(moved.carrier, d.carrier), "
+    "tracking_number = coalesce(moved.tracking_number, d.tracking_number), "
+    "scans = d.scans || moved.scans, scan_count = d.scan_count + moved.scan_count, "
+    "last_scan = coalesce(moved.last_scan, d.last_scan), "
+    "version_position = moved.version_position, version_index = moved.version_index FROM " +
+    rows_sql(sql::deliveries, {"id", "status", "carrier", "tracking_number", "scans", "scan_count",
+                               "last_scan", "closed_at", "version_position", "version_index"}) +
+    " AS moved WHERE d.id = moved.id";
 
 struct Touch {
   const PurchaseCompleted* completed = nullptr;  // in this batch: a new row
@@ -113,85 +105,34 @@ class DeliveriesFold final : public Fold, Ignores<AccountFacts, ProductFacts, No
   }
 
   std::vector<Change> take(const Wanted& wanted) override {
-    New added;
-    Moved moved;
-    for (const auto& [id, delivery] : deliveries_.take(wanted))
-      delivery.completed ? added.push(id, delivery) : moved.push(id, delivery);
-    std::vector<Change> changes;
-    if (const std::size_t rows = added.ids.size())
-      changes.push_back({&add_, added.take(), rows, true});
-    if (const std::size_t rows = moved.ids.size()) changes.push_back({&move_, moved.take(), rows});
-    return changes;
-  }
-
- private:
-  struct New {
-    pg::Array<PurchaseId> ids;
-    pg::Array<AccountId> buyers;
-    pg::Array<std::string> recipients, address_lines, zip_codes, stati, carriers, tracking_numbers;
-    pg::Array<pg::Json> items;
-    pg::Array<pg::Jsonb> scans, last_scans;
-    pg::Array<Timestamp> opened, closed;
-    pg::Array<Position> positions;
-    pg::Array<std::int32_t> scan_counts, indexes;
-
-    void push(const PurchaseId& id, const Touch& delivery) {
-      const PurchaseCompleted& fact = *delivery.completed;
-      ids.push(id);
-      buyers.push(fact.buyer);
-      recipients.push(fact.recipient.name);
-      address_lines.push(fact.recipient.address.line);
-      zip_codes.push(fact.recipient.address.zip_code);
-      items.push(to_json(fact.lines));
-      stati.push(to_string(delivery.status));
-      carriers.push(delivery.scans.empty() ? "" : delivery.scans.back()->carrier);
-      tracking_numbers.push(delivery.scans.empty() ? "" : delivery.scans.back()->tracking_number);
-      scans.push(to_json(delivery.scans));
-      scan_counts.push(static_cast<std::int32_t>(delivery.scans.size()));
-      last_scans.push(last_to_json(delivery.scans));
-      opened.push(fact.purchased_at);
-      closed.push(delivery.closed_at);
-      positions.push(delivery.version.position);
-      indexes.push(static_cast<std::int32_t>(delivery.version.index));
-    }
-    pg::Params take() {
-      return pg::Params::take(ids, buyers, recipients, address_lines, zip_codes, items, stati,
-                              carriers, tracking_numbers, scans, scan_counts, last_scans, opened,
-                              closed, positions, indexes);
-    }
-  };
-
-  struct Moved {
-    pg::Array<PurchaseId> ids;
-    pg::Array<std::string> stati, carriers, tracking_numbers;
-    pg::Array<pg::Jsonb> scans, last_scans;
-    pg::Array<Timestamp> closed;
-    pg::Array<Position> positions;
-    pg::Array<std::int32_t> scan_counts, indexes;
-
-    void push(const PurchaseId& id, const Touch& delivery) {
+    pg::BulkRows added, moved;
+    for (const auto& [id, delivery] : deliveries_.take(wanted)) {
       std::optional<std::string_view> carrier, tracking_number;
       if (!delivery.scans.empty()) {
         carrier = delivery.scans.back()->carrier;
         tracking_number = delivery.scans.back()->tracking_number;
       }
-      ids.push(id);
-      stati.push(to_string(delivery.status));
-      carriers.push(carrier);
-      tracking_numbers.push(tracking_number);
-      scans.push(to_json(delivery.scans));
-      scan_counts.push(static_cast<std::int32_t>(delivery.scans.size()));
-      last_scans.push(last_to_json(delivery.scans));
-      closed.push(delivery.closed_at);
-      positions.push(delivery.version.position);
-      indexes.push(static_cast<std::int32_t>(delivery.version.index));
+      const auto scan_count = static_cast<std::int32_t>(delivery.scans.size());
+      if (!delivery.completed) {
+        moved.add(id, to_string(delivery.status), carrier, tracking_number, to_json(delivery.scans),
+                  scan_count, last_to_json(delivery.scans), delivery.closed_at,
+                  delivery.version.position, index_of(delivery.version));
+        continue;
+      }
+      const PurchaseCompleted& fact = *delivery.completed;
+      added.add(id, fact.buyer, fact.recipient.name, fact.recipient.address.line,
+                fact.recipient.address.zip_code, to_json(fact.lines), to_string(delivery.status),
+                carrier.value_or(""), tracking_number.value_or(""), to_json(delivery.scans),
+                scan_count, last_to_json(delivery.scans), fact.purchased_at, delivery.closed_at,
+                delivery.version.position, index_of(delivery.version));
     }
-    pg::Params take() {
-      return pg::Params::take(ids, stati, carriers, tracking_numbers, scans, scan_counts,
-                              last_scans, closed, positions, indexes);
-    }
-  };
+    std::vector<Change> changes;
+    add_change(changes, add_, std::move(added), true);
+    add_change(changes, move_, std::move(moved));
+    return changes;
+  }
 
+ private:
   using Ignores::on;
   void on(EventId id, const RecordedEvent&, const PurchaseCompleted& fact) {
     deliveries_[fact.purchase] = {&fact, DeliveryStatus::preparing, {}, {}, id};
@@ -276,6 +217,7 @@ constexpr std::array statuses{
     DeliveryStatus::cancelled,
     DeliveryStatus::receipt_confirmed,
 };
+static_assert(statuses.size() == static_cast<std::size_t>(DeliveryStatus::last) + 1);
 constexpr std::size_t open_statuses = 9;
 
 std::string list_sql(const std::string& rows) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "projections/tables/columns.hpp"
 #include "tables_sql.hpp"
 
 namespace jangbu {
@@ -11,11 +12,7 @@ namespace {
 
 // --- Fold ----------------------------------------------------------------------------------------
 
-constexpr std::string_view add_sql = R"(
-INSERT INTO {schema}.history
-SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::int[]), unnest($4::text[]),
-       unnest($5::text[]), unnest($6::int[]), unnest($7::timestamptz[]),
-       unnest($8::bytea[]))";
+const std::string add_sql = insert_sql(sql::history);
 
 class HistoryFold final : public Fold {
  public:
@@ -29,31 +26,18 @@ class HistoryFold final : public Fold {
   }
 
   std::vector<Change> take(const Wanted& wanted) override {
-    pg::Array<EntityId> entities;
-    pg::Array<Position> positions;
-    pg::Array<std::int32_t> indexes, versions;
-    pg::Array<std::string> kinds, types;
-    pg::Array<Timestamp> occurred;
-    pg::Array<pg::Blob> bytes;
+    pg::BulkRows added;
     for (const auto& [id, recorded] : std::exchange(events_, {})) {
       const Entity entity = entity_of(recorded->event);
       if (wanted && !wanted(entity.id)) continue;
       const WireType wire = wire_type(recorded->event);
-      entities.push(entity.id);
-      positions.push(id.position);
-      indexes.push(static_cast<std::int32_t>(id.index));
-      kinds.push(to_string(entity.kind));
-      types.push(wire.name);
-      versions.push(wire.version);
-      occurred.push(recorded->envelope.occurred_at);
-      bytes.push(pg::Blob{encode(*recorded)});
+      added.add(entity.id, id.position, index_of(id), to_string(entity.kind), wire.name,
+                std::int32_t{wire.version}, recorded->envelope.occurred_at,
+                pg::Blob{encode(*recorded)});
     }
-    const std::size_t rows = entities.size();
-    if (rows == 0) return {};
-    return {
-        {&add_,
-         pg::Params::take(entities, positions, indexes, kinds, types, versions, occurred, bytes),
-         rows, true}};
+    std::vector<Change> changes;
+    add_change(changes, add_, std::move(added), true);
+    return changes;
   }
 
  private:
@@ -103,10 +87,6 @@ constexpr QueryText last{"last_event_of", "history",
 // As the columns take it: nothing is stored beyond.
 EventId in_columns(EventId id) {
   return {std::min(id.position, last_of_all.position), std::min(id.index, last_of_all.index)};
-}
-
-std::int32_t index_of(EventId id) {
-  return static_cast<std::int32_t>(id.index);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "projections/tables/products.hpp"
 
+#include "projections/tables/columns.hpp"
 #include "projections/tables/name_range.hpp"
 #include "tables_sql.hpp"
 
@@ -9,21 +10,11 @@ namespace {
 
 // --- Fold ----------------------------------------------------------------------------------------
 
-constexpr std::string_view put_sql = R"(
-INSERT INTO {schema}.products
-SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::bigint[]), unnest($4::text[]),
-       unnest($5::bigint[]), unnest($6::text[]), unnest($7::timestamptz[]),
-       unnest($8::timestamptz[]), unnest($9::bigint[]), unnest($10::int[])
-ON CONFLICT (id) DO UPDATE SET
-  name = excluded.name, unit_price = excluded.unit_price, currency = excluded.currency,
-  stock = excluded.stock, description = excluded.description, listed_at = excluded.listed_at,
-  withdrawn_at = excluded.withdrawn_at, version_position = excluded.version_position,
-  version_index = excluded.version_index)";
+const std::string put_sql = upsert_sql(sql::products);
 
-constexpr std::string_view move_stock_sql = R"(
-UPDATE {schema}.products p SET stock = p.stock + moved.pieces
-FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS pieces) AS moved
-WHERE p.id = moved.id)";
+const std::string move_stock_sql =
+    "UPDATE {schema}.products p SET stock = p.stock + moved.stock FROM " +
+    rows_sql(sql::products, {"id", "stock"}) + " AS moved WHERE p.id = moved.id";
 
 // A product with an event of its own is written as a whole; one that was only bought or came back
 // moves by so many pieces.
@@ -47,38 +38,20 @@ class ProductsFold final
   }
 
   std::vector<Change> take(const Wanted& wanted) override {
-    pg::Array<ProductId> ids, moved_ids;
-    pg::Array<std::string> names, currencies, descriptions;
-    pg::Array<std::int64_t> prices, stocks, pieces;
-    pg::Array<Timestamp> listed, withdrawn;
-    pg::Array<Position> positions;
-    pg::Array<std::int32_t> indexes;
+    pg::BulkRows put, moved;
     for (const auto& [id, product] : products_.take(wanted)) {
       if (!product.state) {
-        moved_ids.push(id);
-        pieces.push(product.moved);
+        moved.add(id, product.moved);
         continue;
       }
       const ProductState& state = *product.state;
-      ids.push(id);
-      names.push(state.name);
-      prices.push(state.unit_price.amount);
-      currencies.push(to_string(state.unit_price.currency));
-      stocks.push(state.stock + product.moved);
-      descriptions.push(state.description);
-      listed.push(state.listed_at);
-      withdrawn.push(product.withdrawn_at);
-      positions.push(product.version.position);
-      indexes.push(static_cast<std::int32_t>(product.version.index));
+      put.add(id, state.name, state.unit_price.amount, to_string(state.unit_price.currency),
+              state.stock + product.moved, state.description, state.listed_at, product.withdrawn_at,
+              product.version.position, index_of(product.version));
     }
     std::vector<Change> changes;
-    if (const std::size_t rows = ids.size())
-      changes.push_back({&put_,
-                         pg::Params::take(ids, names, prices, currencies, stocks, descriptions,
-                                          listed, withdrawn, positions, indexes),
-                         rows});
-    if (const std::size_t rows = moved_ids.size())
-      changes.push_back({&move_stock_, pg::Params::take(moved_ids, pieces), rows});
+    add_change(changes, put_, std::move(put));
+    add_change(changes, move_stock_, std::move(moved));
     return changes;
   }
 
@@ -122,26 +95,23 @@ ProductRow read_product(pg::Row& row) {
   };
 }
 
-#define COLUMNS                                                                   \
-  "id, name, unit_price, currency, stock, description, listed_at, withdrawn_at, " \
-  "version_position, version_index"
+const std::string columns = columns_of(sql::products);
 constexpr std::string_view bytes = "octet_length(name) + octet_length(description)";
 
-constexpr QueryText by_id{"product_by_id", "products",
-                          "SELECT " COLUMNS " FROM {schema}.products WHERE id = $1", "$1"};
+const std::string by_id_sql = "SELECT " + columns + " FROM {schema}.products WHERE id = $1";
+const QueryText by_id{"product_by_id", "products", by_id_sql, "$1"};
 
-constexpr QueryText by_name{
-    "product_by_name", "products",
-    "SELECT " COLUMNS " FROM {schema}.products WHERE name = $1 AND withdrawn_at IS NULL LIMIT 1",
-    "r.id"};
+const std::string by_name_sql =
+    "SELECT " + columns +
+    " FROM {schema}.products WHERE name = $1 AND withdrawn_at IS NULL LIMIT 1";
+const QueryText by_name{"product_by_name", "products", by_name_sql, "r.id"};
 
 const std::string list_sql = page_sql(
-    "SELECT * FROM {schema}.products WHERE id < $1 ORDER BY id DESC LIMIT $2", bytes, COLUMNS);
+    "SELECT * FROM {schema}.products WHERE id < $1 ORDER BY id DESC LIMIT $2", bytes, columns);
 const QueryText list{"list_products", "products", list_sql};
 
 const std::string by_beginning_sql =
-    page_sql(select_by_beginning("products", "withdrawn_at"), bytes, COLUMNS);
-#undef COLUMNS
+    page_sql(select_by_beginning("products", "withdrawn_at"), bytes, columns);
 const QueryText list_by_beginning{"list_products_by_beginning", "products", by_beginning_sql};
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "infra/json.hpp"
+#include "projections/tables/columns.hpp"
 #include "tables_sql.hpp"
 
 namespace jangbu {
@@ -49,21 +50,15 @@ std::vector<PurchaseLine> read_lines(const pg::Json& json) {
 
 // --- Fold ----------------------------------------------------------------------------------------
 
-constexpr std::string_view add_sql = R"(
-INSERT INTO {schema}.purchases
-SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::text[]), unnest($4::text[]),
-       unnest($5::text[]), unnest($6::json[]), unnest($7::bigint[]), unnest($8::text[]),
-       unnest($9::text[]), unnest($10::timestamptz[]), unnest($11::timestamptz[]),
-       unnest($12::bigint[]), unnest($13::int[]))";
+const std::string add_sql = insert_sql(sql::purchases);
 
-constexpr std::string_view end_sql = R"(
-UPDATE {schema}.purchases p SET
-  status = ended.status, cancelled_at = coalesce(ended.cancelled_at, p.cancelled_at),
-  version_position = ended.position, version_index = ended.index
-FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS status,
-             unnest($3::timestamptz[]) AS cancelled_at, unnest($4::bigint[]) AS position,
-             unnest($5::int[]) AS index) AS ended
-WHERE p.id = ended.id)";
+const std::string end_sql =
+    "UPDATE {schema}.purchases p SET status = ended.status, "
+    "cancelled_at = coalesce(ended.cancelled_at, p.cancelled_at), "
+    "version_position = ended.version_position, version_index = ended.version_index FROM " +
+    rows_sql(sql::purchases,
+             {"id", "status", "cancelled_at", "version_position", "version_index"}) +
+    " AS ended WHERE p.id = ended.id";
 
 struct Touch {
   const PurchaseCompleted* completed = nullptr;  // in this batch: a new row
@@ -83,52 +78,22 @@ class PurchasesFold final : public Fold, Ignores<AccountFacts, ProductFacts, Not
   }
 
   std::vector<Change> take(const Wanted& wanted) override {
-    pg::Array<PurchaseId> ids, ended_ids;
-    pg::Array<AccountId> buyers;
-    pg::Array<std::string> names, address_lines, zip_codes, currencies, stati, ended_stati;
-    pg::Array<pg::Json> lines;
-    pg::Array<std::int64_t> totals;
-    pg::Array<Timestamp> purchased, cancelled, ended_cancelled;
-    pg::Array<Position> positions, ended_positions;
-    pg::Array<std::int32_t> indexes, ended_indexes;
+    pg::BulkRows added, ended;
     for (const auto& [id, purchase] : purchases_.take(wanted)) {
-      const auto status = to_string(purchase.status);
-      const auto index = static_cast<std::int32_t>(purchase.version.index);
       if (!purchase.completed) {
-        ended_ids.push(id);
-        ended_stati.push(status);
-        ended_cancelled.push(purchase.cancelled_at);
-        ended_positions.push(purchase.version.position);
-        ended_indexes.push(index);
+        ended.add(id, to_string(purchase.status), purchase.cancelled_at, purchase.version.position,
+                  index_of(purchase.version));
         continue;
       }
       const PurchaseCompleted& fact = *purchase.completed;
-      ids.push(id);
-      buyers.push(fact.buyer);
-      names.push(fact.recipient.name);
-      address_lines.push(fact.recipient.address.line);
-      zip_codes.push(fact.recipient.address.zip_code);
-      lines.push(to_json(fact.lines));
-      totals.push(fact.total.amount);
-      currencies.push(to_string(fact.total.currency));
-      stati.push(status);
-      purchased.push(fact.purchased_at);
-      cancelled.push(purchase.cancelled_at);
-      positions.push(purchase.version.position);
-      indexes.push(index);
+      added.add(id, fact.buyer, fact.recipient.name, fact.recipient.address.line,
+                fact.recipient.address.zip_code, to_json(fact.lines), fact.total.amount,
+                to_string(fact.total.currency), to_string(purchase.status), fact.purchased_at,
+                purchase.cancelled_at, purchase.version.position, index_of(purchase.version));
     }
     std::vector<Change> changes;
-    if (const std::size_t rows = ids.size())
-      changes.push_back(
-          {&add_,
-           pg::Params::take(ids, buyers, names, address_lines, zip_codes, lines, totals, currencies,
-                            stati, purchased, cancelled, positions, indexes),
-           rows, true});
-    if (const std::size_t rows = ended_ids.size())
-      changes.push_back({&end_,
-                         pg::Params::take(ended_ids, ended_stati, ended_cancelled, ended_positions,
-                                          ended_indexes),
-                         rows});
+    add_change(changes, add_, std::move(added), true);
+    add_change(changes, end_, std::move(ended));
     return changes;
   }
 
@@ -176,19 +141,15 @@ PurchaseRow read_purchase(pg::Row& row) {
   };
 }
 
-#define COLUMNS                                                                        \
-  "id, buyer_id, buyer_name, address_line, zip_code, lines, total, currency, status, " \
-  "purchased_at, "                                                                     \
-  "cancelled_at, version_position, version_index"
+const std::string columns = columns_of(sql::purchases);
 constexpr std::string_view bytes = "lines_bytes + octet_length(address_line)";
 
-constexpr QueryText by_id{"purchase_by_id", "purchases",
-                          "SELECT " COLUMNS " FROM {schema}.purchases WHERE id = $1", "$1"};
+const std::string by_id_sql = "SELECT " + columns + " FROM {schema}.purchases WHERE id = $1";
+const QueryText by_id{"purchase_by_id", "purchases", by_id_sql, "$1"};
 
 std::string list_sql(const std::string& rows) {
-  return page_sql(rows, bytes, COLUMNS);
+  return page_sql(rows, bytes, columns);
 }
-#undef COLUMNS
 
 std::vector<std::string> all_statuses() {
   std::vector<std::string> names;

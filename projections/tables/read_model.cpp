@@ -16,6 +16,12 @@ std::string fingerprint(const ReadModel& model) {
   return digits;
 }
 
+void add_change(std::vector<Change>& changes, const pg::Statement& statement, pg::BulkRows rows,
+                bool inserts) {
+  if (const std::size_t size = rows.size())
+    changes.push_back({&statement, std::move(rows).take(), size, inserts});
+}
+
 std::string in_schema(std::string_view sql, std::string_view schema) {
   constexpr std::string_view mark = "{schema}";
   std::string text;

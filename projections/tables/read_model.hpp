@@ -41,6 +41,10 @@ struct Change {
   bool inserts = false;  // new rows, the parameters are their columns: COPY can do it, too
 };
 
+// Appends the change that these rows are, if there are any.
+void add_change(std::vector<Change>& changes, const pg::Statement& statement, pg::BulkRows rows,
+                bool inserts = false);
+
 // Which rows are wanted, by the id of what they are about. Empty: all.
 using Wanted = std::function<bool(const EntityId&)>;
 
@@ -227,6 +231,9 @@ auto page_of_rows(const QueryText& text, pg::Params params, std::size_t limit) {
 }
 
 // Columns that several read models have.
+inline std::int32_t index_of(EventId id) {
+  return static_cast<std::int32_t>(id.index);
+}
 EventId read_event_id(pg::Row& row);
 Money read_money(pg::Row& row);
 

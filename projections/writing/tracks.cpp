@@ -310,16 +310,11 @@ namespace {
 // The checkpoints first: their row locks make a second projector wait here and find them moved.
 bool move_checkpoints(pg::Connection& connection, const std::vector<Track*>& tracks,
                       const Batch& batch) {
-  pg::Array<std::string> names, states;
-  pg::Array<std::int32_t> generations, parked;
-  for (const Track* track : tracks) {
-    const Checkpoint& checkpoint = track->checkpoint;
-    names.push(checkpoint.read_model);
-    generations.push(checkpoint.generation);
-    states.push(to_string(checkpoint.state));
-    parked.push(checkpoint.parked);
-  }
-  pg::Params params = pg::Params::take(names, generations, states, parked);
+  pg::BulkRows own;
+  for (const Track* track : tracks)
+    own.add(track->checkpoint.read_model, track->checkpoint.generation,
+            to_string(track->checkpoint.state), track->checkpoint.parked);
+  pg::Params params = std::move(own).take();
   params.add(tracks.front()->checkpoint.position);
   params.add(batch.last().position);
   params.add(batch.last().id);

@@ -120,26 +120,22 @@ TEST_CASE("values come back from PostgreSQL as they went", "[postgres]") {
   CHECK_THROWS_AS(null.next<std::string>(), Corrupt);
 }
 
-TEST_CASE("arrays are taken apart by unnest", "[postgres]") {
+TEST_CASE("rows of a bulk statement are taken apart by unnest", "[postgres]") {
   pg::Connection connection({.conninfo = shared_postgres().conninfo()});
   const pg::Statement statement{
       "arrays", "SELECT * FROM unnest($1::text[], $2::timestamptz[]) AS rows (name, at)"};
-  pg::Array<std::string> names;
-  pg::Array<Timestamp> times;
-  for (int batch = 0; batch < 2; ++batch) {  // an array that was taken is as new
-    names.push(std::string("{\"a\",NULL}"));
-    times.push(std::optional<Timestamp>());
-    names.push(std::string_view(""));
-    times.push(opening);
-    const auto result = connection.execute({&statement, pg::Params::take(names, times)});
-    REQUIRE(PQntuples(result.get()) == 2);
-    pg::Row first(result.get(), 0);
-    CHECK(first.next<std::string>() == "{\"a\",NULL}");
-    CHECK(first.next_optional<Timestamp>() == std::nullopt);
-    pg::Row second(result.get(), 1);
-    CHECK(second.next<std::string>().empty());
-    CHECK(second.next_optional<Timestamp>() == opening);
-  }
+  pg::BulkRows rows;
+  rows.add(std::string_view("{\"a\",NULL}"), std::optional<Timestamp>());
+  rows.add(std::string_view(""), std::optional(opening));
+  CHECK(rows.size() == 2);
+  const auto result = connection.execute({&statement, std::move(rows).take()});
+  REQUIRE(PQntuples(result.get()) == 2);
+  pg::Row first(result.get(), 0);
+  CHECK(first.next<std::string>() == "{\"a\",NULL}");
+  CHECK(first.next_optional<Timestamp>() == std::nullopt);
+  pg::Row second(result.get(), 1);
+  CHECK(second.next<std::string>().empty());
+  CHECK(second.next_optional<Timestamp>() == opening);
 }
 
 TEST_CASE("a refused statement says why, and the connection goes on", "[postgres]") {
