@@ -20,6 +20,7 @@
 #include "infra/text.hpp"
 #include "projections/tables/registry.hpp"
 #include "projections/writing/checkpoints.hpp"
+#include "projections/writing/parked.hpp"
 #include "projections/writing/rebuild.hpp"
 #include "projections/writing/tracks.hpp"
 

@@ -8,7 +8,7 @@
 #include "api/services/backend.hpp"
 #include "infra/ids.hpp"
 #include "projections/tables/registry.hpp"
-#include "projections/writing/tracks.hpp"
+#include "projections/writing/parked.hpp"
 
 namespace jangbu {
 

@@ -30,6 +30,11 @@ std::string_view to_string(GenerationState state) {
   return "";
 }
 
+pg::Call tell_who_waits() {
+  static const pg::Statement notify{"checkpoints.notify", "SELECT pg_notify($1, '')"};
+  return {&notify, pg::Params::of(checkpoints_channel)};
+}
+
 const pg::Statement select_checkpoints{
     "checkpoints.select",
     "SELECT read_model, generation, fingerprint, state, position, commit_id, parked "

@@ -40,6 +40,8 @@ struct Checkpoint {
 
 // PostgreSQL's NOTIFY channel for 'a checkpoint moved, or there is a new one'.
 inline constexpr std::string_view checkpoints_channel = "jangbu_checkpoints";
+// Sends it, with the transaction that moves one.
+pg::Call tell_who_waits();
 // Its payload where generations came, went or changed places.
 inline constexpr std::string_view generations_changed = "generations";
 

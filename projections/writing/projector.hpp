@@ -9,7 +9,7 @@
 // log must outlive it.
 // Errors: while the log or the database is away, or does not do what it is asked, it waits and goes
 // on by itself; a table or a whole database that somebody dropped is made anew from the log. An
-// event that does not fit a row parks that row (tracks.hpp). What cannot be mended by waiting
+// event that does not fit a row parks that row (parked.hpp). What cannot be mended by waiting
 // (bytes it cannot decode, a lost end of the log) stops projection, not the process: state
 // `failed`, with the reason.
 #pragma once

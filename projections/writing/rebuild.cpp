@@ -3,9 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <future>
-#include <map>
-#include <memory>
+#include <array>
 #include <utility>
 
 #include "infra/log.hpp"
@@ -50,40 +48,6 @@ Position position_of(pg::Connection& connection, const pg::Statement& statement,
   if (PQntuples(found.get()) == 0)
     throw CannotRebuild(checkpoint.schema() + " does not serve any more: try again");
   return pg::Row(found.get(), 0).next<Position>();
-}
-
-// A part of the log could not be loaded as it is; up to this position it was well.
-class LoadRefused : public std::runtime_error {
- public:
-  LoadRefused(Position well, const std::string& why) : std::runtime_error(why), well_(well) {}
-  Position well() const { return well_; }
-
- private:
-  Position well_;
-};
-
-// A batch folded for one table.
-struct Part {
-  std::string table;
-  std::vector<Change> changes;
-};
-
-void load_part(pg::Connection& connection, Part part) {
-  for (Change& change : part.changes) {
-    if (!change.inserts) {
-      std::vector<Change> one;
-      one.push_back(std::move(change));
-      execute(connection, std::move(one));
-      continue;
-    }
-    try {
-      connection.copy("COPY " + part.table + " FROM STDIN (FORMAT binary, FREEZE)",
-                      pg::copy_rows(change.params, change.rows));
-    } catch (const pg::SqlError& error) {
-      if (!pg::is_about_values(error.sqlstate())) throw;
-      throw Unfit(error.what());
-    }
-  }
 }
 
 void require_lock(pg::Connection& connection, const std::string& lock) {
@@ -231,10 +195,10 @@ void Rebuild::build(const ReadModel& model, Position position, const std::string
     throw CannotRebuild("the log ends at position " + std::to_string(end.value) + ": " +
                         std::to_string(position.value) + " is yet to come");
   pg::Connection builder = connect("as of", projection_settings);
-  const std::array targets{Target{&model, schema}};
+  const std::array tables{NewTable{&model, schema}};
   pg::Transaction transaction(builder);
   try {
-    fill(builder, targets, position);
+    fill(builder, tables, position);
   } catch (const LoadRefused& refused) {
     throw CannotRebuild(refused.what());
   } catch (const pg::SqlError& error) {
@@ -329,7 +293,7 @@ std::vector<Tracks::Generation> Rebuild::load(pg::Connection& connection,
                                               Position to) {
   const auto checkpoints = read_checkpoints(connection);
   std::vector<Tracks::Generation> generations;
-  std::vector<Target> targets;
+  std::vector<NewTable> tables;
   for (const ReadModel* model : models) {
     Checkpoint made;
     for (const Checkpoint& begun : checkpoints)
@@ -343,7 +307,7 @@ std::vector<Tracks::Generation> Rebuild::load(pg::Connection& connection,
       made.fingerprint = fingerprint(*model);
       made.state = GenerationState::building;
       require_lock(connection, lock_to_fill(made));
-      targets.push_back({model, made.schema()});
+      tables.push_back({model, made.schema()});
     } else {
       log::info("going on with {}, which is filled up to position {}", made.schema(),
                 made.position.value);
@@ -351,18 +315,18 @@ std::vector<Tracks::Generation> Rebuild::load(pg::Connection& connection,
     generations.push_back({model, made});
   }
   const auto is_new = [&](const Tracks::Generation& generation) {
-    return std::any_of(targets.begin(), targets.end(), [&](const Target& target) {
-      return target.schema == generation.checkpoint.schema();
+    return std::any_of(tables.begin(), tables.end(), [&](const NewTable& table) {
+      return table.schema == generation.checkpoint.schema();
     });
   };
-  for (Position end = to; !targets.empty();) {
+  for (Position end = to; !tables.empty();) {
     pg::Transaction transaction(connection);
     // What somebody left where a database was emptied, but for its schemas.
-    for (const Target& target : targets) drop_schema(connection, target.schema);
+    for (const NewTable& table : tables) drop_schema(connection, table.schema);
     try {
-      const Checkpoint filled = fill(connection, targets, end);
+      const Loaded filled = fill(connection, tables, end);
       tell(Stage::indexing, filled.position, to);
-      for (const Target& target : targets) create_indexes(connection, *target.model, target.schema);
+      for (const NewTable& table : tables) create_indexes(connection, *table.model, table.schema);
       for (auto& generation : generations) {
         if (!is_new(generation)) continue;
         generation.checkpoint.position = filled.position;
@@ -380,47 +344,14 @@ std::vector<Tracks::Generation> Rebuild::load(pg::Connection& connection,
   return generations;
 }
 
-Checkpoint Rebuild::fill(pg::Connection& connection, std::span<const Target> targets, Position to) {
-  std::vector<std::unique_ptr<Fold>> folds;
-  for (const Target& target : targets) {
-    create_table(connection, *target.model, target.schema);
-    folds.push_back(target.model->fold(target.schema));
-  }
-  connection.run("SET LOCAL maintenance_work_mem = '256MB'");
+Loaded Rebuild::fill(pg::Connection& connection, std::span<const NewTable> tables, Position to) {
   progress_ = {};
-  Checkpoint filled;
-  Batches batches(log_, {}, options_.load);
-  std::future<void> writing;  // of the batch before, while the next one is read and folded
-  while (filled.position < to) {
-    require_going_on();
-    const Batch batch = batches.full(to);
-    const Position before = filled.position;
-    std::vector<Part> parts;
-    for (std::size_t i = 0; i < targets.size(); ++i) {
-      for (const LogCommit& commit : batch.commits) fold_commit(*folds[i], commit);
-      try {
-        parts.push_back({targets[i].schema + "." + std::string(targets[i].model->name),
-                         take_changes(*folds[i], {})});
-      } catch (const Unfit& unfit) {
-        throw LoadRefused(before, unfit.what());
-      }
-    }
-    if (writing.valid()) writing.get();
-    writing =
-        std::async(std::launch::async, [&connection, before, parts = std::move(parts)]() mutable {
-          try {
-            for (Part& part : parts) load_part(connection, std::move(part));
-          } catch (const Unfit& unfit) {
-            throw LoadRefused(before, unfit.what());
-          }
-        });
-    filled.position = batch.last().position;
-    filled.commit_id = batch.last().id;
+  require_going_on();
+  return load_tables(connection, log_, tables, to, options_.load, [&](const Batch& batch) {
     progress_.events += batch.events;
-    tell(Stage::loading, filled.position, to);
-  }
-  if (writing.valid()) writing.get();
-  return filled;
+    tell(Stage::loading, batch.last().position, to);
+    require_going_on();
+  });
 }
 
 void Rebuild::catch_up(pg::Connection& connection, std::vector<Tracks::Generation>& generations,

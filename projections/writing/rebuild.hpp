@@ -27,6 +27,7 @@
 #include "projections/tables/read_model.hpp"
 #include "projections/writing/checkpoints.hpp"
 #include "projections/writing/comparison.hpp"
+#include "projections/writing/loading.hpp"
 #include "projections/writing/tracks.hpp"
 
 namespace jangbu {
@@ -100,11 +101,6 @@ class Rebuild {
   static bool is_free_name(const std::string& schema);
 
  private:
-  struct Target {
-    const ReadModel* model;
-    std::string schema;
-  };
-
   // Forgets generations whose tables somebody dropped.
   void forget_lost(pg::Connection& connection, const ReadModel& model);
   pg::Connection connect(std::string_view purpose, std::string_view settings) const;
@@ -113,7 +109,7 @@ class Rebuild {
   std::vector<Tracks::Generation> load(pg::Connection& connection,
                                        std::span<const ReadModel* const> models, Position to);
   // Makes the tables and fills them, in the transaction that is open.
-  Checkpoint fill(pg::Connection& connection, std::span<const Target> targets, Position to);
+  Loaded fill(pg::Connection& connection, std::span<const NewTable> tables, Position to);
   void catch_up(pg::Connection& connection, std::vector<Tracks::Generation>& generations,
                 Position to);
   // Holds the serving generation's checkpoint, takes the other one there, and does `work`.

@@ -8,6 +8,7 @@
 #include "projections/tables/history.hpp"
 #include "projections/tables/products.hpp"
 #include "projections/tables/purchases.hpp"
+#include "projections/writing/parked.hpp"
 #include "projections/writing/rebuild.hpp"
 #include "tests/projections/support.hpp"
 #include "tests/support/samples.hpp"

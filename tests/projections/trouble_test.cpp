@@ -11,6 +11,7 @@
 #include "projections/tables/history.hpp"
 #include "projections/tables/products.hpp"
 #include "projections/tables/purchases.hpp"
+#include "projections/writing/parked.hpp"
 #include "projections/writing/rebuild.hpp"
 #include "tests/http/log_lines.hpp"
 #include "tests/projections/histories.hpp"

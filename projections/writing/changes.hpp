@@ -1,0 +1,36 @@
+// What a fold has gathered, written with a few bulk statements.
+//
+// Threads: as the fold's and the connection's. Errors: Unfit where a row's values are to blame;
+// otherwise as pg::Connection's.
+#pragma once
+
+#include <cstddef>
+#include <stdexcept>
+#include <vector>
+
+#include "infra/postgres/connection.hpp"
+#include "projections/tables/read_model.hpp"
+#include "projections/writing/batches.hpp"
+
+namespace jangbu {
+
+// A row that cannot be written because of what its events say.
+class Unfit : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+void fold_commit(Fold& fold, const LogCommit& commit);
+
+// What the fold has gathered. Throws Unfit.
+std::vector<Change> take_changes(Fold& fold, const Wanted& wanted);
+
+// How many rows a statement changed.
+std::size_t rows_of(const pg::Result& result);
+
+// Executes the changes, and what else is to be done, in one round trip. Throws Unfit where the
+// values are to blame.
+void execute(pg::Connection& connection, std::vector<Change> changes,
+             const std::vector<pg::Call>& others = {});
+
+}  // namespace jangbu

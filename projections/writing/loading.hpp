@@ -1,0 +1,49 @@
+// Fills new tables of read models from the log's first commit on: large batches, and whole rows by
+// COPY into tables made in the same transaction. While one batch is written the next one is read
+// and folded.
+//
+// Threads: one at a time; a second one works for it while it loads. Errors: LoadRefused;
+// Unavailable as Batches' and pg::Connection's; Corrupt as Batches'.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+
+#include "events/event_log.hpp"
+#include "infra/postgres/connection.hpp"
+#include "projections/tables/read_model.hpp"
+#include "projections/writing/batches.hpp"
+
+namespace jangbu {
+
+// A part of the log could not be loaded as it is; up to this position it was well.
+class LoadRefused : public std::runtime_error {
+ public:
+  LoadRefused(Position well, const std::string& why) : std::runtime_error(why), well_(well) {}
+  Position well() const { return well_; }
+
+ private:
+  Position well_;
+};
+
+struct NewTable {
+  const ReadModel* model;
+  std::string schema;
+};
+
+// The last commit that is loaded; none where the log is empty.
+struct Loaded {
+  Position position;
+  std::optional<CommitId> commit_id;
+};
+
+// Makes the tables and fills them up to this position; their indexes come after that. `on_batch` is
+// called with each batch that is on its way into them, and may throw to give up. REQUIRES: a
+// transaction is open.
+Loaded load_tables(pg::Connection& connection, EventLog& log, std::span<const NewTable> tables,
+                   Position to, BatchSize size, const std::function<void(const Batch&)>& on_batch);
+
+}  // namespace jangbu
