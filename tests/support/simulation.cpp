@@ -33,6 +33,7 @@ enum Kind : unsigned {
   scan_on,
   scan_delivered,
   confirm_receipt,
+  leave_closed,
   kinds,
 };
 
@@ -131,6 +132,8 @@ Command Simulation::command_of(const Step& step) {
                         scan(static_cast<DeliveryStatus>(1 + std::abs(step.amount) % 9), now_)};
     case scan_delivered:
       return RecordScan{purchase, scan(DeliveryStatus::delivered, now_)};
+    case leave_closed:
+      return LeaveClosed{purchase, {{1}, 0}};
     case confirm_receipt:
     case kinds:
       break;
@@ -142,6 +145,7 @@ Decision Simulation::take(const Step& step) {
   ++steps_;
   now_.ms += options_.step_ms;
   const Command command = command_of(step);
+  taken_.insert(command.index());
   Conditions conditions;
   if (step.keyed) conditions.key = key(steps_);
   Decision decision = decide(shop_, command, conditions);

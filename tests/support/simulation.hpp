@@ -5,6 +5,7 @@
 #include <rapidcheck.h>
 
 #include <ostream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,8 @@ class Simulation {
   const std::vector<std::string>& log() const { return log_; }  // payloads from position 1 on
   const std::vector<RecordedEvent>& events() const { return events_; }  // in the log and staged
   const std::vector<Accepted>& accepted() const { return accepted_; }
+  // Which commands were decided on, by their places in the variant.
+  const std::set<std::size_t>& taken() const { return taken_; }
 
  private:
   struct Quote {
@@ -79,6 +82,7 @@ class Simulation {
   Timestamp committed_at_;  // of the turn, from its first event on
   std::vector<RecordedEvent> events_;
   std::vector<Accepted> accepted_;
+  std::set<std::size_t> taken_;
 
   std::vector<AccountId> accounts_;
   std::vector<ProductId> products_;

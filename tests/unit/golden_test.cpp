@@ -8,6 +8,7 @@
 
 #include "events/decoders.hpp"
 #include "tests/golden/samples.hpp"
+#include "tests/golden/story.hpp"
 #include "tests/support/describe.hpp"
 #include "tests/support/files.hpp"
 
@@ -51,6 +52,14 @@ TEST_CASE("every version that can be read has a golden file, and every file is o
   CHECK(samples.size() == decoders().size());
   for (const auto& entry : std::filesystem::directory_iterator(folder))
     if (entry.path().extension() == ".bin") CHECK(samples.contains(entry.path().stem().string()));
+}
+
+TEST_CASE("the golden story has every event") {
+  std::set<std::string_view> told, known;
+  for (const Commit& commit : golden_story())
+    for (const RecordedEvent& recorded : commit.events) told.insert(wire_type(recorded.event).name);
+  for (const Decoder& decoder : current_decoders()) known.insert(decoder.wire.name);
+  CHECK(told == known);
 }
 
 TEST_CASE("samples use every field: none is as it would be by default") {

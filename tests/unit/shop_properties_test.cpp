@@ -3,6 +3,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "tests/support/property.hpp"
 #include "tests/support/same_shop.hpp"
@@ -67,11 +68,14 @@ TEST_CASE("random commands get somewhere") {
   // Were the simulation to refuse nearly everything, the properties below would say little.
   std::map<std::size_t, int> decided;
   std::map<std::string_view, int> recorded;
-  property("every kind of event and of decision comes up", [&] {
+  std::set<std::size_t> taken;
+  property("every command, every kind of decision and every event comes up", [&] {
     Simulation simulation;
     for (const Step& step : *any_steps()) ++decided[simulation.take(step).index()];
     for (const RecordedEvent& event : simulation.events()) ++recorded[wire_type(event.event).name];
+    taken.insert(simulation.taken().begin(), simulation.taken().end());
   });
+  CHECK(taken.size() == std::variant_size_v<Command>);
   CHECK(decided.size() == std::variant_size_v<Decision>);
   CHECK(recorded.size() == std::variant_size_v<Event>);
 }
