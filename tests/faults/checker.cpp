@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <unordered_map>
 
 namespace jangbu::test {
@@ -107,8 +108,14 @@ class Fold {
       change(event);
     } else if (type == "PurchaseCompleted") {
       buy(event);
+    } else if (type == "PurchaseCancelled") {
+      cancel(event);
+    } else if (type == "DeliveryScanned") {
+      scan(event);
+    } else if (type == "ReceiptConfirmed") {
+      confirm_receipt(event);
     } else {
-      move(event);
+      throw std::logic_error("the checker does not know what " + type + " comes to");
     }
   }
 
@@ -158,33 +165,46 @@ class Fold {
     made.lines = event.lines;
   }
 
-  // A purchase's later event.
-  void move(const LogEvent& event) {
+  // What a later event of a purchase is about; complains unless it is open.
+  PurchaseState* open_purchase(const LogEvent& event) {
     const auto found = state_.purchases.find(event.entity);
-    if (found == state_.purchases.end())
-      return wrong(event, "rules hold", "there is no such purchase");
-    PurchaseState& purchase = found->second;
-    if (purchase.delivery.closed) wrong(event, "rules hold", "the purchase was closed");
-    if (event.type == "PurchaseCancelled") {
-      if (purchase.picked_up) wrong(event, "rules hold", "it was picked up");
-      for (const Line& line : purchase.lines) state_.products[line.product].stock += line.quantity;
-      purchase.row.status = purchase.delivery.status = "cancelled";
-      purchase.delivery.closed = true;
-    } else if (event.type == "DeliveryScanned") {
-      ++purchase.delivery.scans;
-      purchase.delivery.status = event.text;
-      purchase.picked_up = purchase.picked_up || event.scanned != "label-created";
-      if (event.text == "returned-to-sender") {
-        purchase.row.status = "returned";
-        purchase.delivery.closed = true;
-      }
-    } else {
-      if (purchase.delivery.status != "delivered")
-        wrong(event, "rules hold", "it was not delivered");
-      purchase.row.status = "received";
-      purchase.delivery.status = "receipt-confirmed";
-      purchase.delivery.closed = true;
+    if (found == state_.purchases.end()) {
+      wrong(event, "rules hold", "there is no such purchase");
+      return nullptr;
     }
+    if (found->second.delivery.closed) wrong(event, "rules hold", "the purchase was closed");
+    return &found->second;
+  }
+
+  void cancel(const LogEvent& event) {
+    PurchaseState* const purchase = open_purchase(event);
+    if (!purchase) return;
+    if (purchase->picked_up) wrong(event, "rules hold", "it was picked up");
+    for (const Line& line : purchase->lines) state_.products[line.product].stock += line.quantity;
+    purchase->row.status = purchase->delivery.status = "cancelled";
+    purchase->delivery.closed = true;
+  }
+
+  void scan(const LogEvent& event) {
+    PurchaseState* const purchase = open_purchase(event);
+    if (!purchase) return;
+    ++purchase->delivery.scans;
+    purchase->delivery.status = event.text;
+    purchase->picked_up = purchase->picked_up || event.scanned != "label-created";
+    if (event.text == "returned-to-sender") {
+      purchase->row.status = "returned";
+      purchase->delivery.closed = true;
+    }
+  }
+
+  void confirm_receipt(const LogEvent& event) {
+    PurchaseState* const purchase = open_purchase(event);
+    if (!purchase) return;
+    if (purchase->delivery.status != "delivered")
+      wrong(event, "rules hold", "it was not delivered");
+    purchase->row.status = "received";
+    purchase->delivery.status = "receipt-confirmed";
+    purchase->delivery.closed = true;
   }
 
   Complain complain_;
