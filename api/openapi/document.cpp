@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <span>
 #include <string>
 
 #include "api/answers/problem_types.hpp"
+#include "api/requests/parameters.hpp"
 #include "infra/version.hpp"
 #include "openapi_json.hpp"
 
@@ -73,16 +75,15 @@ constexpr http::ProblemType not_taken[] = {problems::request_timeout,
                                            problems::http_version_not_supported};
 
 // What can go wrong, in the order of the status codes.
-std::map<int, std::vector<http::ProblemType>> problems_of(const Path& path) {
-  const Operation& operation = path.operation;
+std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& operation) {
   auto all = operation.problems;
   append(all, {problems::malformed_request, problems::malformed_target, problems::internal_error,
                problems::too_many_connections, problems::unknown_parameter});
-  if (path.method != http::Method::get) append(all, {problems::foreign_origin});
+  if (operation.method != http::Method::get) append(all, {problems::foreign_origin});
   if (!operation.takes.empty())
     append(all, {problems::unsupported_media_type, problems::unsupported_content_encoding});
   const bool has_fields = !operation.takes.empty() && operation.kind != Kind::rows;
-  if (has_fields || !query_parameters(path).empty()) append(all, {problems::invalid_field});
+  if (has_fields || !query_parameters(operation).empty()) append(all, {problems::invalid_field});
   if (operation.kind == Kind::rows) append(all, {problems::not_ready, problems::overloaded});
   if (is_query(operation.kind))
     append(all, {problems::read_model_behind, problems::read_model_unavailable,
@@ -173,8 +174,7 @@ std::string lines_of(const Json& examples) {
   return lines;
 }
 
-Json request_body(const Path& path) {
-  const Operation& operation = path.operation;
+Json request_body(const Operation& operation) {
   if (operation.kind == Kind::rows)
     return {{"required", true},
             {"content", text_of("application/x-ndjson", operation.takes,
@@ -184,7 +184,7 @@ Json request_body(const Path& path) {
     examples[name] = {{"value", value}};
   const Json body{{"schema", ref("schemas", operation.takes)}, {"examples", std::move(examples)}};
   Json content{{"application/json", body}};
-  if (path.method == http::Method::patch) content[std::string(merge_patch)] = body;
+  if (operation.method == http::Method::patch) content[std::string(merge_patch)] = body;
   return {{"required", !operation.body_is_optional}, {"content", std::move(content)}};
 }
 
@@ -246,14 +246,13 @@ Json not_modified(const Operation& operation) {
   return response;
 }
 
-Json responses(const Path& path) {
-  const Operation& operation = path.operation;
+Json responses(const Operation& operation) {
   Json responses = Json::object();
   responses[operation.kind == Kind::create ? "201"
             : operation.kind == Kind::job  ? "202"
                                            : "200"] = answer(operation);
   if (has_tag(operation.kind)) responses["304"] = not_modified(operation);
-  for (const auto& [status, types] : problems_of(path))
+  for (const auto& [status, types] : problems_of(operation))
     responses[std::to_string(status)] = problem_response(status, types, operation.kind);
   if (!operation.gives_when_unavailable.empty())
     responses["503"] = {
@@ -279,24 +278,24 @@ std::vector<std::string> path_parameters(std::string_view pattern) {
   return names;
 }
 
-Json parameters(const Path& path) {
+Json parameters(const Operation& operation) {
   Json parameters = Json::array();
   const auto add = [&](std::string_view name) { parameters.push_back(ref("parameters", name)); };
-  for (const std::string& name : path_parameters(path.pattern)) add(name);
-  for (const std::string_view name : path.operation.parameters) add(name);
-  if (is_list(path.operation.kind)) add("limit");
-  if (is_query(path.operation.kind)) {
+  for (const std::string& name : path_parameters(operation.path)) add(name);
+  for (const std::string_view name : operation.parameters) add(name);
+  if (is_list(operation.kind)) add("limit");
+  if (is_query(operation.kind)) {
     add("minPosition");
     add("waitMs");
   }
-  if (is_command(path.operation.kind) || path.operation.kind == Kind::rows) add("idempotencyKey");
-  if (path.operation.kind == Kind::stream) {
+  if (is_command(operation.kind) || operation.kind == Kind::rows) add("idempotencyKey");
+  if (operation.kind == Kind::stream) {
     add("lastEventIdHeader");
     add("lastEventId");
   }
-  if (path.operation.kind == Kind::command) add("ifMatch");
-  if (has_tag(path.operation.kind)) add("ifNoneMatch");
-  if (is_command(path.operation.kind) || path.operation.kind == Kind::rows) {
+  if (operation.kind == Kind::command) add("ifMatch");
+  if (has_tag(operation.kind)) add("ifNoneMatch");
+  if (is_command(operation.kind) || operation.kind == Kind::rows) {
     add("requestId");
     add("traceparent");
   }
@@ -310,17 +309,16 @@ std::string tag_of(std::string_view pattern) {
   return segment.empty() || segment.ends_with(".json") ? "about" : std::string(segment);
 }
 
-Json operation_object(const Path& path) {
-  const Operation& operation = path.operation;
+Json operation_object(const Operation& operation) {
   Json object{
       {"operationId", operation.id},
-      {"tags", Json::array({tag_of(path.pattern)})},
+      {"tags", Json::array({tag_of(operation.path)})},
       {"summary", operation.summary},
       {"description", operation.description.empty() ? operation.summary : operation.description}};
-  Json parameters = openapi::parameters(path);
+  Json parameters = openapi::parameters(operation);
   if (!parameters.empty()) object["parameters"] = std::move(parameters);
-  if (!operation.takes.empty()) object["requestBody"] = request_body(path);
-  object["responses"] = responses(path);
+  if (!operation.takes.empty()) object["requestBody"] = request_body(operation);
+  object["responses"] = responses(operation);
   return object;
 }
 
@@ -334,9 +332,9 @@ std::string lower(std::string_view text) {
 // Puts every component that `json` refers to into `components`, and what those refer to.
 class Components {
  public:
-  explicit Components(const std::vector<Path>& paths) {
-    for (const Path& path : paths)
-      for (const auto& [status, types] : problems_of(path))
+  explicit Components(const std::vector<Operation>& operations) {
+    for (const Operation& operation : operations)
+      for (const auto& [status, types] : problems_of(operation))
         for (const auto& type : types) examples_[std::string(type.code)] = problem_example(type);
     for (const auto& type : not_taken) examples_[std::string(type.code)] = problem_example(type);
   }
@@ -379,9 +377,9 @@ class Components {
 
 }  // namespace
 
-std::vector<std::string> query_parameters(const Path& path) {
+std::vector<std::string> query_parameters(const Operation& operation) {
   std::vector<std::string> names;
-  for (const Json& reference : parameters(path)) {
+  for (const Json& reference : parameters(operation)) {
     const auto place = reference.at("$ref").get<std::string>();
     const Json& parameter =
         material().parameters.at("parameters").at(place.substr(place.rfind('/') + 1));
@@ -400,17 +398,17 @@ Json explanation_of(const http::ProblemType& type) {
   return explanation;
 }
 
-Json document(const About& about, const std::vector<Path>& paths) {
+Json document(const About& about, const std::vector<Operation>& operations) {
   Json path_items = Json::object();
   Json tags = Json::array();
-  for (const Path& path : paths) {
-    path_items[std::string(path.pattern)][lower(http::to_string(path.method))] =
-        operation_object(path);
-    const Json tag{{"name", tag_of(path.pattern)}};
+  for (const Operation& operation : operations) {
+    path_items[std::string(operation.path)][lower(http::to_string(operation.method))] =
+        operation_object(operation);
+    const Json tag{{"name", tag_of(operation.path)}};
     if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
   }
   const Json server{{"url", "/"}, {"description", "This service"}};
-  Components components(paths);
+  Components components(operations);
   components.collect(path_items);
   return {{"openapi", "3.1.0"},
           {"info",

@@ -1,10 +1,10 @@
-// OpenAPI 3.1 documents, made from the table of routes that serves the requests.
+// OpenAPI 3.1 documents, made from the table of endpoints that serves the requests.
 //
 // Threads: pure functions. Errors: std::out_of_range for a name in the table that the .json files
 // do not have.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,18 +19,12 @@ struct About {
   std::string_view description;
 };
 
-struct Path {
-  http::Method method;
-  std::string_view pattern;  // as http::Router takes it
-  Operation operation;
-};
-
 // The names of the query parameters that the operation takes.
-std::vector<std::string> query_parameters(const Path& path);
+std::vector<std::string> query_parameters(const Operation& operation);
 
 // What the documents tell of a problem: its code, what it means, an example.
 nlohmann::ordered_json explanation_of(const http::ProblemType& type);
 
-nlohmann::ordered_json document(const About& about, const std::vector<Path>& paths);
+nlohmann::ordered_json document(const About& about, const std::vector<Operation>& operations);
 
 }  // namespace jangbu::openapi

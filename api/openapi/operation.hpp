@@ -1,6 +1,6 @@
-// What a route's OpenAPI document says of it, written beside the handler in the service's table of
-// routes. Schemas, parameters, examples and problems are named here and spelled out in the .json
-// files of this folder.
+// What there is to say of an endpoint: where it is, and what its OpenAPI document says of it. It is
+// written beside the handler in the service's table. Schemas, parameters, examples and problems are
+// named here and spelled out in the .json files of this folder.
 #pragma once
 
 #include <string_view>
@@ -26,10 +26,9 @@ enum class Kind {
   stream,   // server-sent events
 };
 
-// What a PATCH may call its body beside JSON (RFC 7396).
-inline constexpr std::string_view merge_patch = "application/merge-patch+json";
-
 struct Operation {
+  http::Method method;
+  std::string_view path;  // as http::Router takes it
   std::string_view id;
   std::string_view summary;
   std::string_view description = {};

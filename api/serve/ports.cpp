@@ -10,18 +10,18 @@
 
 #include "api/load/options.hpp"
 #include "api/serve/serve.hpp"
-#include "api/services/backend.hpp"
+#include "api/services/service.hpp"
 #include "infra/log.hpp"
 
 namespace jangbu {
 
 namespace {
 
-constexpr ServicePort all_services[] = {
-    {"operations", 0, nullptr},        {"account", 1, account_service},
-    {"product", 2, product_service},   {"purchase", 3, purchase_service},
-    {"delivery", 4, delivery_service},
-};
+constexpr ServicePort all_services[] = {{operations_service, 0},
+                                        {account_service, 1},
+                                        {product_service, 2},
+                                        {purchase_service, 3},
+                                        {delivery_service, 4}};
 
 bool is_loopback(const std::string& address) {
   in_addr v4{};
@@ -43,9 +43,8 @@ std::vector<Neighbour> own_places(const ServeOptions& options) {
     names.push_back(options.listen);
   std::vector<Neighbour> places;
   for (const std::string& name : names)
-    for (const ServicePort& service : served(options))
-      places.push_back(
-          {std::string(service.name), origin_of(name, options.port_base + service.offset)});
+    for (const auto& [service, offset] : served(options))
+      places.push_back({std::string(service.name), origin_of(name, options.port_base + offset)});
   return places;
 }
 
@@ -53,10 +52,10 @@ std::vector<Neighbour> own_places(const ServeOptions& options) {
 
 std::vector<ServicePort> served(const ServeOptions& options) {
   std::vector<ServicePort> found;
-  for (const ServicePort& service : all_services)
-    if (!service.make ||
-        std::ranges::find(options.services, service.name) != options.services.end())
-      found.push_back(service);
+  for (const ServicePort& one : all_services)
+    if (&one.service == &operations_service ||
+        std::ranges::find(options.services, one.service.name) != options.services.end())
+      found.push_back(one);
   return found;
 }
 
@@ -79,9 +78,8 @@ std::vector<Neighbour> neighbours(const ServeOptions& options) {
     return std::ranges::find(found, origin, &Neighbour::origin) == found.end();
   };
   for (const std::string& origin : options.cors_origins)
-    for (const ServicePort& service : all_services)
-      if (origin.ends_with(":" + std::to_string(options.port_base + service.offset)) &&
-          is_new(origin))
+    for (const auto& [service, offset] : all_services)
+      if (origin.ends_with(":" + std::to_string(options.port_base + offset)) && is_new(origin))
         found.push_back({std::string(service.name), origin});
   return found;
 }

@@ -5,7 +5,6 @@
 
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "api/http/cors.hpp"
@@ -15,14 +14,12 @@
 
 namespace jangbu {
 
-struct Backend;
 struct ServeOptions;
 struct Service;
 
 struct ServicePort {
-  std::string_view name;
-  int offset;                       // of its port from the base
-  Service (*make)(const Backend&);  // none: operations, which is made of other parts
+  const Service& service;
+  int offset;  // of its port from the base
 };
 
 // Those that the options ask for; operations, which is always there, comes first.

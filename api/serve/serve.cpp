@@ -10,24 +10,31 @@
 #include <vector>
 
 #include "api/http/server.hpp"
+#include "api/jobs/import.hpp"
 #include "api/jobs/load_jobs.hpp"
+#include "api/jobs/rebuild_jobs.hpp"
 #include "api/jobs/snapshot_file.hpp"
+#include "api/log/log_lookup.hpp"
+#include "api/log/log_search.hpp"
 #include "api/pages/console/console.hpp"
 #include "api/pages/swagger_ui/swagger_ui.hpp"
 #include "api/serve/gate.hpp"
 #include "api/serve/ports.hpp"
 #include "api/serve/signals.hpp"
-#include "api/services/backend.hpp"
-#include "api/services/operations_service.hpp"
+#include "api/services/quotes.hpp"
+#include "api/services/readiness.hpp"
 #include "api/services/service.hpp"
 #include "api/streams/delivery_feed.hpp"
 #include "api/streams/event_feed.hpp"
 #include "api/streams/log_feed.hpp"
 #include "api/telemetry/access_log.hpp"
 #include "api/telemetry/metrics.hpp"
+#include "commands/writer.hpp"
+#include "infra/eventlog/jetstream_log.hpp"
 #include "infra/ids.hpp"
 #include "infra/log.hpp"
 #include "infra/version.hpp"
+#include "projections/queries/read_models.hpp"
 #include "projections/writing/projector.hpp"
 
 namespace jangbu {
@@ -141,29 +148,28 @@ void run(const ServeOptions& options) {
   EventFeed delivery_feed(*log, deliveries_of(read_models), streams);
   EventFeed log_feed(*log, all_events(history_from(read_models, events_of)), streams);
 
-  const Backend backend{commands ? &commands->side : nullptr, read_models, delivery_feed};
   Metrics metrics({writer, snapshots ? &*snapshots : nullptr, read_models, projector.get(),
                    delivery_feed, log_feed, access_log.get()});
-  std::vector<std::unique_ptr<http::Server>> servers;
   const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options));
   const Console console(options.uplot, neighbours(options));
-  const auto listen = [&](int port, const Service& service) {
-    http::Router router = to_router(service);
+  Readiness readiness(
+      {writer, read_models, projector.get(), [&log = *log] { return log.why_away(); }});
+  const OperationsSide operations{projector.get(), log_search, log_feed, rebuilds,
+                                  loads,           readiness,  metrics,  console};
+  const Backend backend{commands ? &commands->side : nullptr, read_models, delivery_feed,
+                        &operations};
+  std::vector<std::unique_ptr<http::Server>> servers;
+  for (const auto& [service, offset] : served(options)) {
+    http::Router router = to_router(service, backend);
     swagger_ui.add_to(router);
     if (service.page) console.add_to(router);
     router.allow(cors(options)).answer_to(hosts(options));
     servers.push_back(std::make_unique<http::Server>(
-        options.listen, port, std::move(router), limits, options.workers,
+        options.listen, options.port_base + offset, std::move(router), limits, options.workers,
         access_log ? access_log->of_service(service.name) : http::OnAccess()));
     metrics.add(service.name, *servers.back());
     log::info("{} at http://{}:{}", service.name, options.listen, servers.back()->port());
-  };
-  listen(
-      options.port_base,
-      operations_service({writer, read_models, projector.get(), log_search, rebuilds, loads,
-                          metrics, [&log = *log] { return log.why_away(); }, log_feed, console}));
-  for (const ServicePort& service : served(options))
-    if (service.make) listen(options.port_base + service.offset, service.make(backend));
+  }
 
   if (commands) commands->writer.start();
   for (const auto& server : servers) server->start();

@@ -1,5 +1,10 @@
-#include "api/services/backend.hpp"
+#include "api/answers/documents.hpp"
+#include "api/answers/problem_types.hpp"
+#include "api/requests/parameters.hpp"
+#include "api/services/commands.hpp"
+#include "api/services/queries.hpp"
 #include "api/streams/delivery_feed.hpp"
+#include "api/streams/event_feed.hpp"
 #include "infra/ids.hpp"
 
 namespace jangbu {
@@ -100,11 +105,11 @@ void history(const Backend& backend, const Request& request, const Exchange& exc
                  problems::delivery_not_found);
 }
 
-const ServiceRoute routes[] = {
-    {Method::get,
-     "/deliveries",
-     list,
-     {.id = "listDeliveries",
+const Endpoint endpoints[] = {
+    {list,
+     {.method = Method::get,
+      .path = "/deliveries",
+      .id = "listDeliveries",
       .summary = "List the open deliveries",
       .description = "With the last scan of each and their number. Of a status that closes a "
                      "delivery, the closed ones.",
@@ -112,19 +117,19 @@ const ServiceRoute routes[] = {
       .gives = "DeliverySummary",
       .parameters = {"buyer", "buyerId", "deliveryStatus", "include", "after"},
       .problems = {problems::account_not_found}}},
-    {Method::get,
-     "/deliveries/{id}",
-     get,
-     {.id = "getDelivery",
+    {get,
+     {.method = Method::get,
+      .path = "/deliveries/{id}",
+      .id = "getDelivery",
       .summary = "Get a delivery",
       .kind = Kind::one,
       .gives = "Delivery",
       .parameters = {"asOf"},
       .problems = {problems::delivery_not_found}}},
-    {Method::post,
-     "/deliveries/{id}/scans",
-     scan,
-     {.id = "recordScan",
+    {scan,
+     {.method = Method::post,
+      .path = "/deliveries/{id}/scans",
+      .id = "recordScan",
       .summary = "Record what a carrier reports",
       .description =
           "The same scan again changes nothing. Order: preparing < label-created < "
@@ -141,10 +146,10 @@ const ServiceRoute routes[] = {
       .problems = {problems::delivery_not_found, problems::illegal_status_change,
                    problems::too_many_scans, problems::purchase_closed, problems::read_model_behind,
                    problems::read_model_unavailable, problems::entity_parked}}},
-    {Method::post,
-     "/deliveries/{id}/receipt",
-     confirm_receipt,
-     {.id = "confirmReceipt",
+    {confirm_receipt,
+     {.method = Method::post,
+      .path = "/deliveries/{id}/receipt",
+      .id = "confirmReceipt",
       .summary = "Confirm that it has been received",
       .description = "It leaves the list of open deliveries; its history stays.",
       .kind = Kind::command,
@@ -155,29 +160,29 @@ const ServiceRoute routes[] = {
       .problems = {problems::delivery_not_found, problems::not_delivered, problems::purchase_closed,
                    problems::read_model_behind, problems::read_model_unavailable,
                    problems::entity_parked}}},
-    {Method::get,
-     "/deliveries/events",
-     stream_all,
-     {.id = "streamDeliveries",
+    {stream_all,
+     {.method = Method::get,
+      .path = "/deliveries/events",
+      .id = "streamDeliveries",
       .summary = "Follow the status of all deliveries",
       .description = stream_description,
       .kind = Kind::stream,
       .gives = "DeliveryChange",
       .event = delivery_event}},
-    {Method::get,
-     "/deliveries/{id}/events",
-     stream_one,
-     {.id = "streamDelivery",
+    {stream_one,
+     {.method = Method::get,
+      .path = "/deliveries/{id}/events",
+      .id = "streamDelivery",
       .summary = "Follow the status of a delivery",
       .description = stream_description,
       .kind = Kind::stream,
       .gives = "DeliveryChange",
       .event = delivery_event,
       .problems = {problems::delivery_not_found}}},
-    {Method::get,
-     "/deliveries/{id}/history",
-     history,
-     {.id = "getDeliveryHistory",
+    {history,
+     {.method = Method::get,
+      .path = "/deliveries/{id}/history",
+      .id = "getDeliveryHistory",
       .summary = "List its events, oldest first",
       .description = "With those of its purchase.",
       .kind = Kind::page,
@@ -187,13 +192,12 @@ const ServiceRoute routes[] = {
 
 }  // namespace
 
-Service delivery_service(const Backend& backend) {
-  return {.name = "delivery",
-          .title = "Jangbu deliveries",
-          .description =
-              "Every purchase has a delivery of the same id. Carriers report on it, and the "
-              "buyer confirms its receipt.",
-          .routes = on_backend(backend, routes)};
-}
+const Service delivery_service{
+    .name = "delivery",
+    .title = "Jangbu deliveries",
+    .description =
+        "Every purchase has a delivery of the same id. Carriers report on it, and the "
+        "buyer confirms its receipt.",
+    .endpoints = endpoints};
 
 }  // namespace jangbu

@@ -1,4 +1,8 @@
-#include "api/services/backend.hpp"
+#include "api/answers/documents.hpp"
+#include "api/answers/problem_types.hpp"
+#include "api/requests/parameters.hpp"
+#include "api/services/commands.hpp"
+#include "api/services/queries.hpp"
 #include "infra/ids.hpp"
 
 namespace jangbu {
@@ -87,55 +91,55 @@ void history(const Backend& backend, const Request& request, const Exchange& exc
                  problems::product_not_found);
 }
 
-const ServiceRoute routes[] = {
-    {Method::post,
-     "/products",
-     list_product,
-     {.id = "listProduct",
+const Endpoint endpoints[] = {
+    {list_product,
+     {.method = Method::post,
+      .path = "/products",
+      .id = "listProduct",
       .summary = "List a product for sale",
       .kind = Kind::create,
       .takes = "NewProduct",
       .gives = "Product",
       .problems = {problems::product_name_taken}}},
-    {Method::post,
-     "/products:import",
-     import_products,
-     {.id = "importProducts",
+    {import_products,
+     {.method = Method::post,
+      .path = "/products:import",
+      .id = "importProducts",
       .summary = "List many products for sale",
       .description = rows_description,
       .kind = Kind::rows,
       .takes = "NewProduct",
       .gives = "ImportedRow"}},
-    {Method::get,
-     "/products",
-     list,
-     {.id = "listProducts",
+    {list,
+     {.method = Method::get,
+      .path = "/products",
+      .id = "listProducts",
       .summary = "List products",
       .kind = Kind::page,
       .gives = "Product",
       .parameters = {"after"}}},
-    {Method::get,
-     "/products/search/findByName",
-     find_by_name,
-     {.id = "findProductByName",
+    {find_by_name,
+     {.method = Method::get,
+      .path = "/products/search/findByName",
+      .id = "findProductByName",
       .summary = "Find the listed product of a name",
       .kind = Kind::one,
       .gives = "Product",
       .parameters = {"name"},
       .problems = {problems::product_not_found}}},
-    {Method::get,
-     "/products/search/findByNameStartingWith",
-     find_by_beginning,
-     {.id = "findProductsByNameStartingWith",
+    {find_by_beginning,
+     {.method = Method::get,
+      .path = "/products/search/findByNameStartingWith",
+      .id = "findProductsByNameStartingWith",
       .summary = "Find the listed products whose names begin with a text",
       .description = beginning_description,
       .kind = Kind::page,
       .gives = "Product",
       .parameters = {"nameStart", "after"}}},
-    {Method::get,
-     "/products/{id}",
-     get,
-     {.id = "getProduct",
+    {get,
+     {.method = Method::get,
+      .path = "/products/{id}",
+      .id = "getProduct",
       .summary = "Get a product",
       .description = "A withdrawn product shows `withdrawnAt`. A look back with `asOf` does not "
                      "tell the stock, which purchases move without an event of the product's own.",
@@ -143,10 +147,10 @@ const ServiceRoute routes[] = {
       .gives = "ProductNowOrThen",
       .parameters = {"asOf"},
       .problems = {problems::product_not_found}}},
-    {Method::delete_,
-     "/products/{id}",
-     withdraw,
-     {.id = "withdrawProduct",
+    {withdraw,
+     {.method = Method::delete_,
+      .path = "/products/{id}",
+      .id = "withdrawProduct",
       .summary = "Withdraw a product from sale",
       .description = "No new quotes or purchases; those made stay good, and its name becomes "
                      "free. Withdrawing a withdrawn product changes nothing.",
@@ -154,30 +158,30 @@ const ServiceRoute routes[] = {
       .gives = "Product",
       .example = "withdrawn",
       .problems = {problems::product_not_found}}},
-    {Method::put,
-     "/products/{id}/price",
-     change_price,
-     {.id = "changePrice",
+    {change_price,
+     {.method = Method::put,
+      .path = "/products/{id}/price",
+      .id = "changePrice",
       .summary = "Change the price",
       .description = "Quotes that were made before are refused with `price-changed`.",
       .kind = Kind::command,
       .takes = "NewPrice",
       .gives = "Product",
       .problems = {problems::product_not_found, problems::product_withdrawn}}},
-    {Method::post,
-     "/products/{id}/stock",
-     change_stock,
-     {.id = "changeStock",
+    {change_stock,
+     {.method = Method::post,
+      .path = "/products/{id}/stock",
+      .id = "changeStock",
       .summary = "Receive (+) or correct (-) stock",
       .kind = Kind::command,
       .takes = "StockChange",
       .gives = "Product",
       .problems = {problems::product_not_found, problems::product_withdrawn,
                    problems::insufficient_stock, problems::stock_too_large}}},
-    {Method::get,
-     "/products/{id}/history",
-     history,
-     {.id = "getProductHistory",
+    {history,
+     {.method = Method::get,
+      .path = "/products/{id}/history",
+      .id = "getProductHistory",
       .summary = "List its events, oldest first",
       .kind = Kind::page,
       .gives = "ProductEvent",
@@ -186,13 +190,12 @@ const ServiceRoute routes[] = {
 
 }  // namespace
 
-Service product_service(const Backend& backend) {
-  return {.name = "product",
-          .title = "Jangbu products",
-          .description =
-              "What is sold, for how much, and how many are left. Names are unique among "
-              "listed products.",
-          .routes = on_backend(backend, routes)};
-}
+const Service product_service{
+    .name = "product",
+    .title = "Jangbu products",
+    .description =
+        "What is sold, for how much, and how many are left. Names are unique among "
+        "listed products.",
+    .endpoints = endpoints};
 
 }  // namespace jangbu

@@ -1,4 +1,9 @@
-#include "api/services/backend.hpp"
+#include "api/answers/documents.hpp"
+#include "api/answers/problem_types.hpp"
+#include "api/requests/parameters.hpp"
+#include "api/services/commands.hpp"
+#include "api/services/queries.hpp"
+#include "api/services/quotes.hpp"
 #include "infra/ids.hpp"
 
 namespace jangbu {
@@ -112,11 +117,11 @@ void history(const Backend& backend, const Request& request, const Exchange& exc
                  problems::purchase_not_found);
 }
 
-const ServiceRoute routes[] = {
-    {Method::post,
-     "/quotes",
-     request_quote,
-     {.id = "requestQuote",
+const Endpoint endpoints[] = {
+    {request_quote,
+     {.method = Method::post,
+      .path = "/quotes",
+      .id = "requestQuote",
       .summary = "Ask what a purchase would cost",
       .description = "The address comes from the account, the prices from the products. "
                      "Nothing is stored: the quote is a signed token, good for 15 minutes "
@@ -128,10 +133,10 @@ const ServiceRoute routes[] = {
                    problems::account_closed, problems::product_withdrawn,
                    problems::insufficient_stock, problems::mixed_currencies,
                    problems::total_too_large}}},
-    {Method::post,
-     "/purchases",
-     purchase,
-     {.id = "purchase",
+    {purchase,
+     {.method = Method::post,
+      .path = "/purchases",
+      .id = "purchase",
       .summary = "Confirm a quote, or buy at once",
       .description = "Confirming a confirmed quote gives the same purchase again.",
       .kind = Kind::create,
@@ -142,28 +147,28 @@ const ServiceRoute routes[] = {
                    problems::insufficient_stock, problems::price_changed, problems::address_changed,
                    problems::quote_expired, problems::mixed_currencies, problems::total_too_large,
                    problems::quote_invalid}}},
-    {Method::get,
-     "/purchases",
-     list,
-     {.id = "listPurchases",
+    {list,
+     {.method = Method::get,
+      .path = "/purchases",
+      .id = "listPurchases",
       .summary = "List purchases",
       .kind = Kind::page,
       .gives = "Purchase",
       .parameters = {"buyer", "buyerId", "purchaseStatus", "after"},
       .problems = {problems::account_not_found}}},
-    {Method::get,
-     "/purchases/{id}",
-     get,
-     {.id = "getPurchase",
+    {get,
+     {.method = Method::get,
+      .path = "/purchases/{id}",
+      .id = "getPurchase",
       .summary = "Get a purchase",
       .kind = Kind::one,
       .gives = "Purchase",
       .parameters = {"asOf"},
       .problems = {problems::purchase_not_found}}},
-    {Method::post,
-     "/purchases/{id}/cancellation",
-     cancel,
-     {.id = "cancelPurchase",
+    {cancel,
+     {.method = Method::post,
+      .path = "/purchases/{id}/cancellation",
+      .id = "cancelPurchase",
       .summary = "Cancel before it is picked up",
       .description = "The stock comes back.",
       .kind = Kind::command,
@@ -174,10 +179,10 @@ const ServiceRoute routes[] = {
       .problems = {problems::purchase_not_found, problems::already_shipped,
                    problems::purchase_closed, problems::read_model_behind,
                    problems::read_model_unavailable, problems::entity_parked}}},
-    {Method::get,
-     "/purchases/{id}/history",
-     history,
-     {.id = "getPurchaseHistory",
+    {history,
+     {.method = Method::get,
+      .path = "/purchases/{id}/history",
+      .id = "getPurchaseHistory",
       .summary = "List its events, oldest first",
       .description = "With those of its delivery.",
       .kind = Kind::page,
@@ -187,13 +192,12 @@ const ServiceRoute routes[] = {
 
 }  // namespace
 
-Service purchase_service(const Backend& backend) {
-  return {.name = "purchase",
-          .title = "Jangbu purchases",
-          .description =
-              "Ask for a quote and confirm it, or buy at once. Buyers and products are named "
-              "by name or by id.",
-          .routes = on_backend(backend, routes)};
-}
+const Service purchase_service{
+    .name = "purchase",
+    .title = "Jangbu purchases",
+    .description =
+        "Ask for a quote and confirm it, or buy at once. Buyers and products are named "
+        "by name or by id.",
+    .endpoints = endpoints};
 
 }  // namespace jangbu

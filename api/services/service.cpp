@@ -1,15 +1,17 @@
 #include "api/services/service.hpp"
 
 #include <algorithm>
-#include <string>
+#include <nlohmann/json.hpp>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "api/answers/problem_types.hpp"
 #include "api/answers/problems.hpp"
 #include "api/openapi/document.hpp"
 #include "api/pages/problem_pages.hpp"
 #include "api/pages/static_content.hpp"
+#include "api/requests/body.hpp"
 
 namespace jangbu {
 
@@ -18,67 +20,108 @@ namespace {
 using Json = nlohmann::ordered_json;
 using openapi::Operation;
 
-// Every service has these. Their handlers need the whole table, so to_router() makes them.
-const openapi::Path index_path{http::Method::get,
-                               "/",
-                               {.id = "getIndex",
+// Every service has these. They need the whole table, so to_router() makes their handlers.
+const Operation index_operation{.method = http::Method::get,
+                                .path = "/",
+                                .id = "getIndex",
                                 .summary = "What this service offers",
                                 .kind = openapi::Kind::content,
-                                .gives = "Index"}};
-const openapi::Path page_path{
-    http::Method::get,
-    "/",
-    {.id = "getIndex",
-     .summary = "The console, or what this service offers",
-     .description = "Who asks for HTML gets the console: a page on which people see the shop live, "
-                    "in the language that Accept-Language or `lang` prefers. Everybody else gets "
-                    "links.",
-     .kind = openapi::Kind::content,
-     .gives = "Index",
-     .or_html = true,
-     .parameters = {"lang", "acceptLanguage"}}};
-const openapi::Path document_path{http::Method::get,
-                                  "/openapi.json",
-                                  {.id = "getOpenApi",
+                                .gives = "Index"};
+const Operation page_operation{
+    .method = http::Method::get,
+    .path = "/",
+    .id = "getIndex",
+    .summary = "The console, or what this service offers",
+    .description =
+        "Who asks for HTML gets the console: a page on which people see the shop live, "
+        "in the language that Accept-Language or `lang` prefers. Everybody else gets "
+        "links.",
+    .kind = openapi::Kind::content,
+    .gives = "Index",
+    .or_html = true,
+    .parameters = {"lang", "acceptLanguage"}};
+const Operation document_operation{.method = http::Method::get,
+                                   .path = "/openapi.json",
+                                   .id = "getOpenApi",
                                    .summary = "This document",
                                    .kind = openapi::Kind::content,
-                                   .gives = "OpenApi"}};
-const openapi::Path problem_path{
-    http::Method::get,
-    "/problems/{code}",
-    {.id = "getProblem",
-     .summary = "What a problem means",
-     .description = "What the `type` of a problem leads to. Who asks for HTML gets a page.",
-     .kind = openapi::Kind::content,
-     .gives = "ProblemKind",
-     .or_html = true,
-     .problems = {problems::not_found}}};
+                                   .gives = "OpenApi"};
+const Operation problem_operation{
+    .method = http::Method::get,
+    .path = "/problems/{code}",
+    .id = "getProblem",
+    .summary = "What a problem means",
+    .description = "What the `type` of a problem leads to. Who asks for HTML gets a page.",
+    .kind = openapi::Kind::content,
+    .gives = "ProblemKind",
+    .or_html = true,
+    .problems = {problems::not_found}};
 
-Json index_of(const Service& service) {
+const Operation& index_of(const Service& service) {
+  return service.page ? page_operation : index_operation;
+}
+
+std::string links_of(const Service& service) {
   Json links = Json::array();
-  const auto add = [&](http::Method method, std::string_view pattern, const Operation& operation) {
-    links.push_back(
-        {{"operation", operation.id}, {"method", http::to_string(method)}, {"href", pattern}});
+  const auto add = [&](const Operation& operation) {
+    links.push_back({{"operation", operation.id},
+                     {"method", http::to_string(operation.method)},
+                     {"href", operation.path}});
   };
-  for (const Route& route : service.routes) add(route.method, route.pattern, route.operation);
-  for (const openapi::Path& path : {document_path, problem_path})
-    add(path.method, path.pattern, path.operation);
-  return {{"service", service.name}, {"links", std::move(links)}};
+  for (const Endpoint& endpoint : service.endpoints) add(endpoint.operation);
+  add(document_operation);
+  add(problem_operation);
+  return Json{{"service", service.name}, {"links", std::move(links)}}.dump();
 }
 
-const openapi::Path& path_of_index(const Service& service) {
-  return service.page ? page_path : index_path;
-}
-
-http::Handler index_handler(const Service& service) {
-  const std::string links = index_of(service).dump();
-  if (!service.page) return serve(StaticContent(links, "application/json"));
-  StaticContent::Headers headers{{"Vary", "Accept, Accept-Language"}};
-  return [page = service.page, links = StaticContent(links, "application/json", headers)](
-             http::Request&& request, const http::Exchange& exchange) {
-    auto response = page(request);
+http::Handler serve_index(const Service& service, const Backend& backend) {
+  if (!service.page) return serve(StaticContent(links_of(service), "application/json"));
+  const StaticContent links(links_of(service), "application/json",
+                            {{"Vary", "Accept, Accept-Language"}});
+  return [page = service.page, backend, links](http::Request&& request,
+                                               const http::Exchange& exchange) {
+    auto response = page(backend, request);
     exchange.respond(response ? std::move(*response) : links.respond(request));
   };
+}
+
+bool is_command(openapi::Kind kind) {
+  using openapi::Kind;
+  return kind == Kind::command || kind == Kind::create || kind == Kind::rows || kind == Kind::quote;
+}
+
+http::AnyHandler bind(const Backend& backend, Serve serve) {
+  return http::Handler([backend, serve](http::Request&& request, const http::Exchange& exchange) {
+    or_problem(exchange, [&] { serve(backend, request, exchange); });
+  });
+}
+
+http::AnyHandler bind(const Backend& backend, ServeStreaming serve) {
+  return http::StreamingHandler([backend, serve](http::Request&& request,
+                                                 const http::BodyStream& body,
+                                                 const http::Exchange& exchange) {
+    or_problem(exchange, [&] { serve(backend, request, body, exchange); });
+  });
+}
+
+void turn_away(const Backend&, const http::Request&, const http::Exchange& exchange) {
+  exchange.respond(takes_no_commands());
+}
+
+// Before any of the body has come.
+void turn_away(const Backend&, const http::Request&, const http::BodyStream&,
+               const http::Exchange& exchange) {
+  exchange.respond(takes_no_commands());
+}
+
+http::AnyHandler handler_of(const Endpoint& endpoint, const Backend& backend) {
+  const bool taken = backend.commands || !is_command(endpoint.operation.kind);
+  return std::visit(
+      [&]<class SomeServe>(SomeServe serve) {
+        const SomeServe turned_away = turn_away;
+        return bind(backend, taken ? serve : turned_away);
+      },
+      endpoint.serve);
 }
 
 // A misspelt filter must not show everybody's rows.
@@ -95,8 +138,8 @@ std::optional<http::Response> wrong_query(const http::Request& request,
 }
 
 // Routes take the query parameters that the document tells of, each once.
-http::AnyHandler with_checked_query(const openapi::Path& path, http::AnyHandler handler) {
-  const auto names = openapi::query_parameters(path);
+http::AnyHandler with_checked_query(const Operation& operation, http::AnyHandler handler) {
+  const auto names = openapi::query_parameters(operation);
   const auto checked = [names](auto next) {
     return [names, next](http::Request&& request, auto&&... rest) {
       if (auto wrong = wrong_query(request, names))
@@ -110,31 +153,29 @@ http::AnyHandler with_checked_query(const openapi::Path& path, http::AnyHandler 
   return http::Handler(checked(std::get<http::Handler>(std::move(handler))));
 }
 
-void add(http::Router& router, const openapi::Path& path, http::AnyHandler handler) {
-  router.add({path.method, std::string(path.pattern), with_checked_query(path, std::move(handler)),
-              std::string(path.operation.id)});
+void add(http::Router& router, const Operation& operation, http::AnyHandler handler) {
+  router.add({operation.method, std::string(operation.path),
+              with_checked_query(operation, std::move(handler)), std::string(operation.id)});
 }
 
 }  // namespace
 
 nlohmann::ordered_json openapi_document(const Service& service) {
-  std::vector<openapi::Path> paths;
-  for (const Route& route : service.routes)
-    paths.push_back({route.method, route.pattern, route.operation});
-  paths.push_back(path_of_index(service));
-  paths.push_back(document_path);
-  paths.push_back(problem_path);
-  return openapi::document({service.title, service.description}, paths);
+  std::vector<Operation> operations;
+  for (const Endpoint& endpoint : service.endpoints) operations.push_back(endpoint.operation);
+  for (const Operation& own : {index_of(service), document_operation, problem_operation})
+    operations.push_back(own);
+  return openapi::document({service.title, service.description}, operations);
 }
 
-http::Router to_router(const Service& service) {
+http::Router to_router(const Service& service, const Backend& backend) {
   http::Router router;
-  add(router, path_of_index(service), index_handler(service));
-  add(router, document_path,
+  add(router, index_of(service), serve_index(service, backend));
+  add(router, document_operation,
       serve(StaticContent(openapi_document(service).dump(), "application/json")));
-  add(router, problem_path, serve_problems());
-  for (const Route& route : service.routes)
-    add(router, {route.method, route.pattern, route.operation}, route.handler);
+  add(router, problem_operation, serve_problems());
+  for (const Endpoint& endpoint : service.endpoints)
+    add(router, endpoint.operation, handler_of(endpoint, backend));
   return router;
 }
 

@@ -14,7 +14,10 @@
 #include <vector>
 
 #include "api/http/server.hpp"
-#include "api/services/backend.hpp"
+#include "api/jobs/import.hpp"
+#include "api/log/log_lookup.hpp"
+#include "api/services/quotes.hpp"
+#include "api/services/service.hpp"
 #include "api/streams/delivery_feed.hpp"
 #include "api/streams/event_feed.hpp"
 #include "infra/eventlog/memory_log.hpp"
@@ -36,8 +39,8 @@ struct Services {
       : writer(log, {.now = system_now, .new_commit_id = new_id<CommitId>}, writer_options),
         importer(writer, log_lookup, options) {
     writer.start();
-    for (const auto make : {account_service, product_service})
-      servers.emplace_back("127.0.0.1", 0, to_router(make(backend))).start();
+    for (const Service* service : {&account_service, &product_service})
+      servers.emplace_back("127.0.0.1", 0, to_router(*service, backend)).start();
     wait_until("the writer", [this] { return writer.status().state == Writer::State::active; });
   }
   ~Services() {
@@ -67,7 +70,7 @@ struct Services {
   Writer writer;
   Importer importer;
   const CommandSide commands{writer, log_lookup, quotes, importer};
-  const Backend backend{&commands, read_models, feed};
+  const Backend backend{&commands, read_models, feed, nullptr};
   std::deque<http::Server> servers;
 };
 

@@ -1,5 +1,6 @@
 // The check that the end-to-end tests rely on finds what is wrong.
 #include <catch2/catch_test_macros.hpp>
+#include <nlohmann/json.hpp>
 
 #include "tests/openapi/services.hpp"
 #include "tests/support/openapi_check.hpp"
@@ -12,9 +13,9 @@ namespace {
 
 Json document_of(std::string_view name) {
   Json document;
-  for_each_service([&](const Service& service) {
+  for (const Service& service : services) {
     if (service.name == name) document = Json::parse(openapi_document(service).dump());
-  });
+  }
   return document;
 }
 

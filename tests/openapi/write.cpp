@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "tests/openapi/services.hpp"
 
@@ -13,10 +14,10 @@ int main(int argc, char** argv) {
   const std::filesystem::path folder = argv[1];
   std::filesystem::create_directories(folder);
   bool written = true;
-  jangbu::test::for_each_service([&](const jangbu::Service& service) {
+  for (const jangbu::Service& service : jangbu::test::services) {
     std::ofstream out(folder / (std::string(service.name) + ".json"));
     out << jangbu::openapi_document(service).dump(2) << '\n';
     written = written && out.flush();
-  });
+  }
   return written ? 0 : 1;
 }

@@ -43,7 +43,7 @@ const std::vector<std::pair<std::string, std::set<std::string>>>& rooms() {
     };
     add("answers", {});
     add("requests", {"api/answers"});
-    add("openapi", {"api/answers"});
+    add("openapi", {"api/answers", "api/requests"});
     add("pages", {"api/answers", "api/openapi"});
     add("log", {});
     add("client", {});
@@ -53,8 +53,8 @@ const std::vector<std::pair<std::string, std::set<std::string>>>& rooms() {
     add("telemetry", {"api/answers", "api/jobs", "api/streams"});
     add("services", {"api/answers", "api/jobs", "api/load", "api/log", "api/openapi", "api/pages",
                      "api/requests", "api/streams", "api/telemetry"});
-    add("serve",
-        {"api/jobs", "api/load", "api/pages", "api/services", "api/streams", "api/telemetry"});
+    add("serve", {"api/jobs", "api/load", "api/log", "api/pages", "api/services", "api/streams",
+                  "api/telemetry"});
     add("cli", {"api/answers", "api/client", "api/load", "api/log", "api/serve", "api/telemetry"});
     add("main.cpp", {"api/cli", "api/telemetry"});
     Names everything;

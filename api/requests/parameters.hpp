@@ -1,0 +1,83 @@
+// What a request says beside its command: the path's id, the query, conditional fields, and of what
+// kind its body is.
+//
+// Threads: pure functions. Errors: they throw Problem.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/answers/problems.hpp"
+#include "api/http/message.hpp"
+#include "api/requests/body.hpp"
+#include "events/values.hpp"
+#include "projections/queries/read_models.hpp"
+#include "projections/tables/read_model.hpp"
+
+namespace jangbu {
+
+// How long an answer that needs the read model waits for it, unless the request says.
+inline constexpr std::chrono::milliseconds default_wait{2'000};
+inline constexpr std::int64_t max_wait_ms = 10'000;
+inline constexpr std::int64_t max_page = 100;
+
+// What a PATCH may call its body beside JSON (RFC 7396).
+inline constexpr std::string_view merge_patch = "application/merge-patch+json";
+
+// The path's {id}; Problem 404 when it is no id, since then there is nothing of that id.
+template <class SomeId>
+SomeId path_id(const http::Request& request, const http::ProblemType& not_found_type) {
+  const auto id = parse_id<SomeId>(request.param("id"));
+  if (!id) throw Problem{not_found(not_found_type, request.param("id"))};
+  return *id;
+}
+
+// A query parameter that is an id, if it is there.
+template <class SomeId>
+std::optional<SomeId> query_id(const http::Request& request, std::string_view name) {
+  const auto text = request.query_value(name);
+  if (!text) return std::nullopt;
+  const auto id = parse_id<SomeId>(*text);
+  if (!id) invalid(name, "is not an id: a UUID is expected");
+  return id;
+}
+
+// What the client of a stream has seen last, if it says so.
+std::optional<EventId> last_event_id(const http::Request& request);
+
+// The query's `name`, as names are written.
+std::string query_name(const http::Request& request);
+// Likewise, but only its beginning, which may be empty.
+std::string query_beginning(const http::Request& request);
+
+// minPosition and waitMs.
+ReadAt read_at(const http::Request& request);
+
+// asOf and waitMs: the position to look back to, which is the one to wait for. Nothing when the
+// request is about now.
+std::optional<ReadAt> as_of(const http::Request& request);
+
+// limit, from 1 to 100.
+std::size_t page_limit(const http::Request& request);
+
+template <class SomeId>
+From<SomeId> page_from(const http::Request& request) {
+  return {.limit = page_limit(request), .after = query_id<SomeId>(request, "after")};
+}
+
+// The versions that If-Match names, of which the resource must have one; nothing when any will do.
+// `tag_names_stock`: behind the version, as a product's ETag does.
+std::optional<std::vector<EventId>> if_match(const http::Request& request, bool tag_names_stock);
+
+// The body of a command; Problem 415, 411 or 400 when it is not JSON.
+Body json_body(const http::Request& request);
+
+// Problem 415 or 411 when the body is not NDJSON.
+void require_ndjson(const http::Request& request);
+
+}  // namespace jangbu

@@ -1,0 +1,291 @@
+#include "api/services/commands.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "api/answers/problem_types.hpp"
+#include "api/answers/problems.hpp"
+#include "api/answers/represent.hpp"
+#include "api/jobs/import.hpp"
+#include "api/log/log_lookup.hpp"
+#include "api/requests/command_key.hpp"
+#include "api/requests/parameters.hpp"
+#include "api/services/queries.hpp"
+#include "api/services/quotes.hpp"
+#include "commands/writer.hpp"
+#include "infra/ids.hpp"
+#include "projections/queries/entity_as_of.hpp"
+
+namespace jangbu {
+
+namespace {
+
+// What the answer to one command needs until it is given.
+struct Asked {
+  Backend backend;
+  http::Exchange exchange;
+  Resource resource;
+  bool creates;
+  std::optional<Scan> scan;  // of RecordScan
+  bool confirms_receipt;
+  Conditions conditions;
+  std::string correlation;
+};
+
+http::Response respond(const Asked& asked, const EntityView& view, Position position,
+                       bool created) {
+  const Document document = asked.resource.of(view);
+  auto response = ok(document.json, position, document.tag);
+  if (created) {
+    response.status = 201;
+    response.headers.emplace_back("Location", std::string(asked.resource.path) + document.id);
+  }
+  return response;
+}
+
+http::Response replayed(http::Response response) {
+  response.headers.emplace_back("Idempotent-Replayed", "true");
+  return response;
+}
+
+// A closed delivery is as the command wants it: its receipt was confirmed, or it has the scan. (A
+// cancelled one takes none, known or not.)
+bool is_as_asked(const Asked& asked, const DeliveryRow& closed) {
+  if (asked.confirms_receipt) return closed.status == DeliveryStatus::receipt_confirmed;
+  return asked.scan && closed.status != DeliveryStatus::cancelled &&
+         std::find(closed.scans.begin(), closed.scans.end(), *asked.scan) != closed.scans.end();
+}
+
+bool meets_condition(const Asked& asked, const DeliveryRow& row) {
+  return !asked.conditions.if_match || std::ranges::find(*asked.conditions.if_match, row.version) !=
+                                           asked.conditions.if_match->end();
+}
+
+// The delivery is not in memory: the read model, at the position of the refusal or a later one,
+// knows why. The writer refused at `decided`.
+http::Response respond_closed(const Asked& asked, PurchaseId id, Position decided,
+                              const std::optional<DeliveryRow>& row, Position position) {
+  const auto about = [&](http::Response response) {
+    add_position(response, position);
+    return response;
+  };
+  if (!row) return about(not_found(asked.resource.not_found, to_string(id)));
+  // It is open, or what closed it came later, perhaps this very command: bought at another instance
+  // a moment ago, and the writer here has yet to hear of it.
+  if (!row->closed_at || row->version.position > decided) return to_response(NotDecided::not_ready);
+  if (!meets_condition(asked, *row))
+    return about(to_response(refusal::VersionDiffers{*asked.conditions.if_match, row->version}));
+  if (is_as_asked(asked, *row)) return ok(to_json(*row), position, tag_of(*row));
+  if (asked.scan && (row->status == DeliveryStatus::cancelled ||
+                     (row->status == DeliveryStatus::returned_to_sender &&
+                      asked.scan->status == DeliveryStatus::delivered)))
+    return about(illegal_status_change(id, row->status, asked.scan->status));
+  return about(purchase_closed(id, row->status));
+}
+
+// What the read model knows at a position that was reached already, at least by the log.
+ReadAt at_position(Position position) {
+  return {.min_position = position, .wait = default_wait};
+}
+
+// One overload per result of the writer.
+struct Respond {
+  std::shared_ptr<const Asked> asked;
+  Position position;
+
+  void operator()(Recorded recorded) const {
+    asked->exchange.respond_with(
+        [asked = asked, position = position, entity = std::move(recorded.entity)] {
+          return respond(*asked, entity, position, asked->creates);
+        });
+  }
+  void operator()(Unchanged unchanged) const {
+    asked->exchange.respond_with(
+        [asked = asked, position = position, entity = std::move(unchanged.entity)] {
+          return respond(*asked, entity, position, false);
+        });
+  }
+  void operator()(Repeated repeated) const {
+    asked->backend.commands->log_lookup.find(
+        repeated.event,
+        [asked = asked, id = repeated.event](std::optional<RecordedEvent> event) {
+          answer_again(asked, id, event);
+        },
+        still_there(asked->exchange));
+  }
+  void operator()(Refusal refusal) const {
+    if (const auto* no = std::get_if<refusal::NoOpenPurchase>(&refusal))
+      return answer_closed(asked, no->purchase, position);
+    asked->exchange.respond_with([refusal = std::move(refusal), position = position] {
+      auto response = to_response(refusal);
+      add_position(response, position);
+      return response;
+    });
+  }
+  void operator()(NotDecided why) const { asked->exchange.respond(to_response(why)); }
+  // Only RequestQuote comes to this, and it is answered by its own handler.
+  void operator()(const Offer&) const { invariant(false, "an offer has an answer of its own"); }
+
+ private:
+  using FoundEvent = std::optional<RecordedEvent>;
+
+  static void answer_again(const std::shared_ptr<const Asked>& asked, EventId id,
+                           const FoundEvent& event) {
+    const auto* nothing = event ? std::get_if<NothingChanged>(&event->event) : nullptr;
+    if (!nothing) return show_again(asked, id, event, {.position = id.position, .stock = {}});
+    asked->backend.commands->log_lookup.find(
+        nothing->version,
+        [asked, version = nothing->version, shown = Shown{id.position, nothing->stock}](
+            const FoundEvent& left) { show_again(asked, version, left, shown); });
+  }
+
+  // What the first answer showed beside what the event `left` tells.
+  struct Shown {
+    Position position;
+    std::optional<std::int64_t> stock;
+  };
+
+  static void show_again(const std::shared_ptr<const Asked>& asked, EventId id,
+                         const FoundEvent& left, Shown shown) {
+    if (!left) return asked->exchange.respond(to_response(NotDecided::outcome_unknown));
+    if (auto view = view_of(left->event, id)) {
+      if (shown.stock) view = with_stock(*std::get<Product>(*view), *shown.stock);
+      return asked->exchange.respond_with([asked, shown, view = *view] {
+        return replayed(respond(*asked, view, shown.position, asked->creates));
+      });
+    }
+    find_entity_as_of(
+        asked->backend.read_models, entity_of(left->event), id, at_position(id.position),
+        still_there(asked->exchange), [asked, id, shown](PastEntity past) {
+          asked->exchange.respond_with([asked, id, shown, past = std::move(past)] {
+            return response_of(
+                past, at_position(id.position),
+                [&](const std::optional<EntityView>& view, Position) {
+                  return view ? replayed(respond(*asked, *view, shown.position, asked->creates))
+                              : read_model_away();
+                });
+          });
+        });
+  }
+
+  static Product with_stock(ProductView product, std::int64_t stock) {
+    product.state.stock = stock;
+    return std::make_shared<const ProductView>(std::move(product));
+  }
+
+  // The writer refused at `decided`, since the delivery is not in memory.
+  static void answer_closed(const std::shared_ptr<const Asked>& asked, PurchaseId id,
+                            Position decided) {
+    using Found = std::optional<DeliveryRow>;
+    const ReadAt at = at_position(decided);
+    asked->backend.read_models.query<Found>(
+        delivery_by_id(id), at, [asked, id, decided, at](QueryResult<Found> result) {
+          const auto* found = std::get_if<Answer<Found>>(&result);
+          if (asked->conditions.key && found && found->value && found->value->closed_at &&
+              found->value->version.position <= decided && meets_condition(*asked, *found->value) &&
+              is_as_asked(*asked, *found->value))
+            return remember_closed(asked, *found->value);
+          asked->exchange.respond_with([asked, id, decided, at, result = std::move(result)] {
+            return response_of(result, at, [&](const Found& row, Position reached) {
+              return respond_closed(*asked, id, decided, row, reached);
+            });
+          });
+        });
+  }
+
+  // It is as asked already; but the command's key has to be remembered, which is the writer's.
+  static void remember_closed(const std::shared_ptr<const Asked>& asked, const DeliveryRow& row) {
+    asked->backend.commands->writer.submit(
+        {.command = LeaveClosed{row.id, row.version},
+         .conditions = {.key = asked->conditions.key,
+                        .former_key = asked->conditions.former_key,
+                        .if_match = {}},
+         .at = system_now(),
+         .correlation = asked->correlation,
+         .actor = {},
+         .answer = [asked, row](Outcome outcome) {
+           const auto* done = std::get_if<Repeated>(&outcome.result);
+           const bool is_first = done && done->purchase;  // else another of this key came before it
+           if (!is_first)
+             return std::visit(Respond{asked, outcome.position}, std::move(outcome.result));
+           asked->exchange.respond_with([row, position = outcome.position] {
+             return ok(to_json(row), position, tag_of(row));
+           });
+         }});
+  }
+};
+
+http::Response quote_response(const Outcome& outcome, const Quotes& quotes, Timestamp now) {
+  if (const auto* offer = std::get_if<Offer>(&outcome.result)) {
+    const std::string token = quotes.issue(new_id<QuoteId>(), *offer, now);
+    return ok(to_json(*offer, token, {now.ms + Quotes::lifetime_ms}), outcome.position);
+  }
+  if (const auto* why = std::get_if<NotDecided>(&outcome.result)) return to_response(*why);
+  auto response = to_response(std::get<Refusal>(outcome.result));
+  add_position(response, outcome.position);
+  return response;
+}
+
+}  // namespace
+
+void execute(const Backend& backend, const http::Request& request, const http::Exchange& exchange,
+             Command command, const Resource& resource, bool creates) {
+  auto asked = std::make_shared<Asked>(
+      Asked{.backend = backend,
+            .exchange = exchange,
+            .resource = resource,
+            .creates = creates,
+            .scan = {},
+            .confirms_receipt = false,
+            .conditions = {.key = {},
+                           .former_key = {},
+                           .if_match = if_match(request, resource.tag_names_stock)},
+            .correlation = correlation_of(request)});
+  if (const auto* scan = std::get_if<RecordScan>(&command)) asked->scan = scan->scan;
+  asked->confirms_receipt = std::holds_alternative<ConfirmReceipt>(command);
+  const Timestamp at = time_of(command, system_now());
+  if (const auto keyed = keyed_request(request)) {
+    asked->conditions.key = keyed->key;
+    asked->conditions.former_key = keyed->former;
+  }
+  backend.commands->writer.submit(
+      {.command = std::move(command),
+       .conditions = asked->conditions,
+       .at = at,
+       .correlation = asked->correlation,
+       .actor = {},
+       .answer = [asked = std::shared_ptr<const Asked>(asked)](Outcome outcome) {
+         std::visit(Respond{asked, outcome.position}, std::move(outcome.result));
+       }});
+}
+
+void ask_for_quote(const Backend& backend, const http::Exchange& exchange, RequestQuote command) {
+  const Timestamp now = system_now();
+  const Quotes& quotes = backend.commands->quotes;
+  backend.commands->writer.submit({.command = std::move(command),
+                                   .conditions = {},
+                                   .at = now,
+                                   .correlation = {},
+                                   .actor = {},
+                                   .answer = [exchange, now, &quotes](Outcome outcome) {
+                                     exchange.respond_with(
+                                         [outcome = std::move(outcome), now, &quotes] {
+                                           return quote_response(outcome, quotes, now);
+                                         });
+                                   }});
+}
+
+void import_rows(const Backend& backend, const http::Request& request, const http::BodyStream& body,
+                 const http::Exchange& exchange, Command (*to_command)(Body row)) {
+  require_ndjson(request);
+  backend.commands->importer.begin({.to_command = to_command,
+                                    .keys = RowKeys::of(request),
+                                    .correlation = correlation_of(request)},
+                                   body, exchange);
+}
+
+}  // namespace jangbu

@@ -1,0 +1,77 @@
+#include <string>
+
+#include "api/answers/documents.hpp"
+#include "api/answers/problem_types.hpp"
+#include "api/jobs/load_jobs.hpp"
+#include "api/load/json.hpp"
+#include "api/requests/parameters.hpp"
+#include "api/services/operations.hpp"
+#include "infra/ids.hpp"
+
+namespace jangbu {
+
+namespace {
+
+http::Response show(int status, const LoadJobs& jobs) {
+  Json json{{"allowed", jobs.allowed()}};
+  if (const auto snapshot = jobs.snapshot())
+    json.add_all(load::to_json(*snapshot, system_now()));
+  else
+    json.add("state", "none");
+  return of_now(status, json);
+}
+
+load::Options read_options(const http::Request& request) {
+  constexpr const load::Bounds& bounds = load::http_bounds;
+  Body body = json_body(request);
+  load::Options options;
+  const auto read = [&](const char* field, std::int64_t& option, const load::Range& range) {
+    if (body.has(field)) option = body.integer(field, range.min, range.max);
+  };
+  read("rate", options.rate, bounds.rate);
+  read("seconds", options.seconds, bounds.seconds);
+  read("buyers", options.buyers, bounds.buyers);
+  read("products", options.products, bounds.products);
+  read("connections", options.connections, bounds.connections);
+  if (body.has("hotShare")) options.hot_share = body.number("hotShare", 0, 1);
+  body.no_more();
+  return options;
+}
+
+}  // namespace
+
+void start_load(const Backend& backend, const http::Request& request,
+                const http::Exchange& exchange) {
+  LoadJobs& jobs = backend.operations->loads;
+  if (!jobs.allowed())
+    throw Problem{http::problem(
+        problems::load_not_allowed,
+        "What a burst buys stays in the log for ever. Start the shop with jangbu serve "
+        "--allow-load (JANGBU_ALLOW_LOAD) where that is as it should be.")};
+  switch (jobs.start(read_options(request))) {
+    case LoadJobs::Start::closed: {
+      auto later = http::problem(problems::unavailable, "The server is stopping.");
+      later.headers.emplace_back("Retry-After", "1");
+      return exchange.respond(std::move(later));
+    }
+    case LoadJobs::Start::another_is_under_way:
+      throw Problem{http::problem(
+          problems::load_running,
+          "A burst is under way. Its progress is at /load, and DELETE /load stops it.")};
+    case LoadJobs::Start::begun:
+      auto response = show(202, jobs);
+      response.headers.emplace_back("Location", "/load");
+      exchange.respond(std::move(response));
+  }
+}
+
+void show_load(const Backend& backend, const http::Request&, const http::Exchange& exchange) {
+  exchange.respond(show(200, backend.operations->loads));
+}
+
+void stop_load(const Backend& backend, const http::Request&, const http::Exchange& exchange) {
+  backend.operations->loads.stop();
+  exchange.respond(show(200, backend.operations->loads));
+}
+
+}  // namespace jangbu

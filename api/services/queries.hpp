@@ -1,0 +1,101 @@
+// From a request that asks for something to be shown to its answer, through the read models.
+//
+// Threads: called on HTTP workers, and never waits; answers come from the read models' threads.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "api/answers/documents.hpp"
+#include "api/answers/page.hpp"
+#include "api/answers/problems.hpp"
+#include "api/answers/represent.hpp"
+#include "api/http/exchange.hpp"
+#include "api/http/message.hpp"
+#include "api/requests/parameters.hpp"
+#include "api/services/service.hpp"
+#include "events/values.hpp"
+#include "projections/queries/read_models.hpp"
+
+namespace jangbu {
+
+// Whether anybody still waits for the answer.
+std::function<bool()> still_there(const http::Exchange& exchange);
+
+// What `respond` makes of a value and its position; or 503.
+template <class T, class Respond>
+http::Response response_of(const QueryResult<T>& result, ReadAt at, const Respond& respond) {
+  if (auto none = no_answer(result, at.min_position)) return std::move(*none);
+  const auto& answer = std::get<Answer<T>>(result);
+  return respond(answer.value, answer.position);
+}
+
+// Asks, and answers with what `respond` makes of it.
+template <class T, class Respond>
+void answer_query(const Backend& backend, ReadAt at, const http::Exchange& exchange, Query<T> query,
+                  Respond respond) {
+  backend.read_models.query<T>(
+      std::move(query), at, [exchange, at, respond](QueryResult<T> result) {
+        exchange.respond_with(
+            [result = std::move(result), at, respond] { return response_of(result, at, respond); });
+      });
+}
+
+// A single row, or 404 naming what was looked for.
+template <class Row>
+void answer_one(const Backend& backend, const http::Request& request,
+                const http::Exchange& exchange, Query<std::optional<Row>> query,
+                const http::ProblemType& not_found_type, std::string which) {
+  answer_query(backend, read_at(request), exchange, std::move(query),
+               [not_found_type, which = std::move(which), headers = request.headers](
+                   const std::optional<Row>& row, Position position) {
+                 if (!row) return not_found_at(not_found_type, which, position);
+                 return unless_known(ok(to_json(*row), position, tag_of(*row)), headers);
+               });
+}
+
+// A page is put into JSON where it was read: that takes a while, and a service's HTTP worker has
+// other clients.
+template <class Row, class Respond>
+void answer_list(const Backend& backend, ReadAt at, const http::Exchange& exchange,
+                 Query<Page<Row>> query, Respond respond) {
+  backend.read_models.query<Page<Row>>(
+      std::move(query), at, [exchange, at, respond](QueryResult<Page<Row>> result) {
+        exchange.respond_from_here([&] { return response_of(result, at, respond); });
+      });
+}
+
+template <class Row>
+void answer_page(const Backend& backend, ReadAt at, const http::Exchange& exchange,
+                 Query<Page<Row>> query) {
+  answer_list(
+      backend, at, exchange, std::move(query),
+      [](const Page<Row>& page, Position position) { return ok(page_json(page), position); });
+}
+
+// What `list` answers for the buyer in the query, who is named by id or by name, or for none.
+using ListOfBuyer = std::function<void(std::optional<AccountId>)>;
+void with_buyer(const Backend& backend, const http::Request& request,
+                const http::Exchange& exchange, ListOfBuyer list);
+
+// The entity as it was right after a position, with that position.
+void answer_as_of(const Backend& backend, const http::Request& request, ReadAt then,
+                  const http::Exchange& exchange, const Entity& entity, const Resource& resource);
+
+// The events of an entity, oldest first.
+void answer_history(const Backend& backend, const http::Request& request,
+                    const http::Exchange& exchange, const Entity& entity,
+                    const http::ProblemType& not_found_type);
+
+inline constexpr std::string_view beginning_description =
+    "In the order of the names. Made to be asked while somebody types: ASCII letters match in "
+    "either "
+    "case, and the last syllable of a Korean name need not be finished: ㅎ finds all from 하 to "
+    "힣, "
+    "호 all from 호 to 홓, 홍 those with 홍 only.";
+
+}  // namespace jangbu

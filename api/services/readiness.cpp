@@ -1,0 +1,81 @@
+#include "api/services/readiness.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "api/answers/documents.hpp"
+#include "commands/writer.hpp"
+#include "projections/queries/read_models.hpp"
+#include "projections/writing/projector.hpp"
+
+namespace jangbu {
+
+namespace {
+
+// One that is not here is no fault.
+Json writer_check(const Writer* writer) {
+  if (!writer) return {{"status", "off"}};
+  const Writer::Status status = writer->status();
+  Json json{{"status", status.state == Writer::State::active ? "up" : "down"},
+            {"state", to_string(status.state)},
+            {"position", status.position.value},
+            {"queued", status.queued},
+            {"idempotencyKeys", status.keys},
+            {"idempotencyWindowSeconds", status.key_window_ms / 1'000}};
+  if (!status.why.empty()) json.add("reason", status.why);
+  return json;
+}
+
+Json projector_check(const Projector::Status& status) {
+  Json json{{"status", is_up(status.state) ? "up" : "down"},
+            {"state", to_string(status.state)},
+            {"position", status.position.value},
+            {"lag", status.log_end.value - std::min(status.log_end, status.position).value}};
+  if (!status.reason.empty()) json.add("reason", status.reason);
+  return json;
+}
+
+// Up, unless there is a reason why not.
+Json up_unless(const std::string& why_not) {
+  if (why_not.empty()) return {{"status", "up"}};
+  return {{"status", "down"}, {"reason", why_not}};
+}
+
+// NATS may be connected, and its stream out of order all the same: it is the writer that finds that
+// out.
+std::string log_away(const Readiness::Parts& parts) {
+  std::string why = parts.log_away();
+  if (!why.empty() || !parts.writer) return why;
+  const Writer::Status status = parts.writer->status();
+  return status.state == Writer::State::log_away ? status.why : "";
+}
+
+bool is_active(const Writer& writer) {
+  return writer.status().state == Writer::State::active;
+}
+
+}  // namespace
+
+Readiness::Readiness(Parts parts) : parts_(std::move(parts)) {}
+
+http::Response Readiness::answer() {
+  const bool reads = parts_.read_models.ready();
+  if (reads) began_ = true;
+  const bool takes_work = parts_.writer ? began_ && is_active(*parts_.writer) : reads;
+  bool all = takes_work && reads;
+  Json checks{{"log", up_unless(log_away(parts_))},
+              {"database", up_unless(parts_.read_models.away_because())},
+              {"writer", writer_check(parts_.writer)},
+              {"readModels", Json{{"status", reads ? "up" : "down"}}}};
+  if (parts_.projector) {
+    const auto projector = parts_.projector->status();
+    all = all && is_up(projector.state);
+    checks.add("projector", projector_check(projector));
+  }
+  const char* status = all ? "up" : takes_work ? "degraded" : "down";
+  auto response = of_now(takes_work ? 200 : 503, {{"status", status}, {"checks", checks}});
+  if (!takes_work) response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+}  // namespace jangbu

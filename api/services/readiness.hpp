@@ -1,0 +1,39 @@
+// Whether this process can take work, and how each of its parts is.
+//
+// Threads: any. Ownership: the parts outlive it.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+
+#include "api/http/message.hpp"
+
+namespace jangbu {
+
+class Projector;
+class ReadModels;
+class Writer;
+
+class Readiness {
+ public:
+  struct Parts {
+    const Writer* writer;  // null when another process takes commands
+    const ReadModels& read_models;
+    const Projector* projector;             // null when another process projects
+    std::function<std::string()> log_away;  // why; empty while it is there
+  };
+
+  explicit Readiness(Parts parts);
+
+  // 200, or 503 when it cannot take work. Commands need the writer, and go on without the database;
+  // so once everything has been up, the database away makes this degraded, not unready. Where no
+  // commands are taken, all work is queries.
+  http::Response answer();
+
+ private:
+  const Parts parts_;
+  std::atomic<bool> began_ = false;  // the read models were there, since this process began
+};
+
+}  // namespace jangbu
