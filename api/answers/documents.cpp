@@ -11,21 +11,13 @@
 
 namespace jangbu {
 
-void add_position(http::Response& response, Position position) {
+http::Response with_position(http::Response response, Position position) {
   response.headers.emplace_back("Event-Position", std::to_string(position.value));
-}
-
-http::Response not_found_at(const http::ProblemType& type, std::string_view which,
-                            Position position) {
-  auto response = not_found(type, which);
-  add_position(response, position);
   return response;
 }
 
 http::Response ok(const Json& json, Position position) {
-  http::Response response{200, "application/json", json.text(), {}};
-  add_position(response, position);
-  return response;
+  return with_position({200, "application/json", json.text(), {}}, position);
 }
 
 http::Response ok(const Json& json, Position position, std::string_view tag) {

@@ -14,7 +14,8 @@
 
 namespace jangbu {
 
-void add_position(http::Response& response, Position position);
+// The answer, with the position at which it is true.
+http::Response with_position(http::Response response, Position position);
 
 http::Response ok(const Json& json, Position position);
 http::Response ok(const Json& json, Position position, std::string_view tag);
@@ -24,9 +25,6 @@ http::Response unless_known(http::Response response, const http::Headers& reques
 
 // What this process is like just now, which nobody is to keep.
 http::Response of_now(int status, const Json& json);
-
-http::Response not_found_at(const http::ProblemType& type, std::string_view which,
-                            Position position);
 
 // How the answer to a command shows what the command was about.
 struct Document {

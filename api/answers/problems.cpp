@@ -11,21 +11,6 @@ namespace jangbu {
 
 namespace {
 
-// A problem with fields of its own beside those of RFC 9457.
-http::Response problem(const http::ProblemType& type, const std::string& detail,
-                       const Json& fields) {
-  auto response = http::problem(type, detail);
-  Json body = Json::raw(std::move(response.body));
-  body.add_all(fields);
-  response.body = std::move(body).text();
-  return response;
-}
-
-http::Response retry_later(http::Response response, const char* seconds = "1") {
-  response.headers.emplace_back("Retry-After", seconds);
-  return response;
-}
-
 // If-Match may name one version, many, or none that we know.
 Json expected_and_actual(const std::vector<EventId>& expected, EventId actual) {
   Json fields{{"actual", to_string(actual)}};
@@ -37,223 +22,234 @@ Json expected_and_actual(const std::vector<EventId>& expected, EventId actual) {
   return fields;
 }
 
-struct Responder {
-  http::Response operator()(const refusal::AccountNotFound& no) const {
+struct AsProblem {
+  Problem operator()(const refusal::AccountNotFound& no) const {
     return not_found(problems::account_not_found, no.account);
   }
-  http::Response operator()(const refusal::AccountNameTaken& no) const {
-    return problem(problems::account_name_taken,
-                   "An open account has the name '" + no.name + "' already. Choose another.",
-                   {{"field", "name"}, {"accountId", to_string(no.holder)}});
+  Problem operator()(const refusal::AccountNameTaken& no) const {
+    return {problems::account_name_taken,
+            "An open account has the name '" + no.name + "' already. Choose another.",
+            {{"field", "name"}, {"accountId", to_string(no.holder)}}};
   }
-  http::Response operator()(const refusal::AccountIsClosed& no) const {
-    return problem(problems::account_closed, "This account was closed. Open a new one to go on.",
-                   {{"accountId", to_string(no.account)}});
+  Problem operator()(const refusal::AccountIsClosed& no) const {
+    return {problems::account_closed,
+            "This account was closed. Open a new one to go on.",
+            {{"accountId", to_string(no.account)}}};
   }
-  http::Response operator()(const refusal::ProductNotFound& no) const {
+  Problem operator()(const refusal::ProductNotFound& no) const {
     return not_found(problems::product_not_found, no.product);
   }
-  http::Response operator()(const refusal::ProductNameTaken& no) const {
-    return problem(problems::product_name_taken,
-                   "A listed product has the name '" + no.name + "' already. Choose another.",
-                   {{"field", "name"}, {"productId", to_string(no.holder)}});
+  Problem operator()(const refusal::ProductNameTaken& no) const {
+    return {problems::product_name_taken,
+            "A listed product has the name '" + no.name + "' already. Choose another.",
+            {{"field", "name"}, {"productId", to_string(no.holder)}}};
   }
-  http::Response operator()(const refusal::ProductIsWithdrawn& no) const {
-    return problem(problems::product_withdrawn, "This product was withdrawn and is no longer sold.",
-                   {{"productId", to_string(no.product)}});
+  Problem operator()(const refusal::ProductIsWithdrawn& no) const {
+    return {problems::product_withdrawn,
+            "This product was withdrawn and is no longer sold.",
+            {{"productId", to_string(no.product)}}};
   }
-  http::Response operator()(const refusal::InsufficientStock& no) const {
-    return problem(problems::insufficient_stock,
-                   "There are " + std::to_string(no.available) + " of '" + no.name +
-                       "' left, and " + std::to_string(no.requested) + " were asked for.",
-                   {{"productId", to_string(no.product)},
-                    {"product", no.name},
-                    {"requested", no.requested},
-                    {"available", no.available}});
+  Problem operator()(const refusal::InsufficientStock& no) const {
+    return {problems::insufficient_stock,
+            "There are " + std::to_string(no.available) + " of '" + no.name + "' left, and " +
+                std::to_string(no.requested) + " were asked for.",
+            {{"productId", to_string(no.product)},
+             {"product", no.name},
+             {"requested", no.requested},
+             {"available", no.available}}};
   }
-  http::Response operator()(const refusal::StockTooLarge& no) const {
-    return problem(problems::stock_too_large,
-                   "The stock of a product can be at most " + std::to_string(max_stock) + ".",
-                   {{"productId", to_string(no.product)}, {"maximum", max_stock}});
+  Problem operator()(const refusal::StockTooLarge& no) const {
+    return {problems::stock_too_large,
+            "The stock of a product can be at most " + std::to_string(max_stock) + ".",
+            {{"productId", to_string(no.product)}, {"maximum", max_stock}}};
   }
-  http::Response operator()(const refusal::PriceDiffers& no) const {
+  Problem operator()(const refusal::PriceDiffers& no) const {
     Json fields{{"expected", to_json(no.expected)}, {"actual", to_json(no.actual)}};
     if (no.product) fields.add("productId", to_string(*no.product));
-    return problem(problems::price_changed,
-                   "The price is " + to_string(no.actual) + " now, and " + to_string(no.expected) +
-                       " was expected. Ask for a new quote.",
-                   fields);
+    return {problems::price_changed,
+            "The price is " + to_string(no.actual) + " now, and " + to_string(no.expected) +
+                " was expected. Ask for a new quote.",
+            fields};
   }
-  http::Response operator()(const refusal::AddressDiffers& no) const {
-    return problem(
-        problems::address_changed,
-        "The buyer's address is another one than in the quote. Ask for a new quote.",
-        {{"expected", to_json(no.expected.address)}, {"actual", to_json(no.actual.address)}});
+  Problem operator()(const refusal::AddressDiffers& no) const {
+    return {problems::address_changed,
+            "The buyer's address is another one than in the quote. Ask for a new quote.",
+            {{"expected", to_json(no.expected.address)}, {"actual", to_json(no.actual.address)}}};
   }
-  http::Response operator()(const refusal::MixedCurrencies& no) const {
-    return problem(problems::mixed_currencies,
-                   "All lines of a purchase must be in one currency. Buy them apart.",
-                   {{"expected", to_string(no.first)}, {"actual", to_string(no.other)}});
+  Problem operator()(const refusal::MixedCurrencies& no) const {
+    return {problems::mixed_currencies,
+            "All lines of a purchase must be in one currency. Buy them apart.",
+            {{"expected", to_string(no.first)}, {"actual", to_string(no.other)}}};
   }
-  http::Response operator()(const refusal::TotalTooLarge&) const {
-    return problem(problems::total_too_large,
-                   "The total of a purchase can be at most " + std::to_string(Money::max_amount) +
-                       " minor units.",
-                   {{"maximum", Money::max_amount}});
+  Problem operator()(const refusal::TotalTooLarge&) const {
+    return {problems::total_too_large,
+            "The total of a purchase can be at most " + std::to_string(Money::max_amount) +
+                " minor units.",
+            {{"maximum", Money::max_amount}}};
   }
-  http::Response operator()(const refusal::QuoteExpired& no) const {
-    return problem(problems::quote_expired,
-                   "The quote was good until " + to_string(no.expired_at) + ". Ask for a new one.",
-                   {{"expiredAt", to_string(no.expired_at)}});
+  Problem operator()(const refusal::QuoteExpired& no) const {
+    return {problems::quote_expired,
+            "The quote was good until " + to_string(no.expired_at) + ". Ask for a new one.",
+            {{"expiredAt", to_string(no.expired_at)}}};
   }
-  http::Response operator()(const refusal::NoOpenPurchase& no) const {
+  Problem operator()(const refusal::NoOpenPurchase& no) const {
     return not_found(problems::purchase_not_found, to_string(no.purchase));
   }
-  http::Response operator()(const refusal::AlreadyShipped& no) const {
-    return problem(
-        problems::already_shipped,
-        "The carrier has picked it up, so it can no longer be cancelled.",
-        {{"purchaseId", to_string(no.purchase)}, {"deliveryStatus", to_string(no.status)}});
+  Problem operator()(const refusal::AlreadyShipped& no) const {
+    return {problems::already_shipped,
+            "The carrier has picked it up, so it can no longer be cancelled.",
+            {{"purchaseId", to_string(no.purchase)}, {"deliveryStatus", to_string(no.status)}}};
   }
-  http::Response operator()(const refusal::IllegalStatusChange& no) const {
+  Problem operator()(const refusal::IllegalStatusChange& no) const {
     return illegal_status_change(no.purchase, no.from, no.to);
   }
-  http::Response operator()(const refusal::TooManyScans& no) const {
-    return problem(problems::too_many_scans,
-                   "A delivery can have at most " + std::to_string(max_scans) + " scans.",
-                   {{"purchaseId", to_string(no.purchase)}, {"maximum", max_scans}});
+  Problem operator()(const refusal::TooManyScans& no) const {
+    return {problems::too_many_scans,
+            "A delivery can have at most " + std::to_string(max_scans) + " scans.",
+            {{"purchaseId", to_string(no.purchase)}, {"maximum", max_scans}}};
   }
-  http::Response operator()(const refusal::NotDelivered& no) const {
-    return problem(
-        problems::not_delivered,
-        "Its receipt can be confirmed once a carrier has reported it delivered.",
-        {{"purchaseId", to_string(no.purchase)}, {"deliveryStatus", to_string(no.status)}});
+  Problem operator()(const refusal::NotDelivered& no) const {
+    return {problems::not_delivered,
+            "Its receipt can be confirmed once a carrier has reported it delivered.",
+            {{"purchaseId", to_string(no.purchase)}, {"deliveryStatus", to_string(no.status)}}};
   }
-  http::Response operator()(const refusal::VersionDiffers& no) const {
-    return problem(problems::version_differs,
-                   "It has changed since. Read it again, and decide anew.",
-                   expected_and_actual(no.expected, no.actual));
+  Problem operator()(const refusal::VersionDiffers& no) const {
+    return {problems::version_differs, "It has changed since. Read it again, and decide anew.",
+            expected_and_actual(no.expected, no.actual)};
   }
-  http::Response operator()(const refusal::KeyReused&) const {
-    return problem(problems::idempotency_key_reused,
-                   "This Idempotency-Key came with another request before. Use a new one.",
-                   Json::object());
+  Problem operator()(const refusal::KeyReused&) const {
+    return {problems::idempotency_key_reused,
+            "This Idempotency-Key came with another request before. Use a new one."};
   }
 };
 
 }  // namespace
 
-http::Response to_response(const Refusal& refusal) {
-  return std::visit(Responder{}, refusal);
+Problem problem_of(const Refusal& refusal) {
+  return std::visit(AsProblem{}, refusal);
 }
 
-http::Response to_response(NotDecided why) {
+Problem problem_of(NotDecided why) {
   switch (why) {
     case NotDecided::not_ready:
-      return retry_later(http::problem(problems::not_ready,
-                                       "Commands cannot be taken now; nothing was done. "
-                                       "GET /health/ready of operations tells why."));
+      return {.type = problems::not_ready,
+              .detail =
+                  "Commands cannot be taken now; nothing was done. "
+                  "GET /health/ready of operations tells why.",
+              .retry_after_s = 1};
     case NotDecided::overloaded:
-      return retry_later(http::problem(problems::overloaded,
-                                       "There is more to do than can be done; nothing was done. "
-                                       "Try again."));
+      return {.type = problems::overloaded,
+              .detail =
+                  "There is more to do than can be done; nothing was done. "
+                  "Try again.",
+              .retry_after_s = 1};
     case NotDecided::key_in_flight:
-      return http::problem(problems::idempotency_key_in_flight,
-                           "A request with this Idempotency-Key is being carried out. "
-                           "Try again for its answer.");
+      return {problems::idempotency_key_in_flight,
+              "A request with this Idempotency-Key is being carried out. "
+              "Try again for its answer."};
     case NotDecided::outcome_unknown:
-      return retry_later(http::problem(problems::outcome_unknown,
-                                       "The event log did not answer in time: it may have been "
-                                       "done, or not. Repeat it with the same Idempotency-Key."));
+      return {.type = problems::outcome_unknown,
+              .detail =
+                  "The event log did not answer in time: it may have been "
+                  "done, or not. Repeat it with the same Idempotency-Key.",
+              .retry_after_s = 1};
     case NotDecided::keys_full:
-      return retry_later(
-          http::problem(problems::idempotency_keys_full,
-                        "As many commands are remembered as there is room for, and nothing was "
-                        "done, since this one could not be. Without an Idempotency-Key, and "
-                        "without a quote, it would be taken."),
-          "60");
+      return {.type = problems::idempotency_keys_full,
+              .detail =
+                  "As many commands are remembered as there is room for, and nothing was "
+                  "done, since this one could not be. Without an Idempotency-Key, and "
+                  "without a quote, it would be taken.",
+              .retry_after_s = 60};
   }
-  return http::internal_error();
+  return {problems::internal_error, "Something went wrong here; it has been logged."};
 }
 
-http::Response takes_no_commands() {
-  return retry_later(http::problem(problems::not_ready,
-                                   "This instance answers queries only (--no-writer); nothing was "
-                                   "done. Send commands to the one that takes them."));
+Problem takes_no_commands() {
+  return {.type = problems::not_ready,
+          .detail =
+              "This instance answers queries only (--no-writer); nothing was "
+              "done. Send commands to the one that takes them.",
+          .retry_after_s = 1};
 }
 
-http::Response purchase_closed(PurchaseId purchase, DeliveryStatus status) {
-  return problem(problems::purchase_closed, "This purchase is closed, and its delivery with it.",
-                 {{"purchaseId", to_string(purchase)}, {"deliveryStatus", to_string(status)}});
+Problem purchase_closed(PurchaseId purchase, DeliveryStatus status) {
+  return {problems::purchase_closed,
+          "This purchase is closed, and its delivery with it.",
+          {{"purchaseId", to_string(purchase)}, {"deliveryStatus", to_string(status)}}};
 }
 
-http::Response illegal_status_change(PurchaseId purchase, DeliveryStatus from, DeliveryStatus to) {
-  return problem(problems::illegal_status_change,
-                 "A delivery that is '" + std::string(to_string(from)) + "' cannot become '" +
-                     std::string(to_string(to)) + "'.",
-                 {{"purchaseId", to_string(purchase)},
-                  {"expected", to_string(from)},
-                  {"actual", to_string(to)}});
+Problem illegal_status_change(PurchaseId purchase, DeliveryStatus from, DeliveryStatus to) {
+  return {problems::illegal_status_change,
+          "A delivery that is '" + std::string(to_string(from)) + "' cannot become '" +
+              std::string(to_string(to)) + "'.",
+          {{"purchaseId", to_string(purchase)},
+           {"expected", to_string(from)},
+           {"actual", to_string(to)}}};
 }
 
-http::Response not_found(const http::ProblemType& type, std::string_view which) {
+Problem not_found(const http::ProblemType& type, std::string_view which) {
   const std::string what(type.code.substr(0, type.code.find("-not-found")));
-  return problem(type, "There is no " + what + " '" + std::string(which) + "'.", {{what, which}});
+  return {type, "There is no " + what + " '" + std::string(which) + "'.", {{what, which}}};
 }
 
-http::Response read_model_behind(Position reached, Position asked) {
-  return retry_later(problem(problems::read_model_behind,
-                             "The read model has not reached the position asked for yet.",
-                             {{"expected", asked.value}, {"actual", reached.value}}));
+Problem read_model_behind(Position reached, Position asked) {
+  return {.type = problems::read_model_behind,
+          .detail = "The read model has not reached the position asked for yet.",
+          .fields = {{"expected", asked.value}, {"actual", reached.value}},
+          .retry_after_s = 1};
 }
 
-http::Response read_model_away() {
-  return retry_later(http::problem(problems::read_model_unavailable,
-                                   "The database does not answer. Commands go on without it."));
+Problem read_model_away() {
+  return {.type = problems::read_model_unavailable,
+          .detail = "The database does not answer. Commands go on without it.",
+          .retry_after_s = 1};
 }
 
-http::Response entity_parked() {
-  return retry_later(
-      http::problem(problems::entity_parked,
-                    "An event of it could not be written into the read model. What was "
-                    "acknowledged is in the log; whoever runs this shop sees it with: jangbu "
-                    "projections parked list"),
-      "60");
+Problem entity_parked() {
+  return {.type = problems::entity_parked,
+          .detail =
+              "An event of it could not be written into the read model. What was "
+              "acknowledged is in the log; whoever runs this shop sees it with: jangbu "
+              "projections parked list",
+          .retry_after_s = 60};
 }
 
-http::Response log_away() {
-  return retry_later(http::problem(problems::unavailable, "The event log does not answer."));
+Problem log_away() {
+  return {.type = problems::unavailable,
+          .detail = "The event log does not answer.",
+          .retry_after_s = 1};
 }
 
-http::Response quote_unknown() {
-  return problem(problems::quote_invalid,
-                 "quoteId is not a quote of this shop. Ask for one with POST /quotes.",
-                 {{"field", "quoteId"}});
+Problem quote_unknown() {
+  return {problems::quote_invalid,
+          "quoteId is not a quote of this shop. Ask for one with POST /quotes.",
+          {{"field", "quoteId"}}};
 }
 
-http::Response unknown_parameter(const std::string& name, const std::vector<std::string>& known) {
+Problem unknown_parameter(const std::string& name, const std::vector<std::string>& known) {
   Json expected = Json::array();
   std::string list;
   for (const std::string& one : known) {
     expected.push_back(one);
     list += (list.empty() ? "" : ", ") + one;
   }
-  return problem(problems::unknown_parameter,
-                 "There is no parameter '" + name + "' here. " +
-                     (known.empty() ? "There are none." : "There are: " + list + "."),
-                 {{"field", name}, {"expected", expected}});
+  return {problems::unknown_parameter,
+          "There is no parameter '" + name + "' here. " +
+              (known.empty() ? "There are none." : "There are: " + list + "."),
+          {{"field", name}, {"expected", expected}}};
 }
 
-http::Response repeated_parameter(const std::string& name) {
-  return problem(problems::invalid_field,
-                 "The parameter '" + name + "' is given twice: give it once.", {{"field", name}});
+Problem repeated_parameter(const std::string& name) {
+  return {problems::invalid_field,
+          "The parameter '" + name + "' is given twice: give it once.",
+          {{"field", name}}};
 }
 
-http::Response not_happened_yet(EventId asked, Position last) {
-  return problem(problems::invalid_field,
-                 "The event " + to_string(asked) + " has not happened yet: the log ends at " +
-                     std::to_string(last.value) + ".",
-                 {{"field", "Last-Event-ID"}});
+Problem not_happened_yet(EventId asked, Position last) {
+  return {problems::invalid_field,
+          "The event " + to_string(asked) + " has not happened yet: the log ends at " +
+              std::to_string(last.value) + ".",
+          {{"field", "Last-Event-ID"}}};
 }
 
 }  // namespace jangbu

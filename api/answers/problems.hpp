@@ -1,4 +1,4 @@
-// How refusals look over HTTP.
+// What the shop's refusals are as problems.
 //
 // Threads: pure functions.
 #pragma once
@@ -8,35 +8,35 @@
 #include <variant>
 #include <vector>
 
-#include "api/http/message.hpp"
+#include "api/answers/problem.hpp"
 #include "commands/writer.hpp"
 #include "projections/queries/read_models.hpp"
 
 namespace jangbu {
 
-http::Response to_response(const Refusal& refusal);
-http::Response to_response(NotDecided why);
+Problem problem_of(const Refusal& refusal);
+Problem problem_of(NotDecided why);
 
 // Another process does.
-http::Response takes_no_commands();
+Problem takes_no_commands();
 
 // Answers that rest on a read model.
-http::Response purchase_closed(PurchaseId purchase, DeliveryStatus status);
-http::Response illegal_status_change(PurchaseId purchase, DeliveryStatus from, DeliveryStatus to);
-http::Response not_found(const http::ProblemType& type, std::string_view which);
-http::Response read_model_behind(Position reached, Position asked);
-http::Response read_model_away();
-http::Response entity_parked();
-http::Response log_away();
-http::Response quote_unknown();
-http::Response unknown_parameter(const std::string& name, const std::vector<std::string>& known);
-http::Response repeated_parameter(const std::string& name);
-http::Response not_happened_yet(EventId asked, Position last);
+Problem purchase_closed(PurchaseId purchase, DeliveryStatus status);
+Problem illegal_status_change(PurchaseId purchase, DeliveryStatus from, DeliveryStatus to);
+Problem not_found(const http::ProblemType& type, std::string_view which);
+Problem read_model_behind(Position reached, Position asked);
+Problem read_model_away();
+Problem entity_parked();
+Problem log_away();
+Problem quote_unknown();
+Problem unknown_parameter(const std::string& name, const std::vector<std::string>& known);
+Problem repeated_parameter(const std::string& name);
+Problem not_happened_yet(EventId asked, Position last);
 
 // What is said where a query, for which `asked` had to be reached, has no answer; nothing where it
 // has one.
 template <class T>
-std::optional<http::Response> no_answer(const QueryResult<T>& result, Position asked) {
+std::optional<Problem> no_answer(const QueryResult<T>& result, Position asked) {
   if (const auto* behind = std::get_if<Behind>(&result))
     return read_model_behind(behind->position, asked);
   if (std::holds_alternative<EntityParked>(result)) return entity_parked();

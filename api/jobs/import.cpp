@@ -319,7 +319,7 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
       }
       writer_.submit(std::move(submission));
     } catch (const Problem& problem) {
-      refuse_as_malformed(number, line, problem.response);
+      refuse_as_malformed(number, line, problem);
     }
   }
 
@@ -344,7 +344,7 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
     if (const auto* recorded = std::get_if<Recorded>(&outcome.result)) {
       set_result(decided, accepted(decided.line, id_of(recorded->entity), outcome.position, false));
     } else if (const auto* refusal = std::get_if<Refusal>(&outcome.result)) {
-      set_result(decided, refused(decided.line, to_response(*refusal)));
+      set_result(decided, refused(decided.line, problem_of(*refusal)));
     } else {
       not_decided(decided, number, std::get<NotDecided>(outcome.result));
     }
@@ -361,7 +361,7 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
       again_.push_back({Clock::now() + (of.uncertain ? ask_again_after : retry_interval), number});
     else
       set_result(of,
-                 refused(of.line, to_response(of.uncertain ? NotDecided::outcome_unknown : why)));
+                 refused(of.line, problem_of(of.uncertain ? NotDecided::outcome_unknown : why)));
   }
 
   void found(std::uint64_t number, EventId id, const std::optional<RecordedEvent>& event) {
@@ -436,7 +436,7 @@ void Importer::begin(Order order, http::BodyStream body, http::Exchange exchange
   // Those of one service leave the places of the other's alone.
   const auto same = std::ranges::count(running_, order.to_command, &Running::to_command);
   if (stopped_ || static_cast<std::size_t>(same) >= options_.most_imports)
-    return exchange.respond(to_response(NotDecided::overloaded));
+    return exchange.respond(problem_of(NotDecided::overloaded));
   const auto to_command = order.to_command;
   auto import =
       std::make_shared<Import>(*this, std::move(order), std::move(body), std::move(exchange));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "api/answers/problem_types.hpp"
 #include "api/requests/whole_number.hpp"
@@ -23,16 +24,6 @@ std::string told(std::string_view name) {
   std::size_t end = longest_name_told;
   while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;
   return std::string(name.substr(0, end)) + "…";
-}
-
-// `fields` stand beside those that every problem has.
-[[noreturn]] void refuse(const http::ProblemType& type, std::string_view detail,
-                         const nlohmann::ordered_json& fields) {
-  auto response = http::problem(type, detail);
-  auto body = nlohmann::ordered_json::parse(response.body);
-  body.update(fields);
-  response.body = body.dump();
-  throw Problem{std::move(response)};
 }
 
 // One step of a JSON Pointer: RFC 6901, section 3.
@@ -79,9 +70,9 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
                    const nlohmann::json::exception& error) override {
     if (dynamic_cast<const nlohmann::json::out_of_range*>(&error))
       refuse_here("the body has a number that is too large");
-    refuse(problems::malformed_request,
-           "the body is not JSON: the trouble is at byte " + std::to_string(byte),
-           {{"byte", byte}});
+    throw Problem{problems::malformed_request,
+                  "the body is not JSON: the trouble is at byte " + std::to_string(byte),
+                  {{"byte", byte}}};
   }
 
  private:
@@ -112,8 +103,9 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
     std::string pointer;
     for (std::size_t i = 0; i < open_.size(); ++i)
       pointer += step_into(*open_[i], i + 1 < open_.size() ? open_[i + 1] : field_);
-    refuse(problems::malformed_request, pointer.empty() ? what : what + ", at " + pointer,
-           {{"pointer", pointer}});
+    throw Problem{problems::malformed_request,
+                  pointer.empty() ? what : what + ", at " + pointer,
+                  {{"pointer", pointer}}};
   }
   // From an object or array to its part; to the next one of an array if it is none of those.
   static std::string step_into(const nlohmann::json& whole, const nlohmann::json* part) {
@@ -164,12 +156,12 @@ void append_canonical(std::string& text, const nlohmann::json& value, NullMember
 }  // namespace
 
 void malformed(std::string_view detail) {
-  throw Problem{http::problem(problems::malformed_request, detail)};
+  throw Problem{problems::malformed_request, std::string(detail)};
 }
 
 void invalid(std::string_view field, std::string_view detail) {
-  refuse(problems::invalid_field, std::string(field) + " " + std::string(detail),
-         {{"field", field}});
+  throw Problem{
+      problems::invalid_field, std::string(field) + " " + std::string(detail), {{"field", field}}};
 }
 
 std::string clean_text(std::string_view text, std::string_view field, std::size_t min,

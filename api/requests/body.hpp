@@ -8,23 +8,18 @@
 
 #include <cstdint>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "api/answers/problem.hpp"
 #include "api/http/exchange.hpp"
-#include "api/http/message.hpp"
 #include "events/values.hpp"
 #include "infra/text.hpp"
 
 namespace jangbu {
-
-// A request that cannot be carried out as it is; what its answer says.
-struct Problem {
-  http::Response response;
-};
 
 // Does it, or answers with the Problem that kept it from being done.
 template <class Action>
@@ -32,7 +27,7 @@ void or_problem(const http::Exchange& exchange, Action action) {
   try {
     action();
   } catch (const Problem& problem) {
-    exchange.respond(problem.response);
+    exchange.respond(problem);
   }
 }
 

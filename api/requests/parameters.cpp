@@ -46,8 +46,7 @@ bool has_media_type(const http::Request& request, std::string_view expected) {
 // Without a length nobody knows that there is no body because none was meant.
 void require_length(const http::Request& request) {
   if (request.header("Content-Length") || request.header("Transfer-Encoding")) return;
-  throw Problem{
-      http::problem(problems::length_required, "Send the body with Content-Length, or in chunks.")};
+  throw Problem{problems::length_required, "Send the body with Content-Length, or in chunks."};
 }
 
 }  // namespace
@@ -108,18 +107,17 @@ Body json_body(const http::Request& request) {
   const bool is_patch = request.method == http::Method::patch;
   if (!has_media_type(request, "application/json") &&
       !(is_patch && has_media_type(request, merge_patch)))
-    throw Problem{
-        http::problem(problems::unsupported_media_type,
-                      std::string("The body must be JSON: Content-Type: application/json") +
-                          (is_patch ? " or " + std::string(merge_patch) : ""))};
+    throw Problem{problems::unsupported_media_type,
+                  std::string("The body must be JSON: Content-Type: application/json") +
+                      (is_patch ? " or " + std::string(merge_patch) : "")};
   require_length(request);
   return Body(request.body);
 }
 
 void require_ndjson(const http::Request& request) {
   if (!has_media_type(request, "application/x-ndjson"))
-    throw Problem{http::problem(problems::unsupported_media_type,
-                                "The body must be NDJSON: Content-Type: application/x-ndjson")};
+    throw Problem{problems::unsupported_media_type,
+                  "The body must be NDJSON: Content-Type: application/x-ndjson"};
   require_length(request);
 }
 

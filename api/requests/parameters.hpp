@@ -33,7 +33,7 @@ inline constexpr std::string_view merge_patch = "application/merge-patch+json";
 template <class SomeId>
 SomeId path_id(const http::Request& request, const http::ProblemType& not_found_type) {
   const auto id = parse_id<SomeId>(request.param("id"));
-  if (!id) throw Problem{not_found(not_found_type, request.param("id"))};
+  if (!id) throw not_found(not_found_type, request.param("id"));
   return *id;
 }
 

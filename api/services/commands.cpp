@@ -69,22 +69,19 @@ bool meets_condition(const Asked& asked, const DeliveryRow& row) {
 // knows why. The writer refused at `decided`.
 http::Response respond_closed(const Asked& asked, PurchaseId id, Position decided,
                               const std::optional<DeliveryRow>& row, Position position) {
-  const auto about = [&](http::Response response) {
-    add_position(response, position);
-    return response;
-  };
-  if (!row) return about(not_found(asked.resource.not_found, to_string(id)));
+  if (!row) return with_position(not_found(asked.resource.not_found, to_string(id)), position);
   // It is open, or what closed it came later, perhaps this very command: bought at another instance
   // a moment ago, and the writer here has yet to hear of it.
-  if (!row->closed_at || row->version.position > decided) return to_response(NotDecided::not_ready);
+  if (!row->closed_at || row->version.position > decided) return problem_of(NotDecided::not_ready);
   if (!meets_condition(asked, *row))
-    return about(to_response(refusal::VersionDiffers{*asked.conditions.if_match, row->version}));
+    return with_position(
+        problem_of(refusal::VersionDiffers{*asked.conditions.if_match, row->version}), position);
   if (is_as_asked(asked, *row)) return ok(to_json(*row), position, tag_of(*row));
   if (asked.scan && (row->status == DeliveryStatus::cancelled ||
                      (row->status == DeliveryStatus::returned_to_sender &&
                       asked.scan->status == DeliveryStatus::delivered)))
-    return about(illegal_status_change(id, row->status, asked.scan->status));
-  return about(purchase_closed(id, row->status));
+    return with_position(illegal_status_change(id, row->status, asked.scan->status), position);
+  return with_position(purchase_closed(id, row->status), position);
 }
 
 // What the read model knows at a position that was reached already, at least by the log.
@@ -121,12 +118,10 @@ struct Respond {
     if (const auto* no = std::get_if<refusal::NoOpenPurchase>(&refusal))
       return answer_closed(asked, no->purchase, position);
     asked->exchange.respond_with([refusal = std::move(refusal), position = position] {
-      auto response = to_response(refusal);
-      add_position(response, position);
-      return response;
+      return with_position(problem_of(refusal), position);
     });
   }
-  void operator()(NotDecided why) const { asked->exchange.respond(to_response(why)); }
+  void operator()(NotDecided why) const { asked->exchange.respond(problem_of(why)); }
   // Only RequestQuote comes to this, and it is answered by its own handler.
   void operator()(const Offer&) const { invariant(false, "an offer has an answer of its own"); }
 
@@ -151,7 +146,7 @@ struct Respond {
 
   static void show_again(const std::shared_ptr<const Asked>& asked, EventId id,
                          const FoundEvent& left, Shown shown) {
-    if (!left) return asked->exchange.respond(to_response(NotDecided::outcome_unknown));
+    if (!left) return asked->exchange.respond(problem_of(NotDecided::outcome_unknown));
     if (auto view = view_of(left->event, id)) {
       if (shown.stock) view = with_stock(*std::get<Product>(*view), *shown.stock);
       return asked->exchange.respond_with([asked, shown, view = *view] {
@@ -224,10 +219,8 @@ http::Response quote_response(const Outcome& outcome, const Quotes& quotes, Time
     const std::string token = quotes.issue(new_id<QuoteId>(), *offer, now);
     return ok(to_json(*offer, token, {now.ms + Quotes::lifetime_ms}), outcome.position);
   }
-  if (const auto* why = std::get_if<NotDecided>(&outcome.result)) return to_response(*why);
-  auto response = to_response(std::get<Refusal>(outcome.result));
-  add_position(response, outcome.position);
-  return response;
+  if (const auto* why = std::get_if<NotDecided>(&outcome.result)) return problem_of(*why);
+  return with_position(problem_of(std::get<Refusal>(outcome.result)), outcome.position);
 }
 
 }  // namespace

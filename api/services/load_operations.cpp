@@ -44,20 +44,16 @@ void start_load(const Backend& backend, const http::Request& request,
                 const http::Exchange& exchange) {
   LoadJobs& jobs = backend.operations->loads;
   if (!jobs.allowed())
-    throw Problem{http::problem(
-        problems::load_not_allowed,
-        "What a burst buys stays in the log for ever. Start the shop with jangbu serve "
-        "--allow-load (JANGBU_ALLOW_LOAD) where that is as it should be.")};
+    throw Problem{problems::load_not_allowed,
+                  "What a burst buys stays in the log for ever. Start the shop with jangbu serve "
+                  "--allow-load (JANGBU_ALLOW_LOAD) where that is as it should be."};
   switch (jobs.start(read_options(request))) {
-    case LoadJobs::Start::closed: {
-      auto later = http::problem(problems::unavailable, "The server is stopping.");
-      later.headers.emplace_back("Retry-After", "1");
-      return exchange.respond(std::move(later));
-    }
+    case LoadJobs::Start::closed:
+      throw Problem{
+          .type = problems::unavailable, .detail = "The server is stopping.", .retry_after_s = 1};
     case LoadJobs::Start::another_is_under_way:
-      throw Problem{http::problem(
-          problems::load_running,
-          "A burst is under way. Its progress is at /load, and DELETE /load stops it.")};
+      throw Problem{problems::load_running,
+                    "A burst is under way. Its progress is at /load, and DELETE /load stops it."};
     case LoadJobs::Start::begun:
       auto response = show(202, jobs);
       response.headers.emplace_back("Location", "/load");

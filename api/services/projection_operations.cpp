@@ -60,8 +60,8 @@ const ReadModel& asked_model(const http::Request& request) {
   const std::string_view name = request.param("projection");
   for (const ReadModel* model : read_models())
     if (model->name == name) return *model;
-  throw Problem{http::problem(problems::projection_not_found,
-                              "There is no read model '" + std::string(name) + "'.")};
+  throw Problem{problems::projection_not_found,
+                "There is no read model '" + std::string(name) + "'."};
 }
 
 std::string progress_path(std::string_view name) {
@@ -117,10 +117,9 @@ void start_rebuild(const Backend& backend, const http::Request& request,
   const ReadModel& model = asked_model(request);
   if (!rebuilds.start(model)) {
     const std::string running = rebuilds.running().value_or(std::string(model.name));
-    throw Problem{http::problem(problems::rebuild_running,
-                                "The read model " + running +
-                                    " is being rebuilt already. Its progress is at " +
-                                    progress_path(running) + ".")};
+    throw Problem{problems::rebuild_running, "The read model " + running +
+                                                 " is being rebuilt already. Its progress is at " +
+                                                 progress_path(running) + "."};
   }
   auto response = of_now(202, to_json(model.name, rebuilds.status(model.name).value()));
   response.headers.emplace_back("Location", progress_path(model.name));
@@ -132,9 +131,8 @@ void show_rebuild(const Backend& backend, const http::Request& request,
   const std::string_view name = asked_model(request).name;
   const auto status = backend.operations->rebuilds.status(name);
   if (!status)
-    throw Problem{
-        http::problem(problems::projection_not_found,
-                      "This process has not rebuilt the read model '" + std::string(name) + "'.")};
+    throw Problem{problems::projection_not_found,
+                  "This process has not rebuilt the read model '" + std::string(name) + "'."};
   exchange.respond(of_now(200, to_json(name, *status)));
 }
 

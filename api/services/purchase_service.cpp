@@ -59,7 +59,7 @@ void confirm_quote(const Backend& backend, const Request& request, const Exchang
   const std::string token = body.token("quoteId");
   body.no_more();
   auto quote = backend.commands->quotes.read(token, new_id<PurchaseId>(), system_now());
-  if (!quote) throw Problem{quote_unknown()};
+  if (!quote) throw quote_unknown();
   execute(backend, request, exchange, std::move(*quote), purchase_resource, true);
 }
 

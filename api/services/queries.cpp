@@ -30,7 +30,8 @@ void with_buyer(const Backend& backend, const http::Request& request,
           return exchange.respond(std::move(*none));
         const auto& [account, position] = std::get<Answer<Found>>(result);
         if (!account)
-          return exchange.respond(not_found_at(problems::account_not_found, name, position));
+          return exchange.respond(
+              with_position(not_found(problems::account_not_found, name), position));
         list(account->id);
       });
 }
@@ -44,7 +45,8 @@ void answer_as_of(const Backend& backend, const http::Request& request, ReadAt t
           return response_of(
               past, then, [&](const std::optional<EntityView>& view, Position) -> http::Response {
                 if (!view)
-                  return not_found_at(resource.not_found, to_string(id), then.min_position);
+                  return with_position(not_found(resource.not_found, to_string(id)),
+                                       then.min_position);
                 const Document document = resource.of(*view);
                 return unless_known(ok(document.json, then.min_position, document.tag), headers);
               });
@@ -65,7 +67,7 @@ void answer_history(const Backend& backend, const http::Request& request,
                                                                  Position position) {
                 // Whatever exists has a first event.
                 if (from_first && page.items.empty())
-                  return not_found_at(not_found_type, to_string(entity.id), position);
+                  return with_position(not_found(not_found_type, to_string(entity.id)), position);
                 return ok(page_json(page), position);
               });
 }

@@ -53,7 +53,7 @@ void answer_one(const Backend& backend, const http::Request& request,
   answer_query(backend, read_at(request), exchange, std::move(query),
                [not_found_type, which = std::move(which), headers = request.headers](
                    const std::optional<Row>& row, Position position) {
-                 if (!row) return not_found_at(not_found_type, which, position);
+                 if (!row) return with_position(not_found(not_found_type, which), position);
                  return unless_known(ok(to_json(*row), position, tag_of(*row)), headers);
                });
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <type_traits>
 
 #include "api/answers/problems.hpp"
@@ -88,15 +87,11 @@ std::vector<std::string> for_each_alternative(Say say) {
   (std::make_index_sequence<std::variant_size_v<Variant>>());
 }
 
-std::string code_of(const http::Response& problem) {
-  return nlohmann::json::parse(problem.body).at("code");
-}
-
 MetricFamily command_outcomes(const Writer::Measures& measures) {
   static const auto names = for_each_alternative<Command>(
       [](const Command& command) { return std::string(std::visit(NameOf{}, command)); });
   static const auto refusals = for_each_alternative<Refusal>(
-      [](const Refusal& refusal) { return code_of(to_response(refusal)); });
+      [](const Refusal& refusal) { return std::string(problem_of(refusal).type.code); });
 
   auto outcomes = family(MetricType::Counter, "jangbu_commands_total",
                          "Commands by what they came to, refused ones by the problem's code");
@@ -116,7 +111,7 @@ MetricFamily command_outcomes(const Writer::Measures& measures) {
       add_outcome("refused", of.refused[k], {{"problem", refusals[k]}});
     for (std::size_t k = 0; k < of.not_decided.size(); ++k)
       add_outcome("not-decided", of.not_decided[k],
-                  {{"problem", code_of(to_response(static_cast<NotDecided>(k)))}});
+                  {{"problem", std::string(problem_of(static_cast<NotDecided>(k)).type.code)}});
   }
   return outcomes;
 }

@@ -44,7 +44,7 @@ int status_of(const std::vector<std::string>& keys) {
     keyed_request(request_of({.keys = keys}));
     return 200;
   } catch (const Problem& problem) {
-    return problem.response.status;
+    return problem.type.status;
   }
 }
 

@@ -59,7 +59,7 @@ Outcome read(std::string_view text) {
   try {
     return values_of(Body(text));
   } catch (const Problem& problem) {
-    const auto& response = problem.response;
+    const http::Response response = problem;
     const auto told = nlohmann::json::parse(response.body);
     invariant(told.at("status") == response.status, "a problem tells its status");
     invariant(response.status == 400 || response.status == 422, "a bad body is a 400 or a 422");

@@ -26,7 +26,7 @@ std::optional<std::string> cleaned(std::string_view text) {
   try {
     return clean_text(text, "name", 1, 20);
   } catch (const Problem& problem) {
-    invariant(problem.response.status == 422, "a text that is not clean is invalid");
+    invariant(problem.type.status == 422, "a text that is not clean is invalid");
     return std::nullopt;
   }
 }
