@@ -10,8 +10,10 @@
 
 #include "api/answers/problem_types.hpp"
 #include "api/requests/parameters.hpp"
+#include "events/decoders.hpp"
 #include "infra/version.hpp"
 #include "openapi_json.hpp"
+#include "projections/tables/registry.hpp"
 
 namespace jangbu::openapi {
 
@@ -19,8 +21,25 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What the .json files say.
+Json event_types() {
+  Json names = Json::array();
+  for (const Decoder& decoder : current_decoders()) names.push_back(decoder.wire.name);
+  return names;
+}
+
+Json names_of_read_models() {
+  Json names = Json::array();
+  for (const ReadModel* model : read_models()) names.push_back(model->name);
+  return names;
+}
+
+// What the .json files say, and the names that the code knows best.
 struct Material {
+  Material() {
+    schemas.at("EventType")["enum"] = event_types();
+    parameters.at("parameters").at("projection").at("schema")["enum"] = names_of_read_models();
+  }
+
   Json schemas = Json::parse(text::schemas);
   Json examples = Json::parse(text::examples);
   Json parameters = Json::parse(text::parameters);
@@ -89,9 +108,9 @@ std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& opera
     append(all, {problems::read_model_behind, problems::read_model_unavailable,
                  problems::entity_parked});
   if (is_command(operation.kind))
-    append(all, {problems::version_differs, problems::idempotency_key_reused,
-                 problems::idempotency_key_in_flight, problems::idempotency_keys_full,
-                 problems::outcome_unknown});
+    append(all, {problems::idempotency_key_reused, problems::idempotency_key_in_flight,
+                 problems::idempotency_keys_full, problems::outcome_unknown});
+  if (operation.kind == Kind::command) append(all, {problems::version_differs});
   if (is_command(operation.kind) || operation.kind == Kind::quote)
     append(all, {problems::not_ready, problems::overloaded});
   if (!is_plain(operation.kind) && operation.kind != Kind::stream)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #include "api/answers/problems.hpp"
 #include "api/telemetry/families.hpp"

@@ -1,12 +1,19 @@
 // The documents and the routes are of one piece.
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <utility>
+#include <variant>
 
 #include "api/answers/problem_types.hpp"
+#include "api/load/options.hpp"
 #include "api/openapi/document.hpp"
+#include "api/requests/parameters.hpp"
 #include "api/streams/event_feed.hpp"
+#include "events/events.hpp"
 #include "infra/eventlog/memory_log.hpp"
 #include "projections/queries/read_models.hpp"
 #include "tests/openapi/services.hpp"
@@ -57,6 +64,72 @@ TEST_CASE("Every route is in its service's document, and nothing else is") {
         documented.insert(upper(method) + " " + path + " " +
                           operation.at("operationId").get<std::string>());
     CHECK(routed == documented);
+  }
+}
+
+TEST_CASE("Every event is in the schema of the history that it is in") {
+  std::map<EntityKind, std::set<std::string>> of_kind;
+  const auto look = [&]<std::size_t... index>(std::index_sequence<index...>) {
+    const Event events[] = {Event(std::in_place_index<index>)...};
+    for (const Event& event : events)
+      if (!std::holds_alternative<NothingChanged>(event))  // it is in none
+        of_kind[entity_of(event).kind].insert(std::string(wire_type(event).name));
+  };
+  look(std::make_index_sequence<std::variant_size_v<Event>>());
+
+  const auto look_up = [&](const Service& service, const char* schema, EntityKind kind) {
+    const Value document = document_of(service);
+    std::set<std::string> told;
+    for_each_object(document.at("components").at("schemas").at(schema), "",
+                    [&](const Value& object, const std::string& place) {
+                      if (!place.ends_with("/properties/type")) return;
+                      for (const Value& name : object.value("enum", Value::array()))
+                        told.insert(name.get<std::string>());
+                      if (object.contains("const"))
+                        told.insert(object.at("const").get<std::string>());
+                    });
+    CHECK(told == of_kind[kind]);
+  };
+  look_up(account_service, "AccountEvent", EntityKind::account);
+  look_up(product_service, "ProductEvent", EntityKind::product);
+  look_up(purchase_service, "PurchaseEvent", EntityKind::purchase);
+}
+
+TEST_CASE("Queries and bursts are told the limits that they have") {
+  const Value purchases = document_of(purchase_service).at("components").at("parameters");
+  CHECK(purchases.at("limit").at("schema").at("maximum") == max_page);
+  CHECK(purchases.at("waitMs").at("schema").at("maximum") == max_wait_ms);
+  CHECK(purchases.at("waitMs").at("schema").at("default") == default_wait.count());
+  const Value options = document_of(operations_service)
+                            .at("components")
+                            .at("schemas")
+                            .at("LoadOptions")
+                            .at("properties");
+  const load::Options otherwise;
+  const auto holds = [&](const char* name, const load::Range& range, std::int64_t unless_given) {
+    INFO(name);
+    CHECK(options.at(name).at("minimum") == range.min);
+    CHECK(options.at(name).at("maximum") == range.max);
+    CHECK(options.at(name).at("default") == unless_given);
+  };
+  holds("rate", load::http_bounds.rate, otherwise.rate);
+  holds("seconds", load::http_bounds.seconds, otherwise.seconds);
+  holds("buyers", load::http_bounds.buyers, otherwise.buyers);
+  holds("products", load::http_bounds.products, otherwise.products);
+  holds("connections", load::http_bounds.connections, otherwise.connections);
+}
+
+TEST_CASE("What takes If-Match may be refused for the version, and nothing else") {
+  for (const Service& service : services) {
+    const Value document = document_of(service);
+    for_each_object(document.at("paths"), "", [&](const Value& object, const std::string&) {
+      if (!object.contains("operationId")) return;
+      INFO(object.at("operationId"));
+      const Value if_match{{"$ref", "#/components/parameters/ifMatch"}};
+      const Value parameters = object.value("parameters", Value::array());
+      const bool takes_it = std::ranges::find(parameters, if_match) != parameters.end();
+      CHECK(object.at("responses").contains("412") == takes_it);
+    });
   }
 }
 
