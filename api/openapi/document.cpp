@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <span>
+#include <stdexcept>
 #include <string>
 
 #include "api/answers/problem_types.hpp"
@@ -33,22 +34,26 @@ Json names_of_read_models() {
   return names;
 }
 
-// What the .json files say, and the names that the code knows best.
-struct Material {
-  Material() {
-    schemas.at("EventType")["enum"] = event_types();
-    parameters.at("parameters").at("projection").at("schema")["enum"] = names_of_read_models();
+// What the .json files say, by section, and the names that the code knows best.
+Json read_sections() {
+  Json sections = Json::object();
+  for (const auto& [file_name, content] : text::all) {
+    const Json file = Json::parse(content);
+    for (const auto& [section, entries] : file.items()) sections[section].update(entries);
   }
+  sections.at("schemas").at("EventType")["enum"] = event_types();
+  sections.at("parameters").at("projection").at("schema")["enum"] = names_of_read_models();
+  return sections;
+}
 
-  Json schemas = Json::parse(text::schemas);
-  Json examples = Json::parse(text::examples);
-  Json parameters = Json::parse(text::parameters);
-  Json problems = Json::parse(text::problems);
-};
-
-const Material& material() {
-  static const Material material;
-  return material;
+const Json& told(std::string_view section, std::string_view name) {
+  static const Json sections = read_sections();
+  const Json& entries = sections.at(std::string(section));
+  const auto entry = entries.find(std::string(name));
+  if (entry == entries.end())
+    throw std::out_of_range("nothing in api/openapi/*.json is called " + std::string(name) +
+                            " among the " + std::string(section));
+  return *entry;
 }
 
 Json ref(std::string_view section, std::string_view name) {
@@ -122,14 +127,14 @@ std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& opera
 }
 
 Json problem_example(const http::ProblemType& type) {
-  const Json& told = material().problems.at(std::string(type.code));
+  const Json& problem = told("problems", type.code);
   Json value{{"type", "/problems/" + std::string(type.code)},
              {"title", type.title},
              {"status", type.status},
-             {"detail", told.at("detail")},
+             {"detail", problem.at("detail")},
              {"code", type.code}};
-  if (told.contains("fields")) value.update(told.at("fields"));
-  return {{"summary", told.at("summary")}, {"value", std::move(value)}};
+  if (problem.contains("fields")) value.update(problem.at("fields"));
+  return {{"summary", problem.at("summary")}, {"value", std::move(value)}};
 }
 
 // One answer for these problems. Its schema names the codes, so that a document tells exactly what
@@ -142,7 +147,7 @@ Json response_of(std::span<const http::ProblemType> types) {
   for (const auto& type : types) {
     const std::string code(type.code);
     description +=
-        "- `" + code + "`: " + material().problems.at(code).at("summary").get<std::string>() + "\n";
+        "- `" + code + "`: " + told("problems", code).at("summary").get<std::string>() + "\n";
     statuses.insert(type.status);
     codes.push_back(code);
     examples[code] = ref("examples", code);
@@ -170,7 +175,7 @@ Json problem_response(int status, std::span<const http::ProblemType> types, Kind
 }
 
 const Json& examples_of(std::string_view schema) {
-  return material().examples.at(std::string(schema));
+  return told("examples", schema);
 }
 
 Json first_or_named(const Json& examples, std::string_view name) {
@@ -384,10 +389,9 @@ class Components {
   }
 
   Json find(const std::string& section, const std::string& name) const {
-    if (section == "schemas") return material().schemas.at(name);
     if (section == "examples") return examples_.at(name);
     if (section == "responses") return response_of(not_taken);
-    return material().parameters.at(section).at(name);
+    return told(section, name);
   }
 
   std::map<std::string, Json> examples_;
@@ -400,8 +404,7 @@ std::vector<std::string> query_parameters(const Operation& operation) {
   std::vector<std::string> names;
   for (const Json& reference : parameters(operation)) {
     const auto place = reference.at("$ref").get<std::string>();
-    const Json& parameter =
-        material().parameters.at("parameters").at(place.substr(place.rfind('/') + 1));
+    const Json& parameter = told("parameters", place.substr(place.rfind('/') + 1));
     if (parameter.at("in") == "query") names.push_back(parameter.at("name"));
   }
   return names;
