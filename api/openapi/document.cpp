@@ -333,7 +333,7 @@ std::string tag_of(std::string_view pattern) {
   return segment.empty() || segment.ends_with(".json") ? "about" : std::string(segment);
 }
 
-Json operation_object(const Operation& operation) {
+Json operation_object(const Operation& operation) try {
   Json object{
       {"operationId", operation.id},
       {"tags", Json::array({tag_of(operation.path)})},
@@ -344,6 +344,8 @@ Json operation_object(const Operation& operation) {
   if (!operation.takes.empty()) object["requestBody"] = request_body(operation);
   object["responses"] = responses(operation);
   return object;
+} catch (const std::out_of_range& unknown) {
+  throw std::out_of_range(std::string(operation.id) + ": " + unknown.what());
 }
 
 std::string lower(std::string_view text) {
