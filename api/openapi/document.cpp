@@ -46,9 +46,13 @@ Json read_sections() {
   return sections;
 }
 
-const Json& told(std::string_view section, std::string_view name) {
+const Json& told(std::string_view section) {
   static const Json sections = read_sections();
-  const Json& entries = sections.at(std::string(section));
+  return sections.at(std::string(section));
+}
+
+const Json& told(std::string_view section, std::string_view name) {
+  const Json& entries = told(section);
   const auto entry = entries.find(std::string(name));
   if (entry == entries.end())
     throw std::out_of_range("nothing in api/openapi/*.json is called " + std::string(name) +
@@ -344,8 +348,9 @@ Json operation_object(const Operation& operation) try {
   if (!operation.takes.empty()) object["requestBody"] = request_body(operation);
   object["responses"] = responses(operation);
   return object;
-} catch (const std::out_of_range& unknown) {
-  throw std::out_of_range(std::string(operation.id) + ": " + unknown.what());
+} catch (const std::out_of_range& missing) {
+  throw std::out_of_range(std::string(http::to_string(operation.method)) + " " +
+                          std::string(operation.path) + ": " + missing.what());
 }
 
 std::string lower(std::string_view text) {
@@ -401,6 +406,10 @@ class Components {
 };
 
 }  // namespace
+
+const Json& schemas() {
+  return told("schemas");
+}
 
 std::vector<std::string> query_parameters(const Operation& operation) {
   std::vector<std::string> names;

@@ -1,7 +1,7 @@
 // OpenAPI 3.1 documents, made from the table of endpoints that serves the requests.
 //
 // Threads: pure functions. Errors: std::out_of_range for a name in the table that the .json files
-// do not have; it says which, and of which operation.
+// do not have; it says which file, and which route.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -18,6 +18,9 @@ struct About {
   std::string_view title;
   std::string_view description;
 };
+
+// All schemas, by name: what a request or an answer may be.
+const nlohmann::ordered_json& schemas();
 
 // The names of the query parameters that the operation takes.
 std::vector<std::string> query_parameters(const Operation& operation);
