@@ -1,7 +1,7 @@
 // OpenAPI 3.1 documents, made from the table of endpoints that serves the requests.
 //
 // Threads: pure functions. Errors: std::out_of_range for a name in the table that the .json files
-// do not have; it says which file, and which route.
+// do not have; it says which, and of which route.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -237,6 +237,7 @@ TEST_CASE("The console's files are served from memory, and know where the servic
        std::vector<std::pair<std::string, std::string>>{{"main.js", "text/javascript"},
                                                         {"console.css", "text/css"},
                                                         {"services.js", "text/javascript"},
+                                                        {"schemas.js", "text/javascript"},
                                                         {"uplot.js", "text/javascript"},
                                                         {"uplot.css", "text/css"}}) {
     CAPTURE(name);
@@ -258,10 +259,16 @@ TEST_CASE("The console's files are served from memory, and know where the servic
   CHECK(operations.get("/console/index.html").status == 404);
   CHECK(plain(shop, Service::account).get("/console/main.js").status == 404);
 
-  const std::string script = operations.get("/console/services.js").body;
-  const std::string begin = "export const services = ";
-  REQUIRE(script.starts_with(begin));
-  const Json services = Json::parse(script.substr(begin.size(), script.rfind(';') - begin.size()));
+  const auto exported = [&](const std::string& name) {
+    const std::string script = operations.get("/console/" + name + ".js").body;
+    const std::string begin = "export const " + name + " = ";
+    REQUIRE(script.starts_with(begin));
+    return Json::parse(script.substr(begin.size(), script.rfind(';') - begin.size()));
+  };
+  const Json document = plain(shop, Service::purchase).get("/openapi.json").json;
+  CHECK(exported("schemas").at("Quantity") ==
+        document.at("components").at("schemas").at("Quantity"));
+  const Json services = exported("services");
   CHECK(services.size() == 10);  // five of them, under two names
   const Json purchase{
       {"name", "purchase"},

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "api/http/negotiation.hpp"
+#include "api/openapi/document.hpp"
 #include "console_files.hpp"
 #include "infra/log.hpp"
 
@@ -67,6 +69,7 @@ Console::Console(const std::filesystem::path& uplot, const std::vector<Neighbour
   for (const auto& [name, bytes] : console::all)
     if (name != "index.html") add(name, std::string(bytes));
   add("services.js", "export const services = " + to_script(neighbours) + ";\n");
+  add("schemas.js", "export const schemas = " + openapi::schemas().dump() + ";\n");
   for (const auto& [name_there, name] : uplot_files) {
     if (auto bytes = read_file(uplot / name_there))
       add(name, std::move(*bytes));

@@ -25,7 +25,8 @@ class Console {
   static std::filesystem::path default_uplot();
 
   // Reads the package's files. Where there are none the page has no charts and says so, and the
-  // log. The page uses the neighbours, by the script `/console/services.js`.
+  // log. Two scripts of the page are made here: `services.js` says where the neighbours are,
+  // `schemas.js` what requests may be, so that no limit stands in the page, too.
   Console(const std::filesystem::path& uplot, const std::vector<Neighbour>& neighbours);
 
   // The page, in the language that the request prefers or its `lang` names; none for a request that

@@ -3,15 +3,13 @@
 import { Problem, get, newKey } from "./api.js";
 import { command, isInDoubt } from "./commands.js";
 import { el, field, fill, isOutOfUse, outOfUse, throttled } from "./dom.js";
+import { schemas } from "./schemas.js";
 import { follow } from "./streams.js";
 import { dateTime, number, problemText, t } from "./text.js";
 
 const listed = 12;
 
-const carrierStatuses = [
-  "label-created", "picked-up", "in-transit", "out-for-delivery", "attempt-failed",
-  "available-for-pickup", "exception", "delivered", "returned-to-sender",
-];
+const { location: place, carrier, trackingNumber } = schemas.NewScan.properties;
 const closedStatuses = new Set(["cancelled", "receipt-confirmed", "returned-to-sender"]);
 const cancellable = new Set(["preparing", "label-created"]);
 
@@ -235,7 +233,7 @@ export class Deliveries {
     const status = el(
       "select",
       { id: "scan-status", onchange: () => (this.draft.status = status.value) },
-      carrierStatuses.map((one) => el("option", { value: one }, t.statuses[one])),
+      schemas.CarrierStatus.enum.map((one) => el("option", { value: one }, t.statuses[one])),
     );
     status.value = this.draft.status;
     const button = el("button", { type: "submit", class: "primary", id: "send-scan" }, t.sendScan);
@@ -261,9 +259,9 @@ export class Deliveries {
         "div",
         { class: "grid" },
         field(t.status, status),
-        field(t.location, el("input", { type: "text", id: "scan-place", maxlength: "200", value: this.scan.location, oninput: remember("location") })),
-        field(t.carrier, el("input", { type: "text", id: "scan-carrier", maxlength: "100", required: true, value: this.scan.carrier, oninput: remember("carrier") })),
-        field(t.trackingNumber, el("input", { type: "text", id: "scan-number", maxlength: "100", required: true, value: this.scan.trackingNumber, oninput: remember("trackingNumber") })),
+        field(t.location, el("input", { type: "text", id: "scan-place", maxlength: place.maxLength, value: this.scan.location, oninput: remember("location") })),
+        field(t.carrier, el("input", { type: "text", id: "scan-carrier", maxlength: carrier.maxLength, required: true, value: this.scan.carrier, oninput: remember("carrier") })),
+        field(t.trackingNumber, el("input", { type: "text", id: "scan-number", maxlength: trackingNumber.maxLength, required: true, value: this.scan.trackingNumber, oninput: remember("trackingNumber") })),
       ),
       el("div", { class: "buttons" }, button),
       said,
@@ -274,7 +272,7 @@ export class Deliveries {
     const said = el("p", { role: "status", id: "buyer-said" });
     const reason = el("input", {
       type: "text",
-      maxlength: "500",
+      maxlength: schemas.Cancellation.properties.reason.maxLength,
       id: "cancel-reason",
       value: this.draft.reason,
       oninput: () => (this.draft.reason = reason.value),

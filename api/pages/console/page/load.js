@@ -2,20 +2,17 @@
 import { get, send } from "./api.js";
 import { Chart, chartsAreThere } from "./chart.js";
 import { el, field, fill, say } from "./dom.js";
+import { schemas } from "./schemas.js";
 import { decimals, milliseconds, number, problemText, t } from "./text.js";
 
 const everyMs = 500;
 const shown = 10; // seconds in the table
 
-// The bounds of POST /load.
-const fields = [
-  { name: "rate", value: 500, min: 1, max: 5_000 },
-  { name: "seconds", value: 10, min: 1, max: 60 },
-  { name: "buyers", value: 100, min: 1, max: 1_000 },
-  { name: "products", value: 20, min: 1, max: 100 },
-  { name: "hotShare", value: 20, min: 0, max: 100 }, // in percent here, a share for the server
-  { name: "connections", value: 32, min: 1, max: 128 },
-];
+// What POST /load takes, a share in percent.
+const fields = Object.entries(schemas.LoadOptions.properties).map(([name, bounds]) => {
+  const scale = name === "hotShare" ? 100 : 1;
+  return { name, value: scale * bounds.default, min: scale * bounds.minimum, max: scale * bounds.maximum };
+});
 
 const underWay = new Set(["preparing", "running", "settling", "checking"]);
 

@@ -6,6 +6,7 @@
 // many that nobody could read them. What was never shown is never parsed.
 import { Problem, get } from "./api.js";
 import { el, field, fill } from "./dom.js";
+import { schemas } from "./schemas.js";
 import { follow } from "./streams.js";
 import { dateTime, problemText, t, time } from "./text.js";
 
@@ -21,13 +22,6 @@ function placeBefore(id) {
   const [position, index] = id.split(".").map(Number);
   return index > 0 ? `${position}.${index - 1}` : lastOf(position - 1);
 }
-
-const eventTypes = [
-  "AccountOpened", "AddressChanged", "AccountDetailsChanged", "AccountClosed",
-  "ProductListed", "PriceChanged", "StockChanged", "ProductWithdrawn",
-  "PurchaseCompleted", "PurchaseCancelled", "DeliveryScanned", "ReceiptConfirmed",
-  "NothingChanged",
-];
 
 // Where an entity's history and its past are. A purchase is shown with its delivery, whose id it has.
 const homes = {
@@ -58,7 +52,7 @@ export class Log {
       "select",
       { id: "tail-type", onchange: () => { this.type = type.value; this.#begin(); } },
       el("option", { value: "" }, t.allTypes),
-      eventTypes.map((name) => el("option", { value: name }, name)),
+      schemas.EventType.enum.map((name) => el("option", { value: name }, name)),
     );
     type.value = this.type;
     const place = el("input", { type: "text", inputmode: "decimal", pattern: "[0-9]+(\\.[0-9]+)?", placeholder: "42.0", id: "go-to", required: true });

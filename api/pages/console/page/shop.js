@@ -4,10 +4,11 @@ import { Combobox } from "./combobox.js";
 import { command } from "./commands.js";
 import { Deliveries } from "./deliveries.js";
 import { el, field, fill, isOutOfUse, outOfUse } from "./dom.js";
+import { schemas } from "./schemas.js";
 import { minorDigits, money, number, problemText, t } from "./text.js";
 
 const mostFound = 8;
-const mostQuantity = 1_000_000;
+const mostQuantity = schemas.Quantity.maximum;
 
 // After these the same thing can be had with a quote of today.
 const mendedByFreshQuote = new Set(["price-changed", "address-changed", "quote-expired", "quote-invalid"]);
@@ -119,7 +120,7 @@ export class Shop {
     if (!this.product.chosen) return this.#complain(t.chooseProduct, this.product.input);
     const quantity = Number(this.quantity);
     if (!Number.isInteger(quantity) || quantity < 1 || quantity > mostQuantity)
-      return this.#complain(t.chooseQuantity, this.quantityInput);
+      return this.#complain(t.chooseQuantity(mostQuantity), this.quantityInput);
     return { buyerId: this.buyer.chosen.id, productId: this.product.chosen.id, quantity };
   }
 
@@ -319,7 +320,7 @@ export class Shop {
     const input = (name, properties) =>
       el("input", { ...properties, required: true, value: draft[name], oninput: (event) => (draft[name] = event.target.value) });
     const price = input("price", { type: "number", min: "0", step: String(1 / 10 ** digits) });
-    const address = input("address", { type: "text", maxlength: "500" });
+    const address = input("address", { type: "text", maxlength: schemas.Address.properties.line.maxLength });
     const change = async (button, input, service, method, path, body) => {
       if (isOutOfUse(button) || !input.reportValidity()) return;
       try {
