@@ -6,15 +6,12 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
-#include <utility>
-#include <variant>
 
 #include "api/answers/problem_types.hpp"
 #include "api/load/options.hpp"
 #include "api/openapi/document.hpp"
 #include "api/requests/parameters.hpp"
 #include "api/streams/event_feed.hpp"
-#include "events/events.hpp"
 #include "infra/eventlog/memory_log.hpp"
 #include "projections/queries/read_models.hpp"
 #include "tests/openapi/services.hpp"
@@ -66,34 +63,6 @@ TEST_CASE("Every route is in its service's document, and nothing else is") {
                           operation.at("operationId").get<std::string>());
     CHECK(routed == documented);
   }
-}
-
-TEST_CASE("Every event is in the schema of the history that it is in") {
-  std::map<EntityKind, std::set<std::string>> of_kind;
-  const auto look = [&]<std::size_t... index>(std::index_sequence<index...>) {
-    const Event events[] = {Event(std::in_place_index<index>)...};
-    for (const Event& event : events)
-      if (!std::holds_alternative<NothingChanged>(event))  // it is in none
-        of_kind[entity_of(event).kind].insert(std::string(wire_type(event).name));
-  };
-  look(std::make_index_sequence<std::variant_size_v<Event>>());
-
-  const auto look_up = [&](const Service& service, const char* schema, EntityKind kind) {
-    const Value document = document_of(service);
-    std::set<std::string> told;
-    for_each_object(document.at("components").at("schemas").at(schema), "",
-                    [&](const Value& object, const std::string& place) {
-                      if (!place.ends_with("/properties/type")) return;
-                      for (const Value& name : object.value("enum", Value::array()))
-                        told.insert(name.get<std::string>());
-                      if (object.contains("const"))
-                        told.insert(object.at("const").get<std::string>());
-                    });
-    CHECK(told == of_kind[kind]);
-  };
-  look_up(account_service, "AccountEvent", EntityKind::account);
-  look_up(product_service, "ProductEvent", EntityKind::product);
-  look_up(purchase_service, "PurchaseEvent", EntityKind::purchase);
 }
 
 TEST_CASE("Queries and bursts are told the limits that they have") {
