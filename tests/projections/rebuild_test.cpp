@@ -143,7 +143,7 @@ constexpr Stage stages[] = {Stage::loading, Stage::indexing, Stage::comparing, S
 
 }  // namespace
 
-TEST_CASE("a rebuild under load takes over without a failed read", "[rebuild]") {
+TEST_CASE("a rebuild under load takes over without a failed read", "[under_load]") {
   MemoryLog log;
   const std::string conninfo = shared_postgres().create_database();
   const Projector projector(log, {.conninfo = conninfo});
