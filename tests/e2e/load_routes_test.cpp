@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string>
 
+#include "api/load/options.hpp"
 #include "tests/support/shop.hpp"
 
 using namespace jangbu::test;
@@ -97,6 +98,7 @@ TEST_CASE("A shop that is told to end does not wait for a burst", "[busy]") {
 }
 
 TEST_CASE("A burst over HTTP has bounds") {
+  constexpr const jangbu::load::Bounds& most = jangbu::load::http_bounds;
   Shop shop({"--allow-load"});
   HttpClient operations = shop.operations();
   const auto check = [&](const Json& options, const std::string& field) {
@@ -106,14 +108,14 @@ TEST_CASE("A burst over HTTP has bounds") {
     CHECK(reply.json.at("field") == field);
   };
   check({{"rate", 0}}, "rate");
-  check({{"rate", 5'001}}, "rate");
+  check({{"rate", most.rate.max + 1}}, "rate");
   check({{"rate", "fast"}}, "rate");
-  check({{"seconds", 61}}, "seconds");
-  check({{"buyers", 1'001}}, "buyers");
-  check({{"products", 101}}, "products");
+  check({{"seconds", most.seconds.max + 1}}, "seconds");
+  check({{"buyers", most.buyers.max + 1}}, "buyers");
+  check({{"products", most.products.max + 1}}, "products");
   check({{"hotShare", 1.5}}, "hotShare");
   check({{"hotShare", "much"}}, "hotShare");
-  check({{"connections", 129}}, "connections");
+  check({{"connections", most.connections.max + 1}}, "connections");
   check({{"speed", 5}}, "speed");
   // A page of elsewhere can send only what a browser does not ask about first.
   CHECK(operations.send("POST", "/load", "{}", {{"Content-Type", "text/plain"}}).status == 415);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "api/services/quotes.hpp"
+#include "commands/purchase.hpp"
 #include "infra/ids.hpp"
 #include "tests/e2e/requests.hpp"
 
@@ -313,7 +314,7 @@ TEST_CASE("A purchase of several lines is decided as one") {
   Shop shop;
   HttpClient purchases = shop.purchases();
   open_account(shop, "이순신");
-  const Json tea = list_product(shop, "쑥차 50g", 9'500, 20);
+  const Json tea = list_product(shop, "쑥차 50g", 9'500, 8);
   const Json paper = list_product(shop, "한지 노트", 12'900, 3);
   const auto order = [](Json lines) {
     return Json{{"buyer", "이순신"}, {"lines", std::move(lines)}};
@@ -326,7 +327,7 @@ TEST_CASE("A purchase of several lines is decided as one") {
   CHECK(reply.json.at("lines").size() == 2);
   CHECK(reply.json.at("total") == won(4 * 9'500 + 2 * 12'900));
   const std::uint64_t position = reply.position();
-  CHECK(stock_of(shop, tea, position) == 16);
+  CHECK(stock_of(shop, tea, position) == 4);
   CHECK(stock_of(shop, paper, position) == 1);
   CHECK(shop.deliveries()
             .get(at("/deliveries/" + id_of(reply.json), position))
@@ -339,25 +340,24 @@ TEST_CASE("A purchase of several lines is decided as one") {
   CHECK(reply.status == 409);
   CHECK(reply.code() == "insufficient-stock");
   CHECK(reply.json.at("product") == "한지 노트");
-  reply = purchases.post("/purchases", order({{{"product", "쑥차 50g"}, {"quantity", 9}},
-                                              {{"product", "쑥차 50g"}, {"quantity", 8}}}));
+  reply = purchases.post("/purchases", order({{{"product", "쑥차 50g"}, {"quantity", 3}},
+                                              {{"product", "쑥차 50g"}, {"quantity", 2}}}));
   CHECK(reply.status == 409);
-  CHECK(reply.json.at("requested") == 17);
-  CHECK(reply.json.at("available") == 16);
-  CHECK(stock_of(shop, tea, reply.position()) == 16);
+  CHECK(reply.json.at("requested") == 5);
+  CHECK(reply.json.at("available") == 4);
+  CHECK(stock_of(shop, tea, reply.position()) == 4);
 
   // A quote of several lines, too.
-  reply = purchases.post("/quotes", order({{{"product", "쑥차 50g"}, {"quantity", 16}},
+  reply = purchases.post("/quotes", order({{{"product", "쑥차 50g"}, {"quantity", 4}},
                                            {{"product", "한지 노트"}, {"quantity", 1}}}));
   REQUIRE(reply.status == 200);
-  CHECK(reply.json.at("total") == won(16 * 9'500 + 12'900));
+  CHECK(reply.json.at("total") == won(4 * 9'500 + 12'900));
   reply = purchases.post("/purchases", {{"quoteId", reply.json.at("quoteId")}});
   CHECK(reply.status == 201);
   CHECK(stock_of(shop, tea, reply.position()) == 0);
   CHECK(stock_of(shop, paper, reply.position()) == 0);
 
-  // A hundred lines are the most.
-  Json lines(101, Json{{"product", "쑥차 50g"}, {"quantity", 1}});
+  Json lines(jangbu::max_lines + 1, Json{{"product", "쑥차 50g"}, {"quantity", 1}});
   CHECK(purchases.post("/purchases", order(lines)).status == 422);
   CHECK(purchases.post("/purchases", order(Json::array())).status == 422);
   lines.erase(lines.begin());
