@@ -1,7 +1,6 @@
 // The documents and the routes are of one piece.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
-#include <catch2/matchers/catch_matchers.hpp>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -101,14 +100,6 @@ TEST_CASE("What takes If-Match may be refused for the version, and nothing else"
       CHECK(object.at("responses").contains("412") == takes_it);
     });
   }
-}
-
-TEST_CASE("A name that no file has is told with the operation it is wanted for") {
-  const openapi::Operation operation{
-      .method = http::Method::get, .path = "/", .id = "getNothing", .gives = "Nothing"};
-  CHECK_THROWS_WITH(
-      openapi::document({}, {operation}),
-      "getNothing: nothing in api/openapi/*.json is called Nothing among the examples");
 }
 
 TEST_CASE("No two operations of the shop have the same id") {
