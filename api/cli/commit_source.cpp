@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t commits_at_once = 500;
+constexpr std::size_t commits_a_read = 500;
 constexpr auto moment = 200ms;
 
 }  // namespace
@@ -24,7 +24,7 @@ PatientReader::PatientReader(EventLog& log, Position from, const StopSignals& st
 std::vector<StoredCommit> PatientReader::next() {
   stop_.check();
   try {
-    auto commits = reader_->next(commits_at_once, moment);
+    auto commits = reader_->next(commits_a_read, moment);
     answered_ = Clock::now();
     return commits;
   } catch (const Unavailable& away) {

@@ -12,22 +12,22 @@ namespace jangbu {
 
 namespace {
 
-using Json = nlohmann::json;
+using Value = nlohmann::json;
 using Service = ShopClient::Service;
 
 // Posts a command under an idempotency key of its own, until it is decided. The answer, or nothing
 // when it is there already (409).
-Json post(ShopClient& shop, Service service, const std::string& path, const Json& body,
-          const std::string& key) {
+Value post(ShopClient& shop, Service service, const std::string& path, const Value& body,
+           const std::string& key) {
   const auto answer = shop.command(service, path, body.dump(), "demo-" + key);
   if (answer.status == 409) return nullptr;
   if (answer.status >= 300)
     throw std::runtime_error(shop.url(service) + path + ": " + std::to_string(answer.status) + " " +
                              answer.body);
-  return Json::parse(answer.body);
+  return Value::parse(answer.body);
 }
 
-const Json accounts = Json::parse(R"([
+const Value accounts = Value::parse(R"([
   {"name": "홍길동", "email": "gildong@example.com", "membershipLevel": "VIP",
    "address": {"line": "서울특별시 종로구 세종대로 175", "zipCode": "03172"}},
   {"name": "김영희", "membershipLevel": "GOLD",
@@ -40,7 +40,7 @@ const Json accounts = Json::parse(R"([
    "address": {"line": "전라북도 전주시 완산구 한지길 100-10", "zipCode": "55041"}}
 ])");
 
-const Json products = Json::parse(R"([
+const Value products = Value::parse(R"([
   {"name": "한지 노트", "unitPrice": {"amount": 12900, "currency": "KRW"}, "stock": 500,
    "description": "전주 한지로 만든 노트, 100쪽"},
   {"name": "놋쇠 수저 세트", "unitPrice": {"amount": 39900, "currency": "KRW"}, "stock": 120,
@@ -54,19 +54,19 @@ const Json products = Json::parse(R"([
 
 void load(ShopClient shop) {
   int number = 0;
-  for (const Json& body : accounts)
+  for (const Value& body : accounts)
     post(shop, Service::account, "/accounts", body, "account-" + std::to_string(++number));
-  for (const Json& body : products)
+  for (const Value& body : products)
     post(shop, Service::product, "/products", body, "product-" + std::to_string(++number));
 
   post(shop, Service::purchase, "/purchases",
        {{"buyer", "김영희"}, {"product", "쑥차 50g"}, {"quantity", 2}}, "purchase-1");
-  const Json pens = post(shop, Service::purchase, "/purchases",
-                         {{"buyer", "Ada Lovelace"},
-                          {"lines",
-                           {{{"product", "Fountain pen"}, {"quantity", 1}},
-                            {{"product", "Ledger, A5"}, {"quantity", 3}}}}},
-                         "purchase-2");
+  const Value pens = post(shop, Service::purchase, "/purchases",
+                          {{"buyer", "Ada Lovelace"},
+                           {"lines",
+                            {{{"product", "Fountain pen"}, {"quantity", 1}},
+                             {{"product", "Ledger, A5"}, {"quantity", 3}}}}},
+                          "purchase-2");
   if (pens.is_null()) return;
   const std::string scans = "/deliveries/" + pens.at("id").get<std::string>() + "/scans";
   const std::string bought_at = pens.at("purchasedAt");

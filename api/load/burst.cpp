@@ -20,9 +20,9 @@ constexpr auto tick_interval = 100ms;
 // For what became due as time ended.
 constexpr auto last_moment = 100ms;
 
-std::string code_of(const HttpPool::Answer& answer) {
+std::string problem_in(const HttpPool::Answer& answer) {
   if (answer.status == 0) return "not-connected";
-  const std::string code = jangbu::code_of(answer.body);
+  const std::string code = code_of(answer.body);
   return code.empty() ? "status-" + std::to_string(answer.status) : code;
 }
 
@@ -121,7 +121,7 @@ void Burst::ask(std::uint64_t n) {
 void Burst::answered(std::uint64_t n, const HttpPool::Answer& answer) {
   Attempt& attempt = attempts_[static_cast<std::size_t>(n)];
   const bool bought = answer.status == 201;
-  const std::string code = bought ? "" : code_of(answer);
+  const std::string code = bought ? "" : problem_in(answer);
   attempt.times_sent = static_cast<std::uint16_t>(attempt.times_sent + answer.times_sent);
   attempt.outcome = outcome_of(answer.status, code, attempt.times_sent);
   const bool settled = attempt.outcome != Outcome::unknown;

@@ -7,7 +7,7 @@
 
 namespace jangbu {
 
-namespace {
+namespace account_routes {
 
 using http::Exchange;
 using http::Method;
@@ -193,12 +193,12 @@ const Endpoint endpoints[] = {
       .parameters = {"afterEvent"},
       .problems = {problems::account_not_found}}}};
 
-}  // namespace
+}  // namespace account_routes
 
 const Service account_service{
     .name = "account",
     .title = "Jangbu accounts",
     .description = "Who buys and sells. Names are unique among open accounts.",
-    .endpoints = endpoints};
+    .endpoints = account_routes::endpoints};
 
 }  // namespace jangbu

@@ -9,7 +9,7 @@
 
 namespace jangbu {
 
-namespace {
+namespace delivery_routes {
 
 using http::Exchange;
 using http::Method;
@@ -190,7 +190,7 @@ const Endpoint endpoints[] = {
       .parameters = {"afterEvent"},
       .problems = {problems::delivery_not_found}}}};
 
-}  // namespace
+}  // namespace delivery_routes
 
 const Service delivery_service{
     .name = "delivery",
@@ -198,6 +198,6 @@ const Service delivery_service{
     .description =
         "Every purchase has a delivery of the same id. Carriers report on it, and the "
         "buyer confirms its receipt.",
-    .endpoints = endpoints};
+    .endpoints = delivery_routes::endpoints};
 
 }  // namespace jangbu

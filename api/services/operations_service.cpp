@@ -20,7 +20,7 @@
 
 namespace jangbu {
 
-namespace {
+namespace operations_routes {
 
 using http::Exchange;
 using http::Method;
@@ -219,7 +219,7 @@ const Endpoint endpoints[] = {
       .gives = "Load",
       .example = "settling"}}};
 
-}  // namespace
+}  // namespace operations_routes
 
 const Service operations_service{
     .name = "operations",
@@ -227,8 +227,8 @@ const Service operations_service{
     .description =
         "Is it up, can it take work, how far are the read models, what happened, and metrics; "
         "and rebuilding read models, and bursts of purchases.",
-    .endpoints = endpoints,
-    .page = [](const Backend& backend, const Request& request) {
+    .endpoints = operations_routes::endpoints,
+    .page = [](const Backend& backend, const http::Request& request) {
       return backend.operations->console.page_for(request);
     }};
 

@@ -7,7 +7,7 @@
 
 namespace jangbu {
 
-namespace {
+namespace product_routes {
 
 using http::Exchange;
 using http::Method;
@@ -188,7 +188,7 @@ const Endpoint endpoints[] = {
       .parameters = {"afterEvent"},
       .problems = {problems::product_not_found}}}};
 
-}  // namespace
+}  // namespace product_routes
 
 const Service product_service{
     .name = "product",
@@ -196,6 +196,6 @@ const Service product_service{
     .description =
         "What is sold, for how much, and how many are left. Names are unique among "
         "listed products.",
-    .endpoints = endpoints};
+    .endpoints = product_routes::endpoints};
 
 }  // namespace jangbu

@@ -8,7 +8,7 @@
 
 namespace jangbu {
 
-namespace {
+namespace purchase_routes {
 
 using http::Exchange;
 using http::Method;
@@ -189,7 +189,7 @@ const Endpoint endpoints[] = {
       .parameters = {"afterEvent"},
       .problems = {problems::purchase_not_found}}}};
 
-}  // namespace
+}  // namespace purchase_routes
 
 const Service purchase_service{
     .name = "purchase",
@@ -197,6 +197,6 @@ const Service purchase_service{
     .description =
         "Ask for a quote and confirm it, or buy at once. Buyers and products are named "
         "by name or by id.",
-    .endpoints = endpoints};
+    .endpoints = purchase_routes::endpoints};
 
 }  // namespace jangbu

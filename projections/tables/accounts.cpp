@@ -6,7 +6,7 @@
 
 namespace jangbu {
 
-namespace {
+namespace accounts {
 
 // --- Fold ----------------------------------------------------------------------------------------
 
@@ -96,7 +96,7 @@ const std::string by_beginning_sql =
     page_sql(select_by_beginning("accounts", "closed_at"), bytes, columns);
 const QueryText list_by_beginning{"list_accounts_by_beginning", "accounts", by_beginning_sql};
 
-}  // namespace
+}  // namespace accounts
 
 const ReadModel accounts_model{
     .name = "accounts",
@@ -106,28 +106,28 @@ const ReadModel accounts_model{
     .version = "version_position, version_index",
     .fold_version = 1,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
-      return std::make_unique<AccountsFold>(schema);
+      return std::make_unique<accounts::AccountsFold>(schema);
     },
 };
 
 Query<std::optional<AccountRow>> account_by_id(const AccountId& id) {
-  return one_row<read_account>(by_id, pg::Params::of(id));
+  return one_row<accounts::read_account>(accounts::by_id, pg::Params::of(id));
 }
 
 Query<std::optional<AccountRow>> account_by_name(std::string_view name) {
-  return one_row<read_account>(by_name, pg::Params::of(name));
+  return one_row<accounts::read_account>(accounts::by_name, pg::Params::of(name));
 }
 
 Query<Page<AccountRow>> list_accounts(const From<AccountId>& from) {
-  return page_of_rows<read_account>(list, pg::Params::of(cursor_of(from), rows_for(from)),
-                                    from.limit);
+  return page_of_rows<accounts::read_account>(
+      accounts::list, pg::Params::of(cursor_of(from), rows_for(from)), from.limit);
 }
 
 Query<Page<AccountRow>> list_accounts_beginning_with(std::string_view beginning,
                                                      const From<AccountId>& from) {
   const NameRange range = names_beginning_with(beginning);
-  return page_of_rows<read_account>(
-      list_by_beginning,
+  return page_of_rows<accounts::read_account>(
+      accounts::list_by_beginning,
       pg::Params::of(range.low, range.high, from.after.value_or(AccountId{}), rows_for(from)),
       from.limit);
 }

@@ -10,7 +10,7 @@
 
 namespace jangbu {
 
-namespace {
+namespace deliveries {
 
 pg::Json to_json(const std::vector<PurchaseLine>& lines) {
   Json json = Json::array();
@@ -274,7 +274,7 @@ const QueryText& list_for(const DeliveryFilter& filter) {
   return lists[0].text;
 }
 
-}  // namespace
+}  // namespace deliveries
 
 const ReadModel deliveries_model{
     .name = "deliveries",
@@ -284,12 +284,12 @@ const ReadModel deliveries_model{
     .version = "version_position, version_index",
     .fold_version = 2,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
-      return std::make_unique<DeliveriesFold>(schema);
+      return std::make_unique<deliveries::DeliveriesFold>(schema);
     },
 };
 
 Query<std::optional<DeliveryRow>> delivery_by_id(const PurchaseId& id) {
-  return one_row<read_delivery>(by_id, pg::Params::of(id));
+  return one_row<deliveries::read_delivery>(deliveries::by_id, pg::Params::of(id));
 }
 
 Query<Page<DeliverySummary>> list_deliveries(const DeliveryFilter& filter,
@@ -297,7 +297,8 @@ Query<Page<DeliverySummary>> list_deliveries(const DeliveryFilter& filter,
   pg::Params params = pg::Params::of(cursor_of(from), rows_for(from));
   if (filter.buyer) params.add(*filter.buyer);
   if (filter.status) params.add(to_string(*filter.status));
-  return page_of_rows<read_summary>(list_for(filter), std::move(params), from.limit);
+  return page_of_rows<deliveries::read_summary>(deliveries::list_for(filter), std::move(params),
+                                                from.limit);
 }
 
 }  // namespace jangbu

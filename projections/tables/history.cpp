@@ -8,7 +8,7 @@
 
 namespace jangbu {
 
-namespace {
+namespace history {
 
 // --- Fold ----------------------------------------------------------------------------------------
 
@@ -89,7 +89,7 @@ EventId in_columns(EventId id) {
   return {std::min(id.position, last_of_all.position), std::min(id.index, last_of_all.index)};
 }
 
-}  // namespace
+}  // namespace history
 
 const ReadModel history_model{
     .name = "history",
@@ -99,29 +99,30 @@ const ReadModel history_model{
     .version = "position, index",
     .fold_version = 2,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
-      return std::make_unique<HistoryFold>(schema);
+      return std::make_unique<history::HistoryFold>(schema);
     },
 };
 
 Query<Page<HistoryRow>> history_of(const Entity& entity, const From<EventId>& from, EventId until) {
-  const EventId after = in_columns(from.after.value_or(EventId{}));
-  return page_of_rows<read_event>(
-      list,
+  const EventId after = history::in_columns(from.after.value_or(EventId{}));
+  return page_of_rows<history::read_event>(
+      history::list,
       pg::Params::of(entity.id, to_string(entity.kind), after.position, index_of(after),
                      until.position, index_of(until), rows_for(from)),
       from.limit);
 }
 
 Query<Page<HistoryRow>> events_of(EntityId entity, const From<EventId>& from) {
-  const EventId after = in_columns(from.after.value_or(EventId{}));
-  return page_of_rows<read_event>(
-      list_of_any, pg::Params::of(entity, after.position, index_of(after), rows_for(from)),
+  const EventId after = history::in_columns(from.after.value_or(EventId{}));
+  return page_of_rows<history::read_event>(
+      history::list_of_any, pg::Params::of(entity, after.position, index_of(after), rows_for(from)),
       from.limit);
 }
 
 Query<std::optional<HistoryRow>> last_event_of(const Entity& entity, EventId until) {
-  return one_row<read_event>(
-      last, pg::Params::of(entity.id, to_string(entity.kind), until.position, index_of(until)));
+  return one_row<history::read_event>(
+      history::last,
+      pg::Params::of(entity.id, to_string(entity.kind), until.position, index_of(until)));
 }
 
 }  // namespace jangbu

@@ -6,7 +6,7 @@
 
 namespace jangbu {
 
-namespace {
+namespace products {
 
 // --- Fold ----------------------------------------------------------------------------------------
 
@@ -114,7 +114,7 @@ const std::string by_beginning_sql =
     page_sql(select_by_beginning("products", "withdrawn_at"), bytes, columns);
 const QueryText list_by_beginning{"list_products_by_beginning", "products", by_beginning_sql};
 
-}  // namespace
+}  // namespace products
 
 const ReadModel products_model{
     .name = "products",
@@ -124,28 +124,28 @@ const ReadModel products_model{
     .version = "version_position, version_index",
     .fold_version = 1,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
-      return std::make_unique<ProductsFold>(schema);
+      return std::make_unique<products::ProductsFold>(schema);
     },
 };
 
 Query<std::optional<ProductRow>> product_by_id(const ProductId& id) {
-  return one_row<read_product>(by_id, pg::Params::of(id));
+  return one_row<products::read_product>(products::by_id, pg::Params::of(id));
 }
 
 Query<std::optional<ProductRow>> product_by_name(std::string_view name) {
-  return one_row<read_product>(by_name, pg::Params::of(name));
+  return one_row<products::read_product>(products::by_name, pg::Params::of(name));
 }
 
 Query<Page<ProductRow>> list_products(const From<ProductId>& from) {
-  return page_of_rows<read_product>(list, pg::Params::of(cursor_of(from), rows_for(from)),
-                                    from.limit);
+  return page_of_rows<products::read_product>(
+      products::list, pg::Params::of(cursor_of(from), rows_for(from)), from.limit);
 }
 
 Query<Page<ProductRow>> list_products_beginning_with(std::string_view beginning,
                                                      const From<ProductId>& from) {
   const NameRange range = names_beginning_with(beginning);
-  return page_of_rows<read_product>(
-      list_by_beginning,
+  return page_of_rows<products::read_product>(
+      products::list_by_beginning,
       pg::Params::of(range.low, range.high, from.after.value_or(ProductId{}), rows_for(from)),
       from.limit);
 }

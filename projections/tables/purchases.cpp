@@ -11,7 +11,7 @@
 
 namespace jangbu {
 
-namespace {
+namespace purchases {
 
 constexpr std::array<std::pair<PurchaseStatus, std::string_view>, 4> statuses{{
     {PurchaseStatus::completed, "completed"},
@@ -178,16 +178,16 @@ const QueryText list_of_status{"list_purchases_of_status", "purchases", of_statu
 const QueryText list_of_buyer_and_status{"list_purchases_of_buyer_and_status", "purchases",
                                          of_buyer_and_status_sql};
 
-}  // namespace
+}  // namespace purchases
 
 std::string_view to_string(PurchaseStatus status) {
-  return std::find_if(statuses.begin(), statuses.end(),
+  return std::find_if(purchases::statuses.begin(), purchases::statuses.end(),
                       [&](const auto& entry) { return entry.first == status; })
       ->second;
 }
 
 std::optional<PurchaseStatus> parse_purchase_status(std::string_view text) {
-  for (const auto& [status, name] : statuses)
+  for (const auto& [status, name] : purchases::statuses)
     if (name == text) return status;
   return std::nullopt;
 }
@@ -200,27 +200,27 @@ const ReadModel purchases_model{
     .version = "version_position, version_index",
     .fold_version = 1,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
-      return std::make_unique<PurchasesFold>(schema);
+      return std::make_unique<purchases::PurchasesFold>(schema);
     },
 };
 
 Query<std::optional<PurchaseRow>> purchase_by_id(const PurchaseId& id) {
-  return one_row<read_purchase>(by_id, pg::Params::of(id));
+  return one_row<purchases::read_purchase>(purchases::by_id, pg::Params::of(id));
 }
 
 Query<Page<PurchaseRow>> list_purchases(const PurchaseFilter& filter,
                                         const From<PurchaseId>& from) {
   pg::Params params = pg::Params::of(cursor_of(from), rows_for(from));
-  const QueryText* text = &list;
+  const QueryText* text = &purchases::list;
   if (filter.buyer) {
     params.add(*filter.buyer);
-    text = &list_of_buyer;
+    text = &purchases::list_of_buyer;
   }
   if (filter.status) {
     params.add(to_string(*filter.status));
-    text = filter.buyer ? &list_of_buyer_and_status : &list_of_status;
+    text = filter.buyer ? &purchases::list_of_buyer_and_status : &purchases::list_of_status;
   }
-  return page_of_rows<read_purchase>(*text, std::move(params), from.limit);
+  return page_of_rows<purchases::read_purchase>(*text, std::move(params), from.limit);
 }
 
 }  // namespace jangbu
