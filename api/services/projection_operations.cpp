@@ -14,8 +14,8 @@
 #include "commands/writer.hpp"
 #include "infra/ids.hpp"
 #include "projections/tables/registry.hpp"
-#include "projections/writing/projector.hpp"
 #include "projections/writing/parked.hpp"
+#include "projections/writing/projector.hpp"
 
 namespace jangbu {
 
