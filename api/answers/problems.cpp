@@ -28,12 +28,12 @@ struct AsProblem {
   }
   Problem operator()(const refusal::AccountNameTaken& no) const {
     return {problems::account_name_taken,
-            "An open account has the name '" + no.name + "' already. Choose another.",
+            "An open account is already called '" + no.name + "'. Choose another name.",
             {{"field", "name"}, {"accountId", to_string(no.holder)}}};
   }
   Problem operator()(const refusal::AccountIsClosed& no) const {
     return {problems::account_closed,
-            "This account was closed. Open a new one to go on.",
+            "This account has been closed. Open a new one to continue.",
             {{"accountId", to_string(no.account)}}};
   }
   Problem operator()(const refusal::ProductNotFound& no) const {
@@ -41,18 +41,18 @@ struct AsProblem {
   }
   Problem operator()(const refusal::ProductNameTaken& no) const {
     return {problems::product_name_taken,
-            "A listed product has the name '" + no.name + "' already. Choose another.",
+            "A listed product is already called '" + no.name + "'. Choose another name.",
             {{"field", "name"}, {"productId", to_string(no.holder)}}};
   }
   Problem operator()(const refusal::ProductIsWithdrawn& no) const {
     return {problems::product_withdrawn,
-            "This product was withdrawn and is no longer sold.",
+            "This product has been withdrawn and is no longer sold.",
             {{"productId", to_string(no.product)}}};
   }
   Problem operator()(const refusal::InsufficientStock& no) const {
     return {problems::insufficient_stock,
-            "There are " + std::to_string(no.available) + " of '" + no.name + "' left, and " +
-                std::to_string(no.requested) + " were asked for.",
+            "'" + no.name + "' has " + std::to_string(no.available) +
+                " left in stock; you asked for " + std::to_string(no.requested) + ".",
             {{"productId", to_string(no.product)},
              {"product", no.name},
              {"requested", no.requested},
@@ -60,25 +60,25 @@ struct AsProblem {
   }
   Problem operator()(const refusal::StockTooLarge& no) const {
     return {problems::stock_too_large,
-            "The stock of a product can be at most " + std::to_string(max_stock) + ".",
+            "A product's stock can be at most " + std::to_string(max_stock) + ".",
             {{"productId", to_string(no.product)}, {"maximum", max_stock}}};
   }
   Problem operator()(const refusal::PriceDiffers& no) const {
     Json fields{{"expected", to_json(no.expected)}, {"actual", to_json(no.actual)}};
     if (no.product) fields.add("productId", to_string(*no.product));
     return {problems::price_changed,
-            "The price is " + to_string(no.actual) + " now, and " + to_string(no.expected) +
-                " was expected. Ask for a new quote.",
+            "The price is now " + to_string(no.actual) + ", not " + to_string(no.expected) +
+                ". Ask for a new quote.",
             fields};
   }
   Problem operator()(const refusal::AddressDiffers& no) const {
     return {problems::address_changed,
-            "The buyer's address is another one than in the quote. Ask for a new quote.",
+            "The buyer's address has changed since the quote. Ask for a new one.",
             {{"expected", to_json(no.expected.address)}, {"actual", to_json(no.actual.address)}}};
   }
   Problem operator()(const refusal::MixedCurrencies& no) const {
     return {problems::mixed_currencies,
-            "All lines of a purchase must be in one currency. Buy them apart.",
+            "All lines of a purchase must be in one currency. Buy them separately.",
             {{"expected", to_string(no.first)}, {"actual", to_string(no.other)}}};
   }
   Problem operator()(const refusal::TotalTooLarge&) const {
@@ -89,7 +89,7 @@ struct AsProblem {
   }
   Problem operator()(const refusal::QuoteExpired& no) const {
     return {problems::quote_expired,
-            "The quote was good until " + to_string(no.expired_at) + ". Ask for a new one.",
+            "The quote expired at " + to_string(no.expired_at) + ". Ask for a new one.",
             {{"expiredAt", to_string(no.expired_at)}}};
   }
   Problem operator()(const refusal::NoOpenPurchase& no) const {
@@ -110,16 +110,16 @@ struct AsProblem {
   }
   Problem operator()(const refusal::NotDelivered& no) const {
     return {problems::not_delivered,
-            "Its receipt can be confirmed once a carrier has reported it delivered.",
+            "Its receipt can be confirmed only after a carrier has reported it delivered.",
             {{"purchaseId", to_string(no.purchase)}, {"deliveryStatus", to_string(no.status)}}};
   }
   Problem operator()(const refusal::VersionDiffers& no) const {
-    return {problems::version_differs, "It has changed since. Read it again, and decide anew.",
+    return {problems::version_differs, "It has changed since you read it. Read it again and retry.",
             expected_and_actual(no.expected, no.actual)};
   }
   Problem operator()(const refusal::KeyReused&) const {
     return {problems::idempotency_key_reused,
-            "This Idempotency-Key came with another request before. Use a new one."};
+            "This Idempotency-Key was already used with a different request. Use a new one."};
   }
 };
 
@@ -134,31 +134,28 @@ Problem problem_of(NotDecided why) {
     case NotDecided::not_ready:
       return {.type = problems::not_ready,
               .detail =
-                  "Commands cannot be taken now; nothing was done. "
-                  "GET /health/ready of operations tells why.",
+                  "Commands cannot be accepted right now; nothing was done. "
+                  "GET /health/ready of operations says why.",
               .retry_after_s = 1};
     case NotDecided::overloaded:
       return {.type = problems::overloaded,
-              .detail =
-                  "There is more to do than can be done; nothing was done. "
-                  "Try again.",
+              .detail = "The shop is overloaded; nothing was done. Try again.",
               .retry_after_s = 1};
     case NotDecided::key_in_flight:
       return {problems::idempotency_key_in_flight,
-              "A request with this Idempotency-Key is being carried out. "
-              "Try again for its answer."};
+              "A request with this Idempotency-Key is still in progress. "
+              "Try again to get its answer."};
     case NotDecided::outcome_unknown:
       return {.type = problems::outcome_unknown,
               .detail =
-                  "The event log did not answer in time: it may have been "
-                  "done, or not. Repeat it with the same Idempotency-Key.",
+                  "The event log did not answer in time, so it may or may not have "
+                  "been done. Repeat it with the same Idempotency-Key.",
               .retry_after_s = 1};
     case NotDecided::keys_full:
       return {.type = problems::idempotency_keys_full,
               .detail =
-                  "As many commands are remembered as there is room for, and nothing was "
-                  "done, since this one could not be. Without an Idempotency-Key, and "
-                  "without a quote, it would be taken.",
+                  "There is no room to remember another Idempotency-Key or quote; nothing was "
+                  "done. Try again later, or send the command with neither.",
               .retry_after_s = 60};
   }
   return {problems::internal_error, "Something went wrong here; it has been logged."};
@@ -168,13 +165,13 @@ Problem takes_no_commands() {
   return {.type = problems::not_ready,
           .detail =
               "This instance answers queries only (--no-writer); nothing was "
-              "done. Send commands to the one that takes them.",
+              "done. Send commands to the instance that takes them.",
           .retry_after_s = 1};
 }
 
 Problem purchase_closed(PurchaseId purchase, DeliveryStatus status) {
   return {problems::purchase_closed,
-          "This purchase is closed, and its delivery with it.",
+          "This purchase is closed, and so is its delivery.",
           {{"purchaseId", to_string(purchase)}, {"deliveryStatus", to_string(status)}}};
 }
 
@@ -194,35 +191,34 @@ Problem not_found(const http::ProblemType& type, std::string_view which) {
 
 Problem read_model_behind(Position reached, Position asked) {
   return {.type = problems::read_model_behind,
-          .detail = "The read model has not reached the position asked for yet.",
+          .detail = "The read model has not reached that position yet. Try again.",
           .fields = {{"expected", asked.value}, {"actual", reached.value}},
           .retry_after_s = 1};
 }
 
 Problem read_model_away() {
   return {.type = problems::read_model_unavailable,
-          .detail = "The database does not answer. Commands go on without it.",
+          .detail = "The database does not answer. Try again; commands work without it.",
           .retry_after_s = 1};
 }
 
 Problem entity_parked() {
   return {.type = problems::entity_parked,
           .detail =
-              "An event of it could not be written into the read model. What was "
-              "acknowledged is in the log; whoever runs this shop sees it with: jangbu "
-              "projections parked list",
+              "One of its events could not be written to the read model. Nothing is lost: it is "
+              "in the log. The shop's operator can see why with: jangbu projections parked list",
           .retry_after_s = 60};
 }
 
 Problem log_away() {
   return {.type = problems::unavailable,
-          .detail = "The event log does not answer.",
+          .detail = "The event log does not answer. Try again.",
           .retry_after_s = 1};
 }
 
 Problem quote_unknown() {
   return {problems::quote_invalid,
-          "quoteId is not a quote of this shop. Ask for one with POST /quotes.",
+          "quoteId is not a quote from this shop. Get one with POST /quotes.",
           {{"field", "quoteId"}}};
 }
 
@@ -235,13 +231,13 @@ Problem unknown_parameter(const std::string& name, const std::vector<std::string
   }
   return {problems::unknown_parameter,
           "There is no parameter '" + name + "' here. " +
-              (known.empty() ? "There are none." : "There are: " + list + "."),
+              (known.empty() ? "Leave it out." : "Use one of: " + list + "."),
           {{"field", name}, {"expected", expected}}};
 }
 
 Problem repeated_parameter(const std::string& name) {
   return {problems::invalid_field,
-          "The parameter '" + name + "' is given twice: give it once.",
+          "The parameter '" + name + "' is given more than once. Give it once.",
           {{"field", name}}};
 }
 

@@ -18,9 +18,9 @@ constexpr Refusal head_too_large = {problems::head_too_large,
 constexpr Refusal target_too_long = {problems::target_too_long, "The request target is too long."};
 constexpr Refusal transfer_coding_unknown = {
     problems::transfer_coding_not_implemented,
-    "The only Transfer-Encoding this server takes is chunked, once."};
+    "The only Transfer-Encoding this server accepts is chunked, once."};
 constexpr Refusal expectation_failed = {problems::expectation_failed,
-                                        "The only expectation this server meets is 100-continue."};
+                                        "The only Expect this server supports is 100-continue."};
 constexpr Refusal method_unknown = {problems::method_not_implemented,
                                     "This server does not know the request's method."};
 constexpr Refusal version_unknown = {problems::http_version_not_supported,

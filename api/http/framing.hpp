@@ -40,7 +40,7 @@ struct Refusal {
 };
 
 inline constexpr Refusal body_too_large{problems::body_too_large,
-                                        "The request body is larger than this server takes."};
+                                        "The request body is larger than this server accepts."};
 
 // Reads the head at the beginning of `bytes`. The body may be as large as any route takes it.
 std::variant<Incomplete, Head, Refusal> read_head(std::string_view bytes, const Limits& limits);

@@ -33,7 +33,7 @@ constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
 
 Response unavailable() {
   Response response =
-      problem(problems::unavailable, "Something this service depends on is away; try again later.");
+      problem(problems::unavailable, "Something this service depends on is down; try again later.");
   response.headers.emplace_back("Retry-After", "1");
   return response;
 }
@@ -42,15 +42,14 @@ Response malformed_target() {
   return problem(problems::malformed_target, "The path or query is not percent-encoded UTF-8.");
 }
 
-constexpr Refusal parsers_disagree = {problems::malformed_request,
-                                      "The request can be read in more than one way."};
+constexpr Refusal parsers_disagree = {problems::malformed_request, "The request is ambiguous."};
 constexpr Refusal misdirected = {
     problems::misdirected_request,
-    "This server is not known by the name in Host. Whoever runs it can add names: --allow-host."};
+    "This server does not go by the name in Host. Its operator can add names with --allow-host."};
 constexpr Refusal foreign_page = {
     problems::foreign_origin,
-    "A page of another origin has sent this, as Origin or Sec-Fetch-Site says. Whoever runs this "
-    "server can let its pages in: --cors-origin."};
+    "A page from another origin sent this, according to Origin or Sec-Fetch-Site. The server's "
+    "operator can allow that origin with --cors-origin."};
 constexpr Refusal encoded_body = {problems::unsupported_content_encoding,
                                   "Send the body as it is, without Content-Encoding."};
 constexpr Refusal one_too_many = {problems::too_many_connections,

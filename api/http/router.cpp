@@ -104,7 +104,7 @@ Response Router::without_route(const Request& request) const {
     if (const auto origin = request.header("Origin"); origin && cors_.allows(*origin))
       response.headers = cors_.preflight(allowed);
   } else {
-    response = problem(problems::method_not_allowed, "This path does not take that method.");
+    response = problem(problems::method_not_allowed, "This path does not support that method.");
   }
   response.headers.emplace_back("Allow", allowed);
   return response;

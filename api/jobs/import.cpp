@@ -192,7 +192,7 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
     if (malformed_ > commands_ + options_.malformed_rows)
       give_up(problems::too_many_malformed_rows,
               std::to_string(malformed_) + " of " + std::to_string(malformed_ + commands_) +
-                  " rows could not be read as what is imported here, so the rest was not tried");
+                  " rows are not what is imported here, so the rest was not tried");
     return true;
   }
 
@@ -210,9 +210,9 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
 
   void give_up(const http::ProblemType& type, const std::string& why) {
     if (why_) return;
-    why_ = http::problem(type, why + ". Nothing was taken behind line " + std::to_string(line_) +
-                                   "; send it again from there, or all of it with the same "
-                                   "Idempotency-Key.");
+    why_ = http::problem(type, why + ". Nothing after line " + std::to_string(line_) +
+                                   " was taken; send it again from there, or all of it with the "
+                                   "same Idempotency-Key.");
   }
 
   // Lets results out, and gives the writer again what it had no room for, until the condition
@@ -235,13 +235,14 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
       const auto now = Clock::now();
       if (now >= deadline_) {
         late_ = true;
-        give_up(problems::import_too_slow, "It was not done in time");
+        give_up(problems::import_too_slow, "The import took too long");
         return true;
       }
       const bool blocked = !results_.empty();
       if (!blocked) reads_at_ = now;
       if (blocked && !body_ended_ && !why_ && now - reads_at_ >= options_.reader_patience) {
-        give_up(problems::results_unread, "Its results are not read: read them while you send");
+        give_up(problems::results_unread,
+                "Nobody is reading the results: read them while you send");
         return true;
       }
       const auto something = [&] {

@@ -59,7 +59,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   bool key(std::string& name) override {
     const auto [field, is_new] = open_.back()->emplace(std::move(name), nullptr);
     field_ = &*field;
-    if (!is_new) refuse_here("the body has a field twice");
+    if (!is_new) refuse_here("The body has a field twice");
     return true;
   }
   bool start_object(std::size_t) override { return start(nlohmann::json::object()); }
@@ -69,9 +69,9 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   bool parse_error(std::size_t byte, const std::string&,
                    const nlohmann::json::exception& error) override {
     if (dynamic_cast<const nlohmann::json::out_of_range*>(&error))
-      refuse_here("the body has a number that is too large");
+      refuse_here("The body has a number that is too large");
     throw Problem{problems::malformed_request,
-                  "the body is not JSON: the trouble is at byte " + std::to_string(byte),
+                  "The body is not JSON: the error is at byte " + std::to_string(byte),
                   {{"byte", byte}}};
   }
 
@@ -82,7 +82,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool start(nlohmann::json value) {
     if (open_.size() == max_depth)
-      refuse_here("the body is nested deeper than " + std::to_string(max_depth) + " levels");
+      refuse_here("The body is nested deeper than " + std::to_string(max_depth) + " levels");
     nlohmann::json& here = place();
     here = std::move(value);
     open_.push_back(&here);
@@ -178,7 +178,7 @@ Body::Body(std::string_view text) : Body(parse(text), "") {}
 Body::Body(std::shared_ptr<const nlohmann::json> json, std::string path)
     : json_(std::move(json)), path_(std::move(path)) {
   if (!json_->is_object()) {
-    if (path_.empty()) malformed("the body must be a JSON object");
+    if (path_.empty()) malformed("The body must be a JSON object");
     invalid(path_.substr(0, path_.size() - 1), "must be an object");
   }
 }
@@ -266,7 +266,7 @@ Money Body::money(std::string_view field) {
   Body money = object(field);
   const std::int64_t amount = money.integer("amount", 0, Money::max_amount);
   const auto currency = parse_currency(money.string("currency"));
-  if (!currency) invalid(money.path_ + "currency", "is not a code of ISO 4217, such as KRW");
+  if (!currency) invalid(money.path_ + "currency", "is not an ISO 4217 code, such as KRW");
   money.no_more();
   return {amount, *currency};
 }
@@ -274,7 +274,7 @@ Money Body::money(std::string_view field) {
 Timestamp Body::time(std::string_view field) {
   const auto time = parse_timestamp(string(field));
   if (!time)
-    invalid(path_ + std::string(field), "is not a time of RFC 3339, such as 2026-03-01T09:30:00Z");
+    invalid(path_ + std::string(field), "is not an RFC 3339 time, such as 2026-03-01T09:30:00Z");
   return *time;
 }
 

@@ -78,7 +78,7 @@ class Body {
   template <class SomeId>
   SomeId id(std::string_view field) {
     const auto parsed = parse_id<SomeId>(string(field));
-    if (!parsed) invalid(path_ + std::string(field), "is not an id: a UUID is expected");
+    if (!parsed) invalid(path_ + std::string(field), "must be a UUID");
     return *parsed;
   }
 

@@ -63,7 +63,7 @@ std::optional<IdempotencyKey> idempotency_key(const http::Request& request) {
   for (std::size_t i = 0; i < request.headers.size(); ++i) {
     const auto [name, value] = request.headers[i];
     if (!http::equal_ignoring_case(name, "Idempotency-Key")) continue;
-    if (found) malformed("Idempotency-Key is there twice: a request has one key");
+    if (found) malformed("Idempotency-Key is given twice: a request has one key");
     found = {without_quotes(value), value};
   }
   if (found && (found->key.empty() || found->key.size() > max_key || !is_visible_ascii(found->key)))

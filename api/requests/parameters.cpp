@@ -80,7 +80,7 @@ std::optional<ReadAt> as_of(const http::Request& request) {
   const auto position = query_number(request, "asOf", 1, INT64_MAX);
   if (!position) return std::nullopt;
   if (request.query_value("minPosition"))
-    invalid("asOf", "cannot be combined with minPosition: it is waited for by itself");
+    invalid("asOf", "cannot be combined with minPosition: asOf waits by itself");
   ReadAt at = read_at(request);
   at.min_position = {static_cast<std::uint64_t>(*position)};
   return at;
@@ -94,7 +94,8 @@ std::size_t page_limit(const http::Request& request) {
 std::optional<std::vector<EventId>> if_match(const http::Request& request, bool tag_names_stock) {
   const auto asked = http::entity_tags(request.headers, "If-Match");
   if (!asked) return std::nullopt;
-  if (!asked->valid) malformed("If-Match must be ETags as they were given, such as \"42.0\", or *");
+  if (!asked->valid)
+    malformed("If-Match must be * or ETags as they were received, such as \"42.0\"");
   if (asked->any) return std::nullopt;
   std::vector<EventId> versions;
   for (const http::EntityTag& tag : asked->tags)

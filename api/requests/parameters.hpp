@@ -43,7 +43,7 @@ std::optional<SomeId> query_id(const http::Request& request, std::string_view na
   const auto text = request.query_value(name);
   if (!text) return std::nullopt;
   const auto id = parse_id<SomeId>(*text);
-  if (!id) invalid(name, "is not an id: a UUID is expected");
+  if (!id) invalid(name, "must be a UUID");
   return id;
 }
 

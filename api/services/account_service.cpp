@@ -74,7 +74,7 @@ void change_details(const Backend& backend, const Request& request, const Exchan
                                .email = {},
                                .membership_level = {}};
   Body body = json_body(request);
-  if (body.is_null("name")) invalid("name", "cannot be taken away: give another, or leave it out");
+  if (body.is_null("name")) invalid("name", "cannot be removed: give another, or leave it out");
   if (body.has("name")) command.name = body.name("name");
   command.email = body.is_null("email") ? std::string() : body.email("email");
   command.membership_level = body.is_null("membershipLevel")

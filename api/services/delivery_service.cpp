@@ -37,7 +37,7 @@ void list(const Backend& backend, const Request& request, const Exchange& exchan
   DeliveryFilter filter;
   if (const auto status = request.query_value("status")) {
     filter.status = parse_delivery_status(*status);
-    if (!filter.status) invalid("status", "is not a status of deliveries");
+    if (!filter.status) invalid("status", "is not a delivery status");
   }
   if (const auto include = request.query_value("include")) {
     if (*include != "closed") invalid("include", "can only be closed");

@@ -45,15 +45,16 @@ void start_load(const Backend& backend, const http::Request& request,
   LoadJobs& jobs = backend.operations->loads;
   if (!jobs.allowed())
     throw Problem{problems::load_not_allowed,
-                  "What a burst buys stays in the log for ever. Start the shop with jangbu serve "
-                  "--allow-load (JANGBU_ALLOW_LOAD) where that is as it should be."};
+                  "What a burst buys stays in the log for ever. If that is acceptable here, start "
+                  "the shop with jangbu serve --allow-load (JANGBU_ALLOW_LOAD)."};
   switch (jobs.start(read_options(request))) {
     case LoadJobs::Start::closed:
       throw Problem{
           .type = problems::unavailable, .detail = "The server is stopping.", .retry_after_s = 1};
     case LoadJobs::Start::another_is_under_way:
-      throw Problem{problems::load_running,
-                    "A burst is under way. Its progress is at /load, and DELETE /load stops it."};
+      throw Problem{
+          problems::load_running,
+          "A burst is already running. GET /load shows its progress, DELETE /load stops it."};
     case LoadJobs::Start::begun:
       auto response = show(202, jobs);
       response.headers.emplace_back("Location", "/load");

@@ -53,7 +53,7 @@ EventId first_event(const http::Request& request) {
 std::vector<std::string> asked_types(const http::Request& request) {
   const std::string_view type = request.query_value("type").value_or("");
   if (type.empty()) return {};
-  if (!is_event_type(type)) invalid("type", "is not a type of event, such as PurchaseCompleted");
+  if (!is_event_type(type)) invalid("type", "is not an event type, such as PurchaseCompleted");
   return {std::string(type)};
 }
 

@@ -118,7 +118,7 @@ void start_rebuild(const Backend& backend, const http::Request& request,
   if (!rebuilds.start(model)) {
     const std::string running = rebuilds.running().value_or(std::string(model.name));
     throw Problem{problems::rebuild_running, "The read model " + running +
-                                                 " is being rebuilt already. Its progress is at " +
+                                                 " is already being rebuilt. Its progress is at " +
                                                  progress_path(running) + "."};
   }
   auto response = of_now(202, to_json(model.name, rebuilds.status(model.name).value()));

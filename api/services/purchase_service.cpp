@@ -23,8 +23,9 @@ std::variant<SomeId, std::string> reference(Body& body, const std::string& field
   const std::string id_field = field + "Id";
   const bool by_id = body.has(id_field);
   if (by_id == body.has(field))
-    invalid(body.path() + field, by_id ? "is given by name and by id: give one"
-                                       : "is missing: give its name, or its id as " + id_field);
+    invalid(body.path() + field, by_id
+                                     ? "is given both by name and by id: give one of them"
+                                     : "is missing: give its name here, or its id as " + id_field);
   if (by_id) return body.id<SomeId>(id_field);
   return body.name(field);
 }

@@ -16,7 +16,7 @@ void with_buyer(const Backend& backend, const http::Request& request,
                 const http::Exchange& exchange, ListOfBuyer list) {
   const auto text = request.query_value("buyer");
   if (const auto id = query_id<AccountId>(request, "buyerId")) {
-    if (text) invalid("buyerId", "cannot be combined with buyer: give one");
+    if (text) invalid("buyerId", "cannot be combined with buyer: give one of them");
     return list(id);
   }
   if (!text) return list(std::nullopt);
