@@ -258,10 +258,11 @@ Json answer(const Operation& operation) {
     headers["Location"] = ref("headers", "location");
   if (is_command(operation.kind))
     headers["Idempotent-Replayed"] = ref("headers", "idempotentReplayed");
-  Json response{{"description", operation.kind == Kind::create ? "Done, and on disk: the new one."
-                                : operation.kind == Kind::job  ? "It has begun."
-                                : is_command(operation.kind)   ? "Done, and on disk: how it is now."
-                                                               : "As asked for."}};
+  Json response{
+      {"description", operation.kind == Kind::create ? "Done, and on disk: the new resource."
+                      : operation.kind == Kind::job  ? "Started."
+                      : is_command(operation.kind) ? "Done, and on disk: the resource as it is now."
+                                                   : "As requested."}};
   response["headers"] = std::move(headers);
   response["content"] = answer_content(operation);
   return response;
@@ -269,7 +270,7 @@ Json answer(const Operation& operation) {
 
 // The fields of the answer that would have been, and nothing else.
 Json not_modified(const Operation& operation) {
-  Json response{{"description", "As it was: If-None-Match names its ETag."}};
+  Json response{{"description", "Unchanged: If-None-Match names its ETag."}};
   response["headers"] = answer(operation).at("headers");
   return response;
 }
@@ -284,7 +285,7 @@ Json responses(const Operation& operation) {
     responses[std::to_string(status)] = problem_response(status, types, operation.kind);
   if (!operation.gives_when_unavailable.empty())
     responses["503"] = {
-        {"description", "Not now, and why."},
+        {"description", "Not now; the body says why."},
         {"headers",
          {{"X-Request-Id", ref("headers", "requestId")},
           {"Retry-After", ref("headers", "retryAfter")}}},

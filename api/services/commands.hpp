@@ -30,18 +30,18 @@ void import_rows(const Backend& backend, const http::Request& request, const htt
                  const http::Exchange& exchange, Command (*to_command)(Body row));
 
 inline constexpr std::string_view rows_description =
-    "Takes one row a line, each the body of a single such request, up to 64 MiB of them and 64 KiB "
-    "each, and answers with one result a row, in order, while it goes on: `201` with the new id, "
-    "or a problem, which does not stop the rest. Blank lines are skipped. With an Idempotency-Key "
-    "each row has a key of its own, made of it and the row's line number: sent again, rows that "
-    "were taken give their first answer, `replayed`; and a row whose outcome is unknown for a "
-    "while is asked for again until it is decided.\n\n"
+    "One row per line, each the body of a single such request, at most 64 KiB per row and 64 MiB "
+    "in all. There is one result per row, in order, sent while the import runs: `201` with the new "
+    "id, or a problem, which does not stop the rest. Blank lines are skipped. An Idempotency-Key, "
+    "together with its line number, gives each row its own key: when rows are sent again, those "
+    "already taken get their first answer, `replayed`, and a row whose outcome is not known yet is "
+    "retried until it is.\n\n"
     "Read the results while you send: no more rows are taken while 256 KiB of results are unread. "
     "An import is given up, with a last row that says why and at which line, when nothing is read "
-    "for 30 seconds while there is more to send (`results-unread`), when rows that cannot be read "
-    "as what is imported outnumber the others by 100 (`too-many-malformed-rows`), and after 15 "
-    "minutes (`import-too-slow`). A body that comes with less than 16 KiB a second, and an answer "
-    "that is not read any more, are cut off: without the last chunk some results are missing. Four "
-    "imports of accounts and four of products run at a time, more get `overloaded`.";
+    "for 30 seconds while there is more to send (`results-unread`), when malformed rows outnumber "
+    "the others by more than 100 (`too-many-malformed-rows`), and after 15 minutes "
+    "(`import-too-slow`). A body that arrives at less than 16 KiB a second, or an answer that "
+    "nobody reads, is cut off: if the last chunk is missing, so are results. Four imports of "
+    "accounts and four of products can run at once; more get `overloaded`.";
 
 }  // namespace jangbu

@@ -25,13 +25,13 @@ constexpr std::string_view carrier_statuses =
 constexpr std::int64_t clocks_apart_ms = 24 * 60 * 60 * 1'000;
 
 constexpr std::string_view stream_description =
-    "Server-sent events, one of type `delivery-status` for every change, with the event's id. It "
-    "begins now, or after Last-Event-ID, which browsers send by themselves when they come back: "
-    "nothing is missed or told twice. Event-Position, and the first `id:`, say where it begins. "
-    "While the event log or a read model is away, it is silent until it can go on; what came after "
-    "the request is told then, and what came shortly before may be. A comment comes where there "
-    "is nothing to say for 15 s. Who does not read is cut off. Where there are too many streams, "
-    "one ends at once; come back after the time of its `retry:`.";
+    "Server-sent events: one of type `delivery-status` for every change, with the event's id. The "
+    "stream begins now, or after Last-Event-ID, which browsers send by themselves when they "
+    "reconnect: nothing is missed or repeated. Event-Position and the first `id:` say where it "
+    "begins. While the event log or a read model is down, the stream is silent until it can "
+    "continue; it then sends what came after the request, and perhaps what came shortly before. "
+    "After 15 s of silence a comment is sent. A client that does not read is cut off. When there "
+    "are too many streams, a new one ends at once; reconnect after the time its `retry:` gives.";
 
 void list(const Backend& backend, const Request& request, const Exchange& exchange) {
   DeliveryFilter filter;
@@ -111,8 +111,8 @@ const Endpoint endpoints[] = {
       .path = "/deliveries",
       .id = "listDeliveries",
       .summary = "List the open deliveries",
-      .description = "With the last scan of each and their number. Of a status that closes a "
-                     "delivery, the closed ones.",
+      .description = "Each with its last scan and the number of scans. With a `status` that closes "
+                     "a delivery, the closed ones.",
       .kind = Kind::page,
       .gives = "DeliverySummary",
       .parameters = {"buyer", "buyerId", "deliveryStatus", "include", "after"},
@@ -132,14 +132,13 @@ const Endpoint endpoints[] = {
       .id = "recordScan",
       .summary = "Record what a carrier reports",
       .description =
-          "The same scan again changes nothing. Order: preparing < label-created < "
-          "picked-up "
+          "Repeating a scan changes nothing. Order: preparing < label-created < picked-up "
           "< in-transit, out-for-delivery, attempt-failed, available-for-pickup, exception "
-          "< delivered, returned-to-sender. Stages may be skipped. A scan of higher rank is "
-          "news whenever it says it occurred; one of lower rank, or of the same rank that occurred "
-          "before the last of it, enters the history and leaves the status. A delivery has at most "
-          "200 scans. What occurred more than a day after the shop's clock is refused: it would "
-          "leave all of its rank that follows behind.",
+          "< delivered, returned-to-sender. Stages may be skipped. A scan of higher rank changes "
+          "the status whatever its time; one of lower rank, or of the same rank but older than the "
+          "last one of that rank, only enters the history. A delivery can have at most 200 scans. "
+          "A time more than a day ahead of the shop's clock is refused: every later scan of that "
+          "rank would look older.",
       .kind = Kind::command,
       .takes = "NewScan",
       .gives = "Delivery",
@@ -150,7 +149,7 @@ const Endpoint endpoints[] = {
      {.method = Method::post,
       .path = "/deliveries/{id}/receipt",
       .id = "confirmReceipt",
-      .summary = "Confirm that it has been received",
+      .summary = "Confirm that a delivery has been received",
       .description = "It leaves the list of open deliveries; its history stays.",
       .kind = Kind::command,
       .takes = "NoFields",
@@ -183,8 +182,8 @@ const Endpoint endpoints[] = {
      {.method = Method::get,
       .path = "/deliveries/{id}/history",
       .id = "getDeliveryHistory",
-      .summary = "List its events, oldest first",
-      .description = "With those of its purchase.",
+      .summary = "List a delivery's events, oldest first",
+      .description = "Includes those of its purchase.",
       .kind = Kind::page,
       .gives = "PurchaseEvent",
       .parameters = {"afterEvent"},
@@ -196,7 +195,7 @@ const Service delivery_service{
     .name = "delivery",
     .title = "Jangbu deliveries",
     .description =
-        "Every purchase has a delivery of the same id. Carriers report on it, and the "
+        "Every purchase has a delivery with the same id. Carriers report on it, and the "
         "buyer confirms its receipt.",
     .endpoints = delivery_routes::endpoints};
 

@@ -103,14 +103,14 @@ const Endpoint endpoints[] = {
      {.method = Method::get,
       .path = "/health/ready",
       .id = "getReadiness",
-      .summary = "Whether it can take work, and what about each part",
+      .summary = "Whether it can take work, and the state of each part",
       .gives = "Readiness",
       .gives_when_unavailable = "Readiness"}},
     {metrics,
      {.method = Method::get,
       .path = "/metrics",
       .id = "getMetrics",
-      .summary = "What the parts count of themselves, for Prometheus",
+      .summary = "Metrics for Prometheus",
       .kind = Kind::text,
       .gives = "Metrics"}},
     {list_events,
@@ -119,9 +119,9 @@ const Endpoint endpoints[] = {
       .id = "listEvents",
       .summary = "The log, as CloudEvents",
       .description =
-          "The log from a place on, oldest first. One answer looks at no more than "
-          "10,000 commits or 8 MiB, and holds about 1 MiB: it may hold fewer events than "
-          "asked for, or none, although there is a `next`.",
+          "The log from a given place, oldest first. One answer covers at most 10,000 commits or "
+          "8 MiB and holds about 1 MiB, so it may hold fewer events than asked for, or none, "
+          "although there is a `next`.",
       .kind = Kind::log,
       .gives = "CloudEvent",
       .parameters = {"from", "eventType", "entity"}}},
@@ -131,18 +131,16 @@ const Endpoint endpoints[] = {
       .id = "streamEvents",
       .summary = "Follow the log, as CloudEvents",
       .description =
-          "Server-sent events, one of type `event` for every event of the log, with its id. "
-          "It begins now, or after Last-Event-ID, which browsers send by themselves when "
-          "they come back: nothing is missed or told twice; after `0.0`, from the "
-          "beginning. "
-          "Event-Position, and the first `id:`, say where it begins. While the event log is "
-          "away, or with `entity` and Last-Event-ID a read model, it is silent until it can "
-          "go on; what came after the request is told then, and what came shortly before "
-          "may be. A comment comes where there is nothing to say for 15 s. Who does not "
-          "read is cut off. Where there are too many streams, one ends at once; come back "
-          "after the time of its `retry:`. With `entity` it has what that entity's history "
-          "has: "
-          "not that a command found nothing to change (`NothingChanged`).",
+          "Server-sent events: one of type `event` for every event in the log, with its id. The "
+          "stream begins now, or after Last-Event-ID, which browsers send by themselves when they "
+          "reconnect: nothing is missed or repeated; after `0.0`, from the beginning. "
+          "Event-Position and the first `id:` say where it begins. While the event log is down, or "
+          "with `entity` and Last-Event-ID a read model, the stream is silent until it can "
+          "continue; it then sends what came after the request, and perhaps what came shortly "
+          "before. After 15 s of silence a comment is sent. A client that does not read is cut "
+          "off. When there are too many streams, a new one ends at once; reconnect after the time "
+          "its `retry:` gives. With `entity` the stream has what that entity's history has: no "
+          "`NothingChanged`, which says that a command found nothing to change.",
       .kind = Kind::stream,
       .gives = "CloudEvent",
       .event = log_event,
@@ -152,8 +150,8 @@ const Endpoint endpoints[] = {
       .path = "/projections",
       .id = "listProjections",
       .summary = "How far the read models are",
-      .description = "Of the read models that this build serves from; none where another "
-                     "process fills them (--no-projector).",
+      .description = "The read models this build serves from; none when another process fills "
+                     "them (--no-projector).",
       .gives = "Projections"}},
     {start_rebuild,
      {.method = Method::post,
@@ -162,7 +160,7 @@ const Endpoint endpoints[] = {
       .summary = "Rebuild a read model while it serves",
       .description =
           "Replays the log into a new generation, compares it with the one that serves, and "
-          "lets it take over. Queries and commands go on. One rebuild at a time.",
+          "swaps them. Queries and commands go on. One rebuild at a time.",
       .kind = Kind::job,
       .gives = "Rebuild",
       .problems = {problems::projection_not_found, problems::rebuild_running}}},
@@ -170,7 +168,7 @@ const Endpoint endpoints[] = {
      {.method = Method::get,
       .path = "/projections/{projection}/rebuild",
       .id = "getRebuild",
-      .summary = "How far the last rebuild of a read model is, or what it found",
+      .summary = "Progress or result of a read model's last rebuild",
       .gives = "Rebuild",
       .example = "done",
       .problems = {problems::projection_not_found}}},
@@ -178,10 +176,10 @@ const Endpoint endpoints[] = {
      {.method = Method::get,
       .path = "/projections/{projection}/parked",
       .id = "listParked",
-      .summary = "The rows of a read model that are frozen",
+      .summary = "List the frozen rows of a read model",
       .description =
-          "In the generation that serves: each since an event that could not be folded into "
-          "it. The first 100 of them; `jangbu projections parked` lists all, and folds them "
+          "In the generation that serves: each is frozen since an event that could not be folded "
+          "into it. The first 100; `jangbu projections parked` lists them all, and folds them "
           "again.",
       .gives = "ParkedRows",
       .problems = {problems::projection_not_found, problems::read_model_unavailable}}},
@@ -189,13 +187,13 @@ const Endpoint endpoints[] = {
      {.method = Method::post,
       .path = "/load",
       .id = "startLoad",
-      .summary = "Begin a burst of purchases",
+      .summary = "Start a burst of purchases",
       .description =
-          "Opens accounts and lists products of its own, buys at the rate asked for, some of it "
-          "of a hot product that there is too little of, and checks at the end that the answers, "
-          "the log and the read model agree. The shop is its own client, on loopback, so the "
-          "bounds are tighter than those of `jangbu load`. The purchases stay in the log for "
-          "ever: only where `--allow-load` was said. One burst at a time.",
+          "Opens its own accounts, lists its own products, buys at the given rate, some of it a "
+          "hot product that will run out, and finally checks that the answers, the log and the "
+          "read model agree. The shop is its own client, on loopback, so the limits are lower than "
+          "those of `jangbu load`. The purchases stay in the log for ever, so the shop must have "
+          "been started with `--allow-load`. One burst at a time.",
       .kind = Kind::job,
       .takes = "LoadOptions",
       .gives = "Load",
@@ -205,17 +203,16 @@ const Endpoint endpoints[] = {
      {.method = Method::get,
       .path = "/load",
       .id = "getLoad",
-      .summary = "How far the last burst of purchases is, or what it found",
+      .summary = "Progress or result of the last burst of purchases",
       .gives = "Load",
       .example = "done"}},
     {stop_load,
      {.method = Method::delete_,
       .path = "/load",
       .id = "stopLoad",
-      .summary = "Stop the burst that is under way",
-      .description = "Nothing more is sent; what was sent is settled and checked, and the answer "
-                     "does not wait for that: see GET /load. Where none is under way nothing "
-                     "happens.",
+      .summary = "Stop the running burst",
+      .description = "Nothing more is sent; what was sent is still settled and checked. The answer "
+                     "does not wait for that: see GET /load. If none is running, nothing happens.",
       .gives = "Load",
       .example = "settling"}}};
 
@@ -225,8 +222,8 @@ const Service operations_service{
     .name = "operations",
     .title = "Jangbu operations",
     .description =
-        "Is it up, can it take work, how far are the read models, what happened, and metrics; "
-        "and rebuilding read models, and bursts of purchases.",
+        "Health, metrics, the event log, the progress and rebuilding of read models, and bursts "
+        "of purchases.",
     .endpoints = operations_routes::endpoints,
     .page = [](const Backend& backend, const http::Request& request) {
       return backend.operations->console.page_for(request);

@@ -122,7 +122,7 @@ const Endpoint endpoints[] = {
      {.method = Method::get,
       .path = "/products/search/findByName",
       .id = "findProductByName",
-      .summary = "Find the listed product of a name",
+      .summary = "Find a listed product by name",
       .kind = Kind::one,
       .gives = "Product",
       .parameters = {"name"},
@@ -131,7 +131,7 @@ const Endpoint endpoints[] = {
      {.method = Method::get,
       .path = "/products/search/findByNameStartingWith",
       .id = "findProductsByNameStartingWith",
-      .summary = "Find the listed products whose names begin with a text",
+      .summary = "Find listed products by the beginning of their names",
       .description = beginning_description,
       .kind = Kind::page,
       .gives = "Product",
@@ -141,8 +141,8 @@ const Endpoint endpoints[] = {
       .path = "/products/{id}",
       .id = "getProduct",
       .summary = "Get a product",
-      .description = "A withdrawn product shows `withdrawnAt`. A look back with `asOf` does not "
-                     "tell the stock, which purchases move without an event of the product's own.",
+      .description = "A withdrawn product shows `withdrawnAt`. With `asOf` the stock is left out: "
+                     "purchases change it without an event of the product.",
       .kind = Kind::one,
       .gives = "ProductNowOrThen",
       .parameters = {"asOf"},
@@ -152,8 +152,8 @@ const Endpoint endpoints[] = {
       .path = "/products/{id}",
       .id = "withdrawProduct",
       .summary = "Withdraw a product from sale",
-      .description = "No new quotes or purchases; those made stay good, and its name becomes "
-                     "free. Withdrawing a withdrawn product changes nothing.",
+      .description = "There are no new quotes or purchases of it; existing purchases stand, and "
+                     "its name becomes available. Withdrawing a withdrawn product changes nothing.",
       .kind = Kind::command,
       .gives = "Product",
       .example = "withdrawn",
@@ -163,7 +163,7 @@ const Endpoint endpoints[] = {
       .path = "/products/{id}/price",
       .id = "changePrice",
       .summary = "Change the price",
-      .description = "Quotes that were made before are refused with `price-changed`.",
+      .description = "Quotes given before are refused with `price-changed`.",
       .kind = Kind::command,
       .takes = "NewPrice",
       .gives = "Product",
@@ -182,7 +182,7 @@ const Endpoint endpoints[] = {
      {.method = Method::get,
       .path = "/products/{id}/history",
       .id = "getProductHistory",
-      .summary = "List its events, oldest first",
+      .summary = "List a product's events, oldest first",
       .kind = Kind::page,
       .gives = "ProductEvent",
       .parameters = {"afterEvent"},
@@ -194,7 +194,7 @@ const Service product_service{
     .name = "product",
     .title = "Jangbu products",
     .description =
-        "What is sold, for how much, and how many are left. Names are unique among "
+        "What is sold, at what price, and how many are left. Names are unique among "
         "listed products.",
     .endpoints = product_routes::endpoints};
 

@@ -138,7 +138,7 @@ const Endpoint endpoints[] = {
       .path = "/purchases",
       .id = "purchase",
       .summary = "Confirm a quote, or buy at once",
-      .description = "Confirming a confirmed quote gives the same purchase again.",
+      .description = "Confirming a quote again returns the same purchase.",
       .kind = Kind::create,
       .takes = "PurchaseRequest",
       .gives = "Purchase",
@@ -169,8 +169,8 @@ const Endpoint endpoints[] = {
      {.method = Method::post,
       .path = "/purchases/{id}/cancellation",
       .id = "cancelPurchase",
-      .summary = "Cancel before it is picked up",
-      .description = "The stock comes back.",
+      .summary = "Cancel a purchase before it is picked up",
+      .description = "Its items return to stock.",
       .kind = Kind::command,
       .takes = "Cancellation",
       .body_is_optional = true,
@@ -183,8 +183,8 @@ const Endpoint endpoints[] = {
      {.method = Method::get,
       .path = "/purchases/{id}/history",
       .id = "getPurchaseHistory",
-      .summary = "List its events, oldest first",
-      .description = "With those of its delivery.",
+      .summary = "List a purchase's events, oldest first",
+      .description = "Includes those of its delivery.",
       .kind = Kind::page,
       .gives = "PurchaseEvent",
       .parameters = {"afterEvent"},
@@ -196,7 +196,7 @@ const Service purchase_service{
     .name = "purchase",
     .title = "Jangbu purchases",
     .description =
-        "Ask for a quote and confirm it, or buy at once. Buyers and products are named "
+        "Ask for a quote and confirm it, or buy at once. Buyers and products are given "
         "by name or by id.",
     .endpoints = purchase_routes::endpoints};
 

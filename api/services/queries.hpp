@@ -92,10 +92,8 @@ void answer_history(const Backend& backend, const http::Request& request,
                     const http::ProblemType& not_found_type);
 
 inline constexpr std::string_view beginning_description =
-    "In the order of the names. Made to be asked while somebody types: ASCII letters match in "
-    "either "
-    "case, and the last syllable of a Korean name need not be finished: ㅎ finds all from 하 to "
-    "힣, "
-    "호 all from 호 to 홓, 홍 those with 홍 only.";
+    "Ordered by name. Meant for search as you type: ASCII letters match in either case, and the "
+    "last syllable of a Korean name may be incomplete: ㅎ finds everything from 하 to 힣, 호 "
+    "everything from 호 to 홓, 홍 only 홍.";
 
 }  // namespace jangbu
