@@ -33,8 +33,8 @@ int main(int argc, char** argv) {
   cli::add_load(app, status);
 
   int demo_port_base = 11000;
-  CLI::App* demo_command =
-      app.add_subcommand("demo", "Load demo data into a running shop; again adds nothing");
+  CLI::App* demo_command = app.add_subcommand(
+      "demo", "Load demo data into a running shop; running it again adds nothing");
   cli::add_port_base_flag(*demo_command, demo_port_base);
   demo_command->callback([&] { status = load_demo(demo_port_base); });
 

@@ -89,8 +89,8 @@ int load_demo(int port_base) {
     return 0;
   } catch (const std::exception& error) {
     log::critical(
-        "the demo data could not be loaded: {}. Is the shop up? Run jangbu demo again: what is "
-        "there already stays as it is",
+        "the demo data could not be loaded: {}. Is the shop up? Run jangbu demo again: existing "
+        "data is left as it is",
         error.what());
     return 1;
   }

@@ -15,7 +15,7 @@ constexpr const char* times_of_day = "2026-03-01T09:30:00Z or 2026-03-01T18:30:0
 
 std::string check_type(const std::string& name) {
   if (is_event_type(name)) return {};
-  return "'" + name + "' is not a type of event. There are " + event_types();
+  return "'" + name + "' is not an event type. Use one of: " + event_types();
 }
 
 std::string check_place(const std::string& text) {
@@ -40,7 +40,7 @@ std::string check_time(const std::string& text) {
 }
 
 void add_filter_flags(CLI::App& app, EventsFlags& flags) {
-  app.add_option("--type", flags.types, "Events of this type; may be said more than once")
+  app.add_option("--type", flags.types, "Events of this type; may be repeated")
       ->allow_extra_args(false)
       ->check(check_type);
   app.add_option("--entity", flags.entity, "Events about this account, product or purchase")
@@ -52,9 +52,9 @@ void add_stretch_flags(CLI::App& app, EventsFlags& flags) {
       ->check(check_place);
   app.add_option("--to", flags.to, "Last position or event")->check(check_place);
   app.add_option("--since", flags.since,
-                 std::string("Commits of this time or later, such as ") + times_of_day)
+                 std::string("Commits at this time or later, such as ") + times_of_day)
       ->check(check_time);
-  app.add_option("--until", flags.until, "Commits of this time or earlier")->check(check_time);
+  app.add_option("--until", flags.until, "Commits at this time or earlier")->check(check_time);
 }
 
 void add_json_flag(CLI::App& app, EventsFlags& flags, const char* what) {
@@ -72,7 +72,7 @@ EventFilter filter_of(const EventsFlags& flags) {
 }
 
 void add_events(CLI::App& app, int& status) {
-  CLI::App* events = app.add_subcommand("events", "Look at the event log, back it up, restore it");
+  CLI::App* events = app.add_subcommand("events", "Inspect, back up and restore the event log");
   events->require_subcommand(1);
   const auto flags = std::make_shared<EventsFlags>();
 
@@ -85,7 +85,7 @@ void add_events(CLI::App& app, int& status) {
     return command;
   };
 
-  CLI::App* command = add("list", "Print events, a line each, oldest first",
+  CLI::App* command = add("list", "Print events, one per line, oldest first",
                           "  jangbu events list --type PurchaseCompleted --since "
                           "2026-03-01T00:00:00+09:00\n"
                           "  jangbu events list --entity 0195501c-3a00-7000-8000-00000000c001 "
@@ -93,46 +93,45 @@ void add_events(CLI::App& app, int& status) {
                           run_list);
   add_filter_flags(*command, *flags);
   add_stretch_flags(*command, *flags);
-  command->add_option("--limit", flags->limit, "So many events at most")
+  command->add_option("--limit", flags->limit, "At most this many events")
       ->check(CLI::PositiveNumber);
-  add_json_flag(*command, *flags, "CloudEvents, as GET /events gives them");
+  add_json_flag(*command, *flags, "CloudEvents, as from GET /events");
 
-  command = add("show", "Print a commit, or one event of it, with all that is known of it",
+  command = add("show", "Print everything about a commit or one of its events",
                 "  jangbu events show 42\n  jangbu events show 42.1 --json", run_show);
   command->add_option("PLACE", flags->place, "Position or event, such as 42 or 42.1")
       ->required()
       ->check(check_place);
   add_json_flag(*command, *flags, "As one JSON document");
 
-  command = add("tail", "Print the last events, and those that come, until Ctrl-C",
+  command = add("tail", "Print the last events and new ones as they come, until Ctrl-C",
                 "  jangbu events tail\n  jangbu events tail -n 0 --type DeliveryScanned --json",
                 run_tail);
   add_filter_flags(*command, *flags);
-  command->add_option("--from", flags->from, "Begin at this position or event, not at the end")
+  command->add_option("--from", flags->from, "Begin at this position or event instead of the end")
       ->check(check_place);
-  command->add_option("-n,--last", flags->last, "So many events of those that are there")
+  command->add_option("-n,--last", flags->last, "Begin with this many existing events")
       ->capture_default_str()
       ->check(CLI::Range(0, 1'000'000));
   add_json_flag(*command, *flags, "CloudEvents");
 
-  command = add("export", "Write the log into a file, or go on with one that was written before",
-                "  jangbu events export backup.ndjson.gz --gzip     # again: adds what came since\n"
+  command = add("export", "Write the log to a file, or continue an earlier export",
+                "  jangbu events export backup.ndjson.gz --gzip     # run again: adds what is new\n"
                 "  jangbu events export | jq -c '{id, type}'",
                 run_export);
-  command->add_option("FILE", flags->file, "The file; - and no name are standard output")
+  command->add_option("FILE", flags->file, "The file; - or none is standard output")
       ->type_name("FILE");
   command->add_flag("--gzip", flags->gzip, "Compress");
   command
       ->add_option("--from", flags->from,
-                   "First position: such a file is an excerpt, which "
-                   "cannot be imported")
+                   "First position: makes an excerpt, which cannot be imported")
       ->check(check_position);
   command->add_option("--to", flags->to, "Last position")->check(check_position);
 
   command =
-      add("import", "Fill an empty stream from an exported file: the same positions and bytes",
+      add("import", "Fill an empty stream from an exported file, with the same positions and bytes",
           "  jangbu events import backup.ndjson.gz --stream RESTORED\n"
-          "  jangbu events import backup.ndjson     # again after an interruption: goes on",
+          "  jangbu events import backup.ndjson     # after an interruption: continues",
           run_import);
   command->add_option("FILE", flags->file, "The file, compressed or not; - is standard input")
       ->required();
@@ -144,24 +143,24 @@ void add_events(CLI::App& app, int& status) {
 
   command = add(
       "check",
-      "Before a deployment: can this build read all of the log, and would its read models say "
-      "anything else? Exit status 0 when it is fit, 1 with what is wrong or different",
+      "Before a deployment: can this build read the whole log, and would its read models differ? "
+      "Exit status 0 if it is fit to deploy, else 1, with what is wrong or different",
       "  new/jangbu events check                                # the log, and what serves now\n"
       "  new/jangbu events check --against old/jangbu           # what that build makes of it\n"
       "  new/jangbu events check --against backup.ndjson.gz     # an exported log\n"
-      "  new/jangbu events check --accept deliveries            # that one was changed on purpose",
+      "  new/jangbu events check --accept deliveries            # changed on purpose",
       run_check);
   command
       ->add_option("--against", flags->against,
-                   "Another build's program, or an exported log; otherwise the live log and "
-                   "what serves now")
+                   "Another build's program, or an exported log (default: the live log and what "
+                   "serves now)")
       ->check(CLI::ExistingFile);
   command
       ->add_option("--accept", flags->accepted,
-                   "A read model that is meant to be different: told, but no reason to fail")
+                   "A read model meant to differ: reported, but not a failure")
       ->allow_extra_args(false)
       ->check(CLI::IsMember(read_model_names()));
-  command->add_flag("--log-only", flags->log_only, "Leave the read models and PostgreSQL out");
+  command->add_flag("--log-only", flags->log_only, "Leave out the read models and PostgreSQL");
   add_database_flag(*command, flags->database);
   add_json_flag(*command, *flags, "As one JSON document");
 

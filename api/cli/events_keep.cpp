@@ -53,7 +53,7 @@ int run_export(const EventsFlags& flags) {
   writer.finish();
   tell((writer.resumed_behind() == Position{}
             ? "exported "
-            : "went on behind commit " + std::to_string(begin.value - 1) + " with ") +
+            : "continued after commit " + std::to_string(begin.value - 1) + " with ") +
        commits_text(written) + ", up to position " +
        std::to_string(std::max(last.value, begin.value - 1)));
   return 0;

@@ -106,8 +106,8 @@ void print_summary(const Snapshot& end) {
         "\nfrom when they were due: p50 " + ms(latencies.p50) + " ms, p90 " + ms(latencies.p90) +
         " ms, p99 " + ms(latencies.p99) + " ms, max " + ms(latencies.max) + " ms\n";
     if (figures.repeated > 0)
-      text += grouped(figures.repeated) + " had an uncertain outcome and were asked for again, " +
-              grouped(figures.uncertain) + " of them have it still\n";
+      text += grouped(figures.repeated) + " had an uncertain outcome and were retried, " +
+              grouped(figures.uncertain) + " of them are still uncertain\n";
     if (figures.not_sent > 0)
       text += "the shop could not keep up: " + grouped(figures.not_sent) + " not sent\n";
   }
@@ -180,7 +180,7 @@ int run_load(const LoadFlags& flags) {
         const auto signal = signals.wait(100ms);
         if (!signal) continue;
         if (!interrupted) {
-          tell("interrupted: what was sent is settled and checked. Once more gives that up");
+          tell("interrupted: settling and checking what was sent. Interrupt again to give that up");
           run.stop();
         } else {
           run.abandon();
@@ -215,9 +215,9 @@ void bounded(CLI::App& app, const std::string& flag, Value& value, const load::R
 }
 
 constexpr const char* description =
-    "Buy from a running shop in a burst, and check that it stayed right: that what it acknowledged "
-    "is in its log, what it refused is not, and no more was sold than there was. What is bought "
-    "stays in the log for ever";
+    "Buy from a running shop in a burst, then check that it stayed correct: what it acknowledged "
+    "is in its log, what it refused is not, and nothing was oversold. What is bought stays in the "
+    "log for ever";
 
 constexpr const char* footer = R"(Examples:
   jangbu load                                       500 purchases/s for 10 s
@@ -238,21 +238,21 @@ void add_load(CLI::App& app, int& status) {
   command->footer(footer);
   const load::Bounds& bounds = load::bounds;
   bounded(*command, "rate", options.rate, bounds.rate,
-          "Purchases that become due a second, whether the shop keeps up or not");
-  bounded(*command, "seconds", options.seconds, bounds.seconds, "For how long");
-  bounded(*command, "buyers", options.buyers, bounds.buyers, "Accounts to open for it");
-  bounded(*command, "products", options.products, bounds.products, "Products to list for it");
+          "Purchases due per second, whether the shop keeps up or not");
+  bounded(*command, "seconds", options.seconds, bounds.seconds, "Duration in seconds");
+  bounded(*command, "buyers", options.buyers, bounds.buyers, "Accounts to open");
+  bounded(*command, "products", options.products, bounds.products, "Products to list");
   command
       ->add_option("--hot", options.hot_share,
-                   "Share of the purchases that are of one hot product, of which there is half as "
-                   "much as is asked for")
+                   "Share of purchases of one hot product, of which there is half as much as will "
+                   "be asked for")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   bounded(*command, "connections", options.connections, bounds.connections,
-          "Connections to buy over, kept alive");
+          "Kept-alive connections to buy over");
   command->add_flag("--keep", options.keep,
-                    "Leave its accounts open and its products listed at the end");
-  command->add_option("--host", flags->shop.host, "Where the shop runs: a name or an address")
+                    "Leave the accounts open and the products listed at the end");
+  command->add_option("--host", flags->shop.host, "The shop's host: a name or an address")
       ->capture_default_str();
   add_port_base_flag(*command, flags->shop.port_base);
   command->add_flag("--json", flags->json, "For machines");

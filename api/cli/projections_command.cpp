@@ -122,7 +122,7 @@ int prepare(const Flags& flags) {
                              {"position", one.position.value}});
       print(Json{{"prepared", items}}.text() + "\n");
     } else if (made.empty()) {
-      print("nothing to prepare: this build has its generation of every read model\n");
+      print("nothing to prepare: this build has a generation of every read model\n");
     }
     if (!flags.json)
       for (const Checkpoint& one : made)
@@ -233,7 +233,7 @@ int list(const Flags& flags) {
             std::to_string(one.parked) + "\n");
     if (checkpoints.empty())
       print(
-          "none: `jangbu serve` makes them at its start, `jangbu projections prepare` "
+          "none: `jangbu serve` creates them when it starts, `jangbu projections prepare` "
           "beforehand\n");
     return 0;
   });
@@ -318,7 +318,7 @@ void add_connections(CLI::App& app, Flags& flags) {
 }
 
 CLI::Option* add_name(CLI::App& app, Flags& flags) {
-  return app.add_option("name", flags.name, "Which read model")
+  return app.add_option("name", flags.name, "The read model's name")
       ->check(CLI::IsMember(read_model_names()));
 }
 
@@ -326,8 +326,8 @@ CLI::Option* add_name(CLI::App& app, Flags& flags) {
 
 void add_projections(CLI::App& app, int& status) {
   const auto flags = std::make_shared<Flags>();
-  CLI::App* projections =
-      app.add_subcommand("projections", "The read models in PostgreSQL: look, rebuild, compare");
+  CLI::App* projections = app.add_subcommand(
+      "projections", "Inspect, rebuild and compare the read models in PostgreSQL");
   projections->require_subcommand(1);
   const auto add = [&](CLI::App& parent, const std::string& name, const std::string& description,
                        int (*run)(const Flags&)) {
@@ -337,51 +337,52 @@ void add_projections(CLI::App& app, int& status) {
     return command;
   };
 
-  add(*projections, "list", "Every generation of every read model, and how far it is", list);
+  add(*projections, "list", "List every generation of every read model, with its progress", list);
   add(*projections, "prepare",
-      "Build what this build of jangbu will serve from, while another one serves: run it with the "
-      "new binary before it takes over",
+      "Build the generations this build of jangbu will serve from while another one still serves: "
+      "run it with the new binary before that takes over",
       prepare);
   add_name(*add(*projections, "rebuild",
                 "Replay the log into a new generation, compare it with the one that serves, and "
-                "let it take over; queries and commands go on",
+                "swap them; queries and commands go on",
                 rebuild),
            *flags)
       ->required();
-  add_name(*add(*projections, "rollback",
-                "Let the generation that served before catch up and serve again", rollback),
+  add_name(*add(*projections, "rollback", "Let the previous generation catch up and serve again",
+                rollback),
            *flags)
       ->required();
 
   CLI::App* compare =
       add(*projections, "diff",
-          "Compare what serves with a replay of the log: exit status 0 when they are equal, 1 with "
-          "the rows that differ",
+          "Compare what serves with a replay of the log: exit status 0 if they are equal, else 1, "
+          "with the rows that differ",
           diff);
   add_name(*compare, *flags)->required();
   CLI::Option* as_of =
       compare
           ->add_option("--as-of", flags->as_of,
-                       "Build it as it was after this position or at this time, keep that for "
-                       "looking back, and tell what is different now")
+                       "Build it as it was after this position or at this time, keep that, and "
+                       "show what is different now")
           ->check(check_past);
-  compare->add_option("--schema", flags->schema, "Name of the schema that it is built into")
+  compare->add_option("--schema", flags->schema, "Name of the schema to build it in")
       ->check(check_schema)
       ->needs(as_of);
 
   CLI::App* parked = projections->add_subcommand(
-      "parked", "Rows that are frozen, because an event could not be folded into them");
+      "parked", "Rows frozen because an event could not be folded into them");
   parked->require_subcommand(1);
-  add_name(*add(*parked, "list", "Which, since when and why", list_parked), *flags);
+  add_name(*add(*parked, "list", "List them, since when and why", list_parked), *flags);
   CLI::App* again =
       add(*parked, "retry",
-          "Fold them again from their first event, show what changed, and let them go on; exit "
-          "status 1 when one is parked again",
+          "Fold them again from their first event, show what changed, and unfreeze them; exit "
+          "status 1 if one is parked again",
           retry_parked);
   add_name(*again, *flags);
-  again->add_option("entity", flags->entity, "Only the row of this id")->check([](const auto& id) {
-    return parse_id<EntityId>(id) ? std::string() : "must be an id (a UUID), not '" + id + "'";
-  });
+  again->add_option("entity", flags->entity, "Only the row with this id")
+      ->check([](const auto& id) {
+        return parse_id<EntityId>(id) ? std::string() : "must be an id (a UUID), not '" + id + "'";
+      });
 }
 
 }  // namespace jangbu::cli

@@ -35,12 +35,12 @@ struct ServeFlags {
 void add_flags(CLI::App& app, ServeFlags& flags) {
   ServeOptions& options = flags.options;
   app.add_option("--config", flags.config,
-                 "Read settings from a TOML file; flags and environment win")
+                 "Read settings from a TOML file; flags and environment take precedence")
       ->envname("JANGBU_CONFIG")
       ->configurable(false);
-  app.add_flag("--print-config", flags.print_config,
-               "Print the settings that come of flags, environment and file, secrets masked, and "
-               "end")
+  app.add_flag(
+         "--print-config", flags.print_config,
+         "Print the settings in force from flags, environment and file, secrets masked, and exit")
       ->configurable(false);
   add_port_base_flag(app, options.port_base);
   setting(app, "listen", options.listen, "Address to listen on")
@@ -49,59 +49,57 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
   setting(app, "services", options.services, "Which services to serve")
       ->delimiter(',')
       ->check(CLI::IsMember({"account", "product", "purchase", "delivery"}));
-  setting(app, "workers", options.workers, "HTTP threads for each service")
-      ->check(CLI::Range(1, 64));
+  setting(app, "workers", options.workers, "HTTP threads per service")->check(CLI::Range(1, 64));
   setting(app, "max-connections", options.max_connections,
-          "Clients of each service at the same time; more get 503")
+          "Simultaneous clients per service; more get 503")
       ->check(CLI::Range(1, 1'000'000));
   add_log_flags(app, options.log);
   add_gate_flags(app, options.log, options.accept_weak_durability);
   add_database_flag(app, options.database);
   setting(app, "no-projector", flags.no_projector, "Another process fills the read models");
-  setting(app, "no-writer", flags.no_writer,
-          "Take no commands, another process does: answer queries only");
+  setting(app, "no-writer", flags.no_writer, "Answer queries only; another process takes commands");
   setting(app, "swagger-ui", options.swagger_ui, "Folder of the npm package swagger-ui-dist");
   setting(app, "uplot", options.uplot, "Folder of the npm package uplot, for the console's charts");
   setting(app, "cors-origin", options.cors_origins,
-          "Origins whose pages may use the services beside the services' own, separated by commas")
+          "Other origins whose pages may use the services, separated by commas")
       ->delimiter(',')
       ->check(check_origin);
   setting(app, "allow-host", options.allowed_hosts,
-          "Names that clients may call the services by (Host) beside localhost and the addresses "
-          "they listen on, separated by commas: those of a proxy in front")
+          "Names clients may use for the services (Host), besides localhost and the addresses they "
+          "listen on, separated by commas; such as those of a proxy in front")
       ->delimiter(',')
       ->check(check_host);
   setting(app, "data", options.data, "Folder for the snapshot and the quote secret");
   setting(app, "quote-secret", options.quote_secret,
-          "Signs quotes; shared by all instances (default: a file in the data folder)");
+          "Secret that signs quotes, the same for all instances (default: a file in the data "
+          "folder)");
   setting(app, "queue", options.queue, "Commands that may wait for the writer")
       ->check(CLI::Range(1, 1'000'000));
   setting(app, "idempotency-keys", options.idempotency_keys,
-          "Idempotency keys and used quotes to remember, at 55 bytes each: for 24 hours or, "
-          "where there are more, for less, but for an hour at least; then commands with a key get "
-          "503")
+          "Idempotency keys and used quotes to remember, at 55 bytes each: for 24 hours, or less "
+          "if there are more, but at least an hour; beyond that, commands with a key get 503")
       ->check(CLI::Range(std::int64_t{1'000}, std::int64_t{4'000'000'000}));
   setting(app, "snapshot-events", options.snapshot_events,
-          "Take a snapshot of the writer's shop after so many events, so that the next start need "
-          "not replay the whole log; 0 takes none")
+          "Take a snapshot of the writer's state after this many events, so that the next start "
+          "need not replay the whole log; 0 takes none")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000'000}));
   setting(app, "access-log", options.access_log,
-          "Write a line of JSON for each request into this file; - is standard output");
+          "Write a line of JSON per request to this file; - is standard output");
   setting(app, "subscribers", options.subscribers,
-          "Streams of deliveries at the same time, and as many of the log")
+          "Simultaneous delivery streams, and as many log streams")
       ->check(CLI::Range(1, 100'000));
   setting(app, "heartbeat-ms", flags.heartbeat_ms,
-          "Milliseconds between heartbeats on such a stream that is silent")
+          "Milliseconds between heartbeats on a silent stream")
       ->check(CLI::Range(100, 600'000));
   setting(app, "allow-load", options.allow_load,
-          "Let POST /load buy in bursts, to try the shop out: what is bought stays in the log");
-  setting(
-      app, "import-s", flags.import_s,
-      "Seconds that a bulk import may take; 64 MiB need 75 kB/s in the 15 minutes of the default")
+          "Allow POST /load, which buys in bursts to try the shop out; what it buys stays in the "
+          "log");
+  setting(app, "import-s", flags.import_s,
+          "Seconds a bulk import may take; in the default 15 minutes, 64 MiB need 75 kB/s")
       ->check(CLI::Range(1, 86'400));
   setting(app, "wait-s", flags.wait_s, "Seconds to wait for NATS and PostgreSQL at start")
       ->check(CLI::Range(0, 3600));
-  setting(app, "drain-s", flags.drain_s, "Seconds to finish requests in flight at the end")
+  setting(app, "drain-s", flags.drain_s, "Seconds to finish requests in flight when stopping")
       ->check(CLI::Range(0, 3600));
 }
 
@@ -113,7 +111,7 @@ std::vector<CLI::ConfigItem> read_file(const std::string& file) {
   in.read(text.data(), longest + 1);
   if (in.gcount() > longest)
     throw CLI::FileError(file + " has more than " + std::to_string(longest) +
-                         " bytes: it is no configuration of jangbu");
+                         " bytes, too many for a configuration of jangbu");
   text.resize(static_cast<std::size_t>(in.gcount()));
   std::istringstream settings(text);
   return CLI::ConfigTOML().from_config(settings);

@@ -64,20 +64,20 @@ std::string check_host(const std::string& host) {
 
 void add_log_flags(CLI::App& app, JetStreamOptions& log) {
   setting(app, "nats-url", log.url,
-          "NATS servers, separated by commas; what is special in a password is percent-encoded");
+          "NATS servers, separated by commas; percent-encode special characters in a password");
   setting(app, "stream", log.stream, "JetStream stream that holds the event log")
       ->check(check_stream_name);
 }
 
 void add_gate_flags(CLI::App& app, JetStreamOptions& log, bool& accept_weak_durability) {
   setting(app, "nats-monitor-url", log.monitor_url,
-          "Where NATS answers monitoring requests: it tells whether it fsyncs");
+          "NATS monitoring URL, which says whether NATS fsyncs");
   setting(app, "accept-weak-durability", accept_weak_durability,
-          "Go on although acknowledged events may be lost with the power");
+          "Start even though a power loss may lose acknowledged events");
 }
 
 void add_database_flag(CLI::App& app, std::string& database) {
-  setting(app, "database", database, "PostgreSQL for the read models, as libpq takes it")
+  setting(app, "database", database, "PostgreSQL for the read models, as a libpq connection string")
       ->check(pg::check_conninfo);
 }
 
@@ -89,7 +89,7 @@ std::vector<std::string> read_model_names() {
 
 void add_port_base_flag(CLI::App& app, int& port_base) {
   setting(app, "port-base", port_base,
-          "Port of operations; account, product, purchase and delivery take the next four")
+          "Port of operations; account, product, purchase and delivery use the next four")
       ->check(CLI::Range(1, 65531));
 }
 

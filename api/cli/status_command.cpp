@@ -185,10 +185,10 @@ int show_status(const StatusFlags& flags) {
 
 void add_status(CLI::App& app, int& status) {
   const auto flags = std::make_shared<StatusFlags>();
-  CLI::App* command =
-      app.add_subcommand("status", "Tell how a running shop is; ends with 1 unless all is up");
+  CLI::App* command = app.add_subcommand(
+      "status", "Show the state of a running shop; exit status 1 unless everything is up");
   add_port_base_flag(*command, flags->port_base);
-  command->add_option("--host", flags->host, "Where it runs: a name or an address")
+  command->add_option("--host", flags->host, "The shop's host: a name or an address")
       ->capture_default_str();
   command->add_flag("--json", flags->json, "For machines");
   command->callback([flags, &status] { status = run_tool([&] { return show_status(*flags); }); });

@@ -109,8 +109,8 @@ std::unique_ptr<JetStreamLog> open_existing_log(const JetStreamOptions& options)
     throw Failure(std::string(away.what()) + ". See --nats-url (JANGBU_NATS_URL)");
   } catch (const Corrupt& corrupt) {
     throw Failure(std::string(corrupt.what()) +
-                  ". Name the stream of the event log with --stream (JANGBU_STREAM), or the server "
-                  "that has it with --nats-url");
+                  ". Name the event log's stream with --stream (JANGBU_STREAM), or its server with "
+                  "--nats-url");
   }
 }
 

@@ -53,7 +53,7 @@ void Verifier::take_damage(const std::string& what) {
 void Verifier::check_order(const StoredCommit& stored) {
   const bool is_first = report_.commits == 1 && report_.problems.empty();
   if (is_first && stored.position != Position{1}) {
-    problem(stored.position, "it is the first; commits begin at 1");
+    problem(stored.position, "it is the first, but commits begin at 1");
     folding_ = false;
   }
   if (!before_) return;
@@ -132,11 +132,11 @@ std::string text_of(const Verifier::Report& report, std::chrono::duration<double
             to_string(report.first_at) + "\nlast   commit " + std::to_string(report.last.value) +
             ", " + to_string(report.last_at) + "\n";
   if (report.upcast > 0)
-    text += grouped(report.upcast) + " events are of versions that are not written any more\n";
+    text += grouped(report.upcast) + " events are of versions that are no longer written\n";
   const Position consistent_up_to = report.consistent_up_to.value_or(Position{});
   if (consistent_up_to != report.last)
-    text += "what follows from what was looked at up to commit " +
-            std::to_string(consistent_up_to.value) + " only: behind it something is missing\n";
+    text += "consistency was checked up to commit " + std::to_string(consistent_up_to.value) +
+            " only: after it something is missing\n";
   for (const std::string& problem : report.problems) text += "problem: " + problem + "\n";
   return text;
 }
