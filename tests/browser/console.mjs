@@ -93,7 +93,7 @@ async function too_many(browser) {
   });
   await page.get("#quote button.primary").click();
   await page.get("#conflict").waitFor();
-  assert.match(await page.get("#conflict").innerText(), /3 are left/);
+  assert.match(await page.get("#conflict").innerText(), /3 left in stock/);
   await page.picture("conflict");
   await page.get("#conflict button.primary").click();
   await page.get("#quote").waitFor();
