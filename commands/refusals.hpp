@@ -1,6 +1,6 @@
-// Why a command was refused: the rule it broke, with what the caller needs to mend it. A refusal
-// changed nothing, and was true at the position its answer tells. api/answers/problems.cpp is the
-// only place that knows how they look over HTTP.
+// Why a command was refused: the rule it broke, with what the caller needs to fix it. A refusal
+// changed nothing, and was true at the position its answer names. Only api/answers/problems.cpp
+// knows how they look over HTTP.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 namespace jangbu::refusal {
 
 struct AccountNotFound {
-  std::string account;  // the name or id that was asked for
+  std::string account;  // the name or id asked for
 
   friend bool operator==(const AccountNotFound&, const AccountNotFound&) = default;
 };
@@ -90,7 +90,7 @@ struct QuoteExpired {
   friend bool operator==(const QuoteExpired&, const QuoteExpired&) = default;
 };
 
-// Not in memory: it was closed, or never was. The read model knows which.
+// Not in memory: it was closed, or never existed. The read model knows which.
 struct NoOpenPurchase {
   PurchaseId purchase;
 
@@ -121,7 +121,7 @@ struct NotDelivered {
   friend bool operator==(const NotDelivered&, const NotDelivered&) = default;
 };
 
-// The command was meant for other versions of the entity, or for none that we know.
+// The command was meant for other versions of the entity, or for none we know.
 struct VersionDiffers {
   std::vector<EventId> expected;
   EventId actual;
