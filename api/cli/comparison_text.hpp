@@ -18,8 +18,8 @@ struct ComparedNames {
 // One line when they are equal; otherwise the numbers and the rows that differ.
 std::string comparison_text(const Comparison& comparison, const ComparedNames& names);
 
-// The fields that differ between two rows (JSON objects; empty: no such row), each a line. Several
-// rows, as comma-separated objects, are told as a whole.
+// The fields that differ between two rows (JSON objects; empty: no such row), one per line. Several
+// rows, as comma-separated objects, are shown as a whole.
 std::string changed_fields_text(const std::string& before, const std::string& after);
 
 }  // namespace jangbu::cli

@@ -4,7 +4,7 @@
 namespace jangbu {
 
 // Loads the demo data into the shop whose operations service has this port on loopback; the exit
-// status. What is there already stays as it is, so an interrupted load is simply run again.
+// status. Existing data is left as it is, so an interrupted load can simply be run again.
 int load_demo(int port_base);
 
 }  // namespace jangbu

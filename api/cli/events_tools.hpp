@@ -1,5 +1,5 @@
 // The tools of `jangbu events`, each as what it does with its flags. Each returns its exit status,
-// or throws what run_tool() tells.
+// or throws what run_tool() reports.
 //
 // Threads: none but those of the log's connection.
 #pragma once

@@ -51,9 +51,9 @@ class ExportText {
   z_stream stream_{};
 };
 
-// Reads and checks an export. What is wrong with it is told as Corrupt, with the line; the next
-// call goes on with the next commit. What is no export by its size alone (export_format.hpp) is not
-// read any further.
+// Reads and checks an export. Throws Corrupt, with the line, if something is wrong; the next call
+// continues with the next commit. What cannot be an export by its size alone (export_format.hpp) is
+// not read any further.
 class ExportFile final : public CommitSource {
  public:
   // How much of a line must be as this build writes it: all of it, or what restoring relies on,
@@ -77,11 +77,11 @@ class ExportFile final : public CommitSource {
   std::size_t at_ = 0;                   // where the next line begins
   std::optional<std::size_t> line_end_;  // of the next line, when that is known
   std::uint64_t line_number_ = 1;        // of the next line
-  std::optional<std::string> wrong_;     // to be told next
+  std::optional<std::string> wrong_;     // to be reported next
   bool ended_ = false;
 };
 
-// Writes an export, or goes on with one.
+// Writes an export, or continues one.
 class ExportWriter {
  public:
   // The path may be "-" for standard output. Throws Failure, and leaves the file as it is, when it

@@ -1,10 +1,10 @@
-// What an export of the log looks like: a line of JSON an event, each a CloudEvent 1.0
+// What an export of the log looks like: a line of JSON per event, each a CloudEvent 1.0
 // (https://github.com/cloudevents/spec, JSON format), in the order of the log.
 //
-// A commit's first event has four extension attributes more, from which the commit can be restored
+// A commit's first event has four more extension attributes, from which the commit can be restored
 // exactly: `commitid`, `commitformat`, `commitbytes` (its payload, base64) and `commitsha256`
 // (base64; of the text "<position> <commitid> <commitformat>", a line feed and the payload).
-// Everything else is for whoever reads the file. docs/backup.md tells more.
+// Everything else is for whoever reads the file. See docs/backup.md.
 //
 // Threads: pure functions.
 #pragma once

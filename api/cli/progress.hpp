@@ -1,5 +1,5 @@
-// A line on stderr that tells how far a long task is: after its first second, ten times a second,
-// and gone when the task ends. Where stderr is no terminal nothing is written.
+// A line on stderr that shows how far a long task is: after its first second, ten times a second,
+// and gone when the task ends. Nothing is written if stderr is not a terminal.
 //
 //   Progress progress("verifying", "commits", log.last().value);
 //   for (…) progress.show(done);

@@ -34,7 +34,7 @@ struct Interrupted {
   bool is_stop() const;  // the first two
 };
 
-// Runs the tool, which returns its exit status. Whatever it throws is told, and becomes one.
+// Runs the tool, which returns its exit status. Whatever it throws is reported, and becomes one.
 int run_tool(const std::function<int()>& tool);
 
 // Writes to stdout, so that a terminal only shows it (`visible_lines`). Throws Interrupted when

@@ -57,7 +57,7 @@ class Verifier {
   std::optional<Timestamp> time_before_;
 };
 
-// Verifies all that comes, with a line that tells how far it is of `total` (0: not known). Throws
+// Verifies everything, with a line that shows its progress towards `total` (0: not known). Throws
 // Interrupted.
 Verifier::Report verify_all(CommitSource& source, std::uint64_t total, const StopSignals& stop);
 

@@ -43,9 +43,9 @@ class HttpPool {
   struct Answer {
     long status = 0;         // 0: none came
     std::string error = {};  // then, why
-    // How often the request went out, at least in part. When a connection that was kept turns out
-    // to be dead, libcurl sends it once more on a new one and tells nobody; the first may have
-    // arrived all the same.
+    // How often the request went out, at least in part. When a kept-alive connection turns out
+    // to be dead, libcurl silently sends it again on a new one; the first may have arrived all the
+    // same.
     int times_sent = 0;
     std::string body = {};
     std::uint64_t position = 0;           // Event-Position, if it is there

@@ -1,14 +1,14 @@
-// Bulk import: rows of NDJSON to commands, one result a row, in the order of the rows, while the
-// rows still come.
+// Bulk import: turns rows of NDJSON into commands, with one result per row, in the order of the
+// rows, while more rows arrive.
 //
-// Each import has a thread of its own, so that neither an HTTP worker nor the writer waits for it.
+// Each import has its own thread, so that neither an HTTP worker nor the writer waits for it.
 // It keeps a bounded number of rows with the writer, so that a commit carries many of them and
-// other commands find room in the queue; it takes the next piece of the body only when those before
-// it are with the writer and their results are with the client, but for a bounded part.
+// other commands find room in the queue; it takes the next piece of the body only once the earlier
+// ones are with the writer and their results with the client, apart from a bounded part.
 //
-// It gives up when it is of no use to go on: when the rows are not what is asked for, when nobody
-// reads the results, when it takes too long. Then a last line tells why, and from which line on
-// nothing was taken; what still comes of the body is thrown away, so that a client that sends
+// It gives up when continuing is pointless: when the rows are not what is imported here, when
+// nobody reads the results, when it takes too long. A last line then says why, and after which line
+// nothing was taken; the rest of the body is discarded, so that a client that sends everything
 // before it reads gets to read that line.
 //
 // Threads: begin() on HTTP workers; stop() by whoever owns it, once. Ownership: the writer and the
@@ -41,12 +41,13 @@ class Importer {
     std::size_t rows_under_way = 1'000;
     std::size_t bytes_under_way = http::mib;  // of these rows
     std::size_t row_bytes = 64 * http::kib;
-    // A client that leaves so much unread is waited for, and for so long while it reads nothing.
+    // The import waits for a client that leaves this much unread, and this long if it reads
+    // nothing.
     std::size_t results_bytes = 256 * http::kib;
     std::chrono::milliseconds reader_patience{30'000};
-    // By so many may rows that are no commands outnumber those that are.
+    // By how many malformed rows may outnumber the others.
     std::size_t malformed_rows = 100;
-    // How long all of it may take; and how long the rest of a body that is not wanted.
+    // How long the whole import may take; and how long discarding the rest of the body.
     std::chrono::milliseconds deadline{900'000};
     std::chrono::milliseconds rest_deadline{30'000};
     // How long a row waits for room in the writer's queue, or for its outcome to be known.

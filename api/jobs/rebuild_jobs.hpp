@@ -1,7 +1,7 @@
-// Rebuilds of read models that were asked for over HTTP, one at a time, on a thread of their own.
+// Rebuilds of read models started over HTTP, one at a time, on their own thread.
 //
 // Threads: every member from any thread. Ownership: the log must outlive it. The destructor stops a
-// rebuild that is under way: what serves goes on serving.
+// running rebuild: what serves keeps serving.
 #pragma once
 
 #include <condition_variable>

@@ -1,9 +1,9 @@
-// The file in the data folder that the writer's shop begins with at the next start. Written by a
-// thread of its own beside the file, fsync'd and renamed, so that there is always a whole one or
-// none: a kill, or a full disk, leaves the one before.
+// The file in the data folder from which the next start loads the writer's shop. A separate thread
+// writes it next to the old file, fsyncs and renames it, so that there is always a whole one or
+// none: a kill, or a full disk, leaves the previous one.
 //
-// Two processes may share a data folder: the one that holds the lock on the file that is being
-// written writes, the other one leaves it for later; the last one renamed counts.
+// Two processes may share a data folder: the one that holds the lock on the file being written
+// writes, the other one leaves it for later; the last one renamed counts.
 //
 // Threads: those of SnapshotKeeper on the writer's; the others from any. Errors: what cannot be
 // read or written is logged; the shop goes on without it.

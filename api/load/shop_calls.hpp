@@ -62,7 +62,7 @@ class ShopCalls {
   void each(const std::vector<Request>& requests,
             const std::function<void(std::size_t, const Answer&)>& answered);
 
-  // Likewise, but what is only not possible now is tried again for so long.
+  // The same, but what is temporarily not possible is retried for this long.
   void each(const std::vector<Request>& requests, std::chrono::seconds patience,
             const std::function<void(std::size_t, const Answer&)>& answered);
 

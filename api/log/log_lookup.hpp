@@ -1,4 +1,4 @@
-// Reads single events back from the log, for answers that were given before.
+// Reads single events back from the log, to repeat answers given before.
 //
 // Threads: find() from any; its callback runs on the lookup's thread, or within find() when there
 // is too much to look up. Ownership: the log must outlive the lookup.
@@ -29,8 +29,8 @@ class LogLookup {
   const Commit& commit_at(Position position);
 
   EventLog& log_;
-  // The lookup thread's own: the last commit that was read. Who asks for many events, as a repeated
-  // import does, asks for those of one commit after the other.
+  // Owned by the lookup thread: the last commit read. A caller with many events, such as a repeated
+  // import, asks for those of one commit after the other.
   Position read_position_;
   Commit read_commit_;
 

@@ -17,7 +17,7 @@ namespace jangbu {
 
 class LogTasks {
  public:
-  // True: do it. False: it is not to be done any more, and whoever waits for it is to be told.
+  // True: do it. False: it will not be done any more; tell whoever waits for it.
   using Task = std::function<void(bool wanted)>;
 
   struct Options {

@@ -26,7 +26,7 @@ class Quotes {
   // REQUIRES: a secret of at least min_secret bytes.
   explicit Quotes(std::string secret);
 
-  // The token for an offer that was made at `now`.
+  // The token for an offer made at `now`.
   std::string issue(QuoteId id, const Offer& offer, Timestamp now) const;
 
   // What the token says, to be confirmed at `now` as a purchase of this id. Nothing if we did not

@@ -1,4 +1,4 @@
-// Whether this process can take work, and how each of its parts is.
+// Whether this process can take work, and the state of each of its parts.
 //
 // Threads: any. Ownership: the parts outlive it.
 #pragma once
@@ -26,9 +26,9 @@ class Readiness {
 
   explicit Readiness(Parts parts);
 
-  // 200, or 503 when it cannot take work. Commands need the writer, and go on without the database;
-  // so once everything has been up, the database away makes this degraded, not unready. Where no
-  // commands are taken, all work is queries.
+  // 200, or 503 when it cannot take work. Commands need the writer, but not the database; so once
+  // everything has been up, losing the database makes this degraded, not unready. Without a writer
+  // all work is queries.
   http::Response answer();
 
  private:

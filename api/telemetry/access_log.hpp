@@ -1,8 +1,8 @@
-// One line of JSON for each request, on request: docs/operations.md tells the fields. The path and
-// the query are not in it, since names of people are; the route's pattern is.
+// One line of JSON for each request, if asked for: docs/operations.md lists the fields. It has the
+// route's pattern, but not the path and the query, since they may hold names of people.
 //
-// Threads: any. A worker never waits for the file: a thread of the log's own writes to it. What
-// comes faster than the file takes it, or cannot be written, is dropped and counted.
+// Threads: any. A worker never waits for the file: a separate thread writes to it. What
+// comes faster than the file can take, or cannot be written, is dropped and counted.
 #pragma once
 
 #include <cstddef>
