@@ -21,7 +21,7 @@ function(embed namespace header)
 #include <string_view>
 #include <utility>
 namespace ${namespace} {
-${constants}inline constexpr std::pair<std::string_view, std::string_view> all[] = {${all}};
+${constants}constexpr std::pair<std::string_view, std::string_view> all[] = {${all}};
 }  // namespace ${namespace}
 ")
 endfunction()

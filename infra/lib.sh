@@ -109,6 +109,7 @@ alive() {
 # once.
 run_step() {
   local label=$1 log=$2 began=$SECONDS status=0
+  told_at=0
   shift 2
   mkdir -p "${log%/*}"
   "$@" >"$log" 2>&1 </dev/null 9<&- &
@@ -171,11 +172,14 @@ find_nats_server() {
   nats_server=
 }
 
+# has_tests PRESET: they are configured in its build.
+has_tests() { [[ -e $root/build/$1/tests/CTestTestfile.cmake ]]; }
+
 # configure PRESET ON|OFF: in build/PRESET, with or without the tests, unless that is done. Tests that are
 # configured stay so, that infra/up and infra/test can share a build.
 configure() {
   local preset=$1 tests=$2 folder=$root/build/$1 log=$root/build/$1.log configured=OFF
-  if [[ -e $folder/tests/CTestTestfile.cmake ]]; then configured=ON tests=ON; fi
+  if has_tests "$preset"; then configured=ON tests=ON; fi
   # Ninja sees to changed CMake files; it does not look at the presets.
   if [[ $tests == "$configured" && $folder/build.ninja -nt $root/CMakePresets.json ]]; then return; fi
   if type -P ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi

@@ -1,8 +1,8 @@
 #include "infra/trouble.hpp"
 
-#include "infra/log.hpp"
-
 #include <algorithm>
+
+#include "infra/log.hpp"
 
 namespace jangbu {
 

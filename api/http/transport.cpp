@@ -1,7 +1,5 @@
 #include "api/http/transport.hpp"
 
-#include "infra/log.hpp"
-
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -11,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "infra/log.hpp"
 
 namespace jangbu::http {
 namespace {

@@ -1,10 +1,10 @@
 #include "api/jobs/load_jobs.hpp"
 
-#include "infra/log.hpp"
-
 #include <pthread.h>
 
 #include <utility>
+
+#include "infra/log.hpp"
 
 namespace jangbu {
 

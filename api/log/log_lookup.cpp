@@ -1,8 +1,8 @@
 #include "api/log/log_lookup.hpp"
 
-#include "infra/log.hpp"
-
 #include <utility>
+
+#include "infra/log.hpp"
 
 namespace jangbu {
 

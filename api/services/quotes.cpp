@@ -121,7 +121,11 @@ void make_quote_secret(const std::filesystem::path& file) {
   write_all(made, to_base64url(chars_of(random)));
   if (::fsync(made.number()) != 0) throw_errno(aside);
   if (::link(aside.c_str(), file.c_str()) != 0 && errno != EEXIST) throw_errno(file.string());
-  sync_folder(file.parent_path());
+  try {
+    sync_folder(file.parent_path());
+  } catch (const std::system_error&) {
+    // A secret that is lost with the power costs quotes of a few minutes.
+  }
 }
 
 }  // namespace

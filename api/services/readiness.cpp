@@ -47,7 +47,8 @@ std::string log_away(const Readiness::Parts& parts) {
   std::string why = parts.log_away();
   if (!why.empty() || !parts.writer) return why;
   const Writer::Status status = parts.writer->status();
-  return status.state == Writer::State::log_away ? status.why : "";
+  if (status.state != Writer::State::log_away) return "";
+  return status.why.empty() ? "it does not answer" : status.why;
 }
 
 bool is_active(const Writer& writer) {

@@ -56,7 +56,7 @@ struct Backend {
   const CommandSide* commands;  // null where another process takes them
   ReadModels& read_models;
   EventFeed& delivery_feed;
-  const OperationsSide* operations;  // null where that service is not served
+  const OperationsSide* operations;  // null in tests of the other services
 
   const Writer* writer() const { return commands ? &commands->writer : nullptr; }
 };

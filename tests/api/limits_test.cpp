@@ -130,7 +130,7 @@ bool is_taken(Client& client, const openapi::Operation& operation, const std::st
               " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: " +
               std::to_string(body.size()) + "\r\n\r\n" + body);
   const int status = client.read_answer().status;
-  return status != 400 && status != 422;
+  return status != 400 && status != 422 && status != 500;
 }
 
 }  // namespace

@@ -105,8 +105,7 @@ TEST_CASE("a query reads a page of each status at most, whatever the table holds
                               some(PurchaseId{}));
       });
     for (const bool closed : {false, true})
-      for (int status = -1; status <= static_cast<int>(DeliveryStatus::receipt_confirmed);
-           ++status) {
+      for (int status = -1; status <= static_cast<int>(DeliveryStatus::last); ++status) {
         DeliveryFilter filter{.include_closed = closed, .buyer = of};
         if (status >= 0) filter.status = static_cast<DeliveryStatus>(status);
         add("deliveries " + std::string(closed ? "with closed " : "") +
