@@ -118,7 +118,7 @@ TEST_CASE("The log can be followed, from any event on, by type and by entity") {
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto heard = live.next();
     REQUIRE(heard);
-    CHECK(heard->id == items[i].at("id"));
+    CHECK(items[i].at("id") == heard->id);
     CHECK(heard->type == "event");
     CHECK(heard->data == items[i]);
     shop.jangbu.document(Service::operations)

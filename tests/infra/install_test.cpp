@@ -96,12 +96,15 @@ if [[ $* == *BUILD_TESTING=ON* ]]; then touch build/release/tests/CTestTestfile.
     environment.push_back("CALLS=" + calls_file().string());
     environment.push_back("JANGBU_NATS_SERVER=" + (programs() / "nats-server").string());
     // Nor is it to matter what the machine that the tests run on is set up with.
-    for (const std::string unset : {"UNKNOWN=", "MISSING=", "npm_config_registry=",
-                                    "NPM_CONFIG_REGISTRY=", "HOME=" + folder_.path().string()})
+    const std::string home = "HOME=" + folder_.path().string();
+    for (const std::string_view unset :
+         {std::string_view("UNKNOWN="), std::string_view("MISSING="),
+          std::string_view("npm_config_registry="), std::string_view("NPM_CONFIG_REGISTRY="),
+          std::string_view(home)})
       if (std::none_of(environment.begin(), environment.end(), [&](const std::string& said) {
             return said.starts_with(unset.substr(0, unset.find('=') + 1));
           }))
-        environment.push_back(unset);
+        environment.emplace_back(unset);
     Process script({.command = command, .log = log_file(), .environment = environment});
     const int status = script.wait(60s);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
