@@ -225,7 +225,7 @@ TEST_CASE("wrong usage of the tools ends with status 2 and says what is right") 
   for (const auto& [arguments, help] : std::vector<std::pair<Words, std::string>>{
            {{"events"}, "subcommand"},
            {{"events", "lits"}, "subcommand"},
-           {{"events", "list", "--type", "Purchase"}, "There are AccountOpened, "},
+           {{"events", "list", "--type", "Purchase"}, "Use one of: AccountOpened, "},
            {{"events", "list", "--from", "first"}, "such as 42 or 42.1"},
            {{"events", "list", "--to", "1."}, "such as 42 or 42.1"},
            {{"events", "list", "--entity", "42"}, "a UUID"},
