@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
   CLI::App* demo_command = app.add_subcommand(
       "demo", "Load demo data into a running shop; running it again adds nothing");
   cli::add_port_base_flag(*demo_command, demo_port_base);
-  demo_command->callback([&] { status = load_demo(demo_port_base); });
+  cli::on_run(*demo_command, [&] { status = load_demo(demo_port_base); });
 
   app.add_subcommand("version", "Print the version")->callback([] {
     std::cout << "jangbu " << version() << "\n";

@@ -81,7 +81,7 @@ void add_events(CLI::App& app, int& status) {
     CLI::App* command = events->add_subcommand(name, description);
     command->footer(std::string("Examples:\n") + examples);
     add_log_flags(*command, flags->log);
-    command->callback([flags, run, &status] { status = run_tool([&] { return run(*flags); }); });
+    on_run(*command, [flags, run, &status] { status = run_tool([&] { return run(*flags); }); });
     return command;
   };
 

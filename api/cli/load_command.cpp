@@ -256,7 +256,7 @@ void add_load(CLI::App& app, int& status) {
       ->capture_default_str();
   add_port_base_flag(*command, flags->shop.port_base);
   command->add_flag("--json", flags->json, "For machines");
-  command->callback([flags, &status] { status = run_tool([&] { return run_load(*flags); }); });
+  on_run(*command, [flags, &status] { status = run_tool([&] { return run_load(*flags); }); });
 }
 
 }  // namespace jangbu::cli

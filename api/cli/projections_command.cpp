@@ -333,7 +333,7 @@ void add_projections(CLI::App& app, int& status) {
                        int (*run)(const Flags&)) {
     CLI::App* command = parent.add_subcommand(name, description);
     add_connections(*command, *flags);
-    command->callback([&status, flags, run] { status = run(*flags); });
+    on_run(*command, [&status, flags, run] { status = run(*flags); });
     return command;
   };
 

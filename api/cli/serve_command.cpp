@@ -190,7 +190,7 @@ void add_serve(CLI::App& app, int& status) {
   const auto flags = std::make_shared<ServeFlags>();
   CLI::App* command = app.add_subcommand("serve", "Run the services until SIGTERM or Ctrl-C");
   add_flags(*command, *flags);
-  command->callback([command, flags, &status] { status = run_serve(*command, *flags); });
+  on_run(*command, [command, flags, &status] { status = run_serve(*command, *flags); });
 }
 
 }  // namespace jangbu::cli

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <iostream>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "api/http/hosts.hpp"
 #include "infra/eventlog/server_urls.hpp"
@@ -34,6 +36,19 @@ std::string check_origin(const std::string& origin) {
   if (is_http && is_host) return {};
   return "must be an origin, such as http://127.0.0.1:3000, not '" + without_credentials(origin) +
          "'";
+}
+
+void on_run(CLI::App& command, std::function<void()> run) {
+  command.callback([&command, run = std::move(run)] {
+    for (CLI::Option* option : command.get_options()) {
+      if (option->count() > 0 || option->get_envname().empty()) continue;
+      const char* value = std::getenv(option->get_envname().c_str());
+      if (!value || !*value) continue;
+      option->add_result(std::string(value));
+      option->run_callback();
+    }
+    run();
+  });
 }
 
 int report(const CLI::App& app, const CLI::ParseError& error, int argc, const char* const* argv) {

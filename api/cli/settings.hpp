@@ -5,6 +5,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,11 @@ inline CLI::Option* setting(CLI::App& app, const std::string& flag, bool& value,
                             const std::string& description) {
   return app.add_flag("--" + flag, value, description)->envname(environment_name(flag));
 }
+
+// What the command does when it is asked for, once its settings are complete. CLI11 before 2.4
+// takes what is wrong in the environment for an error, and since then takes no notice of it: here
+// it is one with either.
+void on_run(CLI::App& command, std::function<void()> run);
 
 // Tells what is wrong with the usage; the exit status. A word that has the form of a connection
 // string is not repeated: a flag may be misspelt and its value still be a password.

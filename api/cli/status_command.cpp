@@ -191,7 +191,7 @@ void add_status(CLI::App& app, int& status) {
   command->add_option("--host", flags->host, "The shop's host: a name or an address")
       ->capture_default_str();
   command->add_flag("--json", flags->json, "For machines");
-  command->callback([flags, &status] { status = run_tool([&] { return show_status(*flags); }); });
+  on_run(*command, [flags, &status] { status = run_tool([&] { return show_status(*flags); }); });
 }
 
 }  // namespace jangbu::cli

@@ -335,6 +335,11 @@ TEST_CASE("Settings come from flags, over the environment, over a file") {
   serves({"serve", "--config", file, "--port-base", std::to_string(port_base)},
          {"JANGBU_PORT_BASE=1"}, port_base);
 
+  for (const char* wrong : {"JANGBU_SERVICES=account,deliveries", "JANGBU_PORT_BASE=99999"}) {
+    const Ended ended = run_to_its_end({"serve", "--print-config"}, {wrong});
+    CAPTURE(wrong, ended.output);
+    CHECK(ended.status == 2);
+  }
   std::ofstream(file) << "prot-base = 12000\n";
   CHECK(run_to_its_end({"serve", "--config", file}).status == 2);
 }
