@@ -15,21 +15,10 @@
 #include <vector>
 
 #include "api/answers/problem.hpp"
-#include "api/http/exchange.hpp"
 #include "events/values.hpp"
 #include "infra/text.hpp"
 
 namespace jangbu {
-
-// Does it, or answers with the Problem that kept it from being done.
-template <class Action>
-void or_problem(const http::Exchange& exchange, Action action) {
-  try {
-    action();
-  } catch (const Problem& problem) {
-    exchange.respond(problem);
-  }
-}
 
 [[noreturn]] void malformed(std::string_view detail);
 [[noreturn]] void invalid(std::string_view field, std::string_view detail);

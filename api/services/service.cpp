@@ -6,12 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include "api/answers/problem.hpp"
 #include "api/answers/problem_types.hpp"
 #include "api/answers/problems.hpp"
 #include "api/openapi/document.hpp"
 #include "api/pages/problem_pages.hpp"
 #include "api/pages/static_content.hpp"
-#include "api/requests/body.hpp"
 
 namespace jangbu {
 
@@ -88,6 +88,16 @@ http::Handler serve_index(const Service& service, const Backend& backend) {
 bool is_command(openapi::Kind kind) {
   using openapi::Kind;
   return kind == Kind::command || kind == Kind::create || kind == Kind::rows || kind == Kind::quote;
+}
+
+// Does it, or answers with the Problem that kept it from being done.
+template <class Action>
+void or_problem(const http::Exchange& exchange, Action action) {
+  try {
+    action();
+  } catch (const Problem& problem) {
+    exchange.respond(problem);
+  }
 }
 
 http::AnyHandler bind(const Backend& backend, Serve serve) {

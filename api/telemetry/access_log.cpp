@@ -18,6 +18,7 @@
 #include "events/measures.hpp"
 #include "infra/ids.hpp"
 #include "infra/json.hpp"
+#include "infra/log.hpp"
 
 namespace jangbu {
 
@@ -84,7 +85,7 @@ class AccessLog::Impl {
       const auto now = std::chrono::steady_clock::now();
       if (now - last_warning_ < warning_interval) return;
       last_warning_ = now;
-      spdlog::warn("the access log is not complete: {}", error.what());
+      log::warn("the access log is not complete: {}", error.what());
     }
   }
 
