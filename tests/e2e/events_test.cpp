@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 #include <future>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -231,7 +232,8 @@ TEST_CASE("Streams that are asked for while NATS or PostgreSQL is away begin whe
 TEST_CASE("Who follows the log keeps up with thousands of events a second", "[busy]") {
   constexpr std::uint64_t accounts = 20'000;
   Shop shop;
-  EventStream live(shop.jangbu.port(Service::operations), "/events/stream");
+  const int port = shop.jangbu.port(Service::operations);
+  auto live = std::make_unique<EventStream>(port, "/events/stream");
   std::string rows;
   for (std::uint64_t i = 0; i < accounts; ++i)
     rows += R"({"name":"손님 )" + std::to_string(i) +
@@ -249,8 +251,13 @@ TEST_CASE("Who follows the log keeps up with thousands of events a second", "[bu
     return std::pair(status, Clock::now());
   });
   std::string last = "0.0";
+  int cut_off = 0;  // where this client is too slow for it: it comes back, as browsers do
   for (std::uint64_t heard = 0; heard < accounts; ++heard) {
-    const auto event = live.next();
+    auto event = live->next();
+    for (; !event && cut_off < 100; ++cut_off) {
+      live = std::make_unique<EventStream>(port, "/events/stream", last);
+      event = live->next();
+    }
     REQUIRE(event);
     const auto place = [](const std::string& id) {
       const std::size_t dot = id.find('.');
@@ -266,5 +273,6 @@ TEST_CASE("Who follows the log keeps up with thousands of events a second", "[bu
   const auto [status, done] = imported.get();
   CHECK(status == 200);
   const std::chrono::duration<double> importing = done - begin;
-  WARN("imported in " << importing.count() << " s, heard in " << took.count() << " s");
+  WARN("imported in " << importing.count() << " s, heard in " << took.count() << " s, cut off "
+                      << cut_off << " times");
 }

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 namespace jangbu::test {
 
@@ -78,10 +79,12 @@ bool EventStream::next_chunk() {
 
 bool EventStream::take_line(std::string& line) {
   std::size_t end;
-  while ((end = text_.find('\n')) == text_.npos)
+  while ((end = text_.find('\n', taken_)) == text_.npos) {
+    text_.erase(0, std::exchange(taken_, 0));
     if (!next_chunk()) return false;
-  line = text_.substr(0, end);
-  text_.erase(0, end + 1);
+  }
+  line = text_.substr(taken_, end - taken_);
+  taken_ = end + 1;
   return true;
 }
 

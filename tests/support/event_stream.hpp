@@ -48,8 +48,9 @@ class EventStream {
   int descriptor_ = -1;
   int status_ = 0;
   std::string head_;
-  std::string input_;  // from the socket
-  std::string text_;   // of the stream
+  std::string input_;      // from the socket
+  std::string text_;       // of the stream
+  std::size_t taken_ = 0;  // of text_, in lines
   std::string last_event_id_;
   bool clean_end_ = false;
 };
