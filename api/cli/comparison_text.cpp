@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/cli/progress.hpp"
+#include "infra/json_tree.hpp"
 
 namespace jangbu::cli {
 
@@ -11,7 +12,7 @@ namespace {
 using Rows = nlohmann::ordered_json;
 
 Rows rows_of(const std::string& objects) {
-  return Rows::parse("[" + objects + "]");
+  return parse_json<Rows>("[" + objects + "]");
 }
 
 std::string kind_of(const RowDifference& difference, const ComparedNames& names) {
@@ -29,14 +30,14 @@ std::string changed_fields_text(const std::string& before, const std::string& af
   for (std::size_t i = 0; i < std::max(old_rows.size(), new_rows.size()); ++i) {
     if (i >= old_rows.size() || i >= new_rows.size()) {
       const bool is_new = i >= old_rows.size();
-      text +=
-          std::string(is_new ? "  + " : "  - ") + (is_new ? new_rows : old_rows)[i].dump() + "\n";
+      text += std::string(is_new ? "  + " : "  - ") + json_text((is_new ? new_rows : old_rows)[i]) +
+              "\n";
       continue;
     }
     for (const auto& [name, value] : new_rows[i].items()) {
       const Rows old_value = old_rows[i].value(name, Rows());
       if (old_value != value)
-        text += "  " + name + ": " + old_value.dump() + " -> " + value.dump() + "\n";
+        text += "  " + name + ": " + json_text(old_value) + " -> " + json_text(value) + "\n";
     }
   }
   return text;

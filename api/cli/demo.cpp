@@ -6,6 +6,7 @@
 #include <string>
 
 #include "api/client/shop_client.hpp"
+#include "infra/json_tree.hpp"
 #include "infra/log.hpp"
 
 namespace jangbu {
@@ -19,15 +20,15 @@ using Service = ShopClient::Service;
 // when it is there already (409).
 Value post(ShopClient& shop, Service service, const std::string& path, const Value& body,
            const std::string& key) {
-  const auto answer = shop.command(service, path, body.dump(), "demo-" + key);
+  const auto answer = shop.command(service, path, json_text(body), "demo-" + key);
   if (answer.status == 409) return nullptr;
   if (answer.status >= 300)
     throw std::runtime_error(shop.url(service) + path + ": " + std::to_string(answer.status) + " " +
                              answer.body);
-  return Value::parse(answer.body);
+  return parse_json(answer.body);
 }
 
-const Value accounts = Value::parse(R"([
+const Value accounts = parse_json(R"([
   {"name": "홍길동", "email": "gildong@example.com", "membershipLevel": "VIP",
    "address": {"line": "서울특별시 종로구 세종대로 175", "zipCode": "03172"}},
   {"name": "김영희", "membershipLevel": "GOLD",
@@ -40,7 +41,7 @@ const Value accounts = Value::parse(R"([
    "address": {"line": "전라북도 전주시 완산구 한지길 100-10", "zipCode": "55041"}}
 ])");
 
-const Value products = Value::parse(R"([
+const Value products = parse_json(R"([
   {"name": "한지 노트", "unitPrice": {"amount": 12900, "currency": "KRW"}, "stock": 500,
    "description": "전주 한지로 만든 노트, 100쪽"},
   {"name": "놋쇠 수저 세트", "unitPrice": {"amount": 39900, "currency": "KRW"}, "stock": 120,

@@ -26,13 +26,13 @@ namespace jangbu::cli {
 namespace {
 
 using namespace std::chrono_literals;
-using load::LoadRun;
-using load::Second;
-using load::Snapshot;
-using load::State;
+using loadgen::LoadRun;
+using loadgen::Second;
+using loadgen::Snapshot;
+using loadgen::State;
 
 struct LoadFlags {
-  load::Options options;
+  loadgen::Options options;
   LoadRun::Shop shop;
   bool json = false;
 };
@@ -66,7 +66,7 @@ constexpr const char* heading =
     "SECOND  PURCHASES   P50 MS   P90 MS   P99 MS   MAX MS   BEHIND  REFUSED\n";
 
 std::string row(const Second& second) {
-  const load::Latencies& latencies = second.latencies;
+  const loadgen::Latencies& latencies = second.latencies;
   const std::string text = right(std::to_string(second.second), 6) +
                            right(grouped(second.purchased), 11) + right(ms(latencies.p50), 9) +
                            right(ms(latencies.p90), 9) + right(ms(latencies.p99), 9) +
@@ -92,8 +92,8 @@ class Table {
 };
 
 void print_summary(const Snapshot& end) {
-  const load::Figures& figures = end.figures;
-  const load::Latencies& latencies = figures.overall;
+  const loadgen::Figures& figures = end.figures;
+  const loadgen::Latencies& latencies = figures.overall;
   const double seconds =
       static_cast<double>(end.finished_at.value_or(end.started_at).ms - end.started_at.ms) / 1'000;
   std::string text;
@@ -113,7 +113,7 @@ void print_summary(const Snapshot& end) {
   }
   if (!end.invariants.empty()) {
     text += "\nchecked against " + grouped(end.checked) + " events of the log:\n";
-    for (const load::Invariant& one : end.invariants)
+    for (const loadgen::Invariant& one : end.invariants)
       text += std::string(one.ok ? "ok        " : "VIOLATED  ") + one.name + ": " +
               visible(one.detail) + "\n";
   }
@@ -139,7 +139,7 @@ class Watch {
   explicit Watch(Table* live) : live_(live) {}  // null: no lines yet
 
   void show(const Snapshot& now) {
-    const load::Figures& figures = now.figures;
+    const loadgen::Figures& figures = now.figures;
     if (live_ && live_->lacks(now)) {
       if (progress_) progress_->erase();
       live_->print_new(now);
@@ -147,7 +147,7 @@ class Watch {
     if (now.state == State::preparing) return;
     const bool checks = now.state == State::checking;
     if (!progress_ || state_ != now.state) {
-      const load::Options& options = now.options;
+      const loadgen::Options& options = now.options;
       if (checks)
         progress_.emplace(
             "checking", "events",
@@ -207,7 +207,7 @@ int run_load(const LoadFlags& flags) {
 }
 
 template <class Value>
-void bounded(CLI::App& app, const std::string& flag, Value& value, const load::Range& range,
+void bounded(CLI::App& app, const std::string& flag, Value& value, const loadgen::Range& range,
              const std::string& description) {
   app.add_option("--" + flag, value, description)
       ->check(CLI::Range(range.min, range.max))
@@ -233,10 +233,10 @@ usage; 130 Ctrl-C (what was sent is settled and checked; a second one gives that
 
 void add_load(CLI::App& app, int& status) {
   const auto flags = std::make_shared<LoadFlags>();
-  load::Options& options = flags->options;
+  loadgen::Options& options = flags->options;
   CLI::App* command = app.add_subcommand("load", description);
   command->footer(footer);
-  const load::Bounds& bounds = load::bounds;
+  const loadgen::Bounds& bounds = loadgen::bounds;
   bounded(*command, "rate", options.rate, bounds.rate,
           "Purchases due per second, whether the shop keeps up or not");
   bounded(*command, "seconds", options.seconds, bounds.seconds, "Duration in seconds");

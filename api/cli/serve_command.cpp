@@ -6,7 +6,6 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "api/cli/settings.hpp"
 #include "api/serve/serve.hpp"
 #include "infra/eventlog/server_urls.hpp"
+#include "infra/json.hpp"
 #include "infra/postgres/conninfo.hpp"
 
 namespace jangbu::cli {
@@ -152,7 +152,7 @@ void print_config(const CLI::App& app) {
     const bool is_number = !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
       return std::isdigit(c) != 0;
     });
-    return is_number ? text : nlohmann::json(text).dump();
+    return is_number ? text : Json(text).text();
   };
   for (const CLI::Option* option : app.get_options()) {
     if (!option->get_configurable() || option->get_lnames().empty()) continue;

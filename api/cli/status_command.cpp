@@ -11,6 +11,7 @@
 #include "api/cli/settings.hpp"
 #include "api/cli/tool.hpp"
 #include "api/client/shop_client.hpp"
+#include "infra/json_tree.hpp"
 #include "infra/text.hpp"
 
 namespace jangbu::cli {
@@ -38,7 +39,7 @@ struct StatusFlags {
 // What one of the operations service's pages says; Failure when it is none of a shop's.
 Json ask_operations(ShopClient& shop, const std::string& path, std::string_view field) {
   const auto answer = shop.get(Service::operations, path);
-  Json json = Json::parse(answer.body, nullptr, false);
+  Json json = parse_json_if_valid<Json>(answer.body);
   if (!json.is_object() || !json.contains(field))
     throw Failure(shop.url(Service::operations) + path + " answered " +
                   std::to_string(answer.status) +
@@ -55,7 +56,7 @@ Json look_at(ShopClient& shop, Service service, std::string_view name) {
   };
   try {
     const auto answer = shop.get(service, "/");
-    const Json index = Json::parse(answer.body, nullptr, false);
+    const Json index = parse_json_if_valid<Json>(answer.body);
     const Json who = index.is_object() ? index.value("service", Json()) : Json();
     if (who != name) down("something else answers there");
   } catch (const NobodyListens&) {
@@ -88,7 +89,7 @@ Json look(ShopClient& shop) {
 std::string text_of(const Json& json, const char* field) {
   const auto value = json.find(field);
   if (value == json.end() || value->is_null()) return {};
-  return value->is_string() ? value->get<std::string>() : value->dump();
+  return value->is_string() ? value->get<std::string>() : json_text(*value);
 }
 
 using Row = std::vector<std::string>;
@@ -174,7 +175,7 @@ int show_status(const StatusFlags& flags) {
     found = {{"status", "unreachable"}, {"url", url}, {"reason", away.what()}};
   }
   if (flags.json) {
-    print(found.dump(2) + "\n");
+    print(json_text(found, 2) + "\n");
   } else {
     print_for_people(found);
   }

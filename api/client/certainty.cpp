@@ -5,6 +5,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "infra/json_tree.hpp"
+
 namespace jangbu {
 
 Says says(long status, std::string_view code) {
@@ -21,7 +23,7 @@ Says says(long status, std::string_view code) {
 }
 
 std::string code_of(std::string_view body) {
-  const auto problem = nlohmann::json::parse(body, nullptr, false);
+  const auto problem = parse_json_if_valid(body);
   if (!problem.is_object() || !problem.contains("code") || !problem.at("code").is_string())
     return {};
   return problem.at("code");

@@ -16,7 +16,7 @@
 #include "api/client/certainty.hpp"
 #include "api/client/shop_client.hpp"
 
-namespace jangbu::load {
+namespace jangbu {
 
 namespace {
 
@@ -238,4 +238,4 @@ std::size_t HttpPool::on_header(char* data, std::size_t size, std::size_t count,
   return line.size();
 }
 
-}  // namespace jangbu::load
+}  // namespace jangbu

@@ -23,7 +23,7 @@
 #include "infra/descriptor.hpp"
 #include "infra/handle.hpp"
 
-namespace jangbu::load {
+namespace jangbu {
 
 class HttpPool {
  public:
@@ -107,4 +107,4 @@ class HttpPool {
   Clock::time_point timer_set_{};
 };
 
-}  // namespace jangbu::load
+}  // namespace jangbu

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 
 namespace jangbu::http {
@@ -16,6 +17,13 @@ constexpr char to_lower(char c) {
 
 constexpr bool is_alphanumeric(char c) {
   return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z');
+}
+
+constexpr std::optional<unsigned> hex_value(char digit) {
+  const char c = to_lower(digit);
+  if (is_digit(c)) return static_cast<unsigned>(c - '0');
+  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
+  return std::nullopt;
 }
 
 constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) {

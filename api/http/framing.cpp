@@ -201,13 +201,6 @@ constexpr std::size_t size_digits = 16;
 constexpr Refusal bad_chunk = malformed("A chunk of the body is not valid.");
 constexpr Refusal bad_trailer = malformed("A trailer field is not valid.");
 
-std::optional<std::size_t> hex_value(char digit) {
-  const char c = to_lower(digit);
-  if (is_digit(c)) return static_cast<std::size_t>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<std::size_t>(c - 'a' + 10);
-  return std::nullopt;
-}
-
 bool is_text(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) { return is_control(c) && c != '\t'; });
 }

@@ -1,11 +1,11 @@
 #include "api/http/message.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "api/http/ascii.hpp"
 #include "api/http/problem_types.hpp"
+#include "infra/json.hpp"
 
 namespace jangbu::http {
 
@@ -69,15 +69,15 @@ std::string_view Request::param(std::string_view name) const {
 }
 
 Response problem(const ProblemType& type, std::string_view detail) {
-  const nlohmann::ordered_json body = {{"type", "/problems/" + std::string(type.code)},
-                                       {"title", type.title},
-                                       {"status", type.status},
-                                       {"detail", detail},
-                                       {"code", type.code}};
+  Json body{{"type", "/problems/" + std::string(type.code)},
+            {"title", type.title},
+            {"status", type.status},
+            {"detail", detail},
+            {"code", type.code}};
   // The texts may quote what a client sent; bytes that are not UTF-8 become U+FFFD.
   return {.status = type.status,
           .content_type = "application/problem+json",
-          .body = body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)};
+          .body = std::move(body).text()};
 }
 
 Response internal_error() {

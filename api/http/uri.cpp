@@ -4,15 +4,10 @@
 
 #include <algorithm>
 
+#include "api/http/ascii.hpp"
+
 namespace jangbu::http {
 namespace {
-
-int hex_value(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-  if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-  return -1;
-}
 
 bool is_utf8(std::string_view text) {
   const auto* at = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
@@ -52,10 +47,10 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
       decoded += ' ';
     } else if (text[i] == '%') {
       if (text.size() - i < 3) return std::nullopt;
-      const int high = hex_value(text[i + 1]);
-      const int low = hex_value(text[i + 2]);
-      if (high < 0 || low < 0) return std::nullopt;
-      decoded += static_cast<char>(high * 16 + low);
+      const auto high = hex_value(text[i + 1]);
+      const auto low = hex_value(text[i + 2]);
+      if (!high || !low) return std::nullopt;
+      decoded += static_cast<char>(*high * 16 + *low);
       i += 2;
     } else {
       decoded += text[i];

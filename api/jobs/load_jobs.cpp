@@ -8,17 +8,17 @@
 
 namespace jangbu {
 
-LoadJobs::LoadJobs(load::LoadRun::Shop shop, bool allowed)
+LoadJobs::LoadJobs(loadgen::LoadRun::Shop shop, bool allowed)
     : shop_(std::move(shop)), allowed_(allowed), thread_([this](const std::stop_token& closing) {
         ::pthread_setname_np(::pthread_self(), "load");
         run(closing);
       }) {}
 
-LoadJobs::Start LoadJobs::start(const load::Options& options) {
+LoadJobs::Start LoadJobs::start(const loadgen::Options& options) {
   const std::lock_guard lock(mutex_);
   if (closed_) return Start::closed;
   if (last_ && !last_->snapshot().finished()) return Start::another_is_under_way;
-  last_ = wanted_ = std::make_shared<load::LoadRun>(options, shop_);
+  last_ = wanted_ = std::make_shared<loadgen::LoadRun>(options, shop_);
   work_.notify_one();
   return Start::begun;
 }
@@ -28,7 +28,7 @@ void LoadJobs::stop() {
   if (last_) last_->stop();
 }
 
-std::optional<load::Snapshot> LoadJobs::snapshot() const {
+std::optional<loadgen::Snapshot> LoadJobs::snapshot() const {
   const std::lock_guard lock(mutex_);
   if (!last_) return std::nullopt;
   return last_->snapshot();
@@ -51,11 +51,11 @@ void LoadJobs::run(const std::stop_token& closing) {
     const auto run = std::exchange(wanted_, nullptr);
     lock.unlock();
     run->run();
-    const load::Snapshot end = run->snapshot();
+    const loadgen::Snapshot end = run->snapshot();
     if (end.violated()) {
-      for (const load::Invariant& one : end.invariants)
+      for (const loadgen::Invariant& one : end.invariants)
         if (!one.ok) log::error("the load {} found {} violated: {}", end.run, one.name, one.detail);
-    } else if (end.state == load::State::failed) {
+    } else if (end.state == loadgen::State::failed) {
       log::error("the load {} failed: {}", end.run, end.reason);
     } else {
       log::info("the load {} is {}: {} purchases", end.run, to_string(end.state),

@@ -17,7 +17,7 @@ namespace jangbu {
 class LoadJobs {
  public:
   // `allowed`: what they buy stays in the log for ever, so somebody has to have said so.
-  LoadJobs(load::LoadRun::Shop shop, bool allowed);
+  LoadJobs(loadgen::LoadRun::Shop shop, bool allowed);
   ~LoadJobs() { close(); }
   LoadJobs(const LoadJobs&) = delete;
   LoadJobs& operator=(const LoadJobs&) = delete;
@@ -27,12 +27,12 @@ class LoadJobs {
   enum class Start { begun, another_is_under_way, closed };
 
   // Begins one, unless another is under way.
-  Start start(const load::Options& options);
+  Start start(const loadgen::Options& options);
   // Stops the one under way, if there is one.
   void stop();
 
   // Of the last one since this process began.
-  std::optional<load::Snapshot> snapshot() const;
+  std::optional<loadgen::Snapshot> snapshot() const;
 
   // Gives up the one under way and waits for its end; no other begins.
   void close();
@@ -40,12 +40,12 @@ class LoadJobs {
  private:
   void run(const std::stop_token& closing);
 
-  const load::LoadRun::Shop shop_;
+  const loadgen::LoadRun::Shop shop_;
   const bool allowed_;
   mutable std::mutex mutex_;  // of the next
   std::condition_variable_any work_;
-  std::shared_ptr<load::LoadRun> last_;
-  std::shared_ptr<load::LoadRun> wanted_;  // the last one, while the thread has not begun it
+  std::shared_ptr<loadgen::LoadRun> last_;
+  std::shared_ptr<loadgen::LoadRun> wanted_;  // the last one, while the thread has not begun it
   bool closed_ = false;
   std::jthread thread_;  // last: it uses everything above
 };

@@ -2,7 +2,7 @@
 
 #include "api/client/certainty.hpp"
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 Outcome outcome_of(long status, std::string_view code, std::uint64_t times_sent) {
   if (status == 201 || status == 200) return Outcome::purchased;
@@ -12,4 +12,4 @@ Outcome outcome_of(long status, std::string_view code, std::uint64_t times_sent)
   return nothing_done ? Outcome::refused : Outcome::unknown;
 }
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

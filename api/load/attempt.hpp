@@ -8,7 +8,7 @@
 
 #include "events/values.hpp"
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 enum class Outcome : std::uint8_t {
   unknown,    // not answered yet, or in a way that leaves it open
@@ -31,4 +31,4 @@ struct Attempt {
 // be under way, and only a decision settles what becomes of them.
 Outcome outcome_of(long status, std::string_view code, std::uint64_t times_sent);
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

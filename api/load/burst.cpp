@@ -6,7 +6,7 @@
 
 #include "api/client/certainty.hpp"
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 using namespace std::chrono_literals;
 
@@ -180,4 +180,4 @@ void Burst::end_second(Clock::time_point at) {
   latencies_ = {};
 }
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

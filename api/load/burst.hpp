@@ -22,7 +22,7 @@
 #include "api/load/shop_calls.hpp"
 #include "api/load/stage.hpp"
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 struct Latencies {
   std::chrono::microseconds p50{0}, p90{0}, p99{0}, max{0};
@@ -99,4 +99,4 @@ class Burst {
   Histogram latencies_;         // of it
 };
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

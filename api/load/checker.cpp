@@ -2,7 +2,7 @@
 
 #include <limits>
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 namespace {
 
@@ -131,4 +131,4 @@ std::vector<Invariant> Checker::finish() {
                                   (products_.empty() ? "" : products_.front().name) + "'")};
 }
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

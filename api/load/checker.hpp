@@ -18,7 +18,7 @@
 #include "api/load/attempt.hpp"
 #include "events/values.hpp"
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 // A product of the run.
 struct LoadProduct {
@@ -88,4 +88,4 @@ class Checker {
   Complaints acknowledged_, refused_, uncertain_, stock_, oversold_;
 };
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

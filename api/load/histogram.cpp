@@ -4,7 +4,7 @@
 #include <bit>
 #include <cmath>
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 // A value's leading step_bits + 1 bits say which bucket of its power of two it is in.
 std::size_t Histogram::bucket_of(std::uint64_t value) {
@@ -36,4 +36,4 @@ Histogram::Latency Histogram::percentile(double share) const {
   return std::min(Latency{static_cast<std::int64_t>(last_of(bucket))}, max_);
 }
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

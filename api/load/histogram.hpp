@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 class Histogram {
  public:
@@ -37,4 +37,4 @@ class Histogram {
   Latency max_{0};
 };
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

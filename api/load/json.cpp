@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 namespace {
 
@@ -85,4 +85,4 @@ Json to_json(const Snapshot& snapshot, Timestamp now) {
   return json;
 }
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

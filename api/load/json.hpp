@@ -7,9 +7,9 @@
 #include "events/values.hpp"
 #include "infra/json.hpp"
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 // `now`: what a run that goes on has lasted until.
 Json to_json(const Snapshot& snapshot, Timestamp now);
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

@@ -1,8 +1,11 @@
 #include "api/load/log_reader.hpp"
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
-namespace jangbu::load {
+#include "infra/json_tree.hpp"
+
+namespace jangbu::loadgen {
 
 using namespace std::chrono_literals;
 
@@ -57,8 +60,8 @@ void LogReader::read_stream(Position through, const OnEvent& on_event) {
         {.url = url() + "/stream", .fields = {"Last-Event-ID: " + to_string(read_)}},
         [&](std::string& text) {
           const EventId before = read_;
-          events.take(
-              text, [&](std::string_view data) { pass_on(Json::parse(data), through, on_event); });
+          events.take(text,
+                      [&](std::string_view data) { pass_on(parse_json(data), through, on_event); });
           if (read_.position >= through) return ShopCalls::Took::enough;
           return read_ == before ? ShopCalls::Took::nothing : ShopCalls::Took::some;
         });
@@ -71,7 +74,7 @@ void LogReader::read_stream(Position through, const OnEvent& on_event) {
 void LogReader::read_pages(Position through, const OnEvent& on_event) {
   for (std::string from = to_string(read_); !from.empty() && read_.position <= through;) {
     const auto answer = calls_.insist({.url = url() + "?limit=100&from=" + from});
-    const Json page = Json::parse(answer.body);
+    const Json page = parse_json(answer.body);
     for (const Json& event : page.at("items")) pass_on(event, through, on_event);
     const Json& next = page.at("next");
     from = next.is_null() ? "" : next.get<std::string>();
@@ -79,4 +82,4 @@ void LogReader::read_pages(Position through, const OnEvent& on_event) {
   }
 }
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

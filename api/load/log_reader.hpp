@@ -12,7 +12,7 @@
 #include "api/load/shop_calls.hpp"
 #include "events/values.hpp"
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 // Server-sent events out of a text that comes in pieces.
 class ServerSentEvents {
@@ -44,4 +44,4 @@ class LogReader {
   EventId read_;  // the last one
 };
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 struct Options {
   std::int64_t rate = 500;  // purchases that become due a second
@@ -45,4 +45,4 @@ inline constexpr Bounds http_bounds{
     .connections = {1, 128},
 };
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

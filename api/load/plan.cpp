@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 namespace {
 
@@ -68,4 +68,4 @@ std::int64_t Plan::stock(std::size_t product) const {
   return has_hot() && product == hot_product ? hot_stock_ : static_cast<std::int64_t>(size_);
 }
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

@@ -10,7 +10,7 @@
 
 #include "api/load/options.hpp"
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 class Plan {
  public:
@@ -41,4 +41,4 @@ class Plan {
   std::int64_t hot_stock_ = 0;
 };
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

@@ -6,7 +6,7 @@
 
 #include "infra/ids.hpp"
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 namespace {
 
@@ -138,4 +138,4 @@ Snapshot LoadRun::snapshot() const {
   return snapshot_;
 }
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

@@ -27,7 +27,7 @@
 #include "api/load/shop_calls.hpp"
 #include "events/values.hpp"
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 enum class State {
   preparing,
@@ -91,4 +91,4 @@ class LoadRun {
   Snapshot snapshot_;
 };
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

@@ -7,8 +7,9 @@
 #include <utility>
 
 #include "api/client/certainty.hpp"
+#include "infra/json_tree.hpp"
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 using namespace std::chrono_literals;
 
@@ -23,7 +24,7 @@ constexpr auto retry_interval = 200ms;
 
 std::string reason_of(const HttpPool::Answer& answer) {
   if (answer.status == 0) return answer.error;
-  const auto problem = nlohmann::json::parse(answer.body, nullptr, false);
+  const auto problem = parse_json_if_valid(answer.body);
   std::string text = std::to_string(answer.status);
   if (problem.is_object() && problem.contains("detail") && problem.at("detail").is_string())
     text += ", " + problem.at("detail").get<std::string>();
@@ -142,4 +143,4 @@ void ShopCalls::each(const std::vector<Request>& requests, std::chrono::seconds 
   }
 }
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

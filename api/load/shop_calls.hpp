@@ -14,7 +14,7 @@
 #include "api/client/http_pool.hpp"
 #include "api/client/shop_client.hpp"
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 // What others want of a run.
 enum class Wish {
@@ -81,4 +81,4 @@ class ShopCalls {
 // What went wrong, for people: the status and the problem's detail, or why there is no answer.
 std::string reason_of(const HttpPool::Answer& answer);
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

@@ -9,8 +9,9 @@
 
 #include "api/client/certainty.hpp"
 #include "api/load/log_reader.hpp"
+#include "infra/json_tree.hpp"
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 using namespace std::chrono_literals;
 
@@ -26,7 +27,7 @@ constexpr auto import_timeout = 120s;
 constexpr std::int64_t price = 9'900;
 
 Json parsed(const HttpPool::Answer& answer) {
-  Json json = Json::parse(answer.body, nullptr, false);
+  Json json = parse_json_if_valid(answer.body);
   if (!json.is_structured()) throw LoadFailed("the shop answered, but not with JSON");
   return json;
 }
@@ -35,7 +36,7 @@ Json parsed(const HttpPool::Answer& answer) {
 bool has_undecided(const std::string& results) {
   std::istringstream lines(results);
   for (std::string line; std::getline(lines, line);) {
-    const Json result = Json::parse(line, nullptr, false);
+    const Json result = parse_json_if_valid(line);
     if (result.is_object() && is_for_now(result.value("status", 200L))) return true;
   }
   return false;
@@ -62,7 +63,7 @@ void Stage::prepare(const Options& options, const Plan& plan) {
   for (std::int64_t i = 1; i <= options.buyers; ++i) {
     const Json row{{"name", "load " + run_ + " buyer " + std::to_string(i)},
                    {"address", {{"line", "세종대로 " + std::to_string(i)}, {"zipCode", "03172"}}}};
-    rows += row.dump() + "\n";
+    rows += json_text(row) + "\n";
   }
   buyers_ = import_rows(Service::account, "/accounts:import", rows);
 
@@ -77,7 +78,7 @@ void Stage::prepare(const Options& options, const Plan& plan) {
     const Json row{{"name", products.back().name},
                    {"unitPrice", {{"amount", price}, {"currency", "KRW"}}},
                    {"stock", products.back().listed}};
-    rows += row.dump() + "\n";
+    rows += json_text(row) + "\n";
   }
   const auto ids = import_rows(Service::product, "/products:import", rows);
   for (std::size_t i = 0; i < products.size(); ++i) products[i].id = ids[i];
@@ -102,7 +103,7 @@ std::vector<std::string> Stage::import_rows(Service service, const std::string& 
   std::vector<std::string> ids;
   std::istringstream results(answer.body);
   for (std::string line; std::getline(results, line);) {
-    const Json result = Json::parse(line, nullptr, false);
+    const Json result = parse_json_if_valid(line);
     if (!result.is_object() || result.value("status", 0) != 201)
       throw LoadFailed(path + " did not take a row: " + line);
     ids.push_back(result.at("id"));
@@ -122,7 +123,7 @@ void Stage::wait_for_read_model(std::uint64_t position) {
                          "/products?limit=1&waitMs=1000&minPosition=" + std::to_string(position)}},
                 [&](std::size_t, const HttpPool::Answer& came) { answer = came; });
     if (answer.status == 200) return;
-    const Json problem = Json::parse(answer.body, nullptr, false);
+    const Json problem = parse_json_if_valid(answer.body);
     const std::uint64_t now = problem.is_object() ? problem.value("actual", std::uint64_t{0}) : 0;
     if (now > std::exchange(reached, std::max(now, reached))) moved = Clock::now();
     if (answer.status != 503 || now == 0) calls_.pause(200ms);
@@ -200,4 +201,4 @@ std::string Stage::tidy_up() {
          " of its accounts and products are still there, since they could not be closed: " + first;
 }
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

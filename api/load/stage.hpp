@@ -15,7 +15,7 @@
 #include "api/load/plan.hpp"
 #include "api/load/shop_calls.hpp"
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 class Stage {
  public:
@@ -56,4 +56,4 @@ class Stage {
   std::uint64_t from_ = 0;  // where the run's part of the log begins
 };
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

@@ -12,6 +12,7 @@
 #include "api/answers/problem_types.hpp"
 #include "api/requests/parameters.hpp"
 #include "events/decoders.hpp"
+#include "infra/json_tree.hpp"
 #include "infra/version.hpp"
 #include "openapi_json.hpp"
 #include "projections/tables/registry.hpp"
@@ -38,7 +39,7 @@ Json names_of_read_models() {
 Json read_sections() {
   Json sections = Json::object();
   for (const auto& [file_name, content] : text::all) {
-    const Json file = Json::parse(content);
+    const Json file = parse_json<Json>(content);
     for (const auto& [section, entries] : file.items()) sections[section].update(entries);
   }
   sections.at("schemas").at("EventType")["enum"] = event_types();
@@ -198,7 +199,7 @@ Json text_of(std::string_view media_type, std::string_view item, std::string tex
 
 std::string lines_of(const Json& examples) {
   std::string lines;
-  for (const Json& example : examples) lines += example.dump() + "\n";
+  for (const Json& example : examples) lines += json_text(example) + "\n";
   return lines;
 }
 
@@ -234,9 +235,9 @@ Json answer_content(const Operation& operation) {
     return {{"text/plain; version=0.0.4; charset=utf-8",
              {{"schema", ref("schemas", operation.gives)}, {"example", example}}}};
   if (operation.kind == Kind::stream)
-    return text_of(
-        "text/event-stream", operation.gives,
-        "id: 42.0\nevent: " + std::string(operation.event) + "\ndata: " + example.dump() + "\n\n");
+    return text_of("text/event-stream", operation.gives,
+                   "id: 42.0\nevent: " + std::string(operation.event) +
+                       "\ndata: " + json_text(example) + "\n\n");
   if (is_list(operation.kind))
     return {{"application/json",
              {{"schema", page_of(operation.gives)},
@@ -408,8 +409,8 @@ class Components {
 
 }  // namespace
 
-const Json& schemas() {
-  return told("schemas");
+std::string schemas() {
+  return json_text(told("schemas"));
 }
 
 std::vector<std::string> query_parameters(const Operation& operation) {
@@ -422,17 +423,19 @@ std::vector<std::string> query_parameters(const Operation& operation) {
   return names;
 }
 
-Json explanation_of(const http::ProblemType& type) {
+Explanation explanation_of(const http::ProblemType& type) {
   const Json example = problem_example(type);
   Json explanation = Json::object();
   for (const char* field : {"type", "title", "status", "code"})
     explanation[field] = example.at("value").at(field);
   explanation["description"] = example.at("summary");
   explanation["sample"] = example.at("value");
-  return explanation;
+  return {.meaning = example.at("summary"),
+          .sample = json_text(example.at("value"), 2),
+          .json = json_text(explanation)};
 }
 
-Json document(const About& about, const std::vector<Operation>& operations) {
+std::string document(const About& about, const std::vector<Operation>& operations) {
   Json path_items = Json::object();
   Json tags = Json::array();
   for (const Operation& operation : operations) {
@@ -444,16 +447,17 @@ Json document(const About& about, const std::vector<Operation>& operations) {
   const Json server{{"url", "/"}, {"description", "This service"}};
   Components components(operations);
   components.collect(path_items);
-  return {{"openapi", "3.1.0"},
-          {"info",
-           {{"title", about.title},
-            {"version", version()},
-            {"description", about.description},
-            {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
-          {"servers", Json::array({server})},
-          {"tags", std::move(tags)},
-          {"paths", std::move(path_items)},
-          {"components", components.sections()}};
+  const Json whole{{"openapi", "3.1.0"},
+                   {"info",
+                    {{"title", about.title},
+                     {"version", version()},
+                     {"description", about.description},
+                     {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
+                   {"servers", Json::array({server})},
+                   {"tags", std::move(tags)},
+                   {"paths", std::move(path_items)},
+                   {"components", components.sections()}};
+  return json_text(whole);
 }
 
 }  // namespace jangbu::openapi

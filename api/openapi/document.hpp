@@ -4,7 +4,6 @@
 // do not have; it says which, and of which route.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,15 +18,21 @@ struct About {
   std::string_view description;
 };
 
-// All schemas, by name: what a request or an answer may be.
-const nlohmann::ordered_json& schemas();
+// All schemas, by name: what a request or an answer may be. JSON.
+std::string schemas();
 
 // The names of the query parameters that the operation takes.
 std::vector<std::string> query_parameters(const Operation& operation);
 
-// What the documents tell of a problem: its code, what it means, an example.
-nlohmann::ordered_json explanation_of(const http::ProblemType& type);
+// What the documents tell of a problem.
+struct Explanation {
+  std::string meaning;
+  std::string sample;  // an answer, over several lines
+  std::string json;    // type, title, status, code, and these two
+};
+Explanation explanation_of(const http::ProblemType& type);
 
-nlohmann::ordered_json document(const About& about, const std::vector<Operation>& operations);
+// JSON.
+std::string document(const About& about, const std::vector<Operation>& operations);
 
 }  // namespace jangbu::openapi

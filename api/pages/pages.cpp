@@ -2,16 +2,17 @@
 
 #include <cstdint>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <system_error>
+
+#include "infra/json.hpp"
 
 namespace jangbu {
 
 std::string to_script(const std::vector<Neighbour>& neighbours) {
-  nlohmann::json list = nlohmann::json::array();
+  Json list = Json::array();
   for (const Neighbour& neighbour : neighbours)
-    list.push_back({{"name", neighbour.name}, {"origin", neighbour.origin}});
-  return list.dump();
+    list.push_back(Json{{"name", neighbour.name}, {"origin", neighbour.origin}});
+  return std::move(list).text();
 }
 
 // Pictures may stand in a style sheet: `data:`.

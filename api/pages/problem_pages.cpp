@@ -2,7 +2,6 @@
 
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,8 +15,6 @@
 namespace jangbu {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 struct Explanation {
   StaticContent page;
@@ -37,23 +34,21 @@ std::string escaped(std::string_view text) {
   return html;
 }
 
-std::string page_of(const Json& kind) {
-  const auto text = [&](const char* field) { return escaped(kind.at(field).get<std::string>()); };
-  const std::string title = text("title");
+std::string page_of(const http::ProblemType& type, const openapi::Explanation& told) {
+  const std::string title = escaped(type.title);
   return "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>" + title +
-         "</title></head>\n<body>\n<h1>" + title + "</h1>\n<p><code>" + text("code") +
-         "</code>, status " + std::to_string(kind.at("status").get<int>()) + "</p>\n<p>" +
-         text("description") + "</p>\n<p>For example:</p>\n<pre>" +
-         escaped(kind.at("sample").dump(2)) + "</pre>\n</body>\n</html>\n";
+         "</title></head>\n<body>\n<h1>" + title + "</h1>\n<p><code>" + escaped(type.code) +
+         "</code>, status " + std::to_string(type.status) + "</p>\n<p>" + escaped(told.meaning) +
+         "</p>\n<p>For example:</p>\n<pre>" + escaped(told.sample) + "</pre>\n</body>\n</html>\n";
 }
 
 Explanation explanation_of(const http::ProblemType& type) {
-  const Json kind = openapi::explanation_of(type);
+  const openapi::Explanation told = openapi::explanation_of(type);
   const StaticContent::Headers vary{{"Vary", "Accept"}};
   StaticContent::Headers of_page = page_headers({});
   of_page.insert(of_page.end(), vary.begin(), vary.end());
-  return {StaticContent(page_of(kind), std::string(html_type), std::move(of_page)),
-          StaticContent(kind.dump(), "application/json", vary)};
+  return {StaticContent(page_of(type, told), std::string(html_type), std::move(of_page)),
+          StaticContent(told.json, "application/json", vary)};
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "api/answers/problem_types.hpp"
 #include "api/requests/whole_number.hpp"
 #include "infra/json.hpp"
+#include "infra/json_tree.hpp"
 
 namespace jangbu {
 
@@ -149,7 +150,7 @@ void append_canonical(std::string& text, const nlohmann::json& value, NullMember
   } else if (value.is_string()) {
     text += Json(normalised(value.get_ref<const std::string&>())).text();
   } else {
-    text += value.dump();
+    text += json_text(value);
   }
 }
 

@@ -113,7 +113,7 @@ http::Limits limits_of_each(const ServeOptions& options) {
 
   const std::size_t servers = served(options).size();
   const auto bursts =
-      options.allow_load ? static_cast<std::size_t>(load::http_bounds.connections.max) : 0;
+      options.allow_load ? static_cast<std::size_t>(loadgen::http_bounds.connections.max) : 0;
   const std::size_t own =
       own_descriptors + bursts +
       servers * descriptors_of_worker * static_cast<std::size_t>(options.workers);

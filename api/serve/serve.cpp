@@ -109,7 +109,7 @@ void run(const ServeOptions& options) {
   check_listen(options);
   const http::Limits limits = limits_of_each(options);
   give_large_memory_back();
-  StopSignals signals;
+  ShutdownSignals signals;
   std::optional<Quotes> quotes;
   if (options.writer) quotes.emplace(quote_secret(options));
   const auto access_log = open_access_log(options);

@@ -16,7 +16,7 @@ const char* name_of(int signal) {
 
 }  // namespace
 
-StopSignals::StopSignals() {
+ShutdownSignals::ShutdownSignals() {
   ::signal(SIGPIPE, SIG_IGN);
   sigemptyset(&signals_);
   sigaddset(&signals_, SIGTERM);
@@ -33,11 +33,11 @@ StopSignals::StopSignals() {
   });
 }
 
-void StopSignals::begun() {
+void ShutdownSignals::begun() {
   starting_ = {};  // asked to stop, and joined
 }
 
-void StopSignals::wait() const {
+void ShutdownSignals::wait() const {
   int number = 0;
   sigwait(&signals_, &number);
   log::info("stopping on {}", name_of(number));

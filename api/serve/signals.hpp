@@ -9,12 +9,12 @@
 
 namespace jangbu {
 
-class StopSignals {
+class ShutdownSignals {
  public:
   // From here on they come to this object alone (and SIGPIPE to nobody). Until begun() an order to
   // stop ends the process at once: nothing was begun that would have to be finished, and waiting
   // for a server may take long.
-  StopSignals();
+  ShutdownSignals();
 
   // From here on an order is kept for wait().
   void begun();

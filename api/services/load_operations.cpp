@@ -15,17 +15,17 @@ namespace {
 http::Response show(int status, const LoadJobs& jobs) {
   Json json{{"allowed", jobs.allowed()}};
   if (const auto snapshot = jobs.snapshot())
-    json.add_all(load::to_json(*snapshot, system_now()));
+    json.add_all(loadgen::to_json(*snapshot, system_now()));
   else
     json.add("state", "none");
   return of_now(status, json);
 }
 
-load::Options read_options(const http::Request& request) {
-  constexpr const load::Bounds& bounds = load::http_bounds;
+loadgen::Options read_options(const http::Request& request) {
+  constexpr const loadgen::Bounds& bounds = loadgen::http_bounds;
   Body body = json_body(request);
-  load::Options options;
-  const auto read = [&](const char* field, std::int64_t& option, const load::Range& range) {
+  loadgen::Options options;
+  const auto read = [&](const char* field, std::int64_t& option, const loadgen::Range& range) {
     if (body.has(field)) option = body.integer(field, range.min, range.max);
   };
   read("rate", options.rate, bounds.rate);

@@ -1,7 +1,6 @@
 #include "api/services/service.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -12,12 +11,12 @@
 #include "api/openapi/document.hpp"
 #include "api/pages/problem_pages.hpp"
 #include "api/pages/static_content.hpp"
+#include "infra/json.hpp"
 
 namespace jangbu {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
 using openapi::Operation;
 
 // Every service has these. They need the whole table, so to_router() makes their handlers.
@@ -64,14 +63,14 @@ const Operation& index_of(const Service& service) {
 std::string links_of(const Service& service) {
   Json links = Json::array();
   const auto add = [&](const Operation& operation) {
-    links.push_back({{"operation", operation.id},
-                     {"method", http::to_string(operation.method)},
-                     {"href", operation.path}});
+    links.push_back(Json{{"operation", operation.id},
+                         {"method", http::to_string(operation.method)},
+                         {"href", operation.path}});
   };
   for (const Endpoint& endpoint : service.endpoints) add(endpoint.operation);
   add(document_operation);
   add(problem_operation);
-  return Json{{"service", service.name}, {"links", std::move(links)}}.dump();
+  return Json{{"service", service.name}, {"links", links}}.text();
 }
 
 http::Handler serve_index(const Service& service, const Backend& backend) {
@@ -170,7 +169,7 @@ void add(http::Router& router, const Operation& operation, http::AnyHandler hand
 
 }  // namespace
 
-nlohmann::ordered_json openapi_document(const Service& service) {
+std::string openapi_document(const Service& service) {
   std::vector<Operation> operations;
   for (const Endpoint& endpoint : service.endpoints) operations.push_back(endpoint.operation);
   for (const Operation& own : {index_of(service), document_operation, problem_operation})
@@ -182,7 +181,7 @@ http::Router to_router(const Service& service, const Backend& backend) {
   http::Router router;
   add(router, index_of(service), serve_index(service, backend));
   add(router, document_operation,
-      serve(StaticContent(openapi_document(service).dump(), "application/json")));
+      serve(StaticContent(openapi_document(service), "application/json")));
   add(router, problem_operation, serve_problems());
   for (const Endpoint& endpoint : service.endpoints)
     add(router, endpoint.operation, handler_of(endpoint, backend));

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <functional>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -94,6 +93,6 @@ extern const Service operations_service;
 http::Router to_router(const Service& service, const Backend& backend);
 
 // What `/openapi.json` answers with.
-nlohmann::ordered_json openapi_document(const Service& service);
+std::string openapi_document(const Service& service);
 
 }  // namespace jangbu

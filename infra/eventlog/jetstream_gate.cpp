@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "infra/eventlog/server_urls.hpp"
 #include "infra/eventlog/stream.hpp"
 #include "infra/handle.hpp"
+#include "infra/json_tree.hpp"
 #include "infra/log.hpp"
 #include "infra/trouble.hpp"
 
@@ -75,7 +77,7 @@ json get_json(const std::string& url, std::chrono::milliseconds timeout, std::st
     why = curl_easy_strerror(result);
     return nullptr;
   }
-  json answer = json::parse(body, nullptr, false);
+  json answer = parse_json_if_valid(body);
   if (answer.is_object()) return answer;
   why = "it does not answer with JSON";
   return nullptr;
@@ -184,10 +186,10 @@ std::vector<std::string> config_differences(const json& wanted, const json& foun
                                                                "metadata", "placement"};
   std::vector<std::string> differences;
   const auto differ = [&](const std::string& key, const std::string& must) {
-    differences.push_back(key + " is " + found.value(key, json()).dump() + ", must be " + must);
+    differences.push_back(key + " is " + json_text(found.value(key, json())) + ", must be " + must);
   };
   for (const auto& [key, value] : wanted.items())
-    if (found.value(key, json()) != value) differ(key, value.dump());
+    if (found.value(key, json()) != value) differ(key, json_text(value));
   for (const auto& [key, value] : found.items())
     if (!wanted.contains(key) && std::ranges::find(harmless, key) == harmless.end() &&
         !is_off(value))

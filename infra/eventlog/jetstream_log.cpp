@@ -9,6 +9,7 @@
 #include "infra/eventlog/jetstream_gate.hpp"
 #include "infra/eventlog/jetstream_reader.hpp"
 #include "infra/eventlog/stream.hpp"
+#include "infra/json_tree.hpp"
 
 namespace jangbu {
 
@@ -32,7 +33,7 @@ NoAnswer timed_out(const Stream& stream, std::chrono::milliseconds timeout,
 
 AppendResult append_result(const Stream& stream, Position expected, natsMsg& answer) {
   if (natsMsg_IsNoResponders(&answer)) return NoAnswer{"no stream takes " + stream.subject};
-  const json ack = json::parse(payload(answer), nullptr, false);
+  const json ack = parse_json_if_valid(payload(answer));
   if (!ack.is_object()) return NoAnswer{"the server's acknowledgement is not JSON"};
   switch (error_code(ack)) {
     case 0:

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 
 #include "events/errors.hpp"
+#include "infra/json_tree.hpp"
 #include "infra/log.hpp"
 
 namespace jangbu {
@@ -91,11 +93,10 @@ void JetStreamReader::pull() {
   if (consumer_->wanted > 0) return;
   stream_.bulk.publish("$JS.API.CONSUMER.MSG.NEXT." + stream_.name() + "." + consumer_->name,
                        consumer_->mailbox.subject(),
-                       json{{"batch", pull_messages_},
-                            {"max_bytes", pull_bytes_},
-                            {"expires", request_lifetime.count()},
-                            {"idle_heartbeat", heartbeat.count()}}
-                           .dump());
+                       json_text(json{{"batch", pull_messages_},
+                                      {"max_bytes", pull_bytes_},
+                                      {"expires", request_lifetime.count()},
+                                      {"idle_heartbeat", heartbeat.count()}}));
   // Without a pull the server had nothing to say, so silence counts from now on.
   consumer_->heard = Clock::now();
   consumer_->wanted = pull_messages_;

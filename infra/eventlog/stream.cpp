@@ -4,10 +4,12 @@
 #include <cctype>
 #include <charconv>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "events/errors.hpp"
 #include "infra/base64.hpp"
+#include "infra/json_tree.hpp"
 #include "infra/log.hpp"
 
 namespace jangbu {
@@ -55,9 +57,9 @@ Stream::Stream(JetStreamOptions chosen, std::chrono::milliseconds wait)
 
 std::optional<json> Stream::try_call(const std::string& what, const json& body) {
   const auto answer = connection.request(
-      "$JS.API." + what, body.is_null() ? std::string() : body.dump(), options.request_timeout);
+      "$JS.API." + what, body.is_null() ? std::string() : json_text(body), options.request_timeout);
   if (natsMsg_IsNoResponders(answer.get())) return std::nullopt;
-  json parsed = json::parse(payload(*answer), nullptr, false);
+  json parsed = parse_json_if_valid(payload(*answer));
   if (!parsed.is_object()) throw Unavailable("the server's answer to " + what + " is not JSON");
   return parsed;
 }

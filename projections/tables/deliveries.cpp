@@ -5,6 +5,7 @@
 #include <span>
 
 #include "infra/json.hpp"
+#include "infra/json_tree.hpp"
 #include "projections/tables/columns.hpp"
 #include "tables_sql.hpp"
 
@@ -23,7 +24,7 @@ pg::Json to_json(const std::vector<PurchaseLine>& lines) {
 
 std::vector<DeliveryItem> read_items(const pg::Json& json) {
   std::vector<DeliveryItem> items;
-  for (const auto& item : nlohmann::json::parse(json.text))
+  for (const auto& item : parse_json(json.text))
     items.push_back({
         .product = parse_id<ProductId>(item.at("productId").get_ref<const std::string&>()).value(),
         .name = item.at("name"),
@@ -53,7 +54,7 @@ std::optional<pg::Jsonb> last_to_json(const std::vector<const Scan*>& scans) {
 
 std::vector<Scan> read_scans(const pg::Jsonb& json) {
   std::vector<Scan> scans;
-  for (const auto& scan : nlohmann::json::parse(json.text))
+  for (const auto& scan : parse_json(json.text))
     scans.push_back({
         .carrier = scan.at("carrier"),
         .tracking_number = scan.at("trackingNumber"),

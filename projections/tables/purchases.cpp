@@ -6,6 +6,7 @@
 #include <span>
 
 #include "infra/json.hpp"
+#include "infra/json_tree.hpp"
 #include "projections/tables/columns.hpp"
 #include "tables_sql.hpp"
 
@@ -35,7 +36,7 @@ pg::Json to_json(const std::vector<PurchaseLine>& lines) {
 
 std::vector<PurchaseLine> read_lines(const pg::Json& json) {
   std::vector<PurchaseLine> lines;
-  for (const auto& line : nlohmann::json::parse(json.text)) {
+  for (const auto& line : parse_json(json.text)) {
     const auto currency = parse_currency(line.at("currency").get_ref<const std::string&>()).value();
     lines.push_back({
         .product = parse_id<ProductId>(line.at("productId").get_ref<const std::string&>()).value(),

@@ -12,7 +12,7 @@
 
 #include "api/client/http_pool.hpp"
 
-using namespace jangbu::load;
+using namespace jangbu;
 using namespace std::chrono_literals;
 
 namespace {

@@ -143,7 +143,7 @@ TEST_CASE("A body is held to the limits that the document tells of") {
     http::Server server("127.0.0.1", 0, to_router(*service, shop.backend));
     server.start();
     Client client(server.port());
-    const Value document = Value::parse(openapi_document(*service).dump());
+    const Value document = Value::parse(openapi_document(*service));
     Limits limits(document);
     for (const auto& [serve, operation] : service->endpoints) {
       if (operation.takes.empty() || operation.kind == openapi::Kind::rows) continue;

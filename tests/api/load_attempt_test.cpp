@@ -3,7 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 TEST_CASE("A first answer settles a purchase unless it leaves it open") {
   const auto first = [](long status, std::string_view code) { return outcome_of(status, code, 1); };
@@ -44,4 +44,4 @@ TEST_CASE("When it is asked for again, only a decision settles it") {
   CHECK(outcome_of(0, "not-connected", 1) == Outcome::unknown);
 }
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

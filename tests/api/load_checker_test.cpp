@@ -5,7 +5,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <map>
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 using Catch::Matchers::ContainsSubstring;
 
@@ -215,4 +215,4 @@ TEST_CASE("Of many violations the first are told, and how many more there are") 
   CHECK_THAT(history.check().at("acknowledged-in-log").detail, ContainsSubstring("and 7 more"));
 }
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 using namespace std::chrono_literals;
 
@@ -56,4 +56,4 @@ TEST_CASE("A histogram takes the shortest and the longest latency") {
   CHECK(histogram.percentile(1) == 1us * ((std::int64_t{1} << 36) - 1));
 }
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 namespace {
 
@@ -35,4 +35,4 @@ TEST_CASE("Server-sent events are whole, however they come") {
   }
 }
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

@@ -4,7 +4,7 @@
 #include <map>
 #include <vector>
 
-namespace jangbu::load {
+namespace jangbu::loadgen {
 
 using namespace std::chrono_literals;
 
@@ -74,4 +74,4 @@ TEST_CASE("Without a share nothing is hot, and with all of it everything is") {
   CHECK(single.stock(0) == 50);
 }
 
-}  // namespace jangbu::load
+}  // namespace jangbu::loadgen

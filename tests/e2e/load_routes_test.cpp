@@ -98,7 +98,7 @@ TEST_CASE("A shop that is told to end does not wait for a burst", "[busy]") {
 }
 
 TEST_CASE("A burst over HTTP has bounds") {
-  constexpr const jangbu::load::Bounds& most = jangbu::load::http_bounds;
+  constexpr const jangbu::loadgen::Bounds& most = jangbu::loadgen::http_bounds;
   Shop shop({"--allow-load"});
   HttpClient operations = shop.operations();
   const auto check = [&](const Json& options, const std::string& field) {

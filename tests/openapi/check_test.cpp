@@ -14,7 +14,7 @@ namespace {
 Json document_of(std::string_view name) {
   Json document;
   for (const Service& service : services) {
-    if (service.name == name) document = Json::parse(openapi_document(service).dump());
+    if (service.name == name) document = Json::parse(openapi_document(service));
   }
   return document;
 }

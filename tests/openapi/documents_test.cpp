@@ -23,7 +23,7 @@ using Value = nlohmann::json;  // Json is what we write
 namespace {
 
 Value document_of(const Service& service) {
-  return Value::parse(openapi_document(service).dump());
+  return Value::parse(openapi_document(service));
 }
 
 // Calls `look` with every object in the document, and where it is.
@@ -74,18 +74,18 @@ TEST_CASE("Queries and bursts are told the limits that they have") {
                             .at("schemas")
                             .at("LoadOptions")
                             .at("properties");
-  const load::Options otherwise;
-  const auto holds = [&](const char* name, const load::Range& range, std::int64_t unless_given) {
+  const loadgen::Options otherwise;
+  const auto holds = [&](const char* name, const loadgen::Range& range, std::int64_t unless_given) {
     INFO(name);
     CHECK(options.at(name).at("minimum") == range.min);
     CHECK(options.at(name).at("maximum") == range.max);
     CHECK(options.at(name).at("default") == unless_given);
   };
-  holds("rate", load::http_bounds.rate, otherwise.rate);
-  holds("seconds", load::http_bounds.seconds, otherwise.seconds);
-  holds("buyers", load::http_bounds.buyers, otherwise.buyers);
-  holds("products", load::http_bounds.products, otherwise.products);
-  holds("connections", load::http_bounds.connections, otherwise.connections);
+  holds("rate", loadgen::http_bounds.rate, otherwise.rate);
+  holds("seconds", loadgen::http_bounds.seconds, otherwise.seconds);
+  holds("buyers", loadgen::http_bounds.buyers, otherwise.buyers);
+  holds("products", loadgen::http_bounds.products, otherwise.products);
+  holds("connections", loadgen::http_bounds.connections, otherwise.connections);
 }
 
 TEST_CASE("What takes If-Match may be refused for the version, and nothing else") {
@@ -133,7 +133,7 @@ TEST_CASE("Every problem that a document tells of is explained, and has one expl
   for (const http::ProblemType& type : problems::all) {
     INFO(type.code);
     CHECK(explained.insert(std::string(type.code)).second);
-    const auto explanation = openapi::explanation_of(type);
+    const Value explanation = Value::parse(openapi::explanation_of(type).json);
     CHECK(explanation.at("type") == "/problems/" + std::string(type.code));
     CHECK(explanation.at("status") == type.status);
   }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "api/http/negotiation.hpp"
@@ -69,7 +68,7 @@ Console::Console(const std::filesystem::path& uplot, const std::vector<Neighbour
   for (const auto& [name, bytes] : console::all)
     if (name != "index.html") add(name, std::string(bytes));
   add("services.js", "export const services = " + to_script(neighbours) + ";\n");
-  add("schemas.js", "export const schemas = " + openapi::schemas().dump() + ";\n");
+  add("schemas.js", "export const schemas = " + openapi::schemas() + ";\n");
   for (const auto& [name_there, name] : uplot_files) {
     if (auto bytes = read_file(uplot / name_there))
       add(name, std::move(*bytes));

@@ -10,7 +10,6 @@ import { dateTime, number, problemText, t } from "./text.js";
 const listed = 12;
 
 const { location: place, carrier, trackingNumber } = schemas.NewScan.properties;
-const closedStatuses = new Set(["cancelled", "receipt-confirmed", "returned-to-sender"]);
 const cancellable = new Set(["preparing", "label-created"]);
 
 // The stages of a parcel that goes well, for the bar above the timeline.
@@ -198,7 +197,6 @@ export class Deliveries {
   }
 
   #render(delivery, events) {
-    const closed = closedStatuses.has(delivery.status);
     const as = `${delivery.id} ${delivery.status}`;
     if (this.draft?.as !== as) this.draft = { as, status: next[delivery.status] ?? "in-transit", reason: "" };
     const focused = document.activeElement?.id;
@@ -219,7 +217,7 @@ export class Deliveries {
       ),
       stageBar(delivery.status),
       timeline(events),
-      closed
+      delivery.closedAt
         ? el("p", { class: "hint" }, t.deliveryClosed)
         : [this.#carrier(delivery), this.#buyer(delivery)],
       el("p", {}, el("a", { href: `#log/entity/purchase/${delivery.id}` }, t.history)),

@@ -1,0 +1,50 @@
+#include "api/cli/command_line.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "api/cli/demo.hpp"
+#include "api/cli/events_command.hpp"
+#include "api/cli/load_command.hpp"
+#include "api/cli/projections_command.hpp"
+#include "api/cli/serve_command.hpp"
+#include "api/cli/settings.hpp"
+#include "api/cli/status_command.hpp"
+#include "api/telemetry/log_format.hpp"
+#include "infra/version.hpp"
+
+namespace jangbu::cli {
+
+int run(int argc, const char* const* argv) {
+  spdlog::set_formatter(log_format(log_pattern));
+  CLI::App app{"Jangbu, an event-sourced shop backend", "jangbu"};
+  app.require_subcommand(1);
+  int status = 0;
+
+  add_serve(app, status);
+  add_events(app, status);
+  add_projections(app, status);
+  add_status(app, status);
+  add_load(app, status);
+
+  int demo_port_base = 11000;
+  CLI::App* demo_command = app.add_subcommand(
+      "demo", "Load demo data into a running shop; running it again adds nothing");
+  add_port_base_flag(*demo_command, demo_port_base);
+  on_run(*demo_command, [&] { status = load_demo(demo_port_base); });
+
+  app.add_subcommand("version", "Print the version")->callback([] {
+    std::cout << "jangbu " << version() << "\n";
+  });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return report(app, error, argc, argv);
+  }
+  return status;
+}
+
+}  // namespace jangbu::cli
