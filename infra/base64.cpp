@@ -6,6 +6,15 @@
 
 namespace jangbu {
 
+namespace {
+
+bool is_base64_digit(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
+         c == '/';
+}
+
+}  // namespace
+
 std::string to_base64(std::string_view bytes) {
   std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // OpenSSL puts a NUL behind it
   const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
@@ -15,15 +24,19 @@ std::string to_base64(std::string_view bytes) {
   return text;
 }
 
+// EVP_DecodeBlock takes white space around the text, and '=' anywhere.
 std::optional<std::string> from_base64(std::string_view text) {
+  const std::size_t digits = text.find_last_not_of('=') + 1;
+  const std::size_t padding = text.size() - digits;
+  if (text.size() % 4 != 0 || padding > 2 ||
+      !std::ranges::all_of(text.substr(0, digits), is_base64_digit))
+    return std::nullopt;
   std::string bytes(text.size() / 4 * 3, '\0');
   const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
                                    reinterpret_cast<const unsigned char*>(text.data()),
                                    static_cast<int>(text.size()));
   if (size < 0) return std::nullopt;
-  // EVP_DecodeBlock counts the padding as bytes.
-  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  bytes.resize(static_cast<std::size_t>(size) - padding);
+  bytes.resize(static_cast<std::size_t>(size) - padding);  // it counts the padding, too
   return bytes;
 }
 

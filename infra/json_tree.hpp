@@ -1,8 +1,8 @@
 // JSON that is read: a tree of nlohmann-json, which keeps fields in the order of their names, or
 // (as ordered_json) in that of the text. What is only written needs no tree: infra/json.hpp.
 //
-// Its parser and its writer are compiled here, once: they take the compiler two seconds. Who looks
-// into a tree includes nlohmann/json.hpp.
+// Its parser and its writer are compiled here, once: they take the compiler two seconds. Files that
+// look into a tree include nlohmann/json.hpp, and those that need no tree to parse, its json_sax.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

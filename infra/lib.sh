@@ -182,7 +182,10 @@ configure() {
   if has_tests "$preset"; then configured=ON tests=ON; fi
   # Ninja sees to changed CMake files; it does not look at the presets.
   if [[ $tests == "$configured" && $folder/build.ninja -nt $root/CMakePresets.json ]]; then return; fi
-  if type -P ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+  # Without its sloppiness ccache keeps nothing that is compiled with a precompiled header, as tests are.
+  if type -P ccache >/dev/null; then
+    export CMAKE_CXX_COMPILER_LAUNCHER="env;CCACHE_SLOPPINESS=pch_defines,time_macros;ccache"
+  fi
   run_step "Configuring" "$log" cmake -S "$root" --preset "$preset" -D BUILD_TESTING="$tests" ||
     die_with_log "$log" "The build could not be configured."
 }
@@ -192,8 +195,6 @@ ninja_progress() { sed -n 's,^\[\([0-9]*\)/\([0-9]*\)\] .*,\1 \2 \1 of \2,p' | t
 
 # build PRESET [TARGET...]: builds in build/PRESET; everything when no target is named.
 build() {
-  # Without it ccache keeps nothing that is compiled with a precompiled header (those of the tests).
-  export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}
   local folder=$root/build/$1 log=$root/build/$1.log progress=ninja_progress
   # Ninja's own default is two jobs more than cores, which costs memory and saves no time here.
   run_step "Building" "$log" ninja -C "$folder" -j "$(nproc)" "${@:2}" ||

@@ -179,6 +179,7 @@ class DeployGate {
     if (error != 0) throw Failure(flags_.against + " cannot be run: " + std::strerror(error));
     int status = 0;
     ::waitpid(child, &status, 0);
+    stop_.signals().check();  // Ctrl-C stops both
     // 1 is also what it says of a table that is different now.
     const bool built = WIFEXITED(status) && WEXITSTATUS(status) <= 1 && exists(schema);
     if (!built)

@@ -34,6 +34,11 @@ AppendResult append(EventLog& log, Position before, const StoredCommit& commit) 
   }
 }
 
+// Before the next attempt: while the log is away each fails at once.
+void rest(const StopSignals& stop) {
+  if (const auto signal = stop.wait(100ms)) throw Interrupted{*signal};
+}
+
 // Sends the same bytes again until the log has told what became of them.
 void append_surely(EventLog& log, const StoredCommit& commit, const StopSignals& stop) {
   const Position before{commit.position.value - 1};
@@ -49,6 +54,7 @@ void append_surely(EventLog& log, const StoredCommit& commit, const StopSignals&
         there = log.read(commit.position);
       } catch (const Unavailable& away) {
         if (std::chrono::steady_clock::now() > deadline) throw_not_taken(commit, away.what());
+        rest(stop);
         continue;  // it is asked for again, and told so again
       }
       if (there && same(*there, commit)) return;
@@ -57,6 +63,7 @@ void append_surely(EventLog& log, const StoredCommit& commit, const StopSignals&
     }
     if (std::chrono::steady_clock::now() > deadline)
       throw_not_taken(commit, std::get<NoAnswer>(result).why);
+    rest(stop);
   }
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "api/cli/tool.hpp"
 #include "api/log/event_filter.hpp"
 #include "events/errors.hpp"
+#include "infra/json.hpp"
 #include "infra/postgres/connection.hpp"
 #include "infra/text.hpp"
 #include "projections/tables/registry.hpp"

@@ -19,7 +19,7 @@ namespace jangbu::cli {
 namespace {
 
 using namespace std::chrono_literals;
-using Json = nlohmann::ordered_json;
+using Value = nlohmann::ordered_json;
 using Service = ShopClient::Service;
 
 constexpr auto longest_answer = 5s;
@@ -37,9 +37,9 @@ struct StatusFlags {
 };
 
 // What one of the operations service's pages says; Failure when it is none of a shop's.
-Json ask_operations(ShopClient& shop, const std::string& path, std::string_view field) {
+Value ask_operations(ShopClient& shop, const std::string& path, std::string_view field) {
   const auto answer = shop.get(Service::operations, path);
-  Json json = parse_json_if_valid<Json>(answer.body);
+  Value json = parse_json_if_valid<Value>(answer.body);
   if (!json.is_object() || !json.contains(field))
     throw Failure(shop.url(Service::operations) + path + " answered " +
                   std::to_string(answer.status) +
@@ -48,16 +48,16 @@ Json ask_operations(ShopClient& shop, const std::string& path, std::string_view 
 }
 
 // A process need not serve all services: a closed port is "off". Another program's port is not.
-Json look_at(ShopClient& shop, Service service, std::string_view name) {
-  Json found{{"name", name}, {"url", shop.url(service)}, {"status", "up"}};
+Value look_at(ShopClient& shop, Service service, std::string_view name) {
+  Value found{{"name", name}, {"url", shop.url(service)}, {"status", "up"}};
   const auto down = [&](const std::string& reason) {
     found["status"] = "down";
     found["reason"] = reason;
   };
   try {
     const auto answer = shop.get(service, "/");
-    const Json index = parse_json_if_valid<Json>(answer.body);
-    const Json who = index.is_object() ? index.value("service", Json()) : Json();
+    const Value index = parse_json_if_valid<Value>(answer.body);
+    const Value who = index.is_object() ? index.value("service", Value()) : Value();
     if (who != name) down("something else answers there");
   } catch (const NobodyListens&) {
     found["status"] = "off";
@@ -68,25 +68,25 @@ Json look_at(ShopClient& shop, Service service, std::string_view name) {
 }
 
 // Everything that is known of the shop. Unavailable when its operations service does not answer.
-Json look(ShopClient& shop) {
-  const Json ready = ask_operations(shop, "/health/ready", "checks");
-  const Json projections = ask_operations(shop, "/projections", "items");
-  Json found{{"status", ready.at("status")},
-             {"url", shop.url(Service::operations)},
-             {"checks", ready.at("checks")},
-             {"readModels", projections.at("items")},
-             {"services", Json::array()}};
+Value look(ShopClient& shop) {
+  const Value ready = ask_operations(shop, "/health/ready", "checks");
+  const Value projections = ask_operations(shop, "/projections", "items");
+  Value found{{"status", ready.at("status")},
+              {"url", shop.url(Service::operations)},
+              {"checks", ready.at("checks")},
+              {"readModels", projections.at("items")},
+              {"services", Value::array()}};
   for (const auto& [service, name] : services)
     found["services"].push_back(look_at(shop, service, name));
   const bool all_services = std::ranges::none_of(
-      found["services"], [](const Json& service) { return service.at("status") == "down"; });
+      found["services"], [](const Value& service) { return service.at("status") == "down"; });
   if (!all_services && found["status"] == "up") found["status"] = "degraded";
   return found;
 }
 
 // --- For people ----------------------------------------------------------------------------------
 
-std::string text_of(const Json& json, const char* field) {
+std::string text_of(const Value& json, const char* field) {
   const auto value = json.find(field);
   if (value == json.end() || value->is_null()) return {};
   return value->is_string() ? value->get<std::string>() : json_text(*value);
@@ -112,7 +112,7 @@ void print_rows(std::vector<Row> rows) {
   }
 }
 
-Row part(const std::string& name, const Json& check, const std::string& more) {
+Row part(const std::string& name, const Value& check, const std::string& more) {
   const std::string reason = text_of(check, "reason");
   std::string said = text_of(check, "state");
   for (const std::string& text : {more, reason})
@@ -120,23 +120,23 @@ Row part(const std::string& name, const Json& check, const std::string& more) {
   return {name, text_of(check, "status"), text_of(check, "position"), said};
 }
 
-void print_for_people(const Json& found) {
+void print_for_people(const Value& found) {
   print("The shop at " + text_of(found, "url") + " is " + visible(text_of(found, "status")) +
         ".\n\n");
   std::vector<Row> rows{{"SERVICE", "STATUS", "URL"}};
-  for (const Json& service : found.at("services")) {
+  for (const Value& service : found.at("services")) {
     const std::string reason = text_of(service, "reason");
     rows.push_back({text_of(service, "name"), text_of(service, "status"),
                     text_of(service, "url") + (reason.empty() ? "" : "  " + reason)});
   }
   print_rows(rows);
 
-  const Json& checks = found.at("checks");
-  const Json writer = checks.value("writer", Json::object());
+  const Value& checks = found.at("checks");
+  const Value writer = checks.value("writer", Value::object());
   const bool decides = text_of(writer, "status") != "off";
   rows = {{"PART", "STATUS", "POSITION", ""}};
-  rows.push_back(part("log", checks.value("log", Json::object()), ""));
-  rows.push_back(part("database", checks.value("database", Json::object()), ""));
+  rows.push_back(part("log", checks.value("log", Value::object()), ""));
+  rows.push_back(part("database", checks.value("database", Value::object()), ""));
   rows.push_back(part("writer", writer,
                       decides ? text_of(writer, "queued") + " commands queued"
                               : "another process takes commands (--no-writer)"));
@@ -145,13 +145,13 @@ void print_for_people(const Json& found) {
       projector == checks.end()
           ? Row{"projector", "off", "", "another process projects (--no-projector)"}
           : part("projector", *projector, text_of(*projector, "lag") + " commits behind"));
-  rows.push_back(part("queries", checks.value("readModels", Json::object()), ""));
+  rows.push_back(part("queries", checks.value("readModels", Value::object()), ""));
   print("\n");
   print_rows(rows);
 
   if (found.at("readModels").empty()) return;
   rows = {{"READ MODEL", "STATUS", "POSITION", "BEHIND", ""}};
-  for (const Json& model : found.at("readModels")) {
+  for (const Value& model : found.at("readModels")) {
     rows.push_back({text_of(model, "name"), text_of(model, "status"), text_of(model, "position"),
                     text_of(model, "lag"), text_of(model, "state")});
   }
@@ -163,7 +163,7 @@ void print_for_people(const Json& found) {
 
 int show_status(const StatusFlags& flags) {
   ShopClient shop(flags.host, flags.port_base, longest_answer);
-  Json found;
+  Value found;
   try {
     found = look(shop);
   } catch (const Unavailable& away) {

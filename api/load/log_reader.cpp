@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Json = nlohmann::json;
+using Value = nlohmann::json;
 
 // For fewer commits than these a stream does not pay.
 constexpr std::uint64_t few_commits = 20;
@@ -45,7 +45,7 @@ void LogReader::read(EventId after, Position through, const OnEvent& on_event) {
   read_pages(through, on_event);
 }
 
-void LogReader::pass_on(const Json& event, Position through, const OnEvent& on_event) {
+void LogReader::pass_on(const Value& event, Position through, const OnEvent& on_event) {
   const auto id = parse_event_id(event.at("id").get<std::string>());
   if (!id) throw LoadFailed("an event of the log has no id");
   if (*id <= read_ || id->position > through) return;
@@ -74,9 +74,9 @@ void LogReader::read_stream(Position through, const OnEvent& on_event) {
 void LogReader::read_pages(Position through, const OnEvent& on_event) {
   for (std::string from = to_string(read_); !from.empty() && read_.position <= through;) {
     const auto answer = calls_.insist({.url = url() + "?limit=100&from=" + from});
-    const Json page = parse_json(answer.body);
-    for (const Json& event : page.at("items")) pass_on(event, through, on_event);
-    const Json& next = page.at("next");
+    const Value page = parse_json(answer.body);
+    for (const Value& event : page.at("items")) pass_on(event, through, on_event);
+    const Value& next = page.at("next");
     from = next.is_null() ? "" : next.get<std::string>();
     if (const auto place = parse_event_id(from); place && place->position > through) return;
   }

@@ -9,6 +9,7 @@
 
 #include "api/client/certainty.hpp"
 #include "api/load/log_reader.hpp"
+#include "infra/json.hpp"
 #include "infra/json_tree.hpp"
 
 namespace jangbu::loadgen {
@@ -17,7 +18,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Json = nlohmann::json;
+using Value = nlohmann::json;
 using Service = ShopClient::Service;
 using Clock = HttpPool::Clock;
 
@@ -26,8 +27,8 @@ constexpr auto longest_standstill = 30s;
 constexpr auto import_timeout = 120s;
 constexpr std::int64_t price = 9'900;
 
-Json parsed(const HttpPool::Answer& answer) {
-  Json json = parse_json_if_valid(answer.body);
+Value parsed(const HttpPool::Answer& answer) {
+  Value json = parse_json_if_valid(answer.body);
   if (!json.is_structured()) throw LoadFailed("the shop answered, but not with JSON");
   return json;
 }
@@ -36,21 +37,21 @@ Json parsed(const HttpPool::Answer& answer) {
 bool has_undecided(const std::string& results) {
   std::istringstream lines(results);
   for (std::string line; std::getline(lines, line);) {
-    const Json result = parse_json_if_valid(line);
+    const Value result = parse_json_if_valid(line);
     if (result.is_object() && is_for_now(result.value("status", 200L))) return true;
   }
   return false;
 }
 
-PurchaseId purchase_of(const Json& data) {
+PurchaseId purchase_of(const Value& data) {
   const auto id = parse_id<PurchaseId>(data.at("id").get<std::string>());
   if (!id) throw LoadFailed("a purchase in the log has no id");
   return *id;
 }
 
-std::vector<LoggedLine> lines_of(const Json& data) {
+std::vector<LoggedLine> lines_of(const Value& data) {
   std::vector<LoggedLine> lines;
-  for (const Json& line : data.at("lines"))
+  for (const Value& line : data.at("lines"))
     lines.push_back({line.at("productId"), line.at("quantity")});
   return lines;
 }
@@ -61,9 +62,10 @@ void Stage::prepare(const Options& options, const Plan& plan) {
   calls_.require_services();
   std::string rows;
   for (std::int64_t i = 1; i <= options.buyers; ++i) {
-    const Json row{{"name", "load " + run_ + " buyer " + std::to_string(i)},
-                   {"address", {{"line", "세종대로 " + std::to_string(i)}, {"zipCode", "03172"}}}};
-    rows += json_text(row) + "\n";
+    const Json row{
+        {"name", "load " + run_ + " buyer " + std::to_string(i)},
+        {"address", Json{{"line", "세종대로 " + std::to_string(i)}, {"zipCode", "03172"}}}};
+    rows += row.text() + "\n";
   }
   buyers_ = import_rows(Service::account, "/accounts:import", rows);
 
@@ -76,9 +78,9 @@ void Stage::prepare(const Options& options, const Plan& plan) {
                                 (hot ? "" : std::to_string(i + 1)),
                         .listed = plan.stock(i)});
     const Json row{{"name", products.back().name},
-                   {"unitPrice", {{"amount", price}, {"currency", "KRW"}}},
+                   {"unitPrice", Json{{"amount", price}, {"currency", "KRW"}}},
                    {"stock", products.back().listed}};
-    rows += json_text(row) + "\n";
+    rows += row.text() + "\n";
   }
   const auto ids = import_rows(Service::product, "/products:import", rows);
   for (std::size_t i = 0; i < products.size(); ++i) products[i].id = ids[i];
@@ -103,7 +105,7 @@ std::vector<std::string> Stage::import_rows(Service service, const std::string& 
   std::vector<std::string> ids;
   std::istringstream results(answer.body);
   for (std::string line; std::getline(results, line);) {
-    const Json result = parse_json_if_valid(line);
+    const Value result = parse_json_if_valid(line);
     if (!result.is_object() || result.value("status", 0) != 201)
       throw LoadFailed(path + " did not take a row: " + line);
     ids.push_back(result.at("id"));
@@ -123,7 +125,7 @@ void Stage::wait_for_read_model(std::uint64_t position) {
                          "/products?limit=1&waitMs=1000&minPosition=" + std::to_string(position)}},
                 [&](std::size_t, const HttpPool::Answer& came) { answer = came; });
     if (answer.status == 200) return;
-    const Json problem = parse_json_if_valid(answer.body);
+    const Value problem = parse_json_if_valid(answer.body);
     const std::uint64_t now = problem.is_object() ? problem.value("actual", std::uint64_t{0}) : 0;
     if (now > std::exchange(reached, std::max(now, reached))) moved = Clock::now();
     if (answer.status != 503 || now == 0) calls_.pause(200ms);
@@ -162,10 +164,10 @@ void Stage::read_log(Checker& checker, const std::function<void(std::uint64_t)>&
   constexpr std::uint64_t events_between = 100;
   std::uint64_t read = 1;
   // The run's first event opened an account.
-  LogReader(calls_).read({{from_}, 0}, through, [&](EventId id, const Json& event) {
+  LogReader(calls_).read({{from_}, 0}, through, [&](EventId id, const Value& event) {
     if (++read % events_between == 0) progress(read);
     const std::string& type = event.at("type").get_ref<const std::string&>();
-    const Json& data = event.at("data");
+    const Value& data = event.at("data");
     if (type == "PurchaseCompleted") {
       checker.purchased(
           {id, purchase_of(data), attempt_of(event.value("correlation", "")), lines_of(data)});

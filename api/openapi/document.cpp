@@ -430,7 +430,7 @@ Explanation explanation_of(const http::ProblemType& type) {
     explanation[field] = example.at("value").at(field);
   explanation["description"] = example.at("summary");
   explanation["sample"] = example.at("value");
-  return {.meaning = example.at("summary"),
+  return {.description = example.at("summary"),
           .sample = json_text(example.at("value"), 2),
           .json = json_text(explanation)};
 }

@@ -26,7 +26,7 @@ std::vector<std::string> query_parameters(const Operation& operation);
 
 // What the documents tell of a problem.
 struct Explanation {
-  std::string meaning;
+  std::string description;
   std::string sample;  // an answer, over several lines
   std::string json;    // type, title, status, code, and these two
 };

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <fstream>
 #include <system_error>
+#include <utility>
 
 #include "infra/json.hpp"
 

@@ -38,8 +38,9 @@ std::string page_of(const http::ProblemType& type, const openapi::Explanation& t
   const std::string title = escaped(type.title);
   return "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>" + title +
          "</title></head>\n<body>\n<h1>" + title + "</h1>\n<p><code>" + escaped(type.code) +
-         "</code>, status " + std::to_string(type.status) + "</p>\n<p>" + escaped(told.meaning) +
-         "</p>\n<p>For example:</p>\n<pre>" + escaped(told.sample) + "</pre>\n</body>\n</html>\n";
+         "</code>, status " + std::to_string(type.status) + "</p>\n<p>" +
+         escaped(told.description) + "</p>\n<p>For example:</p>\n<pre>" + escaped(told.sample) +
+         "</pre>\n</body>\n</html>\n";
 }
 
 Explanation explanation_of(const http::ProblemType& type) {

@@ -2,7 +2,7 @@
 // server, so that tests can show them what no server here would say. Internal to infra/eventlog.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -248,8 +248,11 @@ Retried retry(pg::Connection& connection, EventLog& log, const ReadModel& model,
   fold_up_to(look_at_checkpoint);
   fold_up_to(lock_checkpoint);
 
-  connection.execute(
+  const auto released = connection.execute(
       {&release, pg::Params::of(checkpoint.read_model, checkpoint.generation, parked.entity)});
+  if (rows_of(released) == 0)
+    throw Corrupt("the row of " + to_string(parked.entity) + " in " + schema +
+                  " is parked no more: another retry was faster");
   --checkpoint.parked;
   park(connection, checkpoint, refused);
   if (!refused.empty())

@@ -25,6 +25,7 @@ struct Flags {
   int seconds = 5;
   int repetitions = 3;
   std::vector<std::size_t> connections{1, 16, 64, 256};
+  std::vector<std::size_t> sql_clients{8, 16, 32, 64};
   std::size_t accounts = 1'000;
   std::size_t products = 10'000;
   std::string projector = "both";
@@ -38,7 +39,11 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--seconds", flags.seconds, "Length of a round")->check(CLI::Range(1, 3600));
   app.add_option("--repetitions", flags.repetitions, "Rounds of each kind")
       ->check(CLI::Range(1, 100));
-  app.add_option("--connections", flags.connections, "Numbers of connections, and of SQL clients")
+  app.add_option("--connections", flags.connections, "Numbers of connections")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 256));
+  app.add_option("--sql-clients", flags.sql_clients,
+                 "Numbers of SQL clients; the best is what jangbu is compared with")
       ->delimiter(',')
       ->check(CLI::Range(1, 256));
   app.add_option("--accounts", flags.accounts, "Buyers")->check(CLI::Range(1, 1'000'000));
@@ -73,6 +78,16 @@ void measure_jangbu(BenchShop& shop, Cell& cell, const Flags& flags) {
   cell.others.add(std::max(0.0, cpu.all - cpu.ours()) / available);
 }
 
+std::vector<SqlCell> sql_cells(const Flags& flags, bool projector) {
+  std::vector<SqlCell> all;
+  for (const bool hot : {false, true})
+    for (const SqlJob job : {SqlJob::state, SqlJob::read_models})
+      for (const std::size_t clients : flags.sql_clients)
+        all.push_back(
+            {.projector = projector, .hot = hot, .job = job, .clients = clients, .speed = {}});
+  return all;
+}
+
 std::vector<Cell> cells(const Flags& flags, bool projector) {
   std::vector<Cell> all;
   for (const bool hot : {false, true})
@@ -97,26 +112,36 @@ void measure(Report& report, const Flags& flags, bool projector) {
     sql.emplace(servers.postgres.create_database(), folder.path(), flags.accounts, flags.products);
 
   auto all = cells(flags, projector);
+  std::vector<SqlCell> all_sql;
+  if (sql) all_sql = sql_cells(flags, projector);
   for (int repetition = 1; repetition <= flags.repetitions; ++repetition) {
     for (Cell& cell : all) {
       tell("projector " + on_or_off + ", round " + std::to_string(repetition) + " of " +
            std::to_string(flags.repetitions) + ", " + (cell.hot ? "one product" : "all products") +
            ", " + std::to_string(cell.connections) + " connections");
+      const std::uint64_t wal_before = shop.wal_written(), bought_before = shop.bought();
       measure_jangbu(shop, cell, flags);
       if (projector) {
         const auto end = std::chrono::steady_clock::now();
         shop.catch_up();
         const std::chrono::duration<double> behind = std::chrono::steady_clock::now() - end;
         cell.behind_s.add(behind.count());
+        cell.wal_bytes.add(static_cast<double>(shop.wal_written() - wal_before) /
+                           static_cast<double>(shop.bought() - bought_before));
       }
-      if (!sql) continue;
-      cell.sql.add(
-          sql->run({.clients = cell.connections, .seconds = flags.seconds, .hot = cell.hot}));
+    }
+    for (SqlCell& cell : all_sql) {
+      tell("SQL, round " + std::to_string(repetition) + " of " + std::to_string(flags.repetitions) +
+           ", " + (cell.hot ? "one product" : "all products") + ", " +
+           std::to_string(cell.clients) + " clients");
+      cell.speed.add(sql->run(
+          {.clients = cell.clients, .seconds = flags.seconds, .hot = cell.hot, .job = cell.job}));
     }
   }
   tell("projector " + on_or_off + ": comparing answers, log and read models");
   report.audits[on_or_off] = shop.audit();
   report.cells.insert(report.cells.end(), all.begin(), all.end());
+  report.sql.insert(report.sql.end(), all_sql.begin(), all_sql.end());
 }
 
 int benchmark(const Flags& flags) {
@@ -128,6 +153,7 @@ int benchmark(const Flags& flags) {
                 .products = flags.products,
                 .keys = flags.keys,
                 .cells = {},
+                .sql = {},
                 .audits = {}};
   {
     const test::TemporaryFolder folder;

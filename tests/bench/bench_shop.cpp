@@ -180,6 +180,12 @@ std::uint64_t BenchShop::position() {
       .json["checks"]["writer"]["position"];
 }
 
+std::uint64_t BenchShop::wal_written() const {
+  pg::Connection postgres({.conninfo = servers_.postgres.conninfo()});
+  const pg::Result lsn = postgres.run("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint");
+  return std::stoull(PQgetvalue(lsn.get(), 0, 0));
+}
+
 void BenchShop::catch_up() {
   test::wait_until(
       "the read models",

@@ -61,6 +61,8 @@ class BenchShop {
   std::uint64_t bought() const { return told_.answered_201; }
 
   std::uint64_t position();
+  // How far PostgreSQL has written, in bytes of WAL since its first.
+  std::uint64_t wal_written() const;
   // Waits until the read models have reached the end of the log.
   void catch_up();
 

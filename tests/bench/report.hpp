@@ -4,11 +4,13 @@
 #include <iosfwd>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "tests/bench/bench_shop.hpp"
 #include "tests/bench/machine.hpp"
+#include "tests/bench/sql_load.hpp"
 
 namespace jangbu::bench {
 
@@ -49,14 +51,21 @@ struct Cell {
   bool hot;
   std::size_t connections;
   Speed jangbu;
-  Speed sql;  // empty without pgbench
   Series purchases_per_commit;
   // Processor time that a purchase took, by program; that of the load itself is among them.
   std::map<std::string, Series> cpu_us;
-  Series behind_s;  // how long the read models needed after a round; empty without projector
-  Series others;    // the share of the processors that programs of others used
+  Series wal_bytes;  // that PostgreSQL wrote for a purchase; empty without projector
+  Series behind_s;   // how long the read models needed after a round; empty without projector
+  Series others;     // the share of the processors that programs of others used
+};
 
-  double times() const { return jangbu.per_second.median() / sql.per_second.median(); }
+// One line of SQL transactions: so many clients, measured in the same minutes as the cells.
+struct SqlCell {
+  bool projector;  // of the shop beside whose rounds it was measured
+  bool hot;
+  SqlJob job;
+  std::size_t clients;
+  Speed speed;
 };
 
 struct Report {
@@ -68,9 +77,12 @@ struct Report {
   std::size_t products;
   bool keys;  // each purchase has an idempotency key
   std::vector<Cell> cells;
+  std::vector<SqlCell> sql;                        // empty without pgbench
   std::map<std::string, BenchShop::Audit> audits;  // by projector: on, off
 
   bool good() const;
+  // How many times as fast it is as SQL at its best number of clients; nothing without pgbench.
+  std::optional<double> times(const Cell& cell, SqlJob job) const;
 };
 
 void print(const Report& report, std::ostream& out);

@@ -38,6 +38,49 @@ CREATE TABLE purchase (
   purchased_at timestamptz NOT NULL DEFAULT now());
 )sql";
 
+// The columns and indexes of ../../projections/tables/*.sql.
+constexpr const char* read_model_tables = R"sql(
+CREATE TABLE full_purchase (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  buyer_id bigint NOT NULL,
+  buyer_name text NOT NULL,
+  address_line text NOT NULL,
+  zip_code text NOT NULL,
+  lines json NOT NULL,
+  total bigint NOT NULL,
+  currency text NOT NULL DEFAULT 'KRW',
+  status text NOT NULL DEFAULT 'completed',
+  purchased_at timestamptz NOT NULL DEFAULT now(),
+  cancelled_at timestamptz);
+CREATE INDEX ON full_purchase (buyer_id, status, id);
+CREATE INDEX ON full_purchase (status, id);
+CREATE TABLE delivery (
+  id bigint PRIMARY KEY,
+  buyer_id bigint NOT NULL,
+  recipient text NOT NULL,
+  address_line text NOT NULL,
+  zip_code text NOT NULL,
+  items json NOT NULL,
+  status text NOT NULL DEFAULT 'preparing',
+  carrier text NOT NULL DEFAULT '',
+  tracking_number text NOT NULL DEFAULT '',
+  scans jsonb NOT NULL DEFAULT '[]',
+  scan_count integer NOT NULL DEFAULT 0,
+  last_scan jsonb,
+  opened_at timestamptz NOT NULL DEFAULT now(),
+  closed_at timestamptz);
+CREATE INDEX ON delivery (buyer_id, status, id);
+CREATE INDEX ON delivery (status, id);
+CREATE TABLE history (
+  entity_id bigint NOT NULL,
+  index integer NOT NULL,
+  entity_kind text NOT NULL DEFAULT 'purchase',
+  type text NOT NULL DEFAULT 'PurchaseCompleted',
+  occurred_at timestamptz NOT NULL DEFAULT now(),
+  event json NOT NULL,
+  PRIMARY KEY (entity_id, index));
+)sql";
+
 // Small keys, no foreign keys, no index but the primary keys: kind to SQL where there is a choice.
 constexpr const char* transaction = R"sql(\set buyer random(1, :accounts)
 \set product random(1, :products)
@@ -47,6 +90,33 @@ SELECT name AS product_name, unit_price FROM product WHERE id = :product \gset
 UPDATE product SET stock = stock - 1 WHERE id = :product AND stock >= 1;
 INSERT INTO purchase (buyer, recipient, line, zip_code, product, product_name, quantity, total)
   VALUES (:buyer, :recipient, :line, :zip_code, :product, :product_name, 1, :unit_price);
+COMMIT;
+)sql";
+
+// In no more round trips than the other.
+constexpr const char* read_model_transaction = R"sql(\set buyer random(1, :accounts)
+\set product random(1, :products)
+BEGIN;
+SELECT name AS recipient, line, zip_code FROM account WHERE id = :buyer \gset
+SELECT name AS product_name, unit_price FROM product WHERE id = :product \gset
+UPDATE product SET stock = stock - 1 WHERE id = :product AND stock >= 1;
+WITH bought AS (
+  INSERT INTO full_purchase (buyer_id, buyer_name, address_line, zip_code, lines, total)
+    VALUES (:buyer, :recipient, :line, :zip_code,
+            json_build_array(json_build_object(
+              'productId', :product::bigint, 'name', :product_name::text, 'unitPrice', :unit_price::bigint,
+              'currency', 'KRW', 'quantity', 1, 'total', :unit_price::bigint)), :unit_price)
+    RETURNING id),
+shipped AS (
+  INSERT INTO delivery (id, buyer_id, recipient, address_line, zip_code, items)
+    SELECT id, :buyer::bigint, :recipient::text, :line::text, :zip_code::text,
+           json_build_array(json_build_object('productId', :product::bigint, 'name', :product_name::text,
+                                              'quantity', 1)) FROM bought)
+INSERT INTO history (entity_id, index, event)
+  SELECT id, 0, json_build_object('buyer', :buyer::bigint, 'name', :recipient::text, 'line', :line::text,
+                                  'zipCode', :zip_code::text, 'product', :product::bigint,
+                                  'productName', :product_name::text, 'quantity', 1,
+                                  'total', :unit_price::bigint) FROM bought;
 COMMIT;
 )sql";
 
@@ -97,6 +167,7 @@ SqlShop::SqlShop(std::string conninfo, std::filesystem::path folder, std::size_t
       products_(products) {
   pg::Connection database({.conninfo = conninfo_});
   database.run(tables);
+  database.run(read_model_tables);
   database.run(
       "INSERT INTO account SELECT n, 'Buyer ' || n, n || ' Sejong-daero, Jongno-gu, Seoul', "
       "'03172' FROM generate_series(1, " +
@@ -107,11 +178,12 @@ SqlShop::SqlShop(std::string conninfo, std::filesystem::path folder, std::size_t
       number(products) + ") n");
   database.run("VACUUM ANALYZE");
   std::ofstream(folder_ / "purchase.sql") << transaction;
+  std::ofstream(folder_ / "read_models.sql") << read_model_transaction;
   std::ofstream(folder_ / "lookup.sql") << lookup;
 }
 
 Measured SqlShop::run(const Round& round) {
-  return run(round, "purchase.sql");
+  return run(round, round.job == SqlJob::state ? "purchase.sql" : "read_models.sql");
 }
 
 Measured SqlShop::look_up(const Round& round) {

@@ -1,6 +1,10 @@
 // The same job as one SQL transaction, by pgbench: what a shop that keeps its state in tables does
 // for a purchase.
 //
+// Which job that is can be argued about, so there are two. `state` leaves a row for the purchase
+// and no index but the primary keys. `read_models` leaves what our read models have: rows for the
+// purchase, its delivery and its history, with the same indexes.
+//
 // Errors: std::runtime_error with pgbench's words.
 #pragma once
 
@@ -12,6 +16,8 @@
 
 namespace jangbu::bench {
 
+enum class SqlJob { state, read_models };
+
 class SqlShop {
  public:
   // Makes and fills its tables in this (empty) database. The folder is for pgbench's files.
@@ -22,6 +28,7 @@ class SqlShop {
     std::size_t clients;
     int seconds;
     bool hot;  // all buy the same product
+    SqlJob job = SqlJob::state;
   };
   Measured run(const Round& round);
   // Instead of purchases, one SELECT of a random account by its key.

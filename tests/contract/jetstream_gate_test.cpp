@@ -7,6 +7,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <fstream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 
 #include "infra/eventlog/jetstream_gate.hpp"
 #include "infra/eventlog/nats_connection.hpp"

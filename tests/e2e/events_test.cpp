@@ -228,8 +228,10 @@ TEST_CASE("Streams that are asked for while NATS or PostgreSQL is away begin whe
   CHECK(now.last_event_id() == "2.0");
 }
 
-// The page shows a shop that is busy: a stream must keep up with far more than it can show.
-TEST_CASE("Who follows the log keeps up with thousands of events a second", "[busy]") {
+// The page shows a shop that is busy: a stream must keep up with far more than it can show. A
+// client that reads too slowly (a sanitizer's does) is cut off, and misses nothing when it comes
+// back.
+TEST_CASE("Who follows the log misses none of thousands of events a second", "[busy]") {
   constexpr std::uint64_t accounts = 20'000;
   Shop shop;
   const int port = shop.jangbu.port(Service::operations);
@@ -255,7 +257,9 @@ TEST_CASE("Who follows the log keeps up with thousands of events a second", "[bu
   for (std::uint64_t heard = 0; heard < accounts; ++heard) {
     auto event = live->next();
     for (; !event && cut_off < 100; ++cut_off) {
+      REQUIRE_FALSE(live->clean_end());
       live = std::make_unique<EventStream>(port, "/events/stream", last);
+      REQUIRE(live->status() == 200);
       event = live->next();
     }
     REQUIRE(event);

@@ -149,6 +149,17 @@ TEST_CASE("a route that could never be reached is a bug") {
   CHECK(router.routes()[1].pattern == "/a/{c}");
 }
 
+TEST_CASE("a problem quotes bytes that are not UTF-8 as U+FFFD") {
+  const Response answer = problem({422, "invalid-field", "Invalid field"}, "not \"a\xff\"");
+  CHECK(answer.status == 422);
+  CHECK(nlohmann::ordered_json::parse(answer.body) ==
+        nlohmann::ordered_json{{"type", "/problems/invalid-field"},
+                               {"title", "Invalid field"},
+                               {"status", 422},
+                               {"detail", "not \"a\uFFFD\""},
+                               {"code", "invalid-field"}});
+}
+
 TEST_CASE("what escapes a handler is answered, and not told") {
   LogLines log;
   Router router;

@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
   bool written = true;
   for (const jangbu::Service& service : jangbu::test::services) {
     std::ofstream out(folder / (std::string(service.name) + ".json"));
-    out << nlohmann::json::parse(jangbu::openapi_document(service)).dump(2) << '\n';
+    out << nlohmann::ordered_json::parse(jangbu::openapi_document(service)).dump(2) << '\n';
     written = written && out.flush();
   }
   return written ? 0 : 1;

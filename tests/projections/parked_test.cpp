@@ -178,6 +178,8 @@ TEST_CASE("a parked row is folded again from its first event", "[parked]") {
     CHECK_THAT(again.before, ContainsSubstring(hong.person.name));
     CHECK_THAT(again.after, ContainsSubstring("poison too"));
     CHECK(parked_in(conninfo).empty());
+    CHECK_THROWS_MATCHES(retry(connection, log, accounts_model, parked[0]), Corrupt,
+                         MessageMatches(ContainsSubstring("parked no more")));
     // The projector hears of it.
     append(log, {AccountDetailsChanged{named(hong, "홍길동")}});
     wait_until_projected(projector, log);

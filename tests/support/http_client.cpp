@@ -21,7 +21,7 @@ constexpr int patience_ms = 60'000;
 void wait_for(int descriptor, short events) {
   pollfd watched{descriptor, events, 0};
   const int ready = ::poll(&watched, 1, patience_ms);
-  if (ready == 0) throw std::runtime_error("the server has not answered within 30 s");
+  if (ready == 0) throw std::runtime_error("the server has not answered within 60 s");
 }
 
 std::string lower(std::string_view text) {

@@ -20,7 +20,8 @@ TEST_CASE("bytes come back from their base64") {
 }
 
 TEST_CASE("what is not base64 is refused") {
-  for (const char* text : {"Z", "Zg", "Zg=", "Zg!=", "Zm9v*mFy"}) {
+  for (const char* text : {"Z", "Zg", "Zg=", "Zg!=", "Zm9v*mFy", "Zg==\n   ",
+                           "    Zg==", "Z===", "====", "Zg==Zg=="}) {
     CAPTURE(text);
     CHECK_FALSE(from_base64(text));
   }
