@@ -1,7 +1,7 @@
-// Commands to accounts.
+// Commands on accounts.
 //
-// Texts are normalised and within their limits before they come here (api/requests). A name belongs
-// to at most one open account.
+// Texts arrive here normalised and within their limits (api/requests). A name belongs to at most
+// one open account.
 #pragma once
 
 #include <optional>

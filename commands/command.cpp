@@ -6,7 +6,7 @@ namespace jangbu {
 
 namespace {
 
-// The version of the entity that a command is to, if there is such an entity in memory.
+// The version of the entity that a command addresses, if that entity is in memory.
 class VersionOf {
  public:
   explicit VersionOf(const Shop& shop) : shop_(shop) {}
@@ -34,7 +34,7 @@ class VersionOf {
   std::optional<EventId> operator()(const RequestQuote&) const { return std::nullopt; }
   std::optional<EventId> operator()(const ConfirmQuote&) const { return std::nullopt; }
   std::optional<EventId> operator()(const BuyNow&) const { return std::nullopt; }
-  // Whoever asked for it has compared them.
+  // Whoever submits it has already compared the versions.
   std::optional<EventId> operator()(const LeaveClosed&) const { return std::nullopt; }
 
  private:

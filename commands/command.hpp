@@ -1,4 +1,4 @@
-// Every command of the shop, and the conditions that any of them may come with.
+// Every command of the shop, and the conditions that any command may carry.
 #pragma once
 
 #include <optional>
@@ -18,21 +18,21 @@ using Command =
                  ChangePrice, ChangeStock, WithdrawProduct, RequestQuote, ConfirmQuote, BuyNow,
                  CancelPurchase, RecordScan, ConfirmReceipt, LeaveClosed>;
 
-// When it was given: what it says itself, or `now`, of one that does not say.
+// When the command was given: its own `at`, or `now` if it has none.
 Timestamp time_of(const Command& command, Timestamp now);
 
 struct Conditions {
   std::optional<CommandKey> key;  // Idempotency-Key: carry out once
-  // The same, as it was made before requests were compared by what they mean: a command may have
-  // been remembered like that a few hours ago, and be sent again now.
+  // The same key in its former form, from before requests were compared by what they mean: a
+  // command may have been remembered in that form a few hours ago, and be sent again now.
   std::optional<CommandKey> former_key = {};
   std::optional<std::vector<EventId>> if_match;  // only if the entity is at one of these versions
 };
 
 Decision decide(const Shop& shop, const Command& command, const Conditions& conditions);
 
-// What is recorded of a command that was decided to change nothing: if it has a key that is not
-// known yet, that key is to be remembered like those of others.
+// What to record for a command whose decision changes nothing: if it has a key that is not known
+// yet, that key must be remembered like any other command's.
 std::optional<NothingChanged> nothing_changed(const Shop& shop, const Conditions& conditions,
                                               const Decision& decision);
 

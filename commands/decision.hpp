@@ -1,5 +1,5 @@
-// What a command comes to. Deciding is pure: it looks at the shop and the command, and at nothing
-// else; time and new ids come with the command.
+// The outcome of a command. Deciding is pure: it reads the shop and the command, and nothing else;
+// time and new ids come with the command.
 #pragma once
 
 #include <optional>
@@ -14,15 +14,15 @@
 
 namespace jangbu {
 
-// It is as asked already, so there is nothing to record.
+// Everything is already as the command asks, so there is nothing to record.
 struct Unchanged {
   EntityView entity;
 };
 
-// The same command was carried out before: its event tells the answer again.
+// The same command was carried out before: the answer is built from its event again.
 struct Repeated {
   EventId event;
-  // When it was done by another command, under another key or none: what that left.
+  // Set when another command did this, with another key or none: the purchase that resulted.
   std::optional<PurchaseId> purchase = {};
 
   friend bool operator==(const Repeated&, const Repeated&) = default;
@@ -44,7 +44,7 @@ using Decision = std::variant<Event, Unchanged, Repeated, Offer, Refusal>;
 using AccountRef = std::variant<AccountId, std::string>;
 using ProductRef = std::variant<ProductId, std::string>;
 
-// What a reference means, if there is such a thing.
+// What a reference names, if it exists.
 std::optional<AccountView> find(const Shop& shop, const AccountRef& account);
 std::optional<ProductHead> find(const Shop& shop, const ProductRef& product);
 

@@ -8,7 +8,7 @@ namespace jangbu {
 
 namespace {
 
-// preparing < label-created < picked-up < on the way, in any order < at an end.
+// preparing < label-created < picked-up < on the way (in any order) < ended.
 int rank(DeliveryStatus status) {
   switch (status) {
     case DeliveryStatus::preparing:
@@ -32,11 +32,11 @@ int rank(DeliveryStatus status) {
   return 0;
 }
 
-// What the scans that were recorded say of one that comes.
+// What the recorded scans say about a new one.
 struct Looked {
   bool is_known = false;
   std::uint64_t scans = 0;
-  std::optional<Timestamp> last_of_rank;  // the latest that it is of the same rank as
+  std::optional<Timestamp> last_of_rank;  // when the latest scan of the same rank occurred
 };
 
 Looked look_for(RowInput scans, const Scan& scan) {
@@ -50,9 +50,9 @@ Looked look_for(RowInput scans, const Scan& scan) {
   return looked;
 }
 
-// Carriers' clocks and hands differ, and their scans come late and out of order. What is further on
-// is news whenever it says it occurred; what is behind, or as far but before the last of it, is
-// history.
+// Carriers' clocks and people differ, and their scans arrive late and out of order. A scan that
+// ranks above the current status is news, whatever time it gives; one that ranks below it, or equal
+// but before the latest of that rank, is history.
 bool is_news(DeliveryStatus status, const Scan& scan, const Looked& looked) {
   if (rank(scan.status) != rank(status)) return rank(scan.status) > rank(status);
   return !looked.last_of_rank || *looked.last_of_rank <= scan.occurred_at;
@@ -73,8 +73,8 @@ Decision decide(const Shop& shop, const RecordScan& command) {
       scan.status == DeliveryStatus::returned_to_sender)
     return refusal::IllegalStatusChange{command.purchase, delivery.status, scan.status};
   const Looked looked = look_for(begun->rest, scan);
-  // A scan that is known and further on was passed over by a former build, which went by the time
-  // that it told: it is taken when it comes again.
+  // A former build, which went by the time that a scan gives, passed over some scans that rank
+  // above the status: such a known scan is accepted when it is sent again.
   if (looked.is_known && rank(scan.status) <= rank(delivery.status))
     return Unchanged{std::make_shared<const PurchaseView>(*shop.purchases.find(command.purchase))};
   if (looked.scans >= max_scans) return refusal::TooManyScans{command.purchase};

@@ -1,4 +1,4 @@
-// Commands to the delivery of a purchase: what the carrier scans, and the buyer's receipt.
+// Commands on the delivery of a purchase: the carrier's scans and the buyer's receipt.
 #pragma once
 
 #include <cstddef>
@@ -7,12 +7,12 @@
 
 namespace jangbu {
 
-// Each scan is decided on all that came before it, and its answer shows them: there must be an end
-// to them. A parcel that goes round the world has some dozens. (Former builds took up to 1,000,
-// which stay.)
+// Each scan is decided against all earlier ones, and its answer lists them, so their number must be
+// bounded. A parcel that goes round the world has a few dozen. (Former builds took up to 1,000;
+// those scans stay.)
 inline constexpr std::size_t max_scans = 200;
 
-// REQUIRES: a status that carriers report, see is_carrier_status().
+// REQUIRES: the scan has a status that carriers report, see is_carrier_status().
 struct RecordScan {
   PurchaseId purchase;
   Scan scan;
@@ -23,14 +23,14 @@ struct ConfirmReceipt {
   Timestamp at;
 };
 
-// What RecordScan and ConfirmReceipt come to where the delivery is closed, so not in memory, and
-// the read model knows that it is as they want it, since the event `version`.
+// What RecordScan and ConfirmReceipt become when the delivery is closed, and so not in memory, and
+// the read model shows it already as they ask, as of the event `version`.
 struct LeaveClosed {
   PurchaseId purchase;
   EventId version;
 };
 
-// `preparing`, `cancelled` and `receipt-confirmed` are not a carrier's to say.
+// False for `preparing`, `cancelled` and `receipt-confirmed`, which carriers do not report.
 bool is_carrier_status(DeliveryStatus status);
 
 Decision decide(const Shop& shop, const RecordScan& command);

@@ -1,7 +1,7 @@
-// Commands to products.
+// Commands on products.
 //
-// Prices and quantities are within their limits before they come here. A name belongs to at most
-// one product that is not withdrawn.
+// Prices and quantities arrive here within their limits. A name belongs to at most one product that
+// is not withdrawn.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,9 @@
 
 namespace jangbu {
 
-// What may be received. Cancelled purchases can lift the stock above it, since they come back
-// whatever was received meanwhile: then it can be sold and corrected downwards as ever.
+// The most that receiving stock may reach. Cancelled purchases can lift the stock above it, since
+// their pieces come back whatever was received meanwhile; such stock can be sold and corrected
+// downwards as usual.
 inline constexpr std::int64_t max_stock = 1'000'000'000'000;
 
 struct ListProduct {
@@ -46,7 +47,7 @@ Decision decide(const Shop& shop, const ChangePrice& command);
 Decision decide(const Shop& shop, const ChangeStock& command);
 Decision decide(const Shop& shop, const WithdrawProduct& command);
 
-// The product as it is now: its row knows the stock only as of its own last event.
+// The product's current state: its row holds the stock only as of the product's own last event.
 ProductState state_now(const Shop& shop, const ProductView& row);
 
 }  // namespace jangbu

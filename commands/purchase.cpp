@@ -18,7 +18,7 @@ std::string text_of(const ProductRef& product) {
   return std::get<std::string>(product);
 }
 
-// Both factors are positive and below 2^63; the product may not be.
+// Both factors are positive and below 2^63; their product need not be.
 std::optional<Money> times(const Money& price, std::int64_t quantity) {
   std::int64_t amount = 0;
   if (__builtin_mul_overflow(price.amount, quantity, &amount) || amount > Money::max_amount)
@@ -26,7 +26,7 @@ std::optional<Money> times(const Money& price, std::int64_t quantity) {
   return Money{amount, price.currency};
 }
 
-// The offer for these lines at today's address and prices, or the first rule that is in the way.
+// The offer for these lines at the current address and prices, or the first rule that forbids it.
 std::variant<Offer, Refusal> offer(const Shop& shop, const AccountRef& buyer,
                                    const std::vector<RequestedLine>& lines) {
   const auto account = find(shop, buyer);
@@ -57,13 +57,13 @@ std::variant<Offer, Refusal> offer(const Shop& shop, const AccountRef& buyer,
   return offer;
 }
 
-// The first product whose stock does not suffice for all of its lines together.
+// The first product whose stock does not cover all its lines together.
 std::optional<Refusal> lacking_stock(const Shop& shop, const std::vector<PurchaseLine>& lines) {
   std::map<ProductId, std::int64_t> wanted;
   for (const PurchaseLine& line : lines) wanted[line.product] += line.quantity;
   for (const PurchaseLine& line : lines) {
     const auto requested = wanted.extract(line.product);
-    if (requested.empty()) continue;  // an earlier line has asked for all of it
+    if (requested.empty()) continue;  // an earlier line of the same product has asked for all of it
     const auto available = shop.stock.find(line.product);
     invariant(available.has_value(), "every product has a stock");
     if (requested.mapped() > available->pieces)
@@ -84,7 +84,7 @@ PurchaseCompleted completed(Offer offer, PurchaseId purchase, std::optional<Quot
           .purchased_at = at};
 }
 
-// A scan that was late can tell it, too, before the status does.
+// A late scan can show this even when the status does not.
 bool was_picked_up(const Table<PurchaseView>::Begun<PurchaseHead>& purchase) {
   bool picked_up = purchase.head.status >= DeliveryStatus::picked_up;
   if (picked_up) return true;

@@ -1,7 +1,7 @@
-// Buying: an offer to check, its confirmation, buying at once, and cancelling.
+// Buying: asking for a quote, confirming it, buying at once, and cancelling.
 //
-// A purchase has 1 to 100 lines in one currency and is decided as one: either the stock of all its
-// lines is taken, or of none.
+// A purchase has 1 to 100 lines in one currency and is decided as a whole: it takes the stock of
+// all its lines, or of none.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ struct QuotedLine {
   std::int64_t quantity = 1;
 };
 
-// The quote came back from the buyer, and its signature is ours.
+// A quote that the buyer sent back, with its signature verified.
 struct ConfirmQuote {
   PurchaseId purchase;  // new
   QuoteId quote;

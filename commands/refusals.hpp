@@ -1,6 +1,6 @@
 // Why a command was refused: the rule it broke, with what the caller needs to fix it. A refusal
-// changed nothing, and was true at the position its answer names. Only api/answers/problems.cpp
-// knows how they look over HTTP.
+// changes nothing, and is true at the position that its answer names. Only api/answers/problems.cpp
+// knows how refusals look over HTTP.
 #pragma once
 
 #include <cstdint>
@@ -61,7 +61,7 @@ struct StockTooLarge {
   friend bool operator==(const StockTooLarge&, const StockTooLarge&) = default;
 };
 
-// The price of a product, or of the whole purchase when `product` is not given.
+// The price of one product, or of the whole purchase if `product` is not set.
 struct PriceDiffers {
   std::optional<ProductId> product;
   Money expected;
@@ -90,7 +90,7 @@ struct QuoteExpired {
   friend bool operator==(const QuoteExpired&, const QuoteExpired&) = default;
 };
 
-// Not in memory: it was closed, or never existed. The read model knows which.
+// The purchase is not in memory: it was closed, or never existed. The read model knows which.
 struct NoOpenPurchase {
   PurchaseId purchase;
 
@@ -121,7 +121,7 @@ struct NotDelivered {
   friend bool operator==(const NotDelivered&, const NotDelivered&) = default;
 };
 
-// The command was meant for other versions of the entity, or for none we know.
+// The command expects other versions of the entity, or names none that we know.
 struct VersionDiffers {
   std::vector<EventId> expected;
   EventId actual;

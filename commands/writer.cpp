@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t replay_batch = 500;
 constexpr std::size_t recent_commits = 65'536;
 
-// One overload per result: counts it.
+// Counts a result; one overload per kind.
 struct Count {
   Writer::CommandMeasures& measures;
 
@@ -31,7 +31,8 @@ struct Count {
   }
 };
 
-// What an answer is made of. What was recorded is `event`, and left the entity as it is here.
+// Turns a decision into a result. `event` is what was recorded, if anything, and `entity` is as
+// that event left it.
 struct ResultOf {
   using Result = decltype(Outcome::result);
 
@@ -39,7 +40,7 @@ struct ResultOf {
   EntityView entity = {};
 
   Result operator()(Event&&) { return Recorded{event.value(), std::move(entity)}; }
-  // Whatever repeats it after this finds it under its own key.
+  // An event recorded for this command's own key comes first: later repeats will find that one.
   Result operator()(Repeated&& repeated) {
     return Repeated{event.value_or(repeated.event), repeated.purchase};
   }
@@ -103,7 +104,7 @@ Writer::Backlog Writer::after(Position reached) const {
   return {last.events_until - static_cast<std::uint64_t>(until), kept.committed_at};
 }
 
-// --- The door ------------------------------------------------------------------------------------
+// --- Submitting ----------------------------------------------------------------------------------
 
 void Writer::submit(Submission submission) {
   std::optional<NotDecided> refused;
@@ -122,7 +123,7 @@ void Writer::submit(Submission submission) {
     } else {
       ++status_.queued;
       queue_.push_back({std::move(submission), Clock::now() + options_.deadline});
-      if (queue_.size() > 1) return;  // the writer has been told
+      if (queue_.size() > 1) return;  // the writer was already notified
     }
   }
   if (refused) {
@@ -134,7 +135,7 @@ void Writer::submit(Submission submission) {
 }
 
 void Writer::answer(Waiting& waiting, Outcome outcome, Clock::time_point now) {
-  if (!waiting.submission.answer) return;  // answered before, with outcome_unknown
+  if (!waiting.submission.answer) return;  // already answered, with outcome_unknown
   CommandMeasures& measures = measures_.commands[waiting.submission.command.index()];
   std::visit(Count{measures}, outcome.result);
   measures.duration.observe(now - (waiting.deadline - options_.deadline));
@@ -147,7 +148,7 @@ void Writer::run() {
   if (replay(State::replaying)) {
     set_state(State::active);
     for (;;) {
-      // Nothing is staged here, and what is in the shop was acknowledged.
+      // Nothing is staged here: everything in the shop is in the log.
       if (snapshots_ &&
           snapshots_->due(recent_commits_[noted_.value % recent_commits].events_until))
         snapshots_->store(snapshot());
@@ -166,11 +167,11 @@ void Writer::run() {
   if (snapshots_ && is_restored_ && !is_halted()) snapshots_->store_last(snapshot());
 }
 
-// Begins with the snapshot in place of an empty shop. That it is of this log was looked at by the
-// gate; but another process may have put another one there since.
+// Starts from the snapshot instead of an empty shop. The gate has checked that it belongs to this
+// log, but another process may have replaced it since.
 void Writer::restore() {
   if (is_restored_) return;
-  log_.last();  // while the log is away nothing is loaded
+  log_.last();  // throws while the log is away, before anything is loaded
   if (auto last = snapshots_ ? snapshots_->load(options_.idempotency_keys) : std::nullopt) {
     if (const auto wrong = contradiction(last->mark, log_)) throw Corrupt(*wrong);
     const SnapshotMark& mark = last->mark;
@@ -191,8 +192,8 @@ Snapshot Writer::snapshot() const {
   return {{position_, commit_id_, committed_at_, last.events_until}, shop_};
 }
 
-// Folds what the log holds and the shop does not, waiting for the log to come: `meanwhile` is the
-// state while it is away. False when it cannot be done, or is no longer wanted.
+// Folds what the log holds and the shop does not, waiting for the log if necessary; `meanwhile` is
+// the state while it is away. False when this cannot be done, or is no longer wanted.
 bool Writer::replay(State meanwhile) {
   for (;;) {
     try {
@@ -211,7 +212,7 @@ bool Writer::replay(State meanwhile) {
   }
 }
 
-// Takes in what others appended while this writer did not.
+// Folds what others appended while this writer did not.
 void Writer::follow() {
   look_again_ = Clock::now() + options_.idle_check;
   try {
@@ -224,7 +225,7 @@ void Writer::follow() {
   }
 }
 
-// What was acknowledged to us must still be there.
+// What the log acknowledged must still be in it.
 void Writer::require_not_shorter(Position last) const {
   if (last < position_)
     throw Corrupt("the log ends at " + std::to_string(last.value) + ", but the commit at " +
@@ -280,8 +281,8 @@ void Writer::publish_position() {
 
 // --- A turn --------------------------------------------------------------------------------------
 
-// Says it when somebody set the wall clock, by which keys are remembered. Nothing more: whether the
-// old time or the new one is the right one cannot be told here.
+// Warns when somebody set the wall clock, since keys are remembered by it. It does no more, because
+// nothing here can tell whether the old time or the new one is right.
 void Writer::watch_clock(Timestamp now) {
   constexpr auto worth_telling = 1min;
   const auto steady = Clock::now();
@@ -296,7 +297,7 @@ void Writer::watch_clock(Timestamp now) {
   clocks_ = {now, steady};
 }
 
-// Moves what was submitted to the writer's own side.
+// Moves submitted commands to the writer's own queue.
 void Writer::gather() {
   std::deque<Waiting> fresh;
   {
@@ -353,7 +354,7 @@ Writer::Turn Writer::decide_turn() {
   return turn;
 }
 
-// Appends what the turn decided, and only then answers; or takes the turn back.
+// Appends what the turn decided and only then answers, or takes the turn back.
 void Writer::finish(Turn turn) {
   const auto began = Clock::now();
   const Fate fate = turn.events.empty() ? Fate::appended : append(turn);
@@ -403,9 +404,9 @@ void Writer::finish(Turn turn) {
   }
 }
 
-// Sends the turn's commit until the log has told what became of it. That the place after ours is
-// still free proves nothing, since the publish may land later: so the very same bytes are sent
-// again until they are in, or something else is.
+// Sends the turn's commit until the log says what became of it. That the next position is still
+// free proves nothing, since an earlier publish may yet land there: the very same bytes are sent
+// again until they, or another commit, are in the log.
 Writer::Fate Writer::append(Turn& turn) {
   turn.id = sources_.new_commit_id();
   const std::string payload = encode_commit(turn.committed_at, turn.events);
@@ -440,7 +441,7 @@ Writer::Fate Writer::append(Turn& turn) {
   }
 }
 
-// Someone's commit is where ours should be: ours, from an earlier try, or another writer's.
+// A commit is already where ours should be: ours from an earlier attempt, or another writer's.
 Writer::Fate Writer::fate_of_refused(const CommitId& id) {
   const auto there = log_.read(position_.next());
   if (there && there->id == id) return Fate::appended;
@@ -454,7 +455,8 @@ Writer::Fate Writer::fate_of_refused(const CommitId& id) {
   throw Unavailable("the log refused an append at its end");
 }
 
-// While the log does not answer: tells those whose time is up, in this turn and behind it.
+// While the log does not answer: answers the commands whose deadline has passed, in this turn and
+// in the queue behind it.
 void Writer::answer_late(Turn& turn) {
   const auto now = Clock::now();
   for (Decided& decided : turn.decided)
@@ -480,7 +482,7 @@ void Writer::drop_expired() {
   for (Waiting& waiting : expired) answer(waiting, {position_, NotDecided::overloaded}, now);
 }
 
-// Answers everything that still waits, when no more turns will be taken.
+// Answers everything that still waits, once no more turns will be taken.
 void Writer::turn_away(NotDecided why) {
   {
     std::lock_guard lock(mutex_);

@@ -1,7 +1,8 @@
-// cereal archives straight over memory. The bytes are those of cereal's PortableBinary archives in
-// little-endian order (a test holds them against each other): a leading 1, numbers as they lie in
-// memory, containers behind their size as 64 bits. What is different: no stream in between, and a
-// size that is larger than what is left is refused before anything is allocated for it.
+// cereal archives directly over memory. The bytes are those that cereal's PortableBinary archives
+// produce in little-endian order (a test compares the two): a leading 1, numbers as they lie in
+// memory, and a 64-bit size before the contents of each container. There are two differences: no
+// stream in between, and a size larger than the remaining input is refused before anything is
+// allocated for it.
 //
 // Threads: one at a time. Ownership: CommitInput reads memory that must outlive it.
 #pragma once
@@ -32,7 +33,7 @@ class CommitOutput : public cereal::OutputArchive<CommitOutput, cereal::AllowEmp
   void write(const void* data, std::size_t size) {
     bytes_.append(static_cast<const char*>(data), size);
   }
-  // Overwrites what was written at `at`.
+  // Overwrites the bytes already written at `at`.
   void patch(std::size_t at, const void* data, std::size_t size) {
     std::memcpy(bytes_.data() + at, data, size);
   }
@@ -57,7 +58,7 @@ class CommitInput : public cereal::InputArchive<CommitInput, cereal::AllowEmptyC
     require(size);
     rest_.remove_prefix(size);
   }
-  // Throws unless so many bytes are left: each element of a container takes at least one.
+  // Throws unless at least `size` bytes are left: each element of a container takes at least one.
   void require(std::uint64_t size) const {
     if (size > rest_.size()) throw std::out_of_range("the bytes end too early");
   }
@@ -79,7 +80,7 @@ void CEREAL_LOAD_FUNCTION_NAME(CommitInput& archive, Number& number) {
   archive.read(&number, sizeof number);
 }
 
-// A bool is one byte, 0 or 1; any other value would be undefined behaviour to hold.
+// A bool is one byte, 0 or 1; holding any other value in a bool would be undefined behaviour.
 inline void CEREAL_LOAD_FUNCTION_NAME(CommitInput& archive, bool& flag) {
   std::uint8_t byte = 0;
   archive.read(&byte, sizeof byte);
@@ -87,7 +88,7 @@ inline void CEREAL_LOAD_FUNCTION_NAME(CommitInput& archive, bool& flag) {
   flag = byte == 1;
 }
 
-// An enumeration is its number. One beyond this build's `last` must not get further.
+// An enumeration is stored as its number. A number above this build's `last` is rejected here.
 template <class Enumeration>
 requires std::is_enum_v<Enumeration>
 void CEREAL_LOAD_MINIMAL_FUNCTION_NAME(const CommitInput&, Enumeration& value,
@@ -97,7 +98,7 @@ void CEREAL_LOAD_MINIMAL_FUNCTION_NAME(const CommitInput&, Enumeration& value,
     throw std::out_of_range("it holds a value that this build does not know");
 }
 
-// Names are not written: cereal's optional gives its parts one.
+// Names are not written; cereal's optional wraps its parts in NameValuePairs.
 template <class Archive, class Value>
 requires std::is_same_v<Archive, CommitOutput> || std::is_same_v<Archive, CommitInput>
 void CEREAL_SERIALIZE_FUNCTION_NAME(Archive& archive, cereal::NameValuePair<Value>& pair) {

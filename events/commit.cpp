@@ -20,7 +20,8 @@ std::string describe(Position position, std::size_t index, const std::string& ty
   return text + " cannot be read: " + why;
 }
 
-// One event of a commit as it is being read, so that an error can tell where and what it was.
+// Reads the events of a commit one by one and tracks the current one, so that an error can name its
+// place and type.
 class EventReader {
  public:
   EventReader(CommitInput& input, Position position, std::span<const Decoder> decoders)
@@ -40,7 +41,7 @@ class EventReader {
     return recorded;
   }
 
-  // Like next(), without a look at the event's own bytes. `rest` begins where the event does.
+  // Like next(), but skips the event's own bytes. `rest` begins at the event.
   StoredEvent skip(std::string_view rest) {
     std::uint8_t kind = 0;
     StoredEvent event;
@@ -59,7 +60,7 @@ class EventReader {
   }
 
  private:
-  // Up to the event's own bytes; their size.
+  // Reads up to the event's own bytes and returns their size.
   std::uint32_t read_head(std::uint8_t& kind, EntityId& entity, Envelope& envelope) {
     type_.clear();
     version_ = 0;
@@ -101,7 +102,7 @@ void write(CommitOutput& output, const RecordedEvent& recorded) {
   output.patch(start - sizeof size, &size, sizeof size);
 }
 
-// Reads a commit: its head, and what `next_event` makes of each event. Its time.
+// Reads a commit's head and passes each event to `next_event`. Returns the commit's time.
 template <class Item, class NextEvent>
 Timestamp read_commit(const StoredCommit& stored, std::span<const Decoder> decoders,
                       std::vector<Item>& events, NextEvent next_event) {

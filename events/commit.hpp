@@ -1,5 +1,5 @@
-// A commit: all that one turn of the writer decided, and one message in the log. It is there whole
-// or not at all. events/README.md specifies its bytes.
+// A commit: everything that one turn of the writer decided, stored as one message in the log, so it
+// is there in full or not at all. events/README.md specifies its bytes.
 //
 // Threads: pure functions of their arguments. Errors: decode throws Undecodable.
 #pragma once
@@ -17,7 +17,7 @@
 
 namespace jangbu {
 
-// The first 16 bytes of a SHA-256: of an idempotency key, and of the request it came with.
+// The first 16 bytes of a SHA-256: of an idempotency key, and of the request that carried it.
 using KeyHash = Id<struct KeyTag>;
 using RequestHash = Id<struct RequestTag>;
 
@@ -33,13 +33,13 @@ struct CommandKey {
   }
 };
 
-// What is known about an event beside the fact itself.
+// What is known about an event besides the fact itself.
 struct Envelope {
   Timestamp occurred_at;
   std::optional<CommandKey> command_key;
   std::string correlation;  // W3C traceparent or request id of the request that caused it
-  std::string causation;    // event id of the event that caused it; empty: a request did
-  std::string actor;        // who asked; empty: not known
+  std::string causation;    // id of the event that caused it; empty: caused by a request
+  std::string actor;        // who asked; empty: unknown
 
   friend bool operator==(const Envelope&, const Envelope&) = default;
 
@@ -57,21 +57,21 @@ struct RecordedEvent {
 };
 
 struct Commit {
-  Timestamp committed_at;  // never goes back: the later of the clock and the last commit's
+  Timestamp committed_at;  // monotonic: the later of the clock and the last commit's time
   std::vector<RecordedEvent> events;
 
   friend bool operator==(const Commit&, const Commit&) = default;
 };
 
-// Bytes in the log that this build cannot read. Everything that folds them must stop here.
+// Bytes in the log that this build cannot read. Everything that folds the log must stop here.
 class Undecodable : public Corrupt {
  public:
   Undecodable(Position position, std::size_t index, std::string type, unsigned version,
               const std::string& why);
 
   Position position() const { return position_; }
-  std::size_t index() const { return index_; }  // place in the commit; 0 too when before the first
-  const std::string& type() const { return type_; }  // empty: the bytes do not tell
+  std::size_t index() const { return index_; }       // in the commit; 0 also before the first event
+  const std::string& type() const { return type_; }  // empty: not known from the bytes
   unsigned version() const { return version_; }
 
  private:
@@ -81,28 +81,28 @@ class Undecodable : public Corrupt {
   unsigned version_;
 };
 
-// The bytes of one event with its envelope, as a commit carries them. What they weigh bounds a
+// The bytes of one event with its envelope, as they appear in a commit. Their total size limits a
 // turn.
 std::string encode(const RecordedEvent& event);
 
-// The payload of a commit of such bytes.
+// The payload of a commit that consists of these encoded events.
 std::string encode_commit(Timestamp committed_at, const std::vector<std::string>& encoded_events);
 std::string encode_commit(const Commit& commit);
 
-// The commit that a message of the log carries, whatever versions its events were written in.
+// Decodes the commit in a message of the log, whatever versions its events were written in.
 Commit decode(const StoredCommit& stored);
 
-// An event as it lies in its commit, of a type and version that this build need not know.
+// An event as stored in its commit, of a type and version that this build may not know.
 struct StoredEvent {
   std::string type;
   std::uint16_t version = 0;
   EntityKind kind = EntityKind::account;
   EntityId entity;
   Envelope envelope;
-  std::string_view bytes;  // all of them, from the type on; they belong to the commit
+  std::string_view bytes;  // the whole event, from its type on; a view into the payload
 };
 
-// What stands in front of each event's own bytes, which are not looked at.
+// Reads what precedes each event's own bytes and skips the bytes themselves.
 std::vector<StoredEvent> list_events(const StoredCommit& stored);
 
 }  // namespace jangbu

@@ -1,8 +1,8 @@
-// Which stored versions of events this build can read: the current ones, and retired ones that are
-// upcast, step by step, to today's.
+// The stored versions of events that this build can read: the current ones, and retired ones, which
+// are upcast step by step to the current version.
 //
-// A retired version (retired.hpp) is the old struct with its old `wire`, and an `upcast()` that
-// gives the next version's struct. It stays here for ever; so do its golden files.
+// A retired version (retired.hpp) consists of the old struct with its old `wire`, and an `upcast()`
+// that returns the next version's struct. It is kept forever, and so are its golden files.
 #pragma once
 
 #include <array>
@@ -55,12 +55,12 @@ using Known = Decoders<Event, RetiredFacts>;
 
 }  // namespace detail
 
-// The versions that are written today.
+// The versions that this build writes.
 constexpr std::span<const Decoder> current_decoders() {
   return detail::Known::current;
 }
 
-// Everything this build can read.
+// Every version that this build can read.
 constexpr std::span<const Decoder> decoders() {
   return detail::Known::all;
 }

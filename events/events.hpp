@@ -1,13 +1,13 @@
-// Everything that can happen in the shop. An event is a fact: past tense, never changed, never
-// taken back. Each carries what the answer to its command shows, so that the answer can be given
-// again from the log alone.
+// Everything that can happen in the shop. An event is a fact: named in the past tense, never
+// changed and never withdrawn. Each event carries what the answer to its command shows, so that the
+// answer can be reproduced from the log alone.
 //
-// What can identify a person (name, e-mail, address) is in a structure of its own inside the event,
-// so that it can later be sealed with a key per account.
+// Data that can identify a person (name, e-mail, address) is in a structure of its own inside the
+// event, so that it can later be encrypted with a key per account.
 //
-// The wire type of an event is an explicit name and version; the C++ name may change, these never
-// do. To change what an event carries: keep the old struct in events/retired.hpp with its version
-// and an `upcast()`, raise the version here, add a golden file (events/README.md).
+// The wire type of an event is an explicit name and version; the C++ name may change, the wire type
+// never does. To change what an event carries: keep the old struct in events/retired.hpp with its
+// version and an `upcast()`, raise the version here, and add a golden file (events/README.md).
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ struct WireType {
   friend bool operator==(const WireType&, const WireType&) = default;
 };
 
-// A list of types of events.
+// A list of event types.
 template <class... Fact>
 struct Facts {};
 
@@ -38,9 +38,9 @@ Facts<One..., Other...> operator+(Facts<One...>, Facts<Other...>);
 template <class... Fact>
 std::variant<Fact...> variant_of(Facts<Fact...>);
 
-// Whether an event is this one, or one of these: `OneOf<AccountFacts, NothingChanged> Fact`. So a
-// fold names what it treats alike, or ignores, and a new event that it does not name does not
-// compile.
+// Whether an event is one of these types, each given alone or in a list:
+// `OneOf<AccountFacts, NothingChanged> Fact`. A fold thereby names the events that it treats alike
+// or ignores, so that an event it does not name fails to compile.
 template <class Fact, class Named>
 inline constexpr bool is_named_by = std::is_same_v<Fact, Named>;
 template <class Fact, class... Named>
@@ -79,7 +79,7 @@ struct Person {
   }
 };
 
-// An account as it is after an event of it.
+// The state of an account after one of its events.
 struct AccountState {
   AccountId account;
   Person person;
@@ -143,13 +143,13 @@ struct AccountClosed {
 
 // --- Products ------------------------------------------------------------------------------------
 
-// A product as it is after an event of it. Purchases move the stock too, without an event of the
-// product's own.
+// The state of a product after one of its events. Purchases change the stock too, without an event
+// of the product itself.
 struct ProductState {
   ProductId product;
   std::string name;
   Money unit_price;
-  std::int64_t stock = 0;  // pieces that can be bought
+  std::int64_t stock = 0;  // units that can be bought
   std::string description;
   Timestamp listed_at;
 
@@ -183,7 +183,7 @@ struct PriceChanged {
   }
 };
 
-// Stock received (change > 0) or corrected (change < 0) by hand.
+// Stock received (change > 0), or corrected by hand (change < 0).
 struct StockChanged {
   static constexpr WireType wire{"StockChanged", 1};
   ProductState state;
@@ -226,7 +226,7 @@ struct PurchaseLine {
   }
 };
 
-// To whom and where a purchase goes: as the account was when it was made.
+// The name and address a purchase is sent to, as the account had them when it was made.
 struct Recipient {
   std::string name;
   Address address;
@@ -239,7 +239,7 @@ struct Recipient {
   }
 };
 
-// The stock of every line is taken by this event itself. Its delivery begins with it.
+// This event itself takes the stock of every line and starts the delivery.
 struct PurchaseCompleted {
   static constexpr WireType wire{"PurchaseCompleted", 2};
   PurchaseId purchase;
@@ -247,7 +247,7 @@ struct PurchaseCompleted {
   Recipient recipient;
   std::vector<PurchaseLine> lines;
   Money total;
-  std::optional<QuoteId> quote;  // that was confirmed; nothing when bought at once
+  std::optional<QuoteId> quote;  // the confirmed quote; empty when bought without one
   Timestamp purchased_at;
 
   friend bool operator==(const PurchaseCompleted&, const PurchaseCompleted&) = default;
@@ -257,7 +257,7 @@ struct PurchaseCompleted {
   }
 };
 
-// The stock of every line comes back.
+// Puts the stock of every line back.
 struct PurchaseCancelled {
   static constexpr WireType wire{"PurchaseCancelled", 1};
   PurchaseId purchase;
@@ -276,13 +276,13 @@ struct PurchaseCancelled {
   }
 };
 
-// What a carrier reported.
+// A carrier's report.
 struct Scan {
   std::string carrier;
   std::string tracking_number;
   DeliveryStatus status = DeliveryStatus::preparing;
-  std::string location;  // empty: not told
-  std::string code;      // the carrier's own; empty: not told
+  std::string location;  // empty: not given
+  std::string code;      // the carrier's own; empty: not given
   Timestamp occurred_at;
 
   friend bool operator==(const Scan&, const Scan&) = default;
@@ -298,8 +298,8 @@ struct DeliveryScanned {
   PurchaseId purchase;
   AccountId buyer;
   Scan scan;
-  DeliveryStatus status = DeliveryStatus::preparing;  // of the delivery, after this scan
-  std::optional<DeliveryStatus> previous;             // before it; version 1 did not tell
+  DeliveryStatus status = DeliveryStatus::preparing;  // the delivery's, after this scan
+  std::optional<DeliveryStatus> previous;             // before it; unknown in version 1
 
   friend bool operator==(const DeliveryScanned&, const DeliveryScanned&) = default;
   template <class Archive>
@@ -308,7 +308,7 @@ struct DeliveryScanned {
   }
 };
 
-// The buyer has it. The delivery is closed.
+// The buyer has received the goods. The delivery is closed.
 struct ReceiptConfirmed {
   static constexpr WireType wire{"ReceiptConfirmed", 1};
   PurchaseId purchase;
@@ -324,14 +324,14 @@ struct ReceiptConfirmed {
 
 // --- Commands that changed nothing ---------------------------------------------------------------
 
-// A command that had an idempotency key found things to be as it wanted them. It is in the log so
-// that its key is remembered, and its answer can be given again. What it was about is as it was: it
-// has no part in its history, and leaves its version.
+// A command with an idempotency key found everything as it wanted it. The event is in the log so
+// that the key is remembered and the answer can be given again. It leaves its entity unchanged: it
+// is not part of the entity's history and does not change its version.
 struct NothingChanged {
   static constexpr WireType wire{"NothingChanged", 1};
   Entity entity;
   EventId version;                    // the event that left the entity as the answer showed it
-  std::optional<std::int64_t> stock;  // of a product: purchases move it without events of its own
+  std::optional<std::int64_t> stock;  // a product's: purchases change it without its own event
 
   friend bool operator==(const NothingChanged&, const NothingChanged&) = default;
   template <class Archive>
@@ -342,7 +342,7 @@ struct NothingChanged {
 
 // -------------------------------------------------------------------------------------------------
 
-// The facts of each aggregate, and all of them. Their order is not stored.
+// The facts of each aggregate, and all facts together. Their order is not stored.
 using AccountFacts = Facts<AccountOpened, AddressChanged, AccountDetailsChanged, AccountClosed>;
 using ProductFacts = Facts<ProductListed, PriceChanged, StockChanged, ProductWithdrawn>;
 using PurchaseFacts =
@@ -352,7 +352,7 @@ using Event = decltype(variant_of(AccountFacts{} + ProductFacts{} + PurchaseFact
                                   Facts<NothingChanged>{}));
 
 WireType wire_type(const Event& event);
-// What the event is about. A delivery's events are its purchase's.
+// The entity that the event is about. Events of a delivery belong to its purchase.
 Entity entity_of(const Event& event);
 
 }  // namespace jangbu

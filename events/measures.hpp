@@ -1,8 +1,8 @@
-// What a part keeps of its work for whoever wants to know: counts, and how times and sizes are
-// spread. Plain numbers; api/telemetry/metrics.cpp puts them into words for Prometheus.
+// Measurements that a component keeps of its work: counters and histograms of times and sizes. They
+// are plain numbers; api/telemetry/metrics.cpp formats them for Prometheus.
 //
-// Threads: any, at the same time, without a lock. Who reads while others count may see one count
-// and not yet another that was made with it.
+// Threads: any, concurrently and without a lock. A reader may see one count but not yet another
+// that was made together with it.
 #pragma once
 
 #include <algorithm>
@@ -24,12 +24,12 @@ class Counter {
   std::atomic<std::uint64_t> value_ = 0;
 };
 
-// How many values were up to each of these bounds, and what they come to together.
+// How many values fell into each bucket (each bound is an inclusive upper limit), and their sum.
 class Histogram {
  public:
   static constexpr std::size_t most_bounds = 16;
 
-  // REQUIRES: bounds that rise; they outlive the histogram.
+  // REQUIRES: bounds in ascending order, which outlive the histogram.
   template <std::size_t count>
   explicit Histogram(const std::array<std::uint64_t, count>& bounds) : bounds_(bounds) {
     static_assert(count <= most_bounds);
@@ -45,7 +45,8 @@ class Histogram {
   }
 
   std::span<const std::uint64_t> bounds() const { return bounds_; }
-  // Of the values above the bound before it; the last one's are above all bounds.
+  // The number of values above the previous bound and up to this one; the last bucket counts values
+  // above all bounds.
   std::uint64_t count(std::size_t bucket) const { return counts_[bucket].value(); }
   std::uint64_t sum() const { return sum_.value(); }
 

@@ -1,5 +1,5 @@
-// Versions of events that are no longer written. What was stored stays readable: each is upcast to
-// the version after it (README.md, "To change what an event carries").
+// Event versions that are no longer written. Stored events stay readable: each version is upcast to
+// the next one (README.md, "To change what an event carries").
 #pragma once
 
 #include <optional>
@@ -10,7 +10,7 @@
 
 namespace jangbu {
 
-// Did not tell what the status was before the scan.
+// Did not record the status before the scan.
 struct DeliveryScanned1 {
   static constexpr WireType wire{"DeliveryScanned", 1};
   PurchaseId purchase;
@@ -31,7 +31,7 @@ struct DeliveryScanned1 {
   }
 };
 
-// Had the id of its quote, if it had one.
+// Recorded only whether there was a quote; a quoted purchase had the id of its quote.
 struct PurchaseCompleted1 {
   static constexpr WireType wire{"PurchaseCompleted", 1};
   PurchaseId purchase;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view hex_digits = "0123456789abcdef";
 
-// Where the hyphens of a UUID's text stand (RFC 9562, section 4).
+// The positions of the hyphens in a UUID's text (RFC 9562, section 4).
 constexpr bool is_hyphen(std::size_t at) {
   return at == 8 || at == 13 || at == 18 || at == 23;
 }
@@ -22,7 +22,7 @@ constexpr int hex_value(char digit) {
   return -1;
 }
 
-// Decimal digits only: no sign, no space, and the whole text.
+// Accepts decimal digits only, without sign or space, and only if they make up the whole text.
 template <class Number>
 std::optional<Number> parse_digits(std::string_view text) {
   Number number = 0;
@@ -31,7 +31,7 @@ std::optional<Number> parse_digits(std::string_view text) {
   return number;
 }
 
-// Every value with its written form, in their order.
+// Every value with its written form, in the order of the enumeration.
 template <class Value>
 using Names =
     std::array<std::pair<Value, std::string_view>, static_cast<std::size_t>(Value::last) + 1>;
@@ -86,7 +86,7 @@ constexpr Names<DeliveryStatus> delivery_statuses{{
 static_assert(has_all<MemberType>(member_types) && has_all<MembershipLevel>(membership_levels) &&
               has_all<DeliveryStatus>(delivery_statuses));
 
-// The active codes of ISO 4217 that name money one can pay with (no metals, no test codes).
+// The active codes of ISO 4217 that denote money used for payment (no metals, no test codes).
 constexpr std::string_view currencies =
     "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN "
     "BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL "
@@ -146,7 +146,7 @@ std::string to_string(Timestamp time) {
   const year_month_day date{day};
   const hh_mm_ss clock{at - day};
   std::string text = "0000-00-00T00:00:00.000Z";
-  const auto write = [&text](std::int64_t number, std::size_t end) {  // its last digit before `end`
+  const auto write = [&text](std::int64_t number, std::size_t end) {  // last digit before `end`
     for (; number > 0 && end > 0; number /= 10) text[--end] = static_cast<char>('0' + number % 10);
   };
   write(static_cast<int>(date.year()), 4);
@@ -176,7 +176,8 @@ std::optional<Timestamp> parse_timestamp(std::string_view text) {
     return std::nullopt;
   const year_month_day date{year{*y}, month{static_cast<unsigned>(*mo)},
                             day{static_cast<unsigned>(*d)}};
-  // A leap second, :60, is taken as the second after it: there is no other place for it in UTC ms.
+  // A leap second, :60, is read as the second after it: UTC milliseconds have no other place for
+  // it.
   if (!date.ok() || *h > 23 || *mi > 59 || *s > 60) return std::nullopt;
 
   std::size_t at = 19;
@@ -202,7 +203,7 @@ std::optional<Timestamp> parse_timestamp(std::string_view text) {
   if (at != text.size()) return std::nullopt;
   const auto time =
       sys_days{date} + hours{*h} + minutes{*mi} + seconds{*s} + milliseconds{ms} - offset;
-  // An offset or a leap second may lead out of the years that can be written again.
+  // An offset or a leap second may lead out of the years that can be written.
   const std::int64_t since_1970 = time.time_since_epoch().count();
   if (since_1970 < Timestamp::earliest_ms || since_1970 > Timestamp::latest_ms) return std::nullopt;
   return Timestamp{since_1970};

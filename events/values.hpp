@@ -1,7 +1,7 @@
-// The values that events, commands and read models are made of. Each has one written form and is
-// parsed from it once, at the edge: code that holds one of these needs no further checks.
+// The values that events, commands and read models consist of. Each has one written form and is
+// parsed from it once, at the edge; code that holds such a value needs no further checks.
 //
-// Threads: plain values. Errors: `parse` gives nothing for a text that is not the written form.
+// Threads: plain values. Errors: `parse` returns nothing for text that is not the written form.
 #pragma once
 
 #include <array>
@@ -16,8 +16,8 @@
 
 namespace jangbu {
 
-// 16 bytes, written as a UUID (RFC 9562). `Of` keeps the id of one kind of thing from being taken
-// for another's.
+// 16 bytes, written as a UUID (RFC 9562). The tag `Of` keeps ids of different kinds from being
+// mixed up.
 template <class Of>
 struct Id {
   std::array<std::uint8_t, 16> bytes{};
@@ -32,14 +32,14 @@ struct Id {
 
 using AccountId = Id<struct AccountTag>;
 using ProductId = Id<struct ProductTag>;
-// A purchase, and its delivery: they share one id, which is made when the purchase is.
+// A purchase and its delivery, which share one id, made together with the purchase.
 using PurchaseId = Id<struct PurchaseTag>;
-// An offer that was given out, to be confirmed once.
+// An offer made to a buyer, which can be confirmed once.
 using QuoteId = Id<struct QuoteTag>;
-// What an event is about, whatever its kind.
+// The entity that an event is about, whatever its kind.
 using EntityId = Id<struct EntityTag>;
-// One append to the log. Ours to choose, so that a lost acknowledgement can be told from a
-// conflict.
+// One append to the log. Chosen by the writer, so that a lost acknowledgement can be distinguished
+// from a conflict.
 using CommitId = Id<struct CommitTag>;
 
 template <class To, class From>
@@ -61,7 +61,7 @@ std::optional<SomeId> parse_id(std::string_view text) {
   return std::nullopt;
 }
 
-// A place in the log: the stream sequence of a commit. 0 is before the first commit.
+// A position in the log: the stream sequence of a commit. 0 is before the first commit.
 struct Position {
   std::uint64_t value = 0;
 
@@ -69,7 +69,8 @@ struct Position {
   Position next() const { return {value + 1}; }
 };
 
-// An event: its commit's position and its place in it, from 0. Written `<position>.<index>`.
+// An event: its commit's position and its index in the commit, from 0. Written
+// `<position>.<index>`.
 struct EventId {
   Position position;
   std::uint32_t index = 0;
@@ -82,7 +83,7 @@ std::optional<EventId> parse_event_id(std::string_view text);
 
 // Milliseconds since 1970-01-01T00:00:00Z. Written as RFC 3339 in UTC, `2026-03-01T09:30:00.000Z`.
 struct Timestamp {
-  // The first and the last of the years 1 to 9999, which is what RFC 3339 can write.
+  // The range of RFC 3339: the first millisecond of year 1 to the last of year 9999.
   static constexpr std::int64_t earliest_ms = -62'135'596'800'000;
   static constexpr std::int64_t latest_ms = 253'402'300'799'999;
 
@@ -99,7 +100,7 @@ struct Timestamp {
 };
 
 std::string to_string(Timestamp time);
-// Any RFC 3339 time from year 1 to 9999; other offsets are converted, digits past ms are cut.
+// Any RFC 3339 time in years 1 to 9999; offsets are converted to UTC, digits past ms are dropped.
 std::optional<Timestamp> parse_timestamp(std::string_view text);
 
 // An alphabetic ISO 4217 code.
@@ -146,7 +147,7 @@ struct Address {
   }
 };
 
-// An enumeration is stored as its number, and names its `last`: no higher one is read.
+// An enumeration is stored as its number and names its `last` value: reading rejects higher ones.
 enum class MemberType : std::uint8_t { buyer, seller, last = seller };
 enum class MembershipLevel : std::uint8_t { none, silver, gold, vip, last = vip };
 
@@ -155,7 +156,7 @@ std::string_view to_string(MembershipLevel level);  // "VIP"; empty for none
 std::optional<MemberType> parse_member_type(std::string_view text);
 std::optional<MembershipLevel> parse_membership_level(std::string_view text);
 
-// How far a delivery is. The first ten are a carrier's to report, except `preparing`.
+// How far a delivery has come. Carriers report the first ten, except `preparing`.
 enum class DeliveryStatus : std::uint8_t {
   preparing,
   label_created,

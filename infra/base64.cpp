@@ -16,7 +16,7 @@ bool is_base64_digit(char c) {
 }  // namespace
 
 std::string to_base64(std::string_view bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // OpenSSL puts a NUL behind it
+  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // OpenSSL appends a NUL
   const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
                                    reinterpret_cast<const unsigned char*>(bytes.data()),
                                    static_cast<int>(bytes.size()));
@@ -36,7 +36,7 @@ std::optional<std::string> from_base64(std::string_view text) {
                                    reinterpret_cast<const unsigned char*>(text.data()),
                                    static_cast<int>(text.size()));
   if (size < 0) return std::nullopt;
-  bytes.resize(static_cast<std::size_t>(size) - padding);  // it counts the padding, too
+  bytes.resize(static_cast<std::size_t>(size) - padding);  // the padding is counted, too
   return bytes;
 }
 

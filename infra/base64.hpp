@@ -1,4 +1,4 @@
-// Bytes as text (RFC 4648): base64, its form for URLs and names of files, and hexadecimal digits.
+// Bytes as text (RFC 4648): base64, its variant for URLs and file names, and hexadecimal digits.
 //
 // Threads: pure functions.
 #pragma once
@@ -12,7 +12,7 @@
 namespace jangbu {
 
 std::string to_base64(std::string_view bytes);
-// Nothing when the text is not base64.
+// Empty when the text is not base64.
 std::optional<std::string> from_base64(std::string_view text);
 
 // Without padding.

@@ -1,4 +1,4 @@
-// A file descriptor, closed with its owner, and what goes wrong with one.
+// A file descriptor that is closed with its owner, and helpers that report failures of one.
 //
 // Threads: one at a time.
 #pragma once
@@ -10,15 +10,15 @@
 
 namespace jangbu {
 
-// std::system_error of errno, with what could not be done.
+// Throws std::system_error for errno; `what` says what failed.
 [[noreturn]] void throw_errno(const std::string& what);
 
 class Descriptor {
  public:
   Descriptor() = default;
-  // Takes over what a system call gave: below 0 it is none.
+  // Takes ownership of what a system call returned; a negative number means no descriptor.
   explicit Descriptor(int number) : number_(number) {}
-  // Likewise, but none is an error, to be thrown with `what` and errno.
+  // The same, but a negative number is an error: throws std::system_error with `what` and errno.
   Descriptor(int number, const std::string& what) : number_(number) {
     if (number < 0) throw_errno(what);
   }
@@ -32,17 +32,17 @@ class Descriptor {
 
   explicit operator bool() const { return number_ >= 0; }
   int number() const { return number_; }
-  // Does not touch errno.
+  // Preserves errno.
   void close();
 
  private:
   int number_ = -1;
 };
 
-// All of the bytes. Throws std::system_error.
+// Writes all the bytes. Throws std::system_error.
 void write_all(const Descriptor& file, std::string_view bytes);
 
-// The names in a folder are on disk only then. Throws std::system_error.
+// Makes the names in a folder durable: they are on disk only after this. Throws std::system_error.
 void sync_folder(const std::filesystem::path& folder);
 
 }  // namespace jangbu

@@ -1,6 +1,6 @@
-# Each file becomes a constant: index.html is `text::index_html`, accounts.sql `sql::accounts`; and
-# `text::all` is all of them with their names. Byte by byte, so that neither what is in a file matters
-# nor how long a string literal may be.
+# Turns each file into a constant: index.html becomes `text::index_html`, accounts.sql
+# `sql::accounts`; `text::all` lists all of them with their names. The contents are written byte by
+# byte, so that they need no escaping and string literals' length limit does not apply.
 function(embed namespace header)
   set(constants "")
   set(all "")

@@ -1,5 +1,5 @@
-// A C library's object with the function that frees it: `using PgResult = Handle<PGresult,
-// PQclear>`. (Seen in Redpanda's ssl_utils.h.)
+// Owns an object of a C library and frees it with the library's function:
+// `using PgResult = Handle<PGresult, PQclear>`. (Seen in Redpanda's ssl_utils.h.)
 #pragma once
 
 #include <memory>

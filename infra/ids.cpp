@@ -16,8 +16,8 @@ Timestamp system_now() {
   return {duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count()};
 }
 
-// Each call asks the kernel, which takes less than a microsecond: a buffer would be the same in
-// both halves of a fork.
+// Every call asks the kernel, which takes less than a microsecond: a buffer would hold the same
+// bytes in both processes after a fork.
 void fill_random(std::span<std::uint8_t> bytes) {
   if (::getentropy(bytes.data(), bytes.size()) != 0)
     throw std::system_error(errno, std::generic_category(), "the system gives no random bytes");

@@ -1,6 +1,6 @@
-// Where time, new ids and secrets come from. The domain gets them in its commands.
+// The source of time, new ids and secrets. The domain receives them in its commands.
 //
-// Threads: any. Processes: also one that was forked, since nothing random is kept for later.
+// Threads: any. Processes: safe after a fork too, since no random bytes are buffered.
 #pragma once
 
 #include <array>
@@ -14,17 +14,17 @@ namespace jangbu {
 
 Timestamp system_now();
 
-// Bytes that nobody can foretell, from the system. REQUIRES: at most 256.
+// Fills `bytes` with unpredictable bytes from the system. REQUIRES: at most 256.
 void fill_random(std::span<std::uint8_t> bytes);
 
-// A UUID version 7 that nobody can foretell: 48 bits of Unix time in ms, 12 that count the ids of
-// that ms, 62 random ones (RFC 9562, sections 5.7 and 6.2, method 1). Each is above all that this
-// process made before, whichever thread asked, and when the clock goes back, too.
+// An unpredictable UUID version 7: 48 bits of Unix time in ms, a 12-bit counter within that ms, and
+// 62 random bits (RFC 9562, sections 5.7 and 6.2, method 1). Each is greater than all that this
+// process made before, on any thread, even when the clock goes back.
 std::array<std::uint8_t, 16> new_uuid();
 
-// The ms (above) and count (12 bits below) of the id after the one that had `last`. A new ms begins
-// to count at random, in the lower half, so that there is room to count; beyond the end of the
-// count, or while the clock is behind, it goes on from the last one.
+// The ms (upper bits) and counter (lower 12 bits) of the id that follows `last`. In a new ms the
+// counter starts at a random value in the lower half of its range, which leaves room to count. When
+// the counter overflows, or the clock is behind, the result is simply `last` + 1.
 std::uint64_t next_tick(std::uint64_t last, Timestamp now, std::uint16_t random);
 
 template <class SomeId>

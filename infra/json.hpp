@@ -1,11 +1,11 @@
-// JSON that is only written. A value is its text, so that an answer is made without a tree of nodes
-// in between: a tree costs an allocation or more for each of its nodes. Nor is there a text for
-// each part: strings and numbers are written right into the object they belong to.
+// Write-only JSON. A value is its text, so that an answer is built without a tree of nodes: a tree
+// costs at least one allocation per node. There is no text per part either: strings and numbers are
+// written straight into the object they belong to.
 //
 //   Json json{{"id", to_string(id)}, {"stock", 5}};
 //   json.add("description", "…");
 //
-// Threads: one at a time. Strings must be UTF-8; bytes that are not become U+FFFD (RFC 8259, 8.1).
+// Threads: one at a time. Strings must be UTF-8; invalid bytes become U+FFFD (RFC 8259, 8.1).
 #pragma once
 
 #include <concepts>
@@ -21,8 +21,8 @@ namespace jangbu {
 
 class Json;
 
-// What goes into an object or array. It refers to a string's or a value's text, which must live as
-// long: in `Json json{{"id", to_string(id)}}` and the like it does.
+// A value on its way into an object or array. It refers to the text of a string or value, which
+// must outlive it; expressions such as `Json json{{"id", to_string(id)}}` guarantee that.
 class JsonPart {
  public:
   JsonPart(std::nullptr_t) : value_(Verbatim{"null"}) {}
@@ -60,12 +60,12 @@ class Json {
 
   static Json object() { return raw("{}"); }
   static Json array() { return raw("[]"); }
-  // REQUIRES: JSON.
+  // REQUIRES: `text` is JSON.
   static Json raw(std::string text);
 
   // REQUIRES: an object.
   void add(std::string_view name, const JsonPart& value);
-  // All fields of another. REQUIRES: two objects.
+  // Adds all fields of `other`. REQUIRES: two objects.
   void add_all(const Json& other);
   // REQUIRES: an array.
   void push_back(const JsonPart& value);

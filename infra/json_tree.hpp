@@ -1,8 +1,9 @@
-// JSON that is read: a tree of nlohmann-json, which keeps fields in the order of their names, or
-// (as ordered_json) in that of the text. What is only written needs no tree: infra/json.hpp.
+// JSON for reading: a tree of nlohmann-json, which orders fields by name or (as ordered_json) as in
+// the text. JSON that is only written needs no tree: infra/json.hpp.
 //
-// Its parser and its writer are compiled here, once: they take the compiler two seconds. Files that
-// look into a tree include nlohmann/json.hpp, and those that need no tree to parse, its json_sax.
+// The parser and the serialiser are compiled once, here, since they take the compiler two seconds.
+// Code that looks into a tree includes nlohmann/json.hpp; so does code that parses without one
+// (json_sax).
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -15,12 +16,12 @@ namespace jangbu {
 template <class Tree = nlohmann::json>
 Tree parse_json(std::string_view text);
 
-// The same, but one that is_discarded() for a text that is not JSON.
+// The same, but returns a tree that is_discarded() when the text is not JSON.
 template <class Tree = nlohmann::json>
 Tree parse_json_if_valid(std::string_view text);
 
-// In one line, or over several, indented by so many spaces. Throws nlohmann::json::type_error where
-// a string is not UTF-8.
+// On one line, or on several lines indented by `indent` spaces. Throws nlohmann::json::type_error
+// when a string is not UTF-8.
 template <class Tree>
 std::string json_text(const Tree& json, int indent = -1);
 

@@ -1,10 +1,10 @@
-// What the program says of itself, for who runs it. Behind a door of our own: with the formatting
-// library's in its place each file that logs a line took 3 s longer to compile.
+// The program's log, for the people who run it. This interface hides the formatting library, which
+// would make every file that logs a line take 3 s longer to compile.
 //
 //   log::warn("NATS is away: {}; trying again every {} s", why, 2);
 //
-// Threads: any. Strings are read before the call returns. Until somebody sets it up otherwise,
-// messages of level info and above go to spdlog's default logger.
+// Threads: any. Strings are read before the call returns. Unless configured otherwise, messages of
+// level info and above go to spdlog's default logger.
 #pragma once
 
 #include <concepts>
@@ -36,10 +36,10 @@ inline Argument argument(std::string_view text) {
   return text;
 }
 
-// Fills the placeholders, {} or such as {:.2f} (https://fmt.dev/latest/syntax), in order.
+// Fills the placeholders, {} or e.g. {:.2f} (https://fmt.dev/latest/syntax), in order.
 void write(Level level, std::string_view format, std::initializer_list<Argument> arguments);
 
-// A literal with as many placeholders as there are arguments: checked when it is compiled.
+// A literal with one placeholder per argument, checked at compile time.
 template <class... Arguments>
 struct Format {
   std::string_view text;

@@ -37,7 +37,7 @@ ProcessStats process_stats() {
   std::ifstream file("/proc/self/stat");
   std::string line;
   std::getline(file, line);
-  // The second field, the program's name, may have blanks and parentheses.
+  // The second field, the program's name, may contain blanks and parentheses.
   std::istringstream from_third(line.substr(line.rfind(')') + 1));
   const std::vector<std::string> values(std::istream_iterator<std::string>(from_third), {});
   const auto field = [&](std::size_t number) {

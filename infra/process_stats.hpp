@@ -1,6 +1,6 @@
-// What the kernel says of this process, for metrics. Source: proc(5).
+// What the kernel reports about this process, for metrics. Source: proc(5).
 //
-// Threads: any. Errors: what cannot be read is 0.
+// Threads: any. Errors: values that cannot be read are 0.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 namespace jangbu {
 
 struct ProcessStats {
-  double cpu_seconds = 0;         // user and system, of all threads
+  double cpu_seconds = 0;         // user and system time of all threads
   double start_time_seconds = 0;  // since 1970
   std::size_t resident_bytes = 0;
   std::size_t virtual_bytes = 0;

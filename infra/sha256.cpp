@@ -7,8 +7,8 @@
 
 namespace jangbu {
 
-// OpenSSL's one-shot SHA256() looks the algorithm up each time, which takes as long as the rest:
-// 690 ns for 300 bytes, and 350 ns like this.
+// OpenSSL's one-shot SHA256() looks the algorithm up on every call, which doubles the time: 690 ns
+// for 300 bytes, against 350 ns with a fetched algorithm.
 Sha256 sha256(std::initializer_list<std::string_view> parts) {
   static const Handle<EVP_MD, EVP_MD_free> algorithm(EVP_MD_fetch(nullptr, "SHA256", nullptr));
   thread_local const Handle<EVP_MD_CTX, EVP_MD_CTX_free> context(EVP_MD_CTX_new());

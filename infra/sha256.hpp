@@ -12,7 +12,7 @@ namespace jangbu {
 
 using Sha256 = std::array<std::uint8_t, 32>;
 
-// Of the parts one after the other.
+// The digest of the concatenated parts.
 Sha256 sha256(std::initializer_list<std::string_view> parts);
 
 }  // namespace jangbu

@@ -14,8 +14,8 @@ namespace jangbu {
 
 namespace {
 
-// A character of a text in NFC comes from no more bytes than the three letters of a Hangul
-// syllable have.
+// Any character of a text in NFC comes from at most as many bytes as the three letters of a Hangul
+// syllable.
 constexpr std::size_t longest_character = 9;
 
 constexpr int most_marks = 30;  // UAX #15, Stream-Safe Text Format
@@ -28,7 +28,7 @@ const utf8proc_uint8_t* bytes_of(std::string_view text) {
   return reinterpret_cast<const utf8proc_uint8_t*>(text.data());
 }
 
-// How many bytes the character has that the text begins with; 0 when it is not UTF-8.
+// The size in bytes of the first character of the text; 0 when it is not UTF-8.
 std::size_t first_character(std::string_view text, utf8proc_int32_t& character) {
   const auto size =
       utf8proc_iterate(bytes_of(text), static_cast<utf8proc_ssize_t>(text.size()), &character);
@@ -75,7 +75,7 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-// CR LF, CR, NEL (U+0085) and the separators of lines and paragraphs as LF: UAX #14, BK, CR, NL.
+// CR LF, CR, NEL (U+0085), and the line and paragraph separators become LF: UAX #14, BK, CR, NL.
 std::string with_line_feeds(std::string_view text) {
   std::string lines;
   lines.reserve(text.size());
@@ -93,7 +93,7 @@ std::string with_line_feeds(std::string_view text) {
   return lines;
 }
 
-// In the decomposed text, where all are that will be sorted. Throws BadText.
+// Counts marks in the decomposed text, since that is what gets sorted. Throws BadText.
 void check_marks(std::string_view text) {
   int run = 0;
   each_character(text, [&](utf8proc_int32_t character) {
@@ -110,7 +110,7 @@ void check_marks(std::string_view text) {
   });
 }
 
-// Canonical composition (UAX #15): the same name is the same bytes, however it was typed. Nothing
+// Canonical composition (UAX #15): the same name has the same bytes, however it was typed. Empty
 // when the text is not UTF-8.
 std::optional<std::string> nfc(std::string_view text) {
   utf8proc_uint8_t* composed = nullptr;
@@ -135,7 +135,8 @@ bool is_variation_selector(utf8proc_int32_t character) {
          (character >= 0x180B && character <= 0x180F && character != 0x180E);
 }
 
-// For good: those that only mark a direction do so for their neighbours.
+// Embeddings, overrides and isolates, which last until they are ended. Mere direction marks only
+// affect their neighbours.
 bool reverses(utf8proc_int32_t character) {
   return (character >= 0x202A && character <= 0x202E) ||
          (character >= 0x2066 && character <= 0x2069);
@@ -149,10 +150,9 @@ bool is_separator(utf8proc_int32_t character) {
   return character == 0x2028 || character == 0x2029;
 }
 
-// Default_Ignorable_Code_Point, to which fillers, soft hyphens, bidi controls and tags belong, with
-// those that are not assigned yet, which the library does not know; and what is not, but shows
-// nothing either: interlinear annotation, the empty Braille pattern, and the code points that are
-// never to be characters.
+// Default_Ignorable_Code_Point, which includes fillers, soft hyphens, bidi controls, tags, and
+// unassigned code points that the library does not know. Also code points that lack the property
+// but display nothing either: interlinear annotation, the blank Braille pattern, and noncharacters.
 bool is_invisible(utf8proc_int32_t character) {
   return utf8proc_get_property(character)->ignorable ||
          (character >= 0xFFF0 && character <= 0xFFFB) || character == 0x2065 ||
@@ -160,7 +160,7 @@ bool is_invisible(utf8proc_int32_t character) {
          (character >= 0xFDD0 && character <= 0xFDEF) || (character & 0xFFFE) == 0xFFFE;
 }
 
-// It shows with the character before it.
+// A mark is displayed with the character before it.
 bool is_mark(utf8proc_int32_t character) {
   const auto category = utf8proc_category(character);
   return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_ME;
@@ -174,7 +174,7 @@ std::string name_of(utf8proc_int32_t character) {
   return name;
 }
 
-// Goes through a text in NFC and throws BadText where it has something that its kind must not have.
+// Scans a text in NFC and throws BadText where it contains something that its kind does not allow.
 class Check {
  public:
   explicit Check(TextKind kind) : kind_(kind) {}
@@ -218,7 +218,7 @@ class Check {
   const TextKind kind_;
   std::size_t count_ = 0;
   bool something_visible_ = false;
-  bool on_visible_ = false;  // what comes may change a visible character
+  bool on_visible_ = false;  // the next character may modify a visible one
   utf8proc_int32_t last_ = 0;
 };
 
@@ -239,7 +239,7 @@ void append_escaped(std::string& text, utf8proc_int32_t character) {
     text += "\\n";
   } else if (character == '\r') {
     text += "\\r";
-  } else if (character > 0xFFFF) {  // a pair of surrogates, as JSON has it
+  } else if (character > 0xFFFF) {  // a pair of surrogates, as in JSON
     const auto rest = static_cast<std::uint32_t>(character) - 0x10000;
     append_escape(text, 0xD800 + (rest >> 10));
     append_escape(text, 0xDC00 + (rest & 0x3FF));

@@ -1,5 +1,4 @@
-// Texts that strangers write: what of Unicode a text may have, and how one looks that is not to be
-// trusted.
+// Text from untrusted sources: which Unicode it may contain, and how to display it safely.
 //
 // Threads: pure functions.
 #pragma once
@@ -12,44 +11,45 @@
 namespace jangbu {
 
 enum class TextKind {
-  // Names, lines of an address, what a carrier writes: everything in them can be seen. No control
-  // characters, no line breaks, no bidi controls, and of what is invisible only what changes the
-  // visible character before it: joiners (U+200C, U+200D) between two, variation selectors behind
-  // one.
+  // Names, address lines, carriers' texts: everything in them is visible. No control characters, no
+  // line breaks, no bidi controls, and no invisible characters except those that affect the visible
+  // character before them: joiners (U+200C, U+200D) between two visible characters, and variation
+  // selectors after one.
   line,
-  // Of a line that is being typed: likewise, but it may end with a joiner.
+  // A line that is still being typed: the same, but it may end with a joiner.
   beginning,
-  // Descriptions, reasons: line breaks, all of which become LF, and tabs, too. Invisible characters
-  // may be there, since they come with what is pasted and no text is told from another by them; but
-  // no bidi controls that reverse what follows.
+  // Descriptions, reasons: may also contain tabs, and line breaks, which all become LF. Invisible
+  // characters are allowed, since pasted text contains them and nothing is identified by such a
+  // text; bidi controls that reverse what follows are not.
   prose,
 };
 
-// Why a text cannot be taken, to be put behind its field's name: "must not have line breaks".
+// Why a text is rejected, worded to follow its field's name: "must not have line breaks".
 class BadText : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-// The text as it is kept: UTF-8 in NFC, without white space around it (Unicode's White_Space), of
-// `min` to `max` characters, and with something visible in it unless it is empty. Throws BadText.
-// Complexity: linear. A text that is too long is known by its bytes; of one that is not, at most 30
-// combining marks may follow one another (UAX #15, Stream-Safe Text), since to bring them into
-// order takes the square of their number.
+// The text in the form in which it is stored: UTF-8 in NFC, without surrounding white space
+// (Unicode's White_Space), of `min` to `max` characters, and with something visible in it unless it
+// is empty. Throws BadText.
+// Complexity: linear. A text that is far too long is recognised by its size in bytes; in any other
+// at most 30 combining marks may follow one another (UAX #15, Stream-Safe Text), since ordering
+// them takes time quadratic in their number.
 std::string clean(std::string_view text, std::size_t min, std::size_t max, TextKind kind);
 
-// Unicode's White_Space. REQUIRES: UTF-8.
+// Whether the text contains white space (Unicode's White_Space). REQUIRES: UTF-8.
 bool has_white_space(std::string_view text);
 
-// How all that mean the same text are written: trimmed, with LF, in NFC. Bytes that are not UTF-8
-// stay as they are. REQUIRES: a text without long runs of combining marks, such as clean() takes.
+// The common form of all spellings of the same text: trimmed, with LF, in NFC. Bytes that are not
+// UTF-8 stay as they are. REQUIRES: no long runs of combining marks, which clean() rejects.
 std::string normalised(std::string_view text);
 
-// The text so that a terminal only shows it: whatever would steer it, break the line, reverse what
-// follows or cannot be seen is written as JSON may write it (\u001b, \u202e), and bytes that are
-// not UTF-8 as \x9b. Tabs stay, and JSON stays the same JSON.
+// The text in a form that a terminal only displays: anything that would control the terminal, break
+// the line, reverse what follows or be invisible is escaped as JSON may escape it (\u001b, \u202e),
+// and bytes that are not UTF-8 become \x9b and the like. Tabs stay, and JSON stays the same JSON.
 std::string visible(std::string_view text);
-// Likewise, but line feeds are the layout, and stay, too.
+// The same, but line feeds stay too, as layout.
 std::string visible_lines(std::string_view text);
 
 }  // namespace jangbu

@@ -8,7 +8,7 @@ namespace jangbu {
 
 namespace {
 
-// Process ids, ports and sizes make no new trouble.
+// A message that differs only in process ids, ports or sizes is not a new cause.
 std::string without_numbers(std::string_view text) {
   std::string rest(text);
   std::erase_if(rest, [](char c) { return c >= '0' && c <= '9'; });

@@ -1,5 +1,5 @@
-// What to do when something fails that is tried again and again: wait longer each time, and say
-// each thing once. Every loop that waits for NATS or PostgreSQL has one.
+// Retry policy for an operation that is repeated until it succeeds: wait longer each time, and log
+// each cause once. Every loop that waits for NATS or PostgreSQL has one.
 //
 //   Trouble trouble("projection");
 //   …
@@ -7,8 +7,8 @@
 //   …
 //   trouble.over();                       // after real progress: a batch was written
 //
-// That a connection could be made is no progress: what fails after it would be said again and
-// again, and tried as fast as can be.
+// A new connection alone is not progress: if over() were called for it, a failure right after it
+// would be logged again and again and retried without a pause.
 //
 // Threads: one at a time.
 #pragma once
@@ -22,23 +22,23 @@ namespace jangbu {
 
 class Trouble {
  public:
-  // `what` waits, in the log: "projection waits: …".
+  // `what` is the subject of the log message: "projection waits: …".
   explicit Trouble(std::string what, std::chrono::milliseconds longest_pause = longest)
       : what_(std::move(what)), longest_pause_(longest_pause) {}
 
-  // It failed. How long to wait before it is tried again.
+  // Reports a failure. Returns how long to wait before the next attempt.
   std::chrono::milliseconds failed(std::string_view why);
 
-  // What failed before has been done.
+  // Reports that what failed before has succeeded.
   void over();
 
-  // Something failed, and it is not over.
+  // True after a failure, until over().
   explicit operator bool() const { return !said_.empty(); }
 
  private:
   static constexpr std::chrono::milliseconds first_pause{50};
   static constexpr std::chrono::milliseconds longest{1'000};
-  // One thing that is worded anew each time must not fill the memory, nor the log.
+  // Bounds memory and log when one cause is worded differently each time.
   static constexpr std::size_t most_said = 20;
 
   const std::string what_;

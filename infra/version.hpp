@@ -1,11 +1,11 @@
-// Which Jangbu this is.
+// The version of this build.
 #pragma once
 
 #include <string_view>
 
 namespace jangbu {
 
-// As CMakeLists.txt has it: "0.1.0".
+// As set in CMakeLists.txt: "0.1.0".
 std::string_view version();
 
 }  // namespace jangbu

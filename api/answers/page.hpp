@@ -1,5 +1,5 @@
-// A part of a list in JSON: {"items": […], "next": …}. It ends early where it would be longer than
-// about a mebibyte: what is left is what `next` is for.
+// Part of a list in JSON: {"items": […], "next": …}. It ends early if it would be longer than about
+// a mebibyte; `next` leads to the rest.
 //
 // Threads: pure functions.
 #pragma once
@@ -11,8 +11,8 @@
 
 namespace jangbu {
 
-// Appends the rows, as `to_json` shows each, until the array holds `page_bytes`. How many it took:
-// one at least, where there are any.
+// Appends the rows, as converted by `to_json`, until the array holds `page_bytes`. Returns how many
+// it took: at least one, if there are any.
 template <class Row, class ToJson>
 std::size_t push_page(Json& items, const std::vector<Row>& rows, const ToJson& to_json) {
   std::size_t taken = 0;
@@ -25,7 +25,7 @@ std::size_t push_page(Json& items, const std::vector<Row>& rows, const ToJson& t
   return taken;
 }
 
-// Of rows that are paged by their ids.
+// For rows that are paged by id.
 template <class Row>
 Json page_json(const Page<Row>& page) {
   Json items = Json::array();

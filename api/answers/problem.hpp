@@ -10,13 +10,13 @@
 
 namespace jangbu {
 
-// Why a request is not carried out. It is put into words where it is answered; whoever finds it out
-// deep within reading a request throws it.
+// Why a request is not carried out. It becomes a response where the request is answered; code deep
+// inside the reading of a request throws it.
 struct Problem {
   http::ProblemType type;
   std::string detail;
-  Json fields = Json::object();  // beside those that every problem has
-  int retry_after_s = 0;         // 0: not said
+  Json fields = Json::object();  // besides those that every problem has
+  int retry_after_s = 0;         // 0: not sent
 
   operator http::Response() const;
 };

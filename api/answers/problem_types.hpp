@@ -1,6 +1,6 @@
-// The problems that the services answer with: the only place that knows a status code for a broken
-// rule. The responses (problems.cpp) and the OpenAPI documents are both made from these; what more
-// the documents say of each is in openapi/problems.json.
+// The problems that the services answer with, and the only place that maps a broken rule to a
+// status code. The responses (problems.cpp) and the OpenAPI documents are both made from these;
+// what else the documents say of each is in openapi/problems.json.
 #pragma once
 
 #include "api/http/problem_types.hpp"
@@ -34,7 +34,7 @@ inline constexpr ProblemType product_not_found{404, "product-not-found", "Not fo
 inline constexpr ProblemType purchase_not_found{404, "purchase-not-found", "Not found"};
 inline constexpr ProblemType delivery_not_found{404, "delivery-not-found", "Not found"};
 
-// A rule of the shop refuses.
+// A rule of the shop forbids it.
 inline constexpr ProblemType account_name_taken{409, "account-name-taken", "Account name taken"};
 inline constexpr ProblemType account_closed{409, "account-closed", "Account closed"};
 inline constexpr ProblemType product_name_taken{409, "product-name-taken", "Product name taken"};

@@ -1,4 +1,4 @@
-// What the shop's refusals are as problems.
+// The shop's refusals as problems.
 //
 // Threads: pure functions.
 #pragma once
@@ -17,10 +17,10 @@ namespace jangbu {
 Problem problem_of(const Refusal& refusal);
 Problem problem_of(NotDecided why);
 
-// Another process does.
+// Another process takes the commands.
 Problem takes_no_commands();
 
-// Answers that rest on a read model.
+// Problems found outside the writer: in a read model, in the log, or in the request itself.
 Problem purchase_closed(PurchaseId purchase, DeliveryStatus status);
 Problem illegal_status_change(PurchaseId purchase, DeliveryStatus from, DeliveryStatus to);
 Problem not_found(const http::ProblemType& type, std::string_view which);
@@ -33,8 +33,8 @@ Problem unknown_parameter(const std::string& name, const std::vector<std::string
 Problem repeated_parameter(const std::string& name);
 Problem not_happened_yet(EventId asked, Position last);
 
-// What is said where a query, for which `asked` had to be reached, has no answer; nothing where it
-// has one.
+// The problem when a query, for which `asked` had to be reached, has no answer; nullopt when it has
+// one.
 template <class T>
 std::optional<Problem> no_answer(const QueryResult<T>& result, Position asked) {
   if (const auto* behind = std::get_if<Behind>(&result))

@@ -37,7 +37,7 @@ Json buyer_to_json(AccountId buyer, const Recipient& recipient) {
   return {{"id", to_string(buyer)}, {"name", recipient.name}};
 }
 
-// What an event says, field by field.
+// An event's content, field by field.
 struct Fact {
   Json operator()(const AccountOpened& event) const { return account(event.state); }
   Json operator()(const AddressChanged& event) const { return account(event.state); }
@@ -139,7 +139,7 @@ Json product_json(const ProductRow& product, std::optional<std::int64_t> stock) 
   return json;
 }
 
-// What a delivery and its summary have in common, but for the scans, which `add_scans` adds.
+// What a delivery and its summary have in common, except the scans, which `add_scans` adds.
 template <class Delivery, class AddScans>
 Json delivery_json(const Delivery& delivery, const AddScans& add_scans) {
   Json json{{"id", to_string(delivery.id)},
@@ -155,7 +155,7 @@ Json delivery_json(const Delivery& delivery, const AddScans& add_scans) {
   return json;
 }
 
-// What was bought is told by a row or by the event.
+// `bought` is the row or the event that says what was bought.
 template <class Bought>
 Json purchase_json(const Bought& bought, const PurchaseId& id, PurchaseStatus status,
                    const std::optional<Timestamp>& cancelled_at, EventId version) {

@@ -1,5 +1,6 @@
-// How the shop's things look in JSON: the rows of the tables as documents. What a command's answer
-// shows is brought into the same rows first, so that the same thing looks the same everywhere.
+// How the shop's entities look in JSON: the rows of the tables as documents. What a command's
+// answer shows is built from the same rows or by the same functions, so that an entity looks the
+// same everywhere.
 //
 // Threads: pure functions.
 #pragma once
@@ -23,8 +24,8 @@ AccountRow to_row(const AccountView& view);
 ProductRow to_row(const ProductView& view);
 DeliveryRow to_delivery_row(const PurchaseView& view);
 
-// What the ETag of a single resource says: its version; of a product its stock, too, which
-// purchases move without a new version.
+// The content of the ETag of a single resource: its version and, for a product, also its stock,
+// which purchases change without a new version.
 std::string tag_of(const ProductRow& product);
 template <class Row>
 std::string tag_of(const Row& row) {
@@ -36,18 +37,19 @@ Json to_json(const Address& address);
 Json to_json(const Scan& scan);
 Json to_json(const AccountRow& account);
 Json to_json(const ProductRow& product);
-// As it was earlier, without the stock: a product's own events do not tell of its purchases.
+// A product as it was earlier, without the stock: a product's own events do not record its
+// purchases.
 Json past_to_json(const ProductRow& product);
 Json to_json(const PurchaseRow& row);
 Json purchase_to_json(const PurchaseView& view);
 Json to_json(const DeliveryRow& delivery);
 Json to_json(const DeliverySummary& delivery);
 Json to_json(const Offer& offer, const std::string& quote_id, Timestamp expires_at);
-// An event with what is known about it, as a history shows it.
+// An event with its metadata, as a history shows it.
 Json to_json(const HistoryRow& event);
-// What the event itself says.
+// The event's own content.
 Json event_data(const Event& event);
-// An event with what is known about it, in the JSON format of CloudEvents 1.0
+// An event with its metadata, in the JSON format of CloudEvents 1.0
 // (https://github.com/cloudevents/spec).
 Json to_cloud_event(EventId id, const RecordedEvent& recorded);
 

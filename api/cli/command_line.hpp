@@ -1,9 +1,10 @@
-// The command line of jangbu: its subcommands together.
+// The command line of jangbu: all of its subcommands.
 #pragma once
 
 namespace jangbu::cli {
 
-// Runs what the arguments ask for; the exit status. Threads: the main one, before any others.
+// Runs the subcommand that the arguments name; returns the exit status. Threads: the main one,
+// before any others.
 int run(int argc, const char* const* argv);
 
 }  // namespace jangbu::cli

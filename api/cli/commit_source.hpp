@@ -1,6 +1,6 @@
-// Commits in order, from the log or from a file that was exported from it.
+// Commits in order, from the log or from an exported file.
 //
-// Threads: one at a time. Ownership: the log and the signals outlive who reads.
+// Threads: one at a time. Ownership: the log and the signals must outlive the reader.
 #pragma once
 
 #include <chrono>
@@ -16,12 +16,12 @@ class CommitSource {
  public:
   virtual ~CommitSource() = default;
 
-  // The next commits; none at the end. Throws Corrupt for what is not a commit; the next call goes
-  // on behind it. Throws Failure where there is no going on.
+  // The next commits; none at the end. Throws Corrupt for anything that is not a commit; the next
+  // call continues after it. Throws Failure when it cannot continue.
   virtual std::vector<StoredCommit> next() = 0;
 };
 
-// Reads on, and outlives a log that is away, for as long as its patience lasts.
+// Keeps reading, and rides out a log that is away for as long as its patience lasts.
 class PatientReader {
  public:
   static constexpr std::chrono::seconds usual_patience{30};
@@ -29,8 +29,8 @@ class PatientReader {
   PatientReader(EventLog& log, Position from, const StopSignals& stop,
                 std::chrono::seconds patience = usual_patience);
 
-  // Waits for commits for a moment; nothing when none came. Throws Interrupted, Corrupt, and
-  // Failure when the log has been away for too long.
+  // Waits briefly for commits; nothing when none came. Throws Interrupted, Corrupt, and Failure
+  // when the log has been away for too long.
   std::vector<StoredCommit> next();
 
  private:
@@ -42,7 +42,7 @@ class PatientReader {
   Clock::time_point answered_ = Clock::now();
 };
 
-// A stretch of the log, up to a position that it has.
+// A range of the log, up to a position that it has reached.
 class LogRange final : public CommitSource {
  public:
   LogRange(EventLog& log, Position from, Position last, const StopSignals& stop);

@@ -9,13 +9,13 @@
 
 namespace jangbu::cli {
 
-// What was compared, in that order: "what serves" and "the replay".
+// The names of what was compared, in that order: "what serves" and "the replay".
 struct ComparedNames {
   std::string first;
   std::string second;
 };
 
-// One line when they are equal; otherwise the numbers and the rows that differ.
+// One line when they are equal; otherwise the counts and the rows that differ.
 std::string comparison_text(const Comparison& comparison, const ComparedNames& names);
 
 // The fields that differ between two rows (JSON objects; empty: no such row), one per line. Several

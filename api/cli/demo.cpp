@@ -16,8 +16,8 @@ namespace {
 using Value = nlohmann::json;
 using Service = ShopClient::Service;
 
-// Posts a command under an idempotency key of its own, until it is decided. The answer, or nothing
-// when it is there already (409).
+// Posts a command under its own idempotency key until it is decided. Returns the answer, or null
+// when the data already exists (409).
 Value post(ShopClient& shop, Service service, const std::string& path, const Value& body,
            const std::string& key) {
   const auto answer = shop.command(service, path, json_text(body), "demo-" + key);

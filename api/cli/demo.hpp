@@ -3,8 +3,8 @@
 
 namespace jangbu {
 
-// Loads the demo data into the shop whose operations service has this port on loopback; the exit
-// status. Existing data is left as it is, so an interrupted load can simply be run again.
+// Loads the demo data into the shop whose operations service has this port on loopback; returns the
+// exit status. Existing data is left as it is, so an interrupted load can simply be run again.
 int load_demo(int port_base);
 
 }  // namespace jangbu

@@ -1,4 +1,4 @@
-// The deploy gate: what this build makes of a log, held against what another one makes of it.
+// The deploy gate: compares what this build makes of a log with what another build makes of it.
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -34,11 +34,11 @@ namespace jangbu::cli {
 
 namespace {
 
-// What became of one read model.
+// The result for one read model.
 struct Checked {
   std::string name;
-  std::optional<Comparison> comparison;  // none: it was built, and there is nothing to compare with
-  std::string note;                      // why there is none
+  std::optional<Comparison> comparison;  // none: it was built, with nothing to compare it to
+  std::string note;                      // why there is no comparison
   bool accepted = false;
 
   bool is_fit() const { return accepted || !comparison || comparison->equal(); }
@@ -46,12 +46,12 @@ struct Checked {
 
 class DeployGate {
  public:
-  // Schemas that are made for the check and dropped behind it.
+  // A schema that is created for the check and dropped after it.
   struct Scratch {
     Scratch(const std::string& database, std::string schema)
         : connection({.conninfo = database, .application_name = "jangbu events check"}),
           name(std::move(schema)) {
-      drop_schema(connection, name);  // of a check that was killed
+      drop_schema(connection, name);  // left by a check that was killed
     }
     ~Scratch() {
       try {
@@ -69,7 +69,7 @@ class DeployGate {
 
   explicit DeployGate(const EventsFlags& flags) : flags_(flags) {}
 
-  // Throws Interrupted when it was asked to stop.
+  // Throws Interrupted when a stop was requested.
   void check_stop() const { stop_.signals().check(); }
 
   int run() {
@@ -133,7 +133,7 @@ class DeployGate {
     return {.name = {}, .comparison = std::move(comparison), .note = {}};
   }
 
-  // What serves is comparable where it is at the end of the exported log.
+  // The serving generation is comparable if it is where the exported log ends.
   Checked against_same_place(const ReadModel& model) {
     Scratch own(flags_.database, std::string(model.name) + "_check_own");
     const Position end = log_->last();
@@ -150,8 +150,8 @@ class DeployGate {
     return {.name = {}, .comparison = std::move(comparison), .note = {}};
   }
 
-  // Runs the other build's `projections diff --as-of`, which leaves the table behind. Passwords
-  // stay out of its command line.
+  // Runs the other build's `projections diff --as-of`, which leaves its table behind. Passwords are
+  // kept off its command line.
   void let_program_build(const ReadModel& model, Position end, const std::string& schema) {
     std::vector<std::string> arguments{flags_.against, "projections",
                                        "diff",         std::string(model.name),
@@ -180,7 +180,7 @@ class DeployGate {
     int status = 0;
     ::waitpid(child, &status, 0);
     stop_.signals().check();  // Ctrl-C stops both
-    // 1 is also what it says of a table that is different now.
+    // Exit status 1 also means that the table differs now.
     const bool built = WIFEXITED(status) && WEXITSTATUS(status) <= 1 && exists(schema);
     if (!built)
       throw Failure(flags_.against + " did not build " + std::string(model.name) +

@@ -47,7 +47,7 @@ int run_export(const EventsFlags& flags) {
         if (progress) progress->show(stored.position.value);
       }
   } catch (...) {
-    writer.finish();  // what is there is whole, and can be gone on with
+    writer.finish();  // what was written is complete, and can be continued
     throw;
   }
   writer.finish();
@@ -61,7 +61,7 @@ int run_export(const EventsFlags& flags) {
 
 namespace {
 
-// An event log that can be appended to, and that need not be there yet.
+// Opens an event log for appending; it need not exist yet.
 std::unique_ptr<JetStreamLog> open_or_create_log(const EventsFlags& flags) {
   try {
     auto log = open_log(flags.log, flags.accept_weak_durability, 5s);
@@ -72,7 +72,7 @@ std::unique_ptr<JetStreamLog> open_or_create_log(const EventsFlags& flags) {
   }
 }
 
-// The first commits are looked at before the stream is created.
+// Reads the first commits before the stream is created.
 class Primed final : public CommitSource {
  public:
   explicit Primed(CommitSource& source) : source_(source), first_(source.next()) {}

@@ -1,4 +1,4 @@
-// The tools that look at the log: list, tail, show, stats.
+// The tools that read the log: list, tail, show, stats.
 #include <algorithm>
 #include <chrono>
 #include <deque>
@@ -21,8 +21,8 @@ namespace jangbu::cli {
 
 namespace {
 
-// The first position whose commit is of that time or later; one behind the last where there is
-// none. Commits are in the order of their times, so a few looks are enough.
+// The first position whose commit is from that time or later; one past the last when there is none.
+// Commits are in order of time, so a binary search finds it.
 Position first_since(EventLog& log, Position last, Timestamp time) {
   std::uint64_t begin = 1;
   for (std::uint64_t end = last.value + 1; begin < end;) {
@@ -38,7 +38,7 @@ Position first_since(EventLog& log, Position last, Timestamp time) {
   return {begin};
 }
 
-// The stretch of the log that the flags ask for.
+// The range of the log that the flags ask for.
 struct Stretch {
   Position from;
   Position last;
@@ -76,7 +76,7 @@ std::string event_line(EventId id, const Commit& commit, bool json) {
               : table_line(id, commit.committed_at, recorded.event);
 }
 
-// What matches in a commit, line by line.
+// Passes on each matching event of a commit as a line.
 template <class Take>
 void each_match(const StoredCommit& stored, const EventFilter& filter, bool json, Take take) {
   const Commit commit = decode(stored);
@@ -107,7 +107,7 @@ int run_list(const EventsFlags& flags) {
 
 namespace {
 
-// The last `count` lines that match, looked for from the end in growing steps.
+// The last `count` matching lines, searched for backwards in growing steps.
 std::deque<std::string> last_lines(EventLog& log, Position last, const EventFilter& filter,
                                    const EventsFlags& flags, const StopSignals& stop) {
   std::deque<std::string> lines;
@@ -133,7 +133,7 @@ std::deque<std::string> last_lines(EventLog& log, Position last, const EventFilt
 
 }  // namespace
 
-// Ends with a signal only, which is how it is meant to end.
+// Ends only on a signal, which is then not an error.
 int run_tail(const EventsFlags& flags) {
   try {
     const StopSignals stop;
@@ -161,10 +161,10 @@ namespace {
 
 // --- One commit ----------------------------------------------------------------------------------
 
-// A commit as far as it can be read.
+// A commit, as far as it can be read.
 struct Shown {
   StoredCommit stored;
-  std::vector<StoredEvent> heads;  // empty when the commit's form is not known
+  std::vector<StoredEvent> heads;  // empty when the commit's format is unknown
   std::optional<Commit> commit;
   std::string wrong;  // why it cannot be decoded
 };

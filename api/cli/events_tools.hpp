@@ -1,7 +1,7 @@
-// The tools of `jangbu events`, each as what it does with its flags. Each returns its exit status,
-// or throws what run_tool() reports.
+// The tools of `jangbu events`, as functions of their flags. Each returns its exit status, or
+// throws what run_tool() reports.
 //
-// Threads: none but those of the log's connection.
+// Threads: only those of the log's connection.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace jangbu::cli {
 
-// What the flags of all subcommands say; each has some of them.
+// The flags of all subcommands; each has some of them.
 struct EventsFlags {
   JetStreamOptions log;
   bool accept_weak_durability = false;
@@ -24,7 +24,7 @@ struct EventsFlags {
   std::string to;
   std::string since;
   std::string until;
-  std::uint64_t limit = 0;  // none
+  std::uint64_t limit = 0;  // 0: no limit
   std::size_t last = 10;
   bool json = false;
   bool gzip = false;

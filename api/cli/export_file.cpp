@@ -21,18 +21,18 @@ namespace jangbu::cli {
 
 namespace {
 
-constexpr std::size_t block = 1024 * 1024;        // what is read or written at once
-constexpr std::size_t member_text = 1024 * 1024;  // of a whole member, at least
-// Read at once: so many commits, or as many as have so many bytes.
+constexpr std::size_t block = 1024 * 1024;        // read or written at once
+constexpr std::size_t member_text = 1024 * 1024;  // the least text of a full member
+// The limits of one read: this many commits, or as many as have this many bytes.
 constexpr std::size_t commits_at_once = 100;
 constexpr std::size_t bytes_at_once = 4 * largest_commit;
-// Whoever finds no commit in so much text does not look further.
+// The search for the next commit gives up after this much text.
 constexpr std::size_t most_skipped = 2 * longest_commit_text;
 constexpr ::mode_t private_file = 0600;  // it holds everybody's names and addresses
 constexpr int gzip_window = 15 + 16;     // zlib: the largest window, and a gzip header
 constexpr std::string_view gzip_magic = "\x1f\x8b";
 
-// A line that nobody writes, and that may have no end.
+// A line longer than any in an export; it may never end.
 class LineTooLong : public Corrupt {
  public:
   using Corrupt::Corrupt;
@@ -44,7 +44,7 @@ Failure failure(const std::string& path, const std::string& doing) {
 
 std::string compress(std::string_view text) {
   z_stream stream{};
-  // The fastest level: the larger part of the text is base64, of which the others make little more.
+  // The fastest level: most of the text is base64, which the others compress little better.
   invariant(
       deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, gzip_window, 8, Z_DEFAULT_STRATEGY) == Z_OK,
       "zlib takes its own defaults");
@@ -60,13 +60,13 @@ std::string compress(std::string_view text) {
   return bytes;
 }
 
-// A commit in a text of lines, and where it ends there.
+// A commit found in the text, and where it ends.
 struct Found {
   StoredCommit commit;
   std::size_t end = 0;
 };
 
-// The commit whose first line begins at `at`, if all its lines are there.
+// The commit whose first line begins at `at`, if all of its lines are there.
 std::optional<Found> commit_at(std::string_view text, std::size_t at) {
   try {
     const std::size_t line_end = text.find('\n', at);
@@ -87,7 +87,7 @@ std::optional<Found> commit_at(std::string_view text, std::size_t at) {
   }
 }
 
-// The last commit that is whole.
+// The last complete commit.
 std::optional<Found> last_commit(std::string_view text) {
   for (std::size_t end = text.size(); end > 0;) {
     const std::size_t feed = end == 1 ? text.npos : text.rfind('\n', end - 2);
@@ -98,18 +98,18 @@ std::optional<Found> last_commit(std::string_view text) {
   return std::nullopt;
 }
 
-// How far a file is whole, and the last commit in it.
+// How much of a file is complete, and the last commit in it.
 struct Kept {
   std::uint64_t size = 0;
   Position next;
   std::optional<StoredCommit> last;
-  // A member that is not full is written again, with what comes: where it begins, and its text.
+  // A member that is not full is rewritten together with what follows: its beginning and its text.
   std::uint64_t member_begin = 0;
   std::string member = {};
 };
 
-// Looks from the end, a window at a time, so that a large file need not be read. Windows overlap by
-// a commit, so that each is whole in one of them.
+// Searches backwards from the end, one window at a time, so that a large file need not be read.
+// Windows overlap by one commit's length, so that every commit is complete in one of them.
 Kept find_end_of_plain(int fd, const std::string& path, std::uint64_t size, Position first) {
   std::uint64_t window = 8 * block;
   for (std::uint64_t end = size;; window = 2 * longest_commit_text) {
@@ -118,7 +118,7 @@ Kept find_end_of_plain(int fd, const std::string& path, std::uint64_t size, Posi
     if (::pread(fd, text.data(), text.size(), static_cast<off_t>(begin)) !=
         static_cast<ssize_t>(text.size()))
       throw failure(path, "read");
-    // The window begins somewhere in a line, which is nobody's first then.
+    // The window may begin within a line, whose rest is never a commit's first line.
     if (auto found = last_commit(text))
       return {.size = begin + found->end,
               .next = found->commit.position.next(),
@@ -153,12 +153,12 @@ Kept find_end_of_compressed(const std::string& path, Position first) {
       member.clear();
     }
   } catch (const Corrupt&) {
-    // What is behind the last whole member goes.
+    // Whatever follows the last complete member is dropped.
   }
   return kept;
 }
 
-// The beginning of the text, as much as there is of `most` bytes.
+// The first `most` bytes of the text, or as many as there are.
 std::string beginning(const std::string& path, std::size_t most) {
   std::string text;
   try {
@@ -274,7 +274,7 @@ std::optional<StoredCommit> ExportFile::take_commit() {
   }
 }
 
-// The next line must be this event's. It is left where it is when it begins another commit.
+// The next line must be this event's. If it begins another commit, it is not consumed.
 void ExportFile::check_line(EventId id, const RecordedEvent& recorded, std::string_view expected) {
   const auto line = peek();
   const std::string at = "line " + std::to_string(line_number_);
@@ -293,7 +293,7 @@ void ExportFile::check_line(EventId id, const RecordedEvent& recorded, std::stri
 }
 
 // The next line, without its line feed; valid until the next call. Nothing at the end. Throws
-// Corrupt when the file ends within it, LineTooLong when no line has such a length.
+// Corrupt when the file ends within the line, LineTooLong when it is longer than any in an export.
 std::optional<std::string_view> ExportFile::peek() {
   for (std::size_t from = at_; !line_end_;) {
     if (const auto feed = buffer_.find('\n', from); feed != buffer_.npos) {
@@ -330,8 +330,9 @@ void ExportFile::consume() {
   ++line_number_;
 }
 
-// To the next line that begins a commit. That the file ends early is no news then: what is missing
-// belongs to a commit that something is wrong with. Why it is not read any further, if it is not.
+// Skips to the next line that begins a commit. An early end of the file is not reported then: what
+// is missing belongs to a commit already known to be damaged. Returns why reading stops, if it
+// does.
 std::string ExportFile::skip_commit(std::uint64_t first_line) {
   std::size_t skipped = 0;
   try {
@@ -387,7 +388,7 @@ void ExportWriter::resume(EventLog& log, Position first) {
 
   const std::string wanted = line_start({first, 0});
   std::string found = beginning(path_, wanted.size());
-  // A crash may leave zeros where the last bytes were to be written.
+  // A crash may leave zeros where the last bytes should have been written.
   while (found.ends_with('\0')) found.pop_back();
   if (found != wanted.substr(0, found.size()))
     throw Failure(path_ + " is not an export that begins at position " +
@@ -440,8 +441,8 @@ void ExportWriter::finish() {
   }
 }
 
-// What the file has of this text it keeps until there is more: a log that cannot be read any
-// further must not cost what was read of it before.
+// A partial member stays in the file until there is more to write: a log that cannot be read any
+// further must not cost what was exported from it before.
 void ExportWriter::write_text() {
   const std::string bytes = compressed_ ? compress(text_) : std::move(text_);
   if (begin_ &&

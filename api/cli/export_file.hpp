@@ -1,8 +1,8 @@
-// Files that the log is exported to and imported from (export_format.hpp), plain or gzip.
+// The files that the log is exported to and imported from (export_format.hpp), plain or gzip.
 //
-// A compressed file is a row of gzip members (RFC 1952, section 2.2), each of whole commits and,
-// but for the last, of at least a MiB of text. So an interrupted export can be gone on with behind
-// its last whole member, and gives the same bytes as one that was not interrupted.
+// A compressed file is a sequence of gzip members (RFC 1952, section 2.2). Each holds complete
+// commits and, except for the last, at least 1 MiB of text. So an interrupted export can be
+// continued after its last complete member, and yields the same bytes as an uninterrupted one.
 //
 // Threads: one at a time.
 #pragma once
@@ -22,7 +22,7 @@
 
 namespace jangbu::cli {
 
-// The text of such a file, whether it is compressed or not.
+// The text of an export, compressed or not.
 class ExportText {
  public:
   // Throws Failure when it cannot be read.
@@ -31,12 +31,12 @@ class ExportText {
   ExportText(const ExportText&) = delete;
   ExportText& operator=(const ExportText&) = delete;
 
-  // Appends some of what comes next, of one member at most. False at the end. Throws Corrupt where
-  // the compressed bytes are damaged.
+  // Appends some of the text that follows, from one member at most. False at the end. Throws
+  // Corrupt when the compressed bytes are damaged.
   bool read(std::string& to);
 
   bool compressed() const { return compressed_; }
-  // Whether the text so far ends where a member does, and where that is in the file.
+  // Whether the text so far ends where a member ends, and the offset of that in the file.
   bool at_member_end() const { return !in_member_; }
   std::uint64_t member_end() const { return bytes_read_ - stream_.avail_in; }
 
@@ -52,12 +52,12 @@ class ExportText {
 };
 
 // Reads and checks an export. Throws Corrupt, with the line, if something is wrong; the next call
-// continues with the next commit. What cannot be an export by its size alone (export_format.hpp) is
-// not read any further.
+// continues with the next commit. Reading stops at anything too large to be an export
+// (export_format.hpp).
 class ExportFile final : public CommitSource {
  public:
-  // How much of a line must be as this build writes it: all of it, or what restoring relies on,
-  // which other versions of jangbu write, too.
+  // How much of a line must match what this build writes: all of it, or only what restoring relies
+  // on, which other versions of jangbu write as well.
   enum class Lines { as_written_today, as_needed };
 
   ExportFile(const std::filesystem::path& path, Lines lines);
@@ -75,7 +75,7 @@ class ExportFile final : public CommitSource {
   const Lines lines_;
   std::string buffer_;
   std::size_t at_ = 0;                   // where the next line begins
-  std::optional<std::size_t> line_end_;  // of the next line, when that is known
+  std::optional<std::size_t> line_end_;  // of the next line, once known
   std::uint64_t line_number_ = 1;        // of the next line
   std::optional<std::string> wrong_;     // to be reported next
   bool ended_ = false;
@@ -84,20 +84,20 @@ class ExportFile final : public CommitSource {
 // Writes an export, or continues one.
 class ExportWriter {
  public:
-  // The path may be "-" for standard output. Throws Failure, and leaves the file as it is, when it
+  // The path may be "-" for standard output. Throws Failure, and leaves the file as it is, if that
   // is not an export of this log from `first` on, in this form.
   ExportWriter(const std::string& path, bool compressed, EventLog& log, Position first);
 
   // The first commit that is not in the file yet.
   Position next() const { return next_; }
-  // Until here the file was whole when it was opened; 0 for a new one.
+  // The last commit in the file when it was opened; 0 for a new one.
   Position resumed_behind() const { return resumed_behind_; }
 
   bool is_terminal() const;
 
   // REQUIRES: commits come in order, from next() on.
   void append(const StoredCommit& stored, const Commit& commit);
-  // Writes what is left, and makes sure that it is on disk.
+  // Writes the rest, and makes sure that it is on disk.
   void finish();
 
  private:
@@ -111,9 +111,9 @@ class ExportWriter {
   bool is_file_ = false;
   Position next_;
   Position resumed_behind_;
-  std::string text_;            // whole commits that are not written yet, or to be written again
-  bool appended_ = false;       // something to it
-  std::optional<off_t> begin_;  // of what is written next, in a file that is gone on with
+  std::string text_;            // complete commits, not written yet or to be rewritten
+  bool appended_ = false;       // something was added to it
+  std::optional<off_t> begin_;  // where to write next in a continued file
 };
 
 }  // namespace jangbu::cli

@@ -16,15 +16,15 @@ namespace jangbu::cli {
 
 namespace {
 
-// Of all that a commit is: "<position> <id> <format>", a line feed, and the payload.
+// Covers the whole commit: "<position> <id> <format>", a line feed, and the payload.
 std::string sha256_of(const StoredCommit& stored) {
   const std::string head = std::to_string(stored.position.value) + ' ' + to_string(stored.id) +
                            ' ' + std::to_string(stored.format) + '\n';
   return to_base64(chars_of(sha256({head, stored.payload})));
 }
 
-// What an object of JSON says of itself in texts and in whole numbers. What is deeper in it is
-// checked and forgotten: a line of a foreign file may hold millions of values, or be as deep.
+// The string and whole-number attributes of a JSON object. Nested values are checked and discarded:
+// a line of a foreign file may hold millions of values, or be nested as deeply.
 class Attributes final : public nlohmann::json_sax<nlohmann::json> {
  public:
   // Nothing when the line is not an object.
@@ -95,7 +95,7 @@ class Attributes final : public nlohmann::json_sax<nlohmann::json> {
 
   std::size_t depth_ = 0;
   bool is_object_ = false;
-  std::string name_;  // of the attribute whose value comes
+  std::string name_;  // of the attribute whose value comes next
   std::map<std::string, std::string> texts_;
   std::map<std::string, std::uint64_t> numbers_;
 };
@@ -117,7 +117,7 @@ std::string export_lines(const StoredCommit& stored, const Commit& commit) {
       line.add("commitbytes", to_base64(stored.payload));
       line.add("commitsha256", sha256_of(stored));
     }
-    lines += visible(line.text());  // the same JSON, also where somebody looks at the file
+    lines += visible(line.text());  // the same JSON, safe to show on a terminal
     lines += '\n';
   }
   return lines;

@@ -34,12 +34,12 @@ AppendResult append(EventLog& log, Position before, const StoredCommit& commit) 
   }
 }
 
-// Before the next attempt: while the log is away each fails at once.
+// Before the next attempt: while the log is away, each one fails at once.
 void rest(const StopSignals& stop) {
   if (const auto signal = stop.wait(100ms)) throw Interrupted{*signal};
 }
 
-// Sends the same bytes again until the log has told what became of them.
+// Resends the same bytes until the log has said what became of them.
 void append_surely(EventLog& log, const StoredCommit& commit, const StopSignals& stop) {
   const Position before{commit.position.value - 1};
   const auto deadline = std::chrono::steady_clock::now() + patience;
@@ -48,14 +48,14 @@ void append_surely(EventLog& log, const StoredCommit& commit, const StopSignals&
     const AppendResult result = append(log, before, commit);
     if (std::holds_alternative<Appended>(result)) return;
     if (std::holds_alternative<WrongSequence>(result)) {
-      // An earlier attempt, whose acknowledgement was lost; or somebody else.
+      // An earlier attempt whose acknowledgement was lost, or another writer.
       std::optional<StoredCommit> there;
       try {
         there = log.read(commit.position);
       } catch (const Unavailable& away) {
         if (std::chrono::steady_clock::now() > deadline) throw_not_taken(commit, away.what());
         rest(stop);
-        continue;  // it is asked for again, and told so again
+        continue;  // the append is repeated, with the same answer
       }
       if (there && same(*there, commit)) return;
       throw Failure("somebody else appended commit " + number(commit.position) +

@@ -9,14 +9,14 @@
 namespace jangbu::cli {
 
 struct Imported {
-  std::uint64_t commits = 0;  // that were appended
+  std::uint64_t commits = 0;  // appended
   Position end;               // of the log
 };
 
-// Appends what the log does not hold yet. It may hold the beginning of the source, as an import
-// leaves it that was interrupted; every commit of it is compared. Throws Failure, with what was
-// done, when the log holds anything else or does not answer, Corrupt from the source.
-// `appended` is called now and then.
+// Appends what the log does not hold yet. The log may hold the beginning of the source, as an
+// interrupted import leaves it; every commit of that is compared. Throws Failure, with what was
+// done, when the log holds anything else or does not answer; Corrupt from the source. Calls
+// `appended` after each commit that it appends.
 Imported import_log(EventLog& log, CommitSource& source, const StopSignals& stop,
                     const std::function<void(Position)>& appended);
 

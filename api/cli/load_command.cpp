@@ -75,7 +75,7 @@ std::string row(const Second& second) {
   return text.substr(0, text.find_last_not_of(' ') + 1) + "\n";
 }
 
-// The table's lines, as far as they were not printed yet.
+// Prints the lines of the table that have not been printed yet.
 class Table {
  public:
   bool lacks(const Snapshot& snapshot) const { return printed_ < snapshot.figures.seconds.size(); }
@@ -132,8 +132,8 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &descriptors);
 }
 
-// What goes on, for who watches: the table's lines on a terminal as they come, and below them how
-// far it is.
+// Shows the run while it lasts: on a terminal the table's lines as they come, and its progress
+// below them.
 class Watch {
  public:
   explicit Watch(Table* live) : live_(live) {}  // null: no lines yet

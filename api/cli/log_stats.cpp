@@ -59,7 +59,7 @@ LogStats::Distribution LogStats::distribution(std::vector<std::uint32_t> values)
   return found;
 }
 
-// Decoders of today's versions are in the order of the variant.
+// The current decoders are in the variant's order.
 std::map<std::string_view, std::uint64_t> LogStats::by_type() const {
   std::map<std::string_view, std::uint64_t> found;
   for (std::size_t type = 0; type < of_type_.size(); ++type)

@@ -1,6 +1,6 @@
-// What a log consists of: events by type and by day, sizes of commits.
+// The contents of a log: events by type and by day, sizes of commits.
 //
-// Threads: one at a time. Memory: 8 bytes a commit.
+// Threads: one at a time. Memory: 8 bytes per commit.
 #pragma once
 
 #include <array>
@@ -38,7 +38,7 @@ class LogStats {
   std::map<std::string_view, std::uint64_t> by_type() const;
 
   std::uint64_t events_ = 0;
-  std::array<std::uint64_t, std::variant_size_v<Event>> of_type_{};  // by place in the variant
+  std::array<std::uint64_t, std::variant_size_v<Event>> of_type_{};  // by index in the variant
   std::map<std::string, std::uint64_t> of_day_;  // of the commit, in UTC: "2026-03-01"
   std::optional<std::int64_t> day_;              // of the last commit, and its entry
   std::uint64_t* of_this_day_ = nullptr;

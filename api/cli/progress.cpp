@@ -76,7 +76,7 @@ void Progress::show(std::uint64_t done) {
   if (now < next_) return;
   next_ = now + every;
   const double rate = rate_of(done - begun_at_, now - begun_);
-  // To the first column, and what the last line had more is cleared (ECMA-48: EL).
+  // Returns to the first column, and clears what is left of a longer line before it (ECMA-48: EL).
   std::fprintf(stderr, "\r%s\x1b[K", text_of(label_, unit_, done, total_, rate).c_str());
   std::fflush(stderr);
   shown_ = true;

@@ -1,5 +1,5 @@
-// A line on stderr that shows how far a long task is: after its first second, ten times a second,
-// and gone when the task ends. Nothing is written if stderr is not a terminal.
+// A progress line on stderr for a long task: shown after the first second, updated ten times a
+// second, gone when the task ends. Nothing is written if stderr is not a terminal.
 //
 //   Progress progress("verifying", "commits", log.last().value);
 //   for (…) progress.show(done);
@@ -13,7 +13,7 @@
 
 namespace jangbu::cli {
 
-// "verifying 40,000 of 100,000 commits (40 %), 20,000/s, 0:03 left". A total of 0 is not known.
+// "verifying 40,000 of 100,000 commits (40 %), 20,000/s, 0:03 left". A total of 0: unknown.
 std::string progress_text(const std::string& label, const std::string& unit, std::uint64_t done,
                           std::uint64_t total, std::chrono::nanoseconds elapsed);
 
@@ -22,14 +22,14 @@ std::string grouped(std::uint64_t number);
 
 class Progress {
  public:
-  // `begun_at`: how much was done before this process began; it does not count for the rate.
+  // `begun_at`: how much was done before this process began; it does not count towards the rate.
   Progress(std::string label, std::string unit, std::uint64_t total, std::uint64_t begun_at = 0);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
   void show(std::uint64_t done);
-  // Takes the line away, so that something else can be written; the next show() brings it back.
+  // Removes the line, so that something else can be written; the next show() restores it.
   void erase();
 
  private:

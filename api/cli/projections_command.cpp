@@ -48,7 +48,7 @@ pg::Connection connect(const Flags& flags) {
   return pg::Connection({.conninfo = flags.database, .application_name = "jangbu projections"});
 }
 
-// Runs a tool that needs the database, and tells where it is looked for when it is away.
+// Runs a tool that needs the database; when that is away, the error names the flags to check.
 int run_with_database(const std::function<int()>& tool) {
   return run_tool([&] {
     try {
@@ -64,7 +64,7 @@ int run_with_database(const std::function<int()>& tool) {
 
 // --- Rebuilding ----------------------------------------------------------------------------------
 
-// Gives `work` what it needs, and shows how far it is.
+// Gives `work` what it needs, and shows its progress.
 template <class Work>
 int with_rebuild(const Flags& flags, const Work& work) {
   return run_with_database([&] {
@@ -135,7 +135,7 @@ int prepare(const Flags& flags) {
 
 // --- Comparing -----------------------------------------------------------------------------------
 
-// A position, or the position of the last commit up to a time.
+// A position, or that of the last commit at or before a time.
 Position past_position(EventLog& log, const std::string& text) {
   if (const auto time = parse_timestamp(text)) {
     const Position at = position_at(log, *time);
@@ -241,7 +241,7 @@ int list(const Flags& flags) {
 
 // --- Parked rows ---------------------------------------------------------------------------------
 
-// Those that were asked for.
+// The parked rows that the flags select.
 std::vector<Parked> chosen(pg::Connection& connection, const Flags& flags) {
   if (read_checkpoints(connection).empty()) return {};
   auto parked = read_parked(connection);

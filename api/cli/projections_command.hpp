@@ -1,4 +1,4 @@
-// `jangbu projections …`: what there is of read models, and what can be done about them.
+// `jangbu projections …`: the tools for the read models.
 //
 // Threads: one at a time.
 #pragma once
@@ -7,7 +7,7 @@
 
 namespace jangbu::cli {
 
-// Adds the subcommand; what was asked for leaves its exit status in `status`.
+// Adds the subcommand; the tool that runs leaves its exit status in `status`.
 void add_projections(CLI::App& app, int& status);
 
 }  // namespace jangbu::cli

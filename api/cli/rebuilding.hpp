@@ -1,7 +1,6 @@
-// What tools that rebuild read models have in common: how they show how far they are, and how they
-// are stopped.
+// What the tools that rebuild read models share: how they show progress, and how they are stopped.
 //
-// Threads: one at a time; StopRequests has one of its own.
+// Threads: one at a time; StopRequests has a thread of its own.
 #pragma once
 
 #include <chrono>
@@ -57,7 +56,7 @@ class StopRequests {
 
   const StopSignals signals_;  // before the thread, which inherits the mask
   std::stop_source source_;
-  std::mutex mutex_;  // of the next
+  std::mutex mutex_;  // for the wait below
   std::condition_variable_any ended_;
   std::jthread watching_{[this](const std::stop_token& done) { watch(done); }};
 };

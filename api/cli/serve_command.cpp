@@ -104,7 +104,7 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
 }
 
 std::vector<CLI::ConfigItem> read_file(const std::string& file) {
-  constexpr std::streamsize longest = 1024 * 1024;  // of a few dozen settings
+  constexpr std::streamsize longest = 1024 * 1024;  // for a few dozen settings
   std::ifstream in(file, std::ios::binary);
   if (!in) throw CLI::FileError::Missing(file);
   std::string text(static_cast<std::size_t>(longest) + 1, '\0');
@@ -117,8 +117,8 @@ std::vector<CLI::ConfigItem> read_file(const std::string& file) {
   return CLI::ConfigTOML().from_config(settings);
 }
 
-// Takes from the file what neither a flag nor the environment has said. CLI11 by itself reads files
-// for the main command only, and puts them above the environment.
+// Takes from the file the settings that neither a flag nor the environment gives. CLI11 itself
+// reads files only for the main command, and lets them override the environment.
 void apply_file(CLI::App& app, const std::string& file) {
   for (const CLI::ConfigItem& item : read_file(file)) {
     CLI::Option* option = app.get_option_no_throw("--" + item.fullname());
@@ -129,7 +129,7 @@ void apply_file(CLI::App& app, const std::string& file) {
   }
 }
 
-// A setting's value as it may be shown.
+// A setting's value, fit to be shown.
 std::string without_secrets(const std::string& name, const std::string& value) {
   if (name == "database") return pg::without_secrets(value);
   if (name == "nats-url" || name == "nats-monitor-url") return without_credentials(value);
@@ -137,7 +137,7 @@ std::string without_secrets(const std::string& name, const std::string& value) {
   return value;
 }
 
-// The values of a setting, with the default's where nobody has said any.
+// The values of a setting, or its default when none were given.
 std::vector<std::string> values_of(const CLI::Option& option) {
   if (option.count() > 0) return option.results();
   std::string text = option.get_default_str();
@@ -146,7 +146,7 @@ std::vector<std::string> values_of(const CLI::Option& option) {
   return text.empty() ? std::vector<std::string>() : CLI::detail::split(text, ',');
 }
 
-// As a file for --config says it.
+// Prints the settings in the form of a file for --config.
 void print_config(const CLI::App& app) {
   const auto in_toml = [](const std::string& text) {
     const bool is_number = !text.empty() && std::ranges::all_of(text, [](unsigned char c) {

@@ -5,7 +5,7 @@
 
 namespace jangbu::cli {
 
-// Adds the subcommand. It runs while the command line is parsed and sets the exit status, which
+// Adds the subcommand. It runs while the command line is parsed, and sets the exit status, which
 // must live until then.
 void add_serve(CLI::App& app, int& status);
 

@@ -1,7 +1,7 @@
-// Flags of the command line, and what several subcommands have in common of them. A setting is a
-// flag that can also be given as JANGBU_… in the environment.
+// Command-line flags, and those that several subcommands share. A setting is a flag that can also
+// be given as JANGBU_… in the environment.
 //
-// Threads: one at a time, at start. Ownership: what a flag sets outlives the CLI::App.
+// Threads: one at a time, at start. Ownership: the variable behind a flag outlives the CLI::App.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -28,13 +28,13 @@ inline CLI::Option* setting(CLI::App& app, const std::string& flag, bool& value,
   return app.add_flag("--" + flag, value, description)->envname(environment_name(flag));
 }
 
-// What the command does when it is asked for, once its settings are complete. CLI11 before 2.4
-// takes what is wrong in the environment for an error, and since then takes no notice of it: here
-// it is one with either.
+// Runs `run` when the command is given, once its settings are complete. For a wrong value in the
+// environment, CLI11 before 2.4 reports an error, and later versions ignore the value: here it is
+// an error with either.
 void on_run(CLI::App& command, std::function<void()> run);
 
-// Tells what is wrong with the usage; the exit status. A word that has the form of a connection
-// string is not repeated: a flag may be misspelt and its value still be a password.
+// Reports a usage error; returns the exit status. A word in the form of a connection string is not
+// repeated: a flag may be misspelt and its value still be a password.
 int report(const CLI::App& app, const CLI::ParseError& error, int argc, const char* const* argv);
 
 // What is wrong with a value, for people; empty when nothing is.
@@ -46,11 +46,11 @@ std::string check_host(const std::string& host);
 
 // --nats-url and --stream: where the event log is.
 void add_log_flags(CLI::App& app, JetStreamOptions& log);
-// --nats-monitor-url and --accept-weak-durability, for who creates a stream.
+// --nats-monitor-url and --accept-weak-durability, for commands that create a stream.
 void add_gate_flags(CLI::App& app, JetStreamOptions& log, bool& accept_weak_durability);
 // --database
 void add_database_flag(CLI::App& app, std::string& database);
-// What a flag that names read models takes.
+// The accepted values of a flag that names read models.
 std::vector<std::string> read_model_names();
 // --port-base
 void add_port_base_flag(CLI::App& app, int& port_base);

@@ -36,7 +36,7 @@ struct StatusFlags {
   bool json = false;
 };
 
-// What one of the operations service's pages says; Failure when it is none of a shop's.
+// An answer of the operations service; Failure when it does not come from a shop.
 Value ask_operations(ShopClient& shop, const std::string& path, std::string_view field) {
   const auto answer = shop.get(Service::operations, path);
   Value json = parse_json_if_valid<Value>(answer.body);
@@ -47,7 +47,7 @@ Value ask_operations(ShopClient& shop, const std::string& path, std::string_view
   return json;
 }
 
-// A process need not serve all services: a closed port is "off". Another program's port is not.
+// A process need not serve all services: a closed port is "off", another program's port is "down".
 Value look_at(ShopClient& shop, Service service, std::string_view name) {
   Value found{{"name", name}, {"url", shop.url(service)}, {"status", "up"}};
   const auto down = [&](const std::string& reason) {
@@ -67,7 +67,7 @@ Value look_at(ShopClient& shop, Service service, std::string_view name) {
   return found;
 }
 
-// Everything that is known of the shop. Unavailable when its operations service does not answer.
+// Everything known about the shop. Unavailable when its operations service does not answer.
 Value look(ShopClient& shop) {
   const Value ready = ask_operations(shop, "/health/ready", "checks");
   const Value projections = ask_operations(shop, "/projections", "items");
@@ -94,8 +94,8 @@ std::string text_of(const Value& json, const char* field) {
 
 using Row = std::vector<std::string>;
 
-// In columns, two blanks apart; the last one ends where its text does. Whoever answers on the
-// shop's ports wrote them.
+// Prints in columns, two spaces apart, without trailing spaces. Control characters are made
+// visible, because the texts come from whatever answers on the shop's ports.
 void print_rows(std::vector<Row> rows) {
   std::vector<std::size_t> widths;
   for (Row& row : rows) std::ranges::transform(row, row.begin(), visible);

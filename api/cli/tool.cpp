@@ -64,7 +64,7 @@ void tell(const std::string& text) {
 
 int run_tool(const std::function<int()>& tool) {
   log_to_stderr();
-  ::signal(SIGPIPE, SIG_IGN);  // the write fails instead, and says so
+  ::signal(SIGPIPE, SIG_IGN);  // the write fails with EPIPE instead
   try {
     const int status = tool();
     flush_output();

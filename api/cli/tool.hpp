@@ -1,9 +1,9 @@
-// What the tools of the command line have in common: how they end, how they are interrupted, and
-// how they come to the event log.
+// What the command-line tools share: how they end, how they are interrupted, and how they open the
+// event log.
 //
-// A tool ends with 0, with 1 and one line on stderr ("jangbu: what is wrong and what to do"), or
-// with 128 and the signal's number. Wrong usage, 2, is CLI11's. What it logs goes to stderr, too:
-// stdout is for what was asked for.
+// A tool exits with 0, with 1 and one line on stderr ("jangbu: what is wrong and what to do"), or
+// with 128 plus the signal's number. Wrong usage, 2, is reported by CLI11. Logging goes to stderr
+// as well: stdout is for the output that was asked for.
 #pragma once
 
 #include <signal.h>
@@ -21,32 +21,32 @@
 
 namespace jangbu::cli {
 
-// What keeps a tool from its task. The text says what to do.
+// A tool cannot do its work. The text says what to do.
 class Failure : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-// SIGINT or SIGTERM came; or SIGPIPE would have come, when nobody reads stdout any more.
+// SIGINT or SIGTERM arrived; or SIGPIPE would have, because nobody reads stdout any more.
 struct Interrupted {
   int signal = 0;
 
-  bool is_stop() const;  // the first two
+  bool is_stop() const;  // SIGINT or SIGTERM
 };
 
-// Runs the tool, which returns its exit status. Whatever it throws is reported, and becomes one.
+// Runs the tool, which returns its exit status. An exception is reported, and gives status 1.
 int run_tool(const std::function<int()>& tool);
 
-// Writes to stdout, so that a terminal only shows it (`visible_lines`). Throws Interrupted when
-// nobody reads it any more, Failure when it cannot be written. What is left is written at the end
-// of run_tool().
+// Writes to stdout, with control characters made visible (`visible_lines`) so that a terminal does
+// not act on them. Throws Interrupted when nobody reads stdout any more, Failure when it cannot be
+// written. run_tool() flushes the rest at the end.
 void print(std::string_view text);
 void flush_output();
-// Tells on stderr what was done, for who watches; one line, with everything in it visible.
+// Writes a message for the user to stderr: one line, with control characters made visible.
 void tell(const std::string& text);
 
-// While one exists, SIGINT and SIGTERM wait until somebody asks for them. Made before other
-// threads, which inherit the mask.
+// While one exists, SIGINT and SIGTERM stay pending until they are asked for. Construct it before
+// other threads, which inherit the mask.
 class StopSignals {
  public:
   StopSignals();
@@ -54,9 +54,9 @@ class StopSignals {
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
-  // Throws Interrupted when one has come. Threads: from any.
+  // Throws Interrupted when one has arrived. Threads: any.
   void check() const;
-  // The one that comes within this time, if one does; for who ends by degrees.
+  // The signal that arrives within this time, if any; for tools that stop in stages.
   std::optional<int> wait(std::chrono::milliseconds time) const;
 
  private:
@@ -64,7 +64,7 @@ class StopSignals {
   mutable std::atomic<int> came_ = 0;
 };
 
-// The event log, which must be there. Throws Failure when the server cannot be reached or has no
+// Opens the event log, which must exist. Throws Failure when the server cannot be reached or has no
 // such stream; nothing is created.
 std::unique_ptr<JetStreamLog> open_existing_log(const JetStreamOptions& options);
 

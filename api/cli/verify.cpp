@@ -66,8 +66,8 @@ void Verifier::check_order(const StoredCommit& stored) {
     problem(stored.position, "it has the id of the commit before it, " + to_string(stored.id));
 }
 
-// Bytes that are not today's may be those of a retired version. Then events are looked at one by
-// one.
+// Bytes that differ from today's encoding may be of a retired version, so the events are then
+// compared one by one.
 void Verifier::check_bytes(const StoredCommit& stored, const Commit& commit) {
   if (encode_commit(commit) == stored.payload) return;
   const std::vector<StoredEvent> events = list_events(stored);

@@ -1,6 +1,6 @@
-// Looks whether a log is what a log must be: every commit decodes, positions follow one another
-// from 1, a commit's id is not its neighbour's, time never goes back, every event is encoded to the
-// bytes it came from, and nothing contradicts what came before (projections/views/consistency.hpp).
+// Checks that a log is sound: every commit decodes, positions follow one another from 1, no two
+// consecutive commits have the same id, time never goes back, every event encodes to the bytes it
+// came from, and nothing contradicts what came before (projections/views/consistency.hpp).
 //
 // Threads: one at a time.
 #pragma once
@@ -20,25 +20,25 @@ namespace jangbu::cli {
 
 class Verifier {
  public:
-  // Who finds more does not look further.
+  // Verification stops after this many.
   static constexpr std::size_t most_problems = 100;
 
   struct Report {
     std::uint64_t commits = 0;
     std::uint64_t events = 0;
     std::uint64_t bytes = 0;
-    std::uint64_t upcast = 0;  // events of versions that are not written any more
+    std::uint64_t upcast = 0;  // events of versions that are no longer written
     std::optional<Position> first;
     Position last;
     Timestamp first_at;
     Timestamp last_at;
     std::vector<std::string> problems;
-    // What follows from what was looked at up to here; beyond it something is missing before.
+    // The last commit whose consistency was checked; later ones lack something before them.
     std::optional<Position> consistent_up_to;
   };
 
   void take(const StoredCommit& stored);
-  // Something could not be read: what, and where.
+  // Something could not be read: what and where.
   void take_damage(const std::string& what);
 
   bool has_enough() const { return report_.problems.size() >= most_problems; }
@@ -57,11 +57,10 @@ class Verifier {
   std::optional<Timestamp> time_before_;
 };
 
-// Verifies everything, with a line that shows its progress towards `total` (0: not known). Throws
-// Interrupted.
+// Verifies everything, with a progress line towards `total` (0: unknown). Throws Interrupted.
 Verifier::Report verify_all(CommitSource& source, std::uint64_t total, const StopSignals& stop);
 
-// The report for people, but for the verdict.
+// The report for people, without the verdict.
 std::string text_of(const Verifier::Report& report, std::chrono::duration<double> taken);
 
 // "1 commit", "1,204 commits".

@@ -10,8 +10,8 @@
 namespace jangbu {
 
 Says says(long status, std::string_view code) {
-  // What turns commands away before anything is done. A 503 of another kind may be a proxy's, or
-  // be about an answer that could not be read back.
+  // Rejections that are sent before a command is processed. Any other 503 may come from a proxy, or
+  // mean that an answer could not be read back.
   constexpr std::array<std::string_view, 4> at_the_door{
       "not-ready", "overloaded", "idempotency-keys-full", "too-many-connections"};
   if (code == "outcome-unknown" || code == "idempotency-key-in-flight") return Says::uncertain;

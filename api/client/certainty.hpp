@@ -1,5 +1,5 @@
-// What an answer to a command, or the lack of one, says of the command. Every client of ours keeps
-// to it: once a try was uncertain, only a decision settles the command, and it is asked for again
+// What the answer to a command, or its absence, says about the command. All our clients follow the
+// same rule: once an attempt was uncertain, only a decision settles the command, and it is retried
 // under the same key.
 //
 // Threads: pure functions.
@@ -12,21 +12,22 @@
 namespace jangbu {
 
 enum class Says {
-  decided,      // done, or refused by a rule
-  turned_away,  // nothing was done by this try, which says nothing of those before it
-  uncertain,    // it may have been done
+  decided,      // executed, or refused by a rule
+  turned_away,  // this attempt did nothing; earlier attempts may have
+  uncertain,    // may have been executed
 };
 
-// `status` 0: no answer came, and the request went out. `code` is the problem's, if there is one.
+// `status` 0: the request went out, and no answer came. `code`: the problem's code, if there is
+// one.
 Says says(long status, std::string_view code);
 
-// The `code` of a problem's JSON; empty when the body is no problem.
+// The `code` of a problem document; empty when the body is not one.
 std::string code_of(std::string_view body);
 
-// Whether the same request may be answered otherwise in a while.
+// Whether the same request may get a different answer later.
 bool is_for_now(long status);
 
-// Of the field's value: 0 when it is not a number of seconds, and no more than a minute.
+// The value of a Retry-After field: 0 when it is not a number of seconds, and at most one minute.
 std::chrono::seconds retry_after_of(std::string_view value);
 
 }  // namespace jangbu

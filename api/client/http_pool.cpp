@@ -46,7 +46,7 @@ HttpPool::HttpPool(std::size_t connections)
   curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, on_timer);
   curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
-  // One to each service may be kept beside those that are in use.
+  // Allows one idle connection to each service besides those in use.
   curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(connections) + 8);
   for (std::size_t i = 0; i < connections; ++i) {
     auto exchange = std::make_unique<Exchange>();
@@ -84,7 +84,7 @@ void HttpPool::send(const Request& request, Callback callback) {
   exchange.fields.reset();
   for (const std::string& field : request.fields)
     exchange.fields.reset(curl_slist_append(exchange.fields.release(), field.c_str()));
-  // A large body would wait for the server's leave.
+  // Without this, libcurl waits for "100 Continue" before it sends a large body.
   exchange.fields.reset(curl_slist_append(exchange.fields.release(), "Expect:"));
 
   CURL* curl = exchange.curl.get();
@@ -132,7 +132,7 @@ void HttpPool::wait(Clock::time_point until) {
 
 void HttpPool::wake() {
   constexpr std::uint64_t once = 1;
-  // It fails only when it was woken more often than can be counted.
+  // Fails only when the counter would overflow, and the thread is woken by then anyway.
   [[maybe_unused]] const auto written = ::write(wake_.number(), &once, sizeof once);
 }
 
@@ -168,7 +168,7 @@ bool HttpPool::finish() {
 void HttpPool::set_timer(Clock::time_point until) {
   if (until == timer_set_) return;
   timer_set_ = until;
-  // A time of 0 would switch it off.
+  // A value of 0 would disarm the timer.
   const auto ns = std::max<std::int64_t>(
       std::chrono::duration_cast<std::chrono::nanoseconds>(until.time_since_epoch()).count(), 1);
   const itimerspec time{.it_interval = {},
@@ -182,7 +182,7 @@ void HttpPool::set_timer(Clock::time_point until) {
 int HttpPool::on_socket(CURL*, curl_socket_t socket, int what, void* self, void* is_known) {
   auto& pool = *static_cast<HttpPool*>(self);
   if (what == CURL_POLL_REMOVE) {
-    // One that was closed has left already.
+    // A closed socket has already left the epoll set.
     ::epoll_ctl(pool.epoll_.number(), EPOLL_CTL_DEL, socket, nullptr);
     return 0;
   }
@@ -202,7 +202,7 @@ int HttpPool::on_timer(CURLM*, long timeout_ms, void* self) {
   return 0;
 }
 
-// A connection is there, and the request goes out next.
+// The connection is established; the request is sent next.
 int HttpPool::on_request(void* exchange, char*, char*, int, int) {
   ++static_cast<Exchange*>(exchange)->answer.times_sent;
   return CURL_PREREQFUNC_OK;

@@ -1,11 +1,11 @@
-// HTTP requests, many at a time, over connections that are kept: libcurl's multi interface on
-// epoll. One thread sends, waits and is called back; it can be woken by others.
+// Concurrent HTTP requests over kept-alive connections: libcurl's multi interface on epoll. One
+// thread sends, waits and runs the callbacks; other threads can wake it.
 //
 //   pool.send({.url = …}, [](HttpPool::Answer answer) { … });
 //   while (…) pool.wait(until);
 //
-// Threads: one at a time, except wake(). Errors: a request that gets no answer gets one without a
-// status, which says why; std::runtime_error when libcurl or the system fail.
+// Threads: one at a time, except wake(). Errors: a request that fails still calls back, with status
+// 0 and the reason in `error`; std::runtime_error when libcurl or a system call fails.
 #pragma once
 
 #include <curl/curl.h>
@@ -34,21 +34,21 @@ class HttpPool {
     std::string url;
     std::string body = {};
     std::vector<std::string> fields = {};       // "Idempotency-Key: 7"
-    std::chrono::milliseconds timeout{30'000};  // 0: none
-    // Takes a successful answer's body as it comes, in place of Answer::body; false ends it.
+    std::chrono::milliseconds timeout{30'000};  // 0: no limit
+    // Receives a successful answer's body piece by piece, in place of Answer::body; false ends it.
     // REQUIRES: it does not throw, and does not use the pool.
     std::function<bool(std::string_view)> on_body = {};
   };
 
   struct Answer {
-    long status = 0;         // 0: none came
-    std::string error = {};  // then, why
-    // How often the request went out, at least in part. When a kept-alive connection turns out
-    // to be dead, libcurl silently sends it again on a new one; the first may have arrived all the
-    // same.
+    long status = 0;         // 0: no answer
+    std::string error = {};  // why there is none
+    // How often the request was sent, at least in part. When a kept-alive connection turns out to
+    // be dead, libcurl silently sends the request again on a new one; the first copy may have
+    // arrived all the same.
     int times_sent = 0;
     std::string body = {};
-    std::uint64_t position = 0;           // Event-Position, if it is there
+    std::uint64_t position = 0;           // Event-Position, if present
     std::string location = {};            // Location
     std::chrono::seconds retry_after{0};  // Retry-After
   };
@@ -60,21 +60,21 @@ class HttpPool {
   HttpPool(const HttpPool&) = delete;
   HttpPool& operator=(const HttpPool&) = delete;
 
-  // How many requests can be sent now.
+  // How many requests can be sent right now.
   std::size_t free() const { return free_.size(); }
   std::size_t under_way() const { return exchanges_.size() - free_.size(); }
 
-  // The callback comes within a later wait(), and may send. REQUIRES: free() > 0.
+  // The callback runs inside a later wait(), and may call send(). REQUIRES: free() > 0.
   void send(const Request& request, Callback callback);
 
-  // Sends and receives until then; returns earlier when something was answered or wake() was
-  // called.
+  // Sends and receives until then. May return early, and always does when an answer arrived or
+  // wake() was called.
   void wait(Clock::time_point until);
 
-  // Gives up what is under way: nobody is called back for it.
+  // Drops all requests in flight without calling back.
   void drop();
 
-  // Threads: from any.
+  // Threads: any.
   void wake();
 
  private:
@@ -94,13 +94,13 @@ class HttpPool {
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* exchange);
 
   void act(curl_socket_t socket, int events);
-  bool finish();  // calls back; false when nothing was answered
+  bool finish();  // runs the callbacks; false when no request has ended
   void set_timer(Clock::time_point until);
 
   Descriptor epoll_;
-  Descriptor timer_;  // an epoll's own time-out counts in whole milliseconds
+  Descriptor timer_;  // epoll's own timeout has a resolution of 1 ms
   Descriptor wake_;
-  Handle<CURLM, curl_multi_cleanup> multi_;  // before its exchanges, which leave it first
+  Handle<CURLM, curl_multi_cleanup> multi_;  // outlives its exchanges, which leave it first
   std::vector<std::unique_ptr<Exchange>> exchanges_;
   std::vector<Exchange*> free_;
   std::optional<Clock::time_point> curl_due_;  // when libcurl wants to be called

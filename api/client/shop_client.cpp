@@ -23,7 +23,7 @@ size_t append(char* data, size_t size, size_t count, void* text) {
   return size * count;
 }
 
-// A connection is there, and the request goes out next.
+// The connection is established; the request is sent next.
 int on_request(void* times_sent, char*, char*, int, int) {
   ++*static_cast<int*>(times_sent);
   return CURL_PREREQFUNC_OK;

@@ -1,9 +1,9 @@
-// A client of a running shop, for the tools of the command line: HTTP/1.1 through libcurl, on one
-// connection a service.
+// A client of a running shop, for the command-line tools: HTTP/1.1 through libcurl, one connection
+// per service.
 //
-// Threads: one at a time. Errors: Unavailable when no whole answer comes, with the URL and why:
-// NotSent when the request did not go out, NobodyListens when the port is closed. Whatever the
-// status, an answer is an answer, unless it has no end.
+// Threads: one at a time. Errors: Unavailable, with the URL and the reason, when no complete answer
+// comes: NotSent when the request did not go out, NobodyListens when the port is closed. Any
+// complete answer is returned, whatever its status, unless it exceeds longest_body.
 #pragma once
 
 #include <curl/curl.h>
@@ -47,13 +47,13 @@ class ShopClient {
   std::string url(Service service) const;  // "http://127.0.0.1:11001"
 
   Answer get(Service service, const std::string& path);
-  // With JSON, and further header fields, such as "Idempotency-Key: 7".
+  // Sends JSON, and further header fields such as "Idempotency-Key: 7".
   Answer post(Service service, const std::string& path, const std::string& json,
               const std::vector<std::string>& fields = {});
 
-  // A command under this key, sent until it is decided, or is refused in a way that will not
-  // change. Throws NotSent when the first request did not go out; Unavailable when patience is at
-  // an end, which says whether its outcome is unknown.
+  // Sends a command under this key until it is decided, or refused in a way that will not change.
+  // Throws NotSent when the first request did not go out; Unavailable when `patience` runs out,
+  // which says whether the outcome is unknown.
   Answer command(Service service, const std::string& path, const std::string& json,
                  const std::string& key,
                  std::chrono::milliseconds patience = std::chrono::seconds(60));

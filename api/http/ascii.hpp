@@ -1,4 +1,4 @@
-// ASCII, the only alphabet of HTTP's own words. <cctype> would ask the locale.
+// ASCII, the only alphabet of HTTP's own syntax. <cctype> would depend on the locale.
 #pragma once
 
 #include <algorithm>

@@ -1,9 +1,9 @@
-// A request's body in pieces, for a handler that takes it only as fast as it can use it: what is
-// not asked for is not read from the client either, but for one receive buffer.
+// A request's body in pieces, for a handler that takes it only as fast as it can use it. Apart from
+// one receive buffer, nothing is read from the client before the handler asks for it.
 //
-// Threads: a cheap handle that may be copied and moved to any thread; read() from any thread, one
-// piece at a time. The piece is handed over on the worker that owns the connection, which must not
-// be kept waiting.
+// Threads: a cheap handle that may be copied and moved to any thread. read() may be called from any
+// thread, one piece at a time. Each piece is handed over on the worker that owns the connection,
+// which must not be blocked.
 #pragma once
 
 #include <functional>
@@ -17,9 +17,9 @@ struct IncomingBody;
 
 struct BodyPiece {
   enum class Kind {
-    bytes,  // some, at least one
-    end,    // the whole body was handed over
-    lost,   // no more will come: the client has gone or was too slow, or the answer was completed
+    bytes,  // at least one
+    end,    // the whole body has been handed over
+    lost,   // no more will come: the client is gone or was too slow, or the answer is complete
   };
   Kind kind = Kind::lost;
   std::string bytes = {};
@@ -31,9 +31,10 @@ class BodyStream {
 
   BodyStream(std::shared_ptr<PendingAnswer> answer, std::shared_ptr<IncomingBody> body);
 
-  // Asks for the next piece. `next` is called once with it; never, and destroyed, when the server
-  // itself ends. A client that was told to wait for "100 Continue" is told to go on.
-  // REQUIRES: the last piece asked for was handed over.
+  // Asks for the next piece. `next` is called with it once, unless the server itself shuts down,
+  // which destroys `next` without calling it. A client that is waiting for "100 Continue" is told
+  // to go on.
+  // REQUIRES: the previous piece asked for has been handed over.
   void read(Next next) const;
 
  private:

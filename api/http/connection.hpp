@@ -1,8 +1,8 @@
 // One client's connection, as a Pistache peer.
 //
-// Threads: belongs to one worker; the atomics are what other threads may touch. It is held by
-// its transport while it is open, and by its pending answers, so that what arrives for it later
-// finds it gone instead of finding somebody else.
+// Threads: belongs to one worker; other threads may touch only the atomics. Its transport holds it
+// while it is open, and so do its pending answers, so that whatever arrives for it later finds it
+// gone instead of finding another client.
 #pragma once
 
 #include <pistache/peer.h>
@@ -28,44 +28,45 @@ inline constexpr auto never_expires = Clock::time_point::max();
 //     │                   └► streaming ┘   └► lingering   the last answer was sent
 //     └───── refused ────────► sending ────────┘
 enum class Phase {
-  receiving,  // nothing, a part of a request, or a whole one
+  receiving,  // no input, part of a request, or a whole one
   answering,  // a handler has the request
-  streaming,  // an answer without a known length is under way
-  sending,    // the whole answer is known, not all of it is on its way
-  lingering,  // our side is closed; what the client still sends is thrown away
+  streaming,  // an answer of unknown length is under way
+  sending,    // the whole answer is known, but not all of it has been sent
+  lingering,  // our side is closed; what the client still sends is discarded
 };
 
 struct Route;
 
-// A request whose head was read: what is known of it before its body.
+// A request whose head has been read: what is known of it before its body.
 struct Announced {
   Request request;
-  const Route* route = nullptr;  // null: there is none
+  const Route* route = nullptr;  // null: no route matches
   bool target_is_valid = true;
-  std::string authority;  // of the target, if it names one
-  BodyReader body;        // to Request::body, unless the route streams it
+  std::string authority;  // from the target, if it names one
+  BodyReader body;        // fills Request::body, unless the route streams it
   bool expects_100 = false;
-  WireForm form;  // of its answer
+  WireForm form;  // of the answer
 };
 
-// A body that its handler takes in pieces. Belongs to the worker; handlers hold it as a name only.
+// A body that its handler takes in pieces. Used only by the worker; handlers hold it as an opaque
+// handle.
 struct IncomingBody {
-  BodyReader reader;                           // of what was not handed over yet
+  BodyReader reader;                           // for what has not been handed over yet
   bool expects_100 = false;                    // the client waits for "100 Continue"
-  BodyStream::Next next;                       // who waits for a piece, if anyone does
-  Clock::time_point deadline = never_expires;  // of that piece
-  Clock::duration patience{};                  // how long the next wait for one may take
+  BodyStream::Next next;                       // the callback waiting for a piece, if any
+  Clock::time_point deadline = never_expires;  // for that piece
+  Clock::duration patience{};                  // how long the next wait for a piece may take
   std::weak_ptr<PendingAnswer> answer;
 };
 
-// The request that is being read or answered, for those who count and log.
+// The request being read or answered, for the metrics and the access log.
 struct Serving {
-  bool open = false;  // nothing was told of it yet
+  bool open = false;  // begun, and not reported yet
   std::optional<Method> method;
   const Route* route = nullptr;
   Clock::time_point began;
-  std::string id;           // X-Request-Id, as it came or made
-  std::string traceparent;  // kept only where somebody logs
+  std::string id;           // X-Request-Id, as received or generated
+  std::string traceparent;  // kept only if there is an access log
   int status = 0;           // of the answer; 0: not begun
   std::size_t bytes = 0;
   bool replayed = false;
@@ -83,34 +84,34 @@ class Connection final : public Pistache::Tcp::Peer {
 
   Phase phase = Phase::receiving;
   Clock::time_point deadline;  // of the phase
-  bool turned_away = false;    // one too many: its first request is not taken
+  bool turned_away = false;    // over the limit: its first request is refused
 
-  std::string input;                   // received and not yet taken
-  std::optional<Announced> announced;  // taken from the input, waiting for its body
-  std::shared_ptr<IncomingBody> body;  // of the request that is being answered, if it is streamed
-  WireForm form;                       // of the answer that is due
+  std::string input;                   // received but not yet consumed
+  std::optional<Announced> announced;  // consumed from the input, waiting for its body
+  std::shared_ptr<IncomingBody> body;  // of the request being answered, if it is streamed
+  WireForm form;                       // of the answer due next
   Serving serving;
 
-  std::string output;  // not yet sent from `sent` on
+  std::string output;  // still to be sent from `sent` on
   std::size_t sent = 0;
   std::size_t unsent() const { return output.size() - sent; }
-  std::size_t stream_backlog_bytes = 0;  // of the answer under way: it is cut off beyond
+  std::size_t stream_backlog_bytes = 0;  // of the answer under way, which is cut off beyond it
 
-  // What an idle connection needs no room for.
+  // Frees empty buffers that are larger than an idle connection needs.
   void give_back_room() {
     constexpr std::size_t kept = 4 * kib;
     for (std::string* buffer : {&input, &output})
       if (buffer->empty() && buffer->capacity() > kept) std::string().swap(*buffer);
   }
 
-  bool watches_input = true;  // what epoll was told last
+  bool watches_input = true;  // as last told to epoll
   bool watches_output = false;
   std::size_t discarded = 0;  // while lingering
 
   std::atomic<bool> gone = false;
   std::atomic<bool> input_ended = false;      // the client has closed its side; it may still read
-  std::atomic<std::size_t> posted_bytes = 0;  // of a stream, in the mailbox
-  std::atomic<std::size_t> unread_bytes = 0;  // of a stream, unsent() as of the last piece or write
+  std::atomic<std::size_t> posted_bytes = 0;  // of a stream, still in the mailbox
+  std::atomic<std::size_t> unread_bytes = 0;  // of a stream, unsent() at the last piece or write
 };
 
 }  // namespace jangbu::http

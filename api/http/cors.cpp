@@ -12,7 +12,8 @@ namespace {
 // How long a browser may remember the answer to OPTIONS, in seconds.
 constexpr std::string_view preflight_lifetime_s = "600";
 
-// Whether "https://shop.example" is of what was called. A proxy may have taken off the TLS.
+// Whether an origin such as "https://shop.example" is what was called. Either scheme will do, since
+// a proxy may have terminated TLS.
 bool is_origin_of(std::string_view origin, std::string_view host) {
   for (const auto& [scheme, default_port] :
        {std::pair("http://", "80"), std::pair("https://", "443")}) {
@@ -52,7 +53,7 @@ bool Cors::is_foreign(const Headers& request, std::string_view host) const {
       says_origin = true;
       if (!allows(value) && !is_origin_of(value, host)) return true;  // "null", too
     } else if (equal_ignoring_case(name, "Sec-Fetch-Site")) {
-      // "none": a person did it, by a bookmark or the address bar. "same-site" is another port.
+      // "none": a person did it, with a bookmark or the address bar. "same-site": another port.
       same_site = same_site && (value == "same-origin" || value == "none");
     }
   }

@@ -1,10 +1,10 @@
-// Which pages of other origins may use a server. What they may read is the CORS protocol of the
-// Fetch standard; but a browser sends some requests without asking first (a POST without a body, or
-// that of a form), and only hides the answer. So what a foreign page sends is told from the fields
-// that browsers set themselves.
+// Which pages of other origins may use a server. The CORS protocol of the Fetch standard governs
+// what they may read; but a browser sends some requests without asking first (a POST without a
+// body, or with that of a form), and only hides the answer. So requests from foreign pages are
+// recognised by the fields that browsers set themselves.
 //
-// Threads: filled by one thread, then only read, by all workers. What it hands out as a
-// string_view lives as long as it does.
+// Threads: filled by one thread, then only read, by all workers. The string_views it returns live
+// as long as it does.
 #pragma once
 
 #include <optional>
@@ -25,20 +25,20 @@ class Cors {
     std::string response_headers;      // that such pages may read
   };
 
-  Cors() = default;  // none
+  Cors() = default;  // allows none
   explicit Cors(const Options& options);
 
   bool allows(std::string_view origin) const;
 
-  // Whether a page that is neither of the origin that was called nor allowed has made a browser
-  // send this. `host` is what was called, "localhost:11001". What is no browser says nothing of
-  // pages.
+  // Whether a browser sent this request for a page that is neither allowed nor from the origin that
+  // was called. `host` is what was called, "localhost:11001". Clients other than browsers send no
+  // such fields and are never foreign.
   bool is_foreign(const Headers& request, std::string_view host) const;
 
-  // The header fields, ready to be sent, of every answer to a request of that origin.
+  // The header fields, ready to send, for every answer to a request from that origin.
   std::string_view fields_for(std::optional<std::string_view> origin) const;
 
-  // What the answer to OPTIONS says beside: which methods and header fields may be sent.
+  // What the answer to OPTIONS adds: which methods and header fields may be sent.
   std::vector<std::pair<std::string, std::string>> preflight(std::string_view methods) const;
 
  private:

@@ -1,6 +1,6 @@
 // The conditions If-Match and If-None-Match: lists of entity tags (RFC 9110, 8.8.3 and 13.1).
 //
-// Threads: pure functions. Ownership: what is handed out lives as long as the header fields.
+// Threads: pure functions. Ownership: the views returned live as long as the header fields.
 #pragma once
 
 #include <optional>
@@ -16,18 +16,18 @@ struct EntityTag {
   bool weak = false;
 };
 
-// All the fields of one name together.
+// All fields of one name, combined.
 struct EntityTags {
   bool valid = true;
   bool any = false;  // "*"
   std::vector<EntityTag> tags = {};
 };
 
-// None: there is no such field.
+// nullopt: there is no such field.
 std::optional<EntityTags> entity_tags(const Headers& headers, std::string_view name);
 
-// Whether If-None-Match names this tag, so that its representation need not be sent again. A list
-// that is not valid names none.
+// Whether If-None-Match names this tag, so that its representation need not be sent again. An
+// invalid list names none.
 bool is_known(const Headers& headers, std::string_view tag);
 
 }  // namespace jangbu::http

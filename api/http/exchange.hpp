@@ -2,10 +2,10 @@
 //
 // Threads: an Exchange is a cheap handle that may be copied and moved to any thread; all members
 // may be called from any thread. The answer travels through the mailbox of the worker that owns the
-// connection, and is dropped when that connection is gone: it can never reach another client.
+// connection, and is dropped if that connection is gone: it can never reach another client.
 //
-// Exactly one answer counts; later ones are ignored. When the last handle goes away and nothing was
-// answered, which is a bug, the client gets a 500 instead of waiting for ever.
+// Exactly one answer counts; later ones are ignored. If the last handle goes away without an
+// answer, which is a bug, the client gets a 500 instead of waiting for ever.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@
 
 namespace jangbu::http {
 
-class PendingAnswer;  // pending_answer.hpp; the worker's side of it
+class PendingAnswer;  // pending_answer.hpp: what all handles share
 
 class Exchange {
  public:
@@ -26,39 +26,40 @@ class Exchange {
 
   void respond(Response response) const;
 
-  // `build` runs on the worker thread that owns the connection, so that whoever knows the answer
-  // (the writer) need not pay for putting it into words. If it throws, the client gets a 500.
+  // `build` runs on the worker thread that owns the connection, so that the thread that knows the
+  // answer (the writer) does not pay for serialising it. If it throws, the client gets a 503 for
+  // Unavailable and a 500 for anything else.
   void respond_with(std::function<Response()> build) const;
-  // Likewise, but built on this thread, since that takes longer than a worker should.
+  // Likewise, but `build` runs on this thread, for answers that would keep a worker too long, and
+  // every std::exception is a 500.
   void respond_from_here(const std::function<Response()>& build) const;
 
-  // An answer in pieces whose length is not known beforehand: server-sent events, NDJSON. The
-  // head's body is the first piece. The pieces of one answer come from one thread at a time.
-  // A client that leaves more than `backlog_bytes` unread is cut off; 0 stands for
-  // Limits::stream_backlog_bytes.
+  // An answer of unknown length, sent in pieces: server-sent events, NDJSON. The body of `head` is
+  // the first piece. The pieces of one answer must come from one thread at a time. A client that
+  // leaves more than `backlog_bytes` unread is cut off; 0 stands for Limits::stream_backlog_bytes.
   void stream_start(Response head, std::size_t backlog_bytes = 0) const;
 
-  // False when the bytes will not arrive: the client has gone, was cut off, or asked with HEAD. The
-  // producer then stops.
+  // False if the bytes will not arrive: the client is gone, was cut off, or asked with HEAD. The
+  // producer should then stop.
   bool stream_write(std::string bytes) const;
   bool stream_write(const StreamPiece& piece) const;
 
-  // What was written and is still here, in bytes. `unread` is not exact while the client reads.
+  // Bytes that were written and are still here. `unread` is not exact while the client reads.
   struct Backlog {
-    std::size_t posted;  // on its way to the worker: the server's own doing
-    std::size_t unread;  // the client's socket has no room for it
+    std::size_t posted;  // on the way to the worker: the server's own delay
+    std::size_t unread;  // the client's socket has no room for them
   };
   Backlog stream_backlog() const;
 
-  // The client asked with HEAD: of what is answered it gets the head alone.
+  // The client asked with HEAD and gets only the head of the answer.
   bool head_only() const;
 
-  // Nothing that is written will arrive any more.
+  // Nothing written from now on will arrive.
   bool client_gone() const;
 
-  // The client has gone, or has closed its side, which is all that can be seen of most that go: who
-  // sends no more may still read, but seldom does. Whoever works for long on an answer ends early
-  // with what there is.
+  // The client is gone or has closed its side, which is usually all that can be seen of a client
+  // leaving: one that sends no more may still read, but seldom does. Long work on an answer should
+  // end early with what it has.
   bool client_left() const;
 
   void stream_end() const;

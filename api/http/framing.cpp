@@ -40,7 +40,7 @@ class CharSet {
 };
 
 constexpr CharSet is_token_char("!#$%&'*+-.^_`|~");  // RFC 9110, 5.6.2
-// RFC 3986, 3.2.2 and 3.2.3; what matters is that nothing in it can pass for something else.
+// RFC 3986, 3.2.2 and 3.2.3; what matters is that a host cannot be mistaken for anything else.
 constexpr CharSet is_host_char("-._~%!$&'()*+,;=:[]");
 
 bool is_token(std::string_view text) {
@@ -74,8 +74,8 @@ std::optional<Method> method_named(std::string_view name) {
   return std::nullopt;
 }
 
-// The absolute-form "http://host/path" must be understood (RFC 9112, 3.2.2). False: the target is
-// of no form that is taken here.
+// A server must accept the absolute-form "http://host/path" (RFC 9112, 3.2.2). False: the target
+// has no form that is accepted here.
 bool read_target(std::string_view target, Head& head) {
   constexpr std::string_view scheme = "http://";
   if (equal_ignoring_case(target.substr(0, scheme.size()), scheme)) {
@@ -108,7 +108,7 @@ Problem read_request_line(std::string_view line, const Limits& limits, Head& hea
     return malformed("The request's HTTP version is not valid.");
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return version_unknown;
   if (target.size() > limits.target_bytes) return target_too_long;
-  // Bytes of UTF-8 that a client forgot to encode harm nobody; a fragment is never sent.
+  // UTF-8 bytes that a client forgot to encode are harmless; a fragment is never sent.
   const auto is_bad = [](char c) { return is_control(c) || c == ' ' || c == '#'; };
   if (std::any_of(target.begin(), target.end(), is_bad))
     return malformed("The request target has a character that must be encoded.");
@@ -121,7 +121,7 @@ Problem read_request_line(std::string_view line, const Limits& limits, Head& hea
   return {};
 }
 
-// What was seen of the fields that decide about the connection.
+// What has been seen of the fields that decide what happens to the connection.
 struct Seen {
   bool close = false;
   bool keep_alive = false;
@@ -183,8 +183,8 @@ bool first_line_too_long(std::string_view bytes, const Limits& limits) {
          limits.target_bytes + longest_method_and_version;
 }
 
-// A head that is not complete yet may already be hopeless: waiting for the rest of it would only
-// keep a connection busy, or let a client wait for the time-out.
+// An incomplete head may already be hopeless: waiting for the rest would only tie up a connection,
+// or make the client wait for the time-out.
 std::variant<Incomplete, Head, Refusal> judge_incomplete(std::string_view bytes,
                                                          const Limits& limits) {
   if (!bytes.empty() && bytes != "\r" && !is_token_char(bytes.front()))
@@ -194,7 +194,7 @@ std::variant<Incomplete, Head, Refusal> judge_incomplete(std::string_view bytes,
   return Incomplete{};
 }
 
-// Of a chunk: its size and extensions. Sizes have at most 16 digits, extensions are rare and short.
+// A chunk's size and extensions. Sizes have at most 16 digits; extensions are rare and short.
 constexpr std::size_t size_line_bytes = 256;
 constexpr std::size_t size_digits = 16;
 
@@ -208,11 +208,11 @@ bool is_text(std::string_view text) {
 }  // namespace
 
 std::variant<Incomplete, Head, Refusal> read_head(std::string_view bytes, const Limits& limits) {
-  // One empty line before a request is forgiven (RFC 9112, 2.2).
+  // One empty line before a request is ignored (RFC 9112, 2.2).
   const std::size_t skipped = bytes.starts_with("\r\n") ? 2 : 0;
   std::string_view rest = bytes.substr(skipped);
 
-  // First only find the end, so that nothing is done twice for a head that comes in drops.
+  // Find the end first, so that a head arriving in small pieces is not parsed again with each one.
   std::size_t end = rest.npos;
   std::size_t lines = 0;
   for (std::size_t at = 0, feed; (feed = rest.find('\n', at)) != rest.npos; at = feed + 1) {

@@ -17,7 +17,7 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-// An address has many spellings in IPv6, and one of IPv4 may be written in it.
+// An IPv6 address has many spellings, and an IPv4 address may be written as an IPv6 one.
 std::string as_compared(const std::string& host) {
   in6_addr address{};
   if (::inet_pton(AF_INET6, host.c_str(), &address) != 1) return host;

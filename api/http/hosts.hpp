@@ -1,6 +1,6 @@
-// By which names clients may call a server. A page of another site can make its own name point to
-// this machine (DNS rebinding): to the browser it is then of the server's origin, and may read
-// everything. Only the Host that the browser sends gives it away.
+// The names by which clients may call a server. A page of another site can make its own name point
+// to this machine (DNS rebinding): the browser then takes it to be of the server's origin, and lets
+// it read everything. Only the Host that the browser sends gives it away.
 //
 // Threads: filled by one thread, then only read, by all workers.
 #pragma once
@@ -12,26 +12,26 @@
 
 namespace jangbu::http {
 
-// "localhost:11001" in its parts. The host is in lower case, an IPv6 address without its brackets
-// and in its shortest form; the port has digits only, and is empty where there is none.
+// "localhost:11001" split into its parts. The host is in lower case, an IPv6 address without
+// brackets and in its shortest form; the port has only digits, and is empty if there is none.
 struct Authority {
   std::string host;
   std::string port;
 };
 
-// None: it is not valid.
+// nullopt: it is not valid.
 std::optional<Authority> parse_authority(std::string_view text);
 
 class Hosts {
  public:
-  Hosts() = default;  // any name will do
+  Hosts() = default;  // accepts any name
 
-  // Names and addresses without port: "localhost", "::1". Those that are not valid are nobody's.
+  // Names and addresses without a port: "localhost", "::1". Invalid ones match nothing.
   explicit Hosts(const std::vector<std::string>& names);
 
   bool takes_any() const { return names_.empty(); }
 
-  // Whatever its port is: proxies and tunnels have ports of their own.
+  // The port does not matter: proxies and tunnels have ports of their own.
   bool contains(std::string_view authority) const;
 
  private:

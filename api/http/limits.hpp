@@ -14,21 +14,21 @@ struct Limits {
   std::size_t target_bytes = 2048;               // 414
   std::size_t header_count = 64;                 // 431
   std::size_t body_bytes = 64 * kib;             // 413
-  std::size_t streamed_body_bytes = 64 * mib;    // 413, where a route takes its body in pieces
+  std::size_t streamed_body_bytes = 64 * mib;    // 413, for routes that take the body in pieces
   std::size_t stream_backlog_bytes = 256 * kib;  // a streaming client that leaves more is cut off
 
   std::chrono::milliseconds header_timeout{5000};  // from the first byte of a head to its last: 408
   std::chrono::milliseconds body_timeout{10000};   // from there to the last byte of the body, or
                                                    // to the next piece of it: 408
   std::size_t body_bytes_per_second = 16 * kib;    // of a body in pieces: a slower one uses up its
-                                                   // time to the next piece
+                                                   // time for the next piece
   std::chrono::milliseconds idle_timeout{60000};   // between requests
   std::chrono::milliseconds write_timeout{10000};  // without the client taking a byte
-  std::size_t answer_bytes_per_second = kib;       // likewise, of an answer that is held for it
+  std::size_t answer_bytes_per_second = kib;       // of an answer; a slower reader uses up its time
 
   std::size_t max_connections = 10'000;
-  std::size_t max_turned_away = 1'000;  // beyond them: 503, and closed; more wait in the kernel's
-  int backlog = 4096;                   // queue, which is so long, or as the system lets it be
+  std::size_t max_turned_away = 1'000;  // beyond those: answered with 503 and closed
+  int backlog = 4096;                   // of the kernel's queue for more; the system may cap it
 };
 
 }  // namespace jangbu::http

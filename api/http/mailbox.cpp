@@ -21,7 +21,7 @@ void Mailbox::wake() {
 }
 
 void Mailbox::close() {
-  std::vector<Mail> unread;  // destroyed after the lock: what it holds may post
+  std::vector<Mail> unread;  // destroyed after the lock is released: what it holds may post
   const std::lock_guard lock(mutex_);
   closed_ = true;
   unread.swap(mail_);

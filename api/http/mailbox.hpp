@@ -1,7 +1,6 @@
-// What other threads have to say to a worker: answers, on their way to the connection they belong
-// to.
+// What other threads send to a worker: answers, on their way to the connections they belong to.
 //
-// Threads: post(), wake() and close() from any thread; the rest from the worker alone.
+// Threads: post(), wake() and close() from any thread; the rest only from the worker.
 #pragma once
 
 #include <cstddef>
@@ -32,13 +31,13 @@ struct SharedBytes {
   StreamPiece piece;
 };
 struct StreamEnd {};
-struct CutOff {};  // the client is to be let go without another byte
+struct CutOff {};  // drop the connection without sending another byte
 struct BodyWanted {
   std::shared_ptr<IncomingBody> body;
   BodyStream::Next next;
 };
 
-// Mail names its connection by identity, never by a descriptor, whose number the next client gets.
+// Mail names its connection by identity, never by descriptor, whose number the next client may get.
 struct Mail {
   std::shared_ptr<Connection> to;
   std::variant<Response, std::function<Response()>, StreamStart, StreamBytes, SharedBytes,
@@ -55,18 +54,19 @@ class Mailbox {
   // Makes the worker run once.
   void wake();
 
-  // From now on mail is thrown away.
+  // From now on, mail is discarded.
   void close();
 
-  // The eventfd that a worker sleeps on. Watched edge-triggered it need never be read.
+  // The eventfd that the worker sleeps on. It is watched edge-triggered, so it never needs to be
+  // read.
   int descriptor() const { return descriptor_.number(); }
 
-  // The worker runs: until it has collected everything, posts need not wake it. So a burst costs
-  // one system call at most, and none when the worker is busy anyway.
+  // Notes that the worker is running: until it has collected everything, posts need not wake it. A
+  // burst thus costs at most one system call, and none if the worker is busy anyway.
   void worker_runs();
 
-  // Moves all mail to `mail`, which must be empty. False when there was none: then the worker may
-  // go to sleep, and the next post wakes it.
+  // Moves all mail to `mail`, which must be empty. False if there was none: the worker may then go
+  // to sleep, and the next post wakes it.
   bool collect(std::vector<Mail>& mail);
 
  private:

@@ -1,7 +1,7 @@
-// What a handler sees of HTTP: a request, already checked and decoded, and the response it gives.
+// What a handler sees of HTTP: a request, already checked and decoded, and the response to it.
 //
-// Threads and ownership: plain values. A Request is only moved, never copied; everything it hands
-// out as a string_view lives as long as the Request (parameter names: as long as the Router).
+// Threads and ownership: plain values. A Request is only moved, never copied; every string_view it
+// returns lives as long as the Request (parameter names: as long as the Router).
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ enum class Method { get, head, post, put, patch, delete_, options };
 
 std::string_view to_string(Method method);
 
-// The header fields of a request in the order they came, in one piece of memory. Names are compared
-// without regard to case (RFC 9110, 5.1).
+// The header fields of a request in the order received, in one block of memory. Names are compared
+// case-insensitively (RFC 9110, 5.1).
 class Headers {
  public:
   struct Field {
@@ -63,7 +63,8 @@ struct Request {
   // The first value of that name in the query.
   std::optional<std::string_view> query_value(std::string_view name) const;
 
-  // The segment that stands where the route's pattern says {name}. REQUIRES: the pattern says it.
+  // The path segment in the place of {name} in the route's pattern. REQUIRES: the pattern has
+  // {name}.
   std::string_view param(std::string_view name) const;
 };
 
@@ -75,7 +76,7 @@ struct Response {
   std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
-// What is the same about all problems of a kind. `code` is kebab-case and stable.
+// What all problems of a kind have in common. `code` is kebab-case and stable.
 struct ProblemType {
   int status;
   std::string_view code;
@@ -85,7 +86,7 @@ struct ProblemType {
 // An RFC 9457 problem. Its `type` is "/problems/<code>".
 Response problem(const ProblemType& type, std::string_view detail);
 
-// The problem a client gets when we have a bug: nothing of what went wrong is in it.
+// The problem a client gets when we have a bug: it reveals nothing of what went wrong.
 Response internal_error();
 
 }  // namespace jangbu::http

@@ -9,7 +9,7 @@ namespace jangbu::http {
 
 namespace {
 
-constexpr int whole = 1'000;  // the weight of what has none
+constexpr int whole = 1'000;  // the weight of a member without one
 
 std::string_view trimmed(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t");
@@ -17,7 +17,7 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-// Takes what stands before the mark, and the mark, off the text.
+// Removes the part before the mark, and the mark, from the text; returns that part.
 std::string_view take(std::string_view& text, char mark) {
   const std::size_t end = std::min(text.find(mark), text.size());
   const std::string_view part = text.substr(0, end);
@@ -25,7 +25,7 @@ std::string_view take(std::string_view& text, char mark) {
   return trimmed(part);
 }
 
-// "1", "0.5", "0.125": at most three digits behind the point, and no more than 1.
+// "1", "0.5", "0.125": at most three digits after the point, and no more than 1.
 std::optional<int> parse_weight(std::string_view text) {
   if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return std::nullopt;
   if (text.size() > 1 && text[1] != '.') return std::nullopt;
@@ -83,7 +83,7 @@ bool prefers_html(std::string_view accept) {
 std::string_view preferred_language(std::string_view accept_language,
                                     std::span<const std::string_view> offered) {
   const auto all = preferences(accept_language);
-  // Once for each that is offered, since "*" may come as often as the header has room for it.
+  // Computed once per language offered, since "*" may occur as often as the header has room for it.
   std::vector<bool> is_named;
   for (const std::string_view language : offered)
     is_named.push_back(

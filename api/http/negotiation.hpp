@@ -1,4 +1,4 @@
-// What a request would rather have: the lists of Accept and Accept-Language (RFC 9110, section 12).
+// What a request prefers: the lists of Accept and Accept-Language (RFC 9110, section 12).
 //
 // Threads: pure functions.
 #pragma once
@@ -9,23 +9,23 @@
 
 namespace jangbu::http {
 
-// One of what a field lists, such as "ko-KR;q=0.8".
+// One member of a field's list, such as "ko-KR;q=0.8".
 struct Preference {
   std::string_view name;  // "ko-KR"
   int weight;             // in thousandths; 0: not wanted
 };
 
-// In the order of the field. Parameters beside the weight are left out, and so are members that
+// In the order of the field. Parameters other than the weight are left out, and so are members that
 // cannot be read.
 std::vector<Preference> preferences(std::string_view field);
 
-// Whether Accept names HTML, and does not rank JSON higher. Who takes anything, as curl does, has
-// named neither.
+// Whether Accept names HTML and does not rank JSON higher. A client that accepts anything, as curl
+// does, names neither.
 bool prefers_html(std::string_view accept);
 
-// The language of `offered` that Accept-Language ranks highest, of equals the one it names first;
-// the first offered where it wants none of them. A range finds the language it begins with: "ko-KR"
-// finds "ko" (RFC 4647, section 3.4). REQUIRES: an offer, in lower case.
+// The language of `offered` that Accept-Language ranks highest; among equals the one it names
+// first; the first one offered if it wants none of them. A range matches the language it begins
+// with: "ko-KR" matches "ko" (RFC 4647, section 3.4). REQUIRES: at least one offer, in lower case.
 std::string_view preferred_language(std::string_view accept_language,
                                     std::span<const std::string_view> offered);
 

@@ -1,4 +1,4 @@
-// What all handles of one Exchange share: which answer it is, and whether it was given.
+// What all handles of one Exchange share: where its answer goes, and whether it has been given.
 #pragma once
 
 #include <atomic>
@@ -33,15 +33,15 @@ class PendingAnswer {
   void stream_end();
   void want_body(std::shared_ptr<IncomingBody> body, BodyStream::Next next);
 
-  // Ends the answer in the handler's place: with this response, or, when a stream was begun, by
+  // Ends the answer in the handler's place: with this response or, if a stream was started, by
   // cutting it off.
   void give_up(Response response);
 
  private:
   enum class State { open, streaming, answered };
 
-  bool advance(State from, State to);  // true for the one caller that gets to do it
-  // Whether so many more bytes may be on their way; cuts the client off when not.
+  bool advance(State from, State to);  // true for the one caller that succeeds
+  // Whether this many more bytes may be on their way; if not, cuts the client off.
   bool make_room(std::size_t bytes);
   template <class What>
   void post(What what);

@@ -1,5 +1,5 @@
-// The problems that the server itself answers with, before a handler has the request or instead of
-// it.
+// The problems that the server itself answers with, before a request reaches its handler or in the
+// handler's place.
 #pragma once
 
 #include "api/http/message.hpp"

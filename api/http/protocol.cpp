@@ -57,13 +57,14 @@ constexpr Refusal one_too_many = {problems::too_many_connections,
 constexpr Refusal request_timeout = {problems::request_timeout,
                                      "The request did not arrive in time."};
 
-// What a client gets of an exception; what it says is for the log.
+// Turns an exception into the problem that the client gets; its text is only for the log.
 template <class Action, class Answer>
 void or_problem(Action action, Answer answer) {
   try {
     action();
   } catch (const Unavailable& away) {
-    // Whoever watches that dependency tells the operator; here it would be a line per request.
+    // Whatever watches that dependency tells the operator; a warning here would be a line per
+    // request.
     log::debug("http: unavailable: {}", away.what());
     answer(unavailable());
   } catch (const std::exception& bug) {
@@ -75,7 +76,7 @@ void or_problem(Action action, Answer answer) {
   }
 }
 
-// A response that cannot be written is a bug like one that cannot be made.
+// A response that cannot be serialised is a bug, like one that cannot be made.
 std::string serialize(Response& response, WireForm form) {
   std::string bytes;
   or_problem([&] { bytes = to_wire(response, form); },
@@ -86,7 +87,7 @@ std::string serialize(Response& response, WireForm form) {
   return bytes;
 }
 
-// No other worker's, nor of an earlier start.
+// Different from that of any other worker, and of any earlier start.
 std::string random_prefix() {
   constexpr std::string_view digits = "0123456789abcdef";
   std::array<std::uint8_t, 16> random;
@@ -104,7 +105,7 @@ std::string_view path_of(const Request& request) {
   return std::string_view(request.target).substr(0, request.target.find('?'));
 }
 
-// Room for what the parser is fed: a request line.
+// The capacity of the parser, which is fed one request line.
 std::size_t parser_bytes(const Limits& limits) {
   return limits.target_bytes + 64;
 }
@@ -114,7 +115,7 @@ bool is_safe(Method method) {
   return method == Method::get || method == Method::head || method == Method::options;
 }
 
-// A field may come more than once; "identity" says nothing.
+// The field may occur more than once; "identity" means no encoding.
 bool is_encoded(const Headers& headers) {
   for (std::size_t i = 0; i < headers.size(); ++i) {
     const auto& [name, value] = headers[i];
@@ -125,7 +126,7 @@ bool is_encoded(const Headers& headers) {
   return false;
 }
 
-// The address that a client has reached us by, as Host has it; none when it is gone already.
+// The numeric address at which a client reached us; nullopt if it is gone already.
 std::optional<std::string> address_of(const Connection& connection) {
   sockaddr_storage local{};
   socklen_t size = sizeof local;
@@ -143,8 +144,8 @@ bool is_called_right(const Hosts& hosts, const Connection& connection, std::stri
   return local && Hosts({*local}).contains(host);
 }
 
-// Of a body that comes in drops: waiting uses up the time that the client has for the next piece,
-// and only bytes at a fair rate win it back.
+// For a body that comes in small pieces: waiting uses up the time that the client has for the next
+// piece, and only bytes at a fair rate win it back.
 Clock::duration patience_after(const IncomingBody& body, std::size_t piece_bytes,
                                Clock::time_point now, const Limits& limits) {
   const Clock::duration left = body.deadline == never_expires ? body.patience : body.deadline - now;
@@ -187,7 +188,7 @@ void Protocol::onInput(const char* bytes, std::size_t size,
   if (connection->phase == Phase::receiving) {
     read_request(connection);
   } else if (connection->body) {
-    // Who still sends may read afterwards: it is not idle.
+    // A client that is still sending may read afterwards: it is not idle.
     if (!connection->output.empty())
       connection->deadline = transport().now() + server_->limits.write_timeout;
     hand_over(connection);
@@ -203,7 +204,7 @@ void Protocol::input_ended(const std::shared_ptr<Connection>& connection) {
   if (waits_for_input) transport().drop(connection);
 }
 
-// The phase in which the next request may come, a part of which may be here.
+// Enters the phase in which the next request may come; part of it may be here already.
 void Protocol::await_request(const std::shared_ptr<Connection>& connection) {
   const Limits& limits = server_->limits;
   connection->phase = Phase::receiving;
@@ -240,13 +241,13 @@ void Protocol::read_request(const std::shared_ptr<Connection>& connection) {
     transport().send(connection, std::string(go_on));
 }
 
-// Why a request is not taken, whatever its body is.
+// Why a request is refused, whatever its body is.
 std::optional<Refusal> Protocol::refused_at_head(const Connection& c) const {
   if (c.turned_away) return one_too_many;
   const Announced& announced = *c.announced;
   const Headers& headers = announced.request.headers;
   const Router& router = server_->router;
-  // HTTP/1.0 knows no Host; no browser has spoken it for long.
+  // HTTP/1.0 does not require Host; browsers stopped speaking it long ago.
   const auto host = headers.find("Host");
   if (host && !is_called_right(router.hosts(), c, *host)) return misdirected;
   const std::string_view authority = announced.authority;
@@ -258,7 +259,7 @@ std::optional<Refusal> Protocol::refused_at_head(const Connection& c) const {
   return {};
 }
 
-// Takes the head from the input, and makes of it what can be made without the body.
+// Takes the head from the input, and prepares everything that does not need the body.
 void Protocol::announce(Connection& c, Head&& head) {
   c.input.erase(0, head.size);
   c.deadline = transport().now() + server_->limits.body_timeout;
@@ -299,7 +300,7 @@ void Protocol::read_target(Announced& announced) const {
   announced.route = server_->router.find(request);
 }
 
-// IMF-fixdate (RFC 9110, 5.6.7), put into words once a second.
+// IMF-fixdate (RFC 9110, 5.6.7), formatted once a second.
 std::string_view Protocol::date() {
   const std::time_t now = std::time(nullptr);
   if (std::exchange(date_second_, now) != now) {
@@ -374,8 +375,8 @@ void Protocol::dispatch(const std::shared_ptr<Connection>& connection) {
       [&](Response response) { exchange.respond(std::move(response)); });
 }
 
-// The handler has the request as soon as its head is here; the body stays on the connection until
-// it is asked for.
+// The handler gets the request as soon as its head is here; the body stays on the connection until
+// the handler asks for it.
 void Protocol::dispatch_streaming(const std::shared_ptr<Connection>& connection,
                                   const StreamingHandler& handler) {
   Connection& c = *connection;
@@ -399,14 +400,14 @@ void Protocol::dispatch_streaming(const std::shared_ptr<Connection>& connection,
              [&](Response response) { exchange.respond(std::move(response)); });
 }
 
-// Gives a piece of the body to whoever waits for one, if it is there.
+// Hands the next piece of the body, if there is one, to the callback that waits for it, if any.
 void Protocol::hand_over(const std::shared_ptr<Connection>& connection) {
   Connection& c = *connection;
   IncomingBody& body = *c.body;
   if (!body.next) return;
   BodyPiece piece;
   if (const auto refusal = body.reader.read(c.input, piece.bytes)) {
-    // What follows means nothing: nobody may ask for more of it.
+    // What follows means nothing, so nobody may ask for more of it.
     body.deadline = never_expires;
     const auto next = std::exchange(body.next, nullptr);
     if (const auto answer = body.answer.lock())
@@ -431,8 +432,8 @@ void Protocol::hand_over(const std::shared_ptr<Connection>& connection) {
              [&](const Response&) { transport().drop(connection); });
 }
 
-// The answer is complete: nobody takes what is left of the body, and the next request would come
-// after it.
+// The answer is complete or will never be, so nobody takes what is left of the body. The next
+// request would come after it, so the connection cannot be kept unless nothing is left.
 void Protocol::end_body(const std::shared_ptr<Connection>& connection) {
   const auto body = std::exchange(connection->body, nullptr);
   if (!body) return;
@@ -441,11 +442,11 @@ void Protocol::end_body(const std::shared_ptr<Connection>& connection) {
     transport().mailbox()->post({connection, BodyWanted{body, std::exchange(body->next, nullptr)}});
 }
 
-// The second opinion: Pistache's parser, fed the request line that the framing took the request
-// for, must take it for the same. Requests are smuggled where two parsers disagree. It is not shown
-// the header fields, whose typed parsers throw on valid ones such as "Cookie: a" or "Cache-Control:
-// immutable", nor the query, of which it keeps neither order nor repetitions; and how long the body
-// is was settled by the framing alone, which is the stricter of the two.
+// The second opinion: Pistache's parser, fed a request line with the method and path that the
+// framing read, must read the same. Requests are smuggled where two parsers disagree. It is not
+// shown the header fields, because its typed parsers throw on valid ones such as "Cookie: a" or
+// "Cache-Control: immutable", nor the query, whose order and repetitions it does not keep. The
+// length of the body is settled by the framing alone, which is the stricter of the two.
 bool Protocol::parse(Method method, std::string_view path) {
   line_.assign(to_string(method)).append(" ").append(path).append(" HTTP/1.1\r\n\r\n");
   parser_.reset();
@@ -473,7 +474,7 @@ void Protocol::refuse(const std::shared_ptr<Connection>& connection, const Refus
   send_last(connection, to_wire(response, form));
 }
 
-// The end of an answer, which may be all of it.
+// Sends the end of an answer, or all of it.
 void Protocol::send_last(const std::shared_ptr<Connection>& connection, std::string bytes) {
   connection->phase = Phase::sending;
   connection->deadline = transport().now() + server_->limits.write_timeout;
@@ -484,12 +485,12 @@ void Protocol::send_last(const std::shared_ptr<Connection>& connection, std::str
 
 template <class Bytes>
 void Protocol::send_piece(const std::shared_ptr<Connection>& connection, Bytes bytes) {
-  // The clock runs from the first byte that must wait; more bytes do not turn it back.
+  // The clock runs from the first byte that has to wait; more bytes do not turn it back.
   if (connection->output.empty())
     connection->deadline = transport().now() + server_->limits.write_timeout;
   connection->serving.bytes += bytes.size();
   transport().send(connection, std::move(bytes));
-  connection->unread_bytes = connection->unsent();  // also when nothing of it went out
+  connection->unread_bytes = connection->unsent();  // even if none of it was sent
 }
 
 void Protocol::output_moved(const std::shared_ptr<Connection>& connection, std::size_t bytes) {
@@ -503,8 +504,8 @@ void Protocol::output_moved(const std::shared_ptr<Connection>& connection, std::
     else
       close_gently(connection);
   } else if (connection->phase == Phase::sending) {
-    // Who takes a byte now and then would keep the whole answer here: waiting uses up the time that
-    // there is for it, and only bytes at a fair rate win it back.
+    // A client that takes a byte now and then would keep the whole answer here, so waiting uses up
+    // the time it has, and only bytes at a fair rate win it back.
     const milliseconds won(1000 * bytes / limits.answer_bytes_per_second);
     connection->deadline = std::min(now + limits.write_timeout, connection->deadline + won);
   } else if (connection->phase == Phase::streaming) {
@@ -512,8 +513,9 @@ void Protocol::output_moved(const std::shared_ptr<Connection>& connection, std::
   }
 }
 
-// Closing while the client still sends would make the kernel reset the connection, and with it the
-// answer that the client has not read yet. So only our side is closed, and the rest is awaited.
+// Closing while the client is still sending would make the kernel reset the connection, and discard
+// an answer that the client has not read yet. So only our side is closed, and the rest of the input
+// is awaited.
 void Protocol::close_gently(const std::shared_ptr<Connection>& connection) {
   if (connection->input_ended) return transport().drop(connection);
   connection->phase = Phase::lingering;

@@ -26,30 +26,30 @@ class Protocol final : public Pistache::Http::Handler {
 
   std::shared_ptr<Pistache::Tcp::Handler> clone() const override;
 
-  // A connection came, sent bytes, closed its side.
+  // A client connected, sent bytes, closed its side.
   void onConnection(const std::shared_ptr<Pistache::Tcp::Peer>& peer) override;
   void onInput(const char* bytes, std::size_t size,
                const std::shared_ptr<Pistache::Tcp::Peer>& peer) override;
   void input_ended(const std::shared_ptr<Connection>& connection);
 
-  // The client took so many bytes of Connection::output, perhaps all of it.
+  // The socket took this many bytes of Connection::output, perhaps all of it.
   void output_moved(const std::shared_ptr<Connection>& connection, std::size_t bytes);
 
-  // The phase took too long.
+  // The phase, or the next piece of the body, took too long.
   void expired(const std::shared_ptr<Connection>& connection);
 
-  // The server drains: whoever has nothing to wait for goes.
+  // The server is draining: closes the connection if it is idle.
   void drain(const std::shared_ptr<Connection>& connection);
 
-  // Mail came for a connection. REQUIRES: it is not gone.
+  // Mail arrived for a connection. REQUIRES: it is not gone.
   void deliver(Mail&& mail);
 
-  // The connection was dropped; and mail came for one that was.
+  // The connection was dropped; mail arrived for one that was dropped.
   void dropped(const std::shared_ptr<Connection>& connection);
   void undeliverable(Mail&& mail);
 
  private:
-  // Pistache's own way to requests, which is not taken: see README.md.
+  // Pistache's own entry point for requests, which is not used: see README.md.
   void onRequest(const Pistache::Http::Request&, Pistache::Http::ResponseWriter) override {}
 
   Transport& transport();
@@ -73,7 +73,7 @@ class Protocol final : public Pistache::Http::Handler {
   void send_piece(const std::shared_ptr<Connection>& connection, Bytes bytes);
   void close_gently(const std::shared_ptr<Connection>& connection);
 
-  // One for each thing that mail can be.
+  // One for each kind of mail.
   void carry_out(const std::shared_ptr<Connection>& connection, Response& response);
   void carry_out(const std::shared_ptr<Connection>& connection, std::function<Response()>& build);
   void carry_out(const std::shared_ptr<Connection>& connection, StreamStart& start);
@@ -88,11 +88,11 @@ class Protocol final : public Pistache::Http::Handler {
 
   const std::shared_ptr<ServerState> server_;
   Pistache::Http::RequestParser parser_;
-  std::string line_;             // what it is fed, kept for its memory
-  std::string_view date();       // now, as a field says it
-  std::string date_;             // what date() gave last,
-  std::time_t date_second_ = 0;  // and when
-  const std::string id_prefix_;  // of the request ids that this worker makes
+  std::string line_;             // the input of the parser, kept to reuse its memory
+  std::string_view date();       // now, as the Date field has it
+  std::string date_;             // the last result of date(),
+  std::time_t date_second_ = 0;  // and the second it is for
+  const std::string id_prefix_;  // of the request ids that this worker generates
   std::uint64_t ids_made_ = 0;
 };
 

@@ -48,7 +48,7 @@ Router& Router::add(Route route) {
     if (routes_[other.route].method == route.method && same_paths(other))
       throw std::logic_error("two routes for " + std::string(to_string(method)) + " " + pattern);
 
-  // In lexicographic order false, a literal, comes before true, a parameter.
+  // In lexicographic order, false (a literal) comes before true (a parameter).
   const auto place = std::upper_bound(
       patterns_.begin(), patterns_.end(), added,
       [](const Pattern& a, const Pattern& b) { return a.is_parameter < b.is_parameter; });

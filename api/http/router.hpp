@@ -1,12 +1,13 @@
 // Which handler answers which request: a small table of (method, pattern, handler).
 //
-// A pattern is a path whose segments are literal or a parameter: "/accounts/{id}/history",
-// "/accounts:import", "/swagger-ui/". Patterns are matched against decoded segments; where both
-// fit, a literal beats a parameter, the leftmost difference decides. A parameter is never empty.
+// A pattern is a path whose segments are literals or parameters: "/accounts/{id}/history",
+// "/accounts:import", "/swagger-ui/". Patterns are matched against decoded segments. Where two
+// patterns match, the leftmost difference decides, and a literal beats a parameter. A parameter is
+// never empty.
 //
-// GET routes answer HEAD too (the request says Method::head, the body is left out); OPTIONS is
-// answered for every path. The table is also what the OpenAPI documents are made from: `operation`
-// names the operation there.
+// GET routes also answer HEAD (the request says Method::head, the body is left out); OPTIONS is
+// answered for every path. The OpenAPI documents are made from the same table: `operation` names
+// the operation there.
 //
 // Threads: filled by one thread, then only read, by all workers.
 #pragma once
@@ -26,12 +27,12 @@
 namespace jangbu::http {
 
 // Runs on a worker thread and must not block it: it answers, or passes the Exchange on and returns.
-// What it throws becomes an answer: jangbu::Unavailable a 503, anything else a 500.
+// An exception becomes an answer: jangbu::Unavailable a 503, anything else a 500.
 using Handler = std::function<void(Request&&, Exchange)>;
 
-// Likewise, but takes the body itself, in pieces and up to Limits::streamed_body_bytes; the
-// request's own is empty. When it answers before the whole body was handed over, the connection
-// ends with the answer.
+// Likewise, but takes the body itself, in pieces and up to Limits::streamed_body_bytes;
+// Request::body is empty. If it answers before the whole body has been handed over, the connection
+// is closed after the answer.
 using StreamingHandler = std::function<void(Request&&, BodyStream, Exchange)>;
 
 using AnyHandler = std::variant<Handler, StreamingHandler>;
@@ -54,18 +55,19 @@ class Router {
   Router& add_streaming(Method method, std::string pattern, StreamingHandler handler,
                         std::string operation = {});
 
-  // Which pages of other origins may use all of it; none unless said.
+  // The pages of other origins that may use all of it; by default none.
   Router& allow(Cors cors);
   const Cors& cors() const { return cors_; }
 
-  // By which names it may be called, beside the address that a connection came to; any unless said.
+  // The names by which it may be called, besides the address that a connection came to; by default
+  // any.
   Router& answer_to(Hosts hosts);
   const Hosts& hosts() const { return hosts_; }
 
   // In the order in which they were added.
   const std::vector<Route>& routes() const { return routes_; }
 
-  // The route of the request, whose parameters are filled in; null when there is none.
+  // The route for the request, whose parameters are filled in; null if there is none.
   const Route* find(Request& request) const;
 
   // What a request without a route gets: 204 for OPTIONS, 404, or 405 with Allow.
@@ -73,7 +75,7 @@ class Router {
 
  private:
   struct Pattern {
-    std::vector<std::string> segments;  // a parameter's is its name
+    std::vector<std::string> segments;  // of a parameter, its name
     std::vector<bool> is_parameter;
     std::size_t route;  // index into routes_
 
@@ -85,7 +87,7 @@ class Router {
   Cors cors_;
   Hosts hosts_;
   std::vector<Route> routes_;
-  std::vector<Pattern> patterns_;  // the more literal first
+  std::vector<Pattern> patterns_;  // more literal ones first
 };
 
 }  // namespace jangbu::http

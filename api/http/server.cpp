@@ -55,7 +55,7 @@ Descriptor listen_on(const std::string& host, int port, int backlog) {
   Descriptor listener(
       ::socket(address.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), failed);
   const int descriptor = listener.number();
-  // What is set here holds for the sockets accepted from it.
+  // The accepted sockets inherit the options set here.
   const bool listens =
       set_option(descriptor, SOL_SOCKET, SO_REUSEADDR) &&
       set_option(descriptor, IPPROTO_TCP, TCP_NODELAY) &&
@@ -70,15 +70,15 @@ int port_of(const Descriptor& listener) {
   socklen_t size = sizeof address;
   if (::getsockname(listener.number(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
     throw_errno("getsockname");
-  // The port stands at the same place in both families' addresses.
+  // The port is at the same offset in the addresses of both families.
   return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
 }
 
 }  // namespace
 
 // Pistache's Tcp::Listener is not used: it spins when descriptors run out, cannot stop accepting
-// without stopping its workers, and loses the reason when it cannot bind. What is left of it is a
-// reactor with workers, each of which accepts for itself.
+// without stopping its workers, and loses the reason when it cannot bind. Instead, a reactor runs
+// workers that each accept for themselves.
 class Server::Impl {
  public:
   Impl(const std::string& address, int port, Router router, Limits limits, int workers,
@@ -92,14 +92,14 @@ class Server::Impl {
 
   ~Impl() {
     if (reactor_) reactor_->shutdown();
-    reactor_.reset();  // joins the workers, then ends their transports
+    reactor_.reset();  // joins the workers, then destroys their transports
   }
 
   void start() {
     const std::string name = "http-" + std::to_string(port_);
     reactor_ = Pistache::Aio::Reactor::create();
     reactor_->init(Pistache::Aio::AsyncContext(static_cast<std::size_t>(workers_), name));
-    // The reactor gives each worker a clone of it.
+    // The reactor gives each worker a clone of this transport.
     const auto key = reactor_->addHandler(
         std::make_shared<Transport>(state_, std::make_shared<Protocol>(state_)));
     for (const auto& handler : reactor_->handlers(key))
@@ -118,7 +118,7 @@ class Server::Impl {
     const bool stopped = state_->changed.wait_until(
         lock, end, [&] { return state_->workers_draining == mailboxes_.size(); });
     if (!stopped) return false;
-    listener_.close();  // from here on clients are refused instead of left waiting
+    listener_.close();  // from now on clients are refused instead of left waiting
     return state_->changed.wait_until(lock, end, [&] { return state_->connections == 0; });
   }
 

@@ -1,7 +1,8 @@
 // An HTTP/1.1 server on Pistache's reactor, transport, peer and parser. Several may run in one
-// process, each on a port of its own. README.md says which guarantees it gives, and how.
+// process, each on a port of its own. README.md lists its guarantees and how it keeps them.
 //
-// Threads: the members are called by one thread. Handlers run on the server's workers.
+// Threads: the members are called by one thread, unless noted. Handlers run on the server's
+// workers.
 #pragma once
 
 #include <chrono>
@@ -17,12 +18,12 @@ namespace jangbu::http {
 
 class Server {
  public:
-  // Binds, so that a taken port is known before anything starts; port 0 takes a free one. Throws
-  // std::system_error naming address and port. The address is numeric, "127.0.0.1" or "::1".
+  // Binds, so that a port in use is reported before anything starts; port 0 picks a free one.
+  // Throws std::system_error naming address and port. The address is numeric, "127.0.0.1" or "::1".
   Server(const std::string& address, int port, Router router, Limits limits = {}, int workers = 1,
          OnAccess on_access = {});
 
-  // Stops at once: what is in flight goes unanswered. Call drain() first to be kind.
+  // Stops at once: requests in flight go unanswered. Call drain() first for a graceful stop.
   ~Server();
 
   Server(const Server&) = delete;
@@ -35,9 +36,9 @@ class Server {
   const Traffic& traffic() const;
   std::size_t connections() const;
 
-  // Stops accepting, closes idle connections, lets requests in flight be answered (these answers
-  // say Connection: close). Returns true when every connection is gone, false at the deadline.
-  // Streams are in flight until their producer ends them. Ends all the same with the destructor.
+  // Stops accepting, closes idle connections, and lets requests in flight be answered (with
+  // Connection: close). Returns true once every connection is gone, false at the deadline. Streams
+  // are in flight until their producer ends them. The destructor ends whatever is left.
   bool drain(std::chrono::milliseconds deadline);
 
  private:

@@ -29,15 +29,15 @@ struct ServerState {
   const std::string name;  // "127.0.0.1:11001", for the log
   const int listener;      // the listening socket; every worker accepts from it
 
-  const OnAccess on_access;  // null: nobody logs
+  const OnAccess on_access;  // null: no access log
   Traffic traffic;
 
   std::atomic<std::size_t> connections = 0;
 
   std::atomic<bool> draining = false;
   std::mutex mutex;
-  std::condition_variable changed;   // either of these, while draining:
-  std::size_t workers_draining = 0;  // accept no more; under `mutex`
+  std::condition_variable changed;   // of `connections` or `workers_draining`, while draining
+  std::size_t workers_draining = 0;  // that no longer accept; guarded by `mutex`
 };
 
 }  // namespace jangbu::http

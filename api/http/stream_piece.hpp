@@ -1,4 +1,4 @@
-// Bytes for many streams, brought into the form of the wire once.
+// Bytes for many streams, put into wire format once.
 //
 // Threads and ownership: an immutable value; copies share the bytes.
 #pragma once
@@ -13,12 +13,12 @@ class StreamPiece {
  public:
   explicit StreamPiece(std::string_view bytes);
 
-  // As a chunk of HTTP/1.1, or plain as HTTP/1.0 has it. Empty when the bytes are.
+  // As an HTTP/1.1 chunk, or as plain bytes for HTTP/1.0. Empty if the bytes are empty.
   std::string_view wire(bool http_1_0) const;
 
  private:
   std::shared_ptr<const std::string> chunk_;
-  std::size_t at_;  // of the bytes in their chunk
+  std::size_t at_;  // offset of the bytes in their chunk
   std::size_t size_;
 };
 

@@ -1,4 +1,4 @@
-// What a server counts of its answers, and what it tells of each to whoever keeps a log of them.
+// What a server counts of its answers, and what it reports of each one for the access log.
 //
 // Threads: any.
 #pragma once
@@ -18,14 +18,15 @@
 
 namespace jangbu::http {
 
-// Requests by route: those without one (404, 405, OPTIONS, what is not HTTP) are together.
+// Requests by route. Those without one (404, 405, OPTIONS, input that is not HTTP) are counted
+// together.
 class Traffic {
  public:
   static constexpr int least_status = 100, most_status = 599;
 
   struct OfRoute {
     std::array<Counter, most_status - least_status + 1> answers;  // by status
-    // From the head's last byte to the answer's; where that is a stream, to its first piece.
+    // From the end of the head until the answer, or the head of a streamed one, is ready to send.
     Histogram duration{bounds::latency_ns};
 
     std::uint64_t answered(int status) const {
@@ -33,7 +34,7 @@ class Traffic {
     }
   };
 
-  // REQUIRES: `routes` outlive it.
+  // REQUIRES: `routes` outlives it.
   explicit Traffic(const std::vector<Route>& routes) : routes_(routes), of_routes_(routes.size()) {}
 
   void count(const Route* route, int status, std::chrono::nanoseconds duration) {
@@ -44,7 +45,7 @@ class Traffic {
     of_route.duration.observe(duration);
   }
 
-  // The client went before its answer, or before the end of it where that was a stream.
+  // The client left before its answer, or before the end of a streamed one.
   void count_abandoned() { abandoned_.add(); }
 
   std::uint64_t abandoned() const { return abandoned_.value(); }
@@ -59,20 +60,21 @@ class Traffic {
   Counter abandoned_;
 };
 
-// One request and its answer, when there is no more to come. The views are valid during the call.
+// One request and its answer, once there is no more to come. The views are valid only during the
+// call.
 struct Access {
-  std::optional<Method> method;  // none: what came was no request
+  std::optional<Method> method;  // nullopt: the input was not a request
   const Route* route;            // null: there is none
-  int status;                    // 0: the client went before it was answered
-  std::size_t bytes;             // of the answer, as they go onto the wire
+  int status;                    // 0: the client left before it was answered
+  std::size_t bytes;             // of the answer, as sent on the wire
   std::chrono::nanoseconds duration;
   std::string_view request_id;
   std::string_view traceparent;  // empty without a valid one
-  bool replayed;                 // the answer says Idempotent-Replayed
-  bool complete;                 // false: the client went, or was cut off
+  bool replayed;                 // the answer has Idempotent-Replayed
+  bool complete;                 // false: the client left, or was cut off
 };
 
-// Called on the workers, which it must not keep waiting.
+// Called on the workers, and must not block them.
 using OnAccess = std::function<void(const Access&)>;
 
 }  // namespace jangbu::http

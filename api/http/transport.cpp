@@ -54,7 +54,7 @@ Transport::~Transport() {
   for (const auto& [descriptor, peer] : peers) {
     const auto connection = std::static_pointer_cast<Connection>(peer);
     connection->gone = true;
-    connection->body.reset();  // who waits for a piece of it holds the connection
+    connection->body.reset();  // the callback waiting for a piece of it holds the connection
     ::close(descriptor);
   }
 }
@@ -72,7 +72,7 @@ void Transport::registerPoller(Pistache::Polling::Epoll& poller) {
   poller.addFd(server_->listener, Interest(NotifyOn::Read), tag_of(server_->listener));
 }
 
-// Nothing may be thrown from here: the thread is Pistache's, and has nobody to catch it.
+// No exception may leave this function: the thread is Pistache's, and nothing there would catch it.
 void Transport::onReady(const Pistache::Aio::FdSet& ready) {
   mailbox_->worker_runs();
   now_ = Clock::now();
@@ -87,11 +87,11 @@ void Transport::onReady(const Pistache::Aio::FdSet& ready) {
       handle(std::static_pointer_cast<Connection>(found->second), ready[i]);
     }
   }
-  // After what clients have sent: nobody is late because this thread was.
+  // After the input of clients, so that none is late only because this thread was.
   if (time_passed) tick();
   if (server_->draining && !draining_) start_draining();
-  // Last, so that no event of this round is taken for one of a client who got the number of one
-  // that was dropped in it.
+  // After the events, so that none of this round is taken for one of a new client whose descriptor
+  // has the number of one dropped in this round.
   if (clients_wait && accepting_) accept_connections();
   deliver_mail();
 }
@@ -138,14 +138,14 @@ void Transport::send(const std::shared_ptr<Connection>& connection, std::string 
   flush(connection);
 }
 
-// For bytes that others need, too: only what the socket has no room for is copied.
+// For bytes that other streams send too: only what the socket has no room for is copied.
 void Transport::send(const std::shared_ptr<Connection>& connection, std::string_view bytes) {
   if (connection->gone) return;
   if (connection->output.empty()) {
     const ssize_t size =
         ::send(connection->fd(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (size > 0) bytes.remove_prefix(static_cast<std::size_t>(size));
-    // What else may be the matter, flush() finds out.
+    // flush() deals with any error.
   }
   connection->output += bytes;
   flush(connection);
@@ -174,7 +174,7 @@ void Transport::flush(const std::shared_ptr<Connection>& connection) {
   } else if (moved == 0) {
     return;
   } else if (c.sent >= forget_bytes && c.sent >= c.output.size() / 2) {
-    // A stream that is never read to its end would keep all that was ever sent.
+    // Otherwise a stream whose output is never empty would keep everything ever sent.
     c.output.erase(0, std::exchange(c.sent, 0));
   }
   protocol_->output_moved(connection, moved);
@@ -196,8 +196,8 @@ void Transport::drop(const std::shared_ptr<Connection>& connection) {
   if (!accepting_ && !draining_) resume_accepting();
 }
 
-// Tells epoll what the connection waits for. A client that sends more than it reads answers for is
-// not read from; nor is one that said it has nothing more to say.
+// Tells epoll what the connection waits for. Input is not watched while as much as a head and a
+// body of it is waiting to be handled, nor after the client has closed its side.
 void Transport::watch(Connection& c) {
   if (c.gone) return;
   const std::size_t most = server_->limits.head_bytes + server_->limits.body_bytes;
@@ -228,7 +228,7 @@ void Transport::accept_connections() {
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       return pause_accepting(std::strerror(errno));
     }
-    // Anything else is the trouble of the client that was to be accepted: see accept(2).
+    // Any other error concerns only the client that was to be accepted: see accept(2).
   }
 }
 
@@ -238,15 +238,15 @@ void Transport::welcome(int descriptor, sockaddr* address) {
   connection->turned_away = ++server_->connections > server_->limits.max_connections;
   guarded(connection, [&] {
     handleNewPeer(connection);
-    // Pistache watches edges; with levels one recv per request is enough, and nothing is forgotten
-    // when reading is put off.
+    // Pistache registers it edge-triggered. Level-triggered, one recv per request is enough, and no
+    // input is missed when reading is put off.
     reactor()->modifyFd(key(), descriptor, NotifyOn::Read, Mode::Level);
   });
 }
 
-// A level-triggered listener that cannot be accepted from would wake the worker for ever. It is
-// left alone until a connection goes or the timer ticks; clients wait in the kernel's queue
-// meanwhile.
+// A level-triggered listener that cannot be accepted from would wake the worker for ever. It is not
+// watched until a connection closes or the timer ticks; meanwhile clients wait in the kernel's
+// queue.
 void Transport::pause_accepting(const char* why) {
   accepting_ = false;
   reactor()->removeFd(key(), server_->listener);
@@ -286,7 +286,7 @@ void Transport::start_draining() {
   draining_ = true;
   if (accepting_) reactor()->removeFd(key(), server_->listener);
   accepting_ = false;
-  // A request that has come but was not read yet is in flight, too.
+  // A request that has arrived but has not been read yet is in flight, too.
   for (const auto& connection : connections())
     guarded(connection, [&] {
       receive(connection);

@@ -1,11 +1,11 @@
 // One worker's sockets: accepts, receives, sends, watches the clock and the mailbox. What the bytes
 // mean is the Protocol's business.
 //
-// It replaces what Pistache's own transport does with peers (writes keyed by descriptor number, a
-// spin on EAGAIN and on EMFILE) and keeps what carries it: reactor, poller, peer table.
+// It replaces how Pistache's own transport handles peers (writes keyed by descriptor number, a spin
+// on EAGAIN and on EMFILE) and keeps what lies underneath: reactor, poller, peer table.
 //
-// Threads: made by the thread that starts the server, then used by its worker alone; mailbox() may
-// be asked for before the worker runs.
+// Threads: created by the thread that starts the server, then used only by its worker; mailbox()
+// may be called before the worker runs.
 #pragma once
 
 #include <pistache/transport.h>
@@ -36,9 +36,8 @@ class Transport final : public Pistache::Tcp::Transport {
 
   const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
 
-  // For the Protocol. Sending or ending the output of a connection may drop it: see
-  // Connection::gone.
-  Clock::time_point now() const { return now_; }  // of this round of the reactor
+  // For the Protocol. Sending may drop the connection: see Connection::gone.
+  Clock::time_point now() const { return now_; }  // at the start of this round of the reactor
   void send(const std::shared_ptr<Connection>& connection, std::string bytes);
   void send(const std::shared_ptr<Connection>& connection, std::string_view bytes);
   void end_output(const std::shared_ptr<Connection>& connection);
@@ -51,7 +50,8 @@ class Transport final : public Pistache::Tcp::Transport {
   void resume_accepting();
   void handle(const std::shared_ptr<Connection>& connection,
               const Pistache::Aio::FdSet::Entry& event);
-  // Runs it on a connection, then watches what that waits for; drops it when something is thrown.
+  // Runs `action`, then watches for what the connection now waits for; an exception drops the
+  // connection.
   template <class Action>
   void guarded(const std::shared_ptr<Connection>& connection, Action action);
   void receive(const std::shared_ptr<Connection>& connection);

@@ -1,7 +1,8 @@
 // From a request target to decoded text (RFC 3986, and the form encoding of queries).
 //
-// Everything is split first and decoded then, so that an encoded '/', '&' or '=' is data. Refused
-// (nullopt) are '%' without two hex digits, U+0000 and whatever is not UTF-8 after decoding.
+// Everything is split first and decoded afterwards, so that an encoded '/', '&' or '=' is data. A
+// '%' without two hex digits, U+0000, and anything that is not UTF-8 after decoding are refused
+// (nullopt).
 #pragma once
 
 #include <optional>

@@ -28,7 +28,7 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
   out.append(name).append(": ").append(value).append("\r\n");
 }
 
-// Everything but the fields that say how long the body is, and the empty line.
+// Everything but the fields that give the length of the body, and the empty line.
 std::string head_to_wire(const Response& response, WireForm form) {
   std::string out;
   out.reserve(256 + response.body.size());

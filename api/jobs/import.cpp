@@ -22,7 +22,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto retry_interval = 10ms;
-constexpr auto ask_again_after = 250ms;  // what the log did not answer
+constexpr auto ask_again_after = 250ms;  // when the log did not answer
 constexpr std::size_t results_piece = 32 * http::kib;
 
 std::string id_of(const EntityView& entity) {
@@ -84,9 +84,9 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
  private:
   struct Row {
     std::uint64_t line;
-    std::string text;  // until its result is there
+    std::string text;  // until its result is known
     Clock::time_point patient_until;
-    bool uncertain = false;  // it may have been done: only a decision settles it from here on
+    bool uncertain = false;  // it may have been executed: from here on only a decision settles it
     std::optional<std::string> result{};  // a line of the answer
   };
 
@@ -95,12 +95,12 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
     std::uint64_t number;
   };
 
-  // --- The import's thread. False: the client has gone, or a stop was asked for. -----------------
+  // --- The import's thread. False: the client has gone, or a stop was requested. -----------------
 
-  // Until the end of the body, or until it is of no use to go on: then why_ says so.
+  // Until the end of the body, or until continuing is pointless: then why_ says so.
   bool take_rows() {
     std::string begun;      // a row without its end
-    bool too_long = false;  // what comes up to the next line break belongs to a row like that
+    bool too_long = false;  // the current row, up to the next line break, exceeds the limit
     while (!why_) {
       http::BodyPiece piece = next_piece();
       if (piece.kind == http::BodyPiece::Kind::lost) return why_.has_value();
@@ -124,7 +124,7 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
     return true;
   }
 
-  // Nobody wants what still comes, but a client that is sending does not read yet.
+  // The rest is of no use, but a client that is still sending does not read yet.
   bool discard_rest() {
     if (!why_) return true;
     allow_more_time();
@@ -141,7 +141,7 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
     late_ = false;
   }
 
-  // Lost, too, when it was given up meanwhile.
+  // Also `lost` when the import was given up meanwhile.
   http::BodyPiece next_piece() {
     if (!std::exchange(asked_, true))
       body_.read([self = shared_from_this()](http::BodyPiece piece) {
@@ -215,8 +215,8 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
                                    "same Idempotency-Key.");
   }
 
-  // Lets results out, and gives the writer again what it had no room for, until the condition
-  // holds, which is asked under the lock; or until it is of no use to wait: see why_ and late_.
+  // Sends results, and resubmits what the writer had no room for, until the condition, which is
+  // evaluated under the lock, holds; or until waiting is pointless: see why_ and late_.
   template <class Condition>
   bool wait_until(Condition condition) {
     for (;;) {
@@ -225,7 +225,7 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
       collect_results();
       if (stop_ || exchange_->client_gone()) return false;
       const bool holds = condition();
-      // Many rows go out at once; what there is goes out before somebody waits.
+      // Results are sent in large pieces, but nothing is held back before this thread waits.
       if (results_.size() >= results_piece || !holds) {
         lock.unlock();
         if (!send_results()) return false;
@@ -248,7 +248,7 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
       const auto something = [&] {
         return stop_ || condition() || (!blocked && !rows_.empty() && rows_.front().result);
       };
-      // That a client has read tells nobody.
+      // Nothing signals that the client has read, so that is polled for.
       if (blocked || !again_.empty())
         changed_.wait_for(lock, retry_interval, something);
       else
@@ -256,7 +256,7 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
     }
   }
 
-  // REQUIRES the lock.
+  // REQUIRES: the lock is held.
   void collect_results() {
     while (!rows_.empty() && rows_.front().result && results_.size() < options_.results_bytes) {
       results_ += *rows_.front().result;
@@ -265,7 +265,7 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
     }
   }
 
-  // As much as the client has room for.
+  // Sends as much as the client has room for.
   bool send_results() {
     for (;;) {
       const auto [posted, unread] = exchange_->stream_backlog();
@@ -352,8 +352,8 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
     wake_for(number);
   }
 
-  // REQUIRES the lock. What has a key is asked for again until it is decided: another answer says
-  // nothing of the request before it. Without one, doing it again could be doing it twice.
+  // REQUIRES: the lock is held. A row with a key is retried until it is decided: any other answer
+  // says nothing about the earlier request. Without a key, a retry could execute it twice.
   void not_decided(Row& of, std::uint64_t number, NotDecided why) {
     if (why == NotDecided::outcome_unknown || why == NotDecided::key_in_flight) of.uncertain = true;
     const bool may_ask_again =
@@ -376,7 +376,7 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
     wake_for(number);
   }
 
-  // REQUIRES the lock.
+  // REQUIRES: the lock is held.
   Row& row(std::uint64_t number) { return rows_[static_cast<std::size_t>(number - first_)]; }
   void set_result(Row& of, std::string result) {
     of.result = std::move(result);
@@ -384,7 +384,7 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
     of.text = {};
     --under_way_;
   }
-  // Results go out in order: only the first row's makes a difference.
+  // Results go out in order: only the first row's matters.
   void wake_for(std::uint64_t number) {
     if (number == first_ || !again_.empty()) changed_.notify_one();
   }
@@ -396,25 +396,25 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
   const http::BodyStream body_;
   std::optional<http::Exchange> exchange_;  // while it runs
   Clock::time_point deadline_ = Clock::now() + options_.deadline;
-  std::uint64_t line_ = 0;     // the last that was looked at
-  std::size_t commands_ = 0;   // rows that were given to the writer
-  std::size_t malformed_ = 0;  // and those that were none
+  std::uint64_t line_ = 0;     // the last one looked at
+  std::size_t commands_ = 0;   // rows given to the writer
+  std::size_t malformed_ = 0;  // rows that are not commands
   bool answering_ = false;
-  bool asked_ = false;  // for a piece
+  bool asked_ = false;  // for a piece of the body
   bool body_ended_ = false;
-  std::optional<http::Response> why_;  // it was given up
+  std::optional<http::Response> why_;  // set once the import is given up
   bool late_ = false;                  // and nothing is waited for any more
-  std::string results_;                // in order, for which the client had no room yet
-  std::size_t unread_ = 0;             // of those that were sent
-  Clock::time_point reads_at_;         // when the client last was known to read
+  std::string results_;                // in order; the client had no room for them yet
+  std::size_t unread_ = 0;             // of the results sent
+  Clock::time_point reads_at_;         // when the client was last known to read
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Row> rows_;       // that have no result yet, or whose result is not written
-  std::uint64_t first_ = 0;    // number of the first of them
+  std::deque<Row> rows_;       // without a result, or with one that is not written yet
+  std::uint64_t first_ = 0;    // number of the first row
   std::size_t under_way_ = 0;  // without a result
   std::size_t bytes_under_way_ = 0;
-  std::vector<Again> again_;  // not decided, to be given to the writer again
+  std::vector<Again> again_;  // not decided, to be submitted again
   std::optional<http::BodyPiece> piece_;
   bool stop_ = false;
   bool done_ = false;
@@ -434,7 +434,7 @@ void Importer::begin(Order order, http::BodyStream body, http::Exchange exchange
     running.thread.join();
     return true;
   });
-  // Those of one service leave the places of the other's alone.
+  // The imports of one service do not take the slots of the other.
   const auto same = std::ranges::count(running_, order.to_command, &Running::to_command);
   if (stopped_ || static_cast<std::size_t>(same) >= options_.most_imports)
     return exchange.respond(problem_of(NotDecided::overloaded));

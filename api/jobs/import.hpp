@@ -1,18 +1,18 @@
 // Bulk import: turns rows of NDJSON into commands, with one result per row, in the order of the
 // rows, while more rows arrive.
 //
-// Each import has its own thread, so that neither an HTTP worker nor the writer waits for it.
-// It keeps a bounded number of rows with the writer, so that a commit carries many of them and
-// other commands find room in the queue; it takes the next piece of the body only once the earlier
-// ones are with the writer and their results with the client, apart from a bounded part.
+// Each import has its own thread, so that neither an HTTP worker nor the writer waits for it. It
+// keeps a bounded number of rows with the writer, so that a commit carries many of them and other
+// commands still find room in the queue. It takes the next piece of the body only once the writer
+// has the earlier rows and the client their results, apart from a bounded part.
 //
-// It gives up when continuing is pointless: when the rows are not what is imported here, when
-// nobody reads the results, when it takes too long. A last line then says why, and after which line
-// nothing was taken; the rest of the body is discarded, so that a client that sends everything
-// before it reads gets to read that line.
+// It gives up when continuing is pointless: when the rows are not of the kind imported here, when
+// nobody reads the results, when it takes too long. A last line then says why, and the line after
+// which nothing was taken. The rest of the body is discarded, so that a client that sends
+// everything before it reads still gets to read that line.
 //
-// Threads: begin() on HTTP workers; stop() by whoever owns it, once. Ownership: the writer and the
-// lookup must outlive it.
+// Threads: begin() on HTTP workers; stop() by the owner, once. Ownership: the writer and the lookup
+// must outlive it.
 #pragma once
 
 #include <chrono>
@@ -37,7 +37,7 @@ namespace jangbu {
 class Importer {
  public:
   struct Options {
-    std::size_t most_imports = 4;  // at the same time of each service, more are turned away
+    std::size_t most_imports = 4;  // at the same time per service; further ones are turned away
     std::size_t rows_under_way = 1'000;
     std::size_t bytes_under_way = http::mib;  // of these rows
     std::size_t row_bytes = 64 * http::kib;
@@ -45,16 +45,16 @@ class Importer {
     // nothing.
     std::size_t results_bytes = 256 * http::kib;
     std::chrono::milliseconds reader_patience{30'000};
-    // By how many malformed rows may outnumber the others.
+    // How many more malformed rows than others are tolerated.
     std::size_t malformed_rows = 100;
-    // How long the whole import may take; and how long discarding the rest of the body.
+    // The time limits of the whole import, and of discarding the rest of the body.
     std::chrono::milliseconds deadline{900'000};
     std::chrono::milliseconds rest_deadline{30'000};
     // How long a row waits for room in the writer's queue, or for its outcome to be known.
     std::chrono::milliseconds patience{30'000};
   };
 
-  // What to import, and how: the row's body as a command; throws Problem.
+  // What to import, and how: `to_command` turns a row's body into a command; throws Problem.
   struct Order {
     Command (*to_command)(Body row);
     std::optional<RowKeys> keys;
@@ -67,12 +67,12 @@ class Importer {
   Importer(const Importer&) = delete;
   Importer& operator=(const Importer&) = delete;
 
-  // Answers with 200 and the results as they come; or with 503 when too many imports of the same
-  // kind are under way.
-  // When the client goes, reading ends; what was given to the writer stays.
+  // Answers with 200 and the results as they come, or with 503 when too many imports of the same
+  // kind are running. When the client disconnects, reading ends; what was given to the writer
+  // stands.
   void begin(Order order, http::BodyStream body, http::Exchange exchange);
 
-  // Gives up the imports under way: their answers are cut off. More are turned away.
+  // Gives up the running imports: their answers are cut off. New ones are turned away.
   void stop();
 
  private:

@@ -1,7 +1,7 @@
-// Runs of load that were asked for over HTTP, one at a time, on a thread of their own: the process
-// is its own client, over loopback.
+// Load runs requested over HTTP, one at a time, on a thread of their own: the process is its own
+// client, over loopback.
 //
-// Threads: every member from any thread. The destructor gives up a run that is under way.
+// Threads: every member from any thread. The destructor abandons a run in progress.
 #pragma once
 
 #include <condition_variable>
@@ -16,7 +16,7 @@ namespace jangbu {
 
 class LoadJobs {
  public:
-  // `allowed`: what they buy stays in the log for ever, so somebody has to have said so.
+  // `allowed`: purchases stay in the log for ever, so somebody must have permitted them.
   LoadJobs(loadgen::LoadRun::Shop shop, bool allowed);
   ~LoadJobs() { close(); }
   LoadJobs(const LoadJobs&) = delete;
@@ -26,15 +26,15 @@ class LoadJobs {
 
   enum class Start { begun, another_is_under_way, closed };
 
-  // Begins one, unless another is under way.
+  // Begins a run, unless another is in progress.
   Start start(const loadgen::Options& options);
-  // Stops the one under way, if there is one.
+  // Stops the run in progress, if there is one.
   void stop();
 
-  // Of the last one since this process began.
+  // Of the last run since this process started.
   std::optional<loadgen::Snapshot> snapshot() const;
 
-  // Gives up the one under way and waits for its end; no other begins.
+  // Abandons the run in progress and waits for its end; no other can begin.
   void close();
 
  private:
@@ -42,10 +42,10 @@ class LoadJobs {
 
   const loadgen::LoadRun::Shop shop_;
   const bool allowed_;
-  mutable std::mutex mutex_;  // of the next
+  mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any work_;
   std::shared_ptr<loadgen::LoadRun> last_;
-  std::shared_ptr<loadgen::LoadRun> wanted_;  // the last one, while the thread has not begun it
+  std::shared_ptr<loadgen::LoadRun> wanted_;  // the last one, until the thread begins it
   bool closed_ = false;
   std::jthread thread_;  // last: it uses everything above
 };

@@ -1,7 +1,7 @@
 // Rebuilds of read models started over HTTP, one at a time, on their own thread.
 //
 // Threads: every member from any thread. Ownership: the log must outlive it. The destructor stops a
-// running rebuild: what serves keeps serving.
+// running rebuild: the serving generation keeps serving.
 #pragma once
 
 #include <condition_variable>
@@ -29,7 +29,7 @@ class RebuildJobs {
     Timestamp started_at;
     std::optional<Timestamp> finished_at;
     RebuildProgress progress;
-    std::optional<Rebuilt> rebuilt;  // when it is done
+    std::optional<Rebuilt> rebuilt;  // once it is done
     std::string error;               // why it failed
   };
 
@@ -38,11 +38,11 @@ class RebuildJobs {
   RebuildJobs(const RebuildJobs&) = delete;
   RebuildJobs& operator=(const RebuildJobs&) = delete;
 
-  // Begins to rebuild it. False while one is under way, whose name is then `running()`.
+  // Begins a rebuild. False while one is running, whose name is then `running()`.
   bool start(const ReadModel& model);
   std::optional<std::string> running() const;
 
-  // Of the last rebuild of that name since this process began.
+  // Of the last rebuild of that name since this process started.
   std::optional<Status> status(std::string_view name) const;
 
  private:
@@ -51,9 +51,9 @@ class RebuildJobs {
 
   EventLog& log_;
   const std::string conninfo_;
-  mutable std::mutex mutex_;  // of the next
+  mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any work_;
-  const ReadModel* wanted_ = nullptr;  // that is under way, or about to be
+  const ReadModel* wanted_ = nullptr;  // running, or about to
   std::map<std::string, Status, std::less<>> statuses_;
   std::jthread thread_;  // last: it uses everything above
 };

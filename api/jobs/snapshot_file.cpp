@@ -23,7 +23,7 @@ namespace {
 
 constexpr auto after_failure = 60s;
 constexpr int share_of_time = 10;
-// So that there is never much to flush at once, which others would wait for.
+// Keeps each flush short, because others wait for it.
 constexpr std::size_t bytes_between_syncs = 8 * 1024 * 1024;
 
 class FileSource final : public SnapshotSource {
@@ -70,9 +70,9 @@ class FileSource final : public SnapshotSource {
   double modified_at_seconds_;
 };
 
-// Opens the file for this process alone; nothing when another one writes it. The lock is on the
-// file and not on its name, which may by now be another file's, or nobody's. Nobody else may read
-// it, also when it was there already; a link is not followed.
+// Opens the file for this process alone; nothing when another process is writing it. The lock is on
+// the file, not on its name, which may by now belong to another file or to none. No other user may
+// read it, even if it already existed; a symbolic link is not followed.
 std::optional<Descriptor> open_locked(const std::filesystem::path& file) {
   constexpr ::mode_t private_file = 0600;
   for (;;) {
@@ -191,7 +191,7 @@ void SnapshotFile::run() {
   }
 }
 
-// What the copy alone still holds is given back at the end, on this thread.
+// The memory that only this copy still holds is freed at the end, on this thread.
 void SnapshotFile::try_to_write(Snapshot snapshot) {
   const auto start = Clock::now();
   std::optional<std::uint64_t> bytes;

@@ -1,12 +1,12 @@
-// The file in the data folder from which the next start loads the writer's shop. A separate thread
-// writes it next to the old file, fsyncs and renames it, so that there is always a whole one or
-// none: a kill, or a full disk, leaves the previous one.
+// The file in the data folder from which the writer's shop is loaded at the next start. A separate
+// thread writes a new file next to the old one, fsyncs and renames it, so that there is always a
+// complete one or none: after a kill or with a full disk, the previous one remains.
 //
-// Two processes may share a data folder: the one that holds the lock on the file being written
-// writes, the other one leaves it for later; the last one renamed counts.
+// Two processes may share a data folder. The one that holds the lock on the file being written
+// writes; the other tries again later. The last one renamed counts.
 //
-// Threads: those of SnapshotKeeper on the writer's; the others from any. Errors: what cannot be
-// read or written is logged; the shop goes on without it.
+// Threads: the members of SnapshotKeeper on the writer's; the others from any. Errors: a snapshot
+// that cannot be read or written is logged; the shop goes on without it.
 #pragma once
 
 #include <chrono>
@@ -27,15 +27,15 @@ class SnapshotFile final : public SnapshotKeeper {
   struct Options {
     std::filesystem::path file;
     std::string log;                   // the name of the log
-    std::uint64_t events = 1'000'000;  // between two; 0: none is written
+    std::uint64_t events = 1'000'000;  // between two snapshots; 0: none is written
   };
 
   struct Status {
-    Position position;              // of the last that was written or loaded
+    Position position;              // of the last snapshot written or loaded
     double written_at_seconds = 0;  // since 1970; 0: there is none
-    double duration_seconds = 0;    // that writing it took; 0: it was loaded
+    double duration_seconds = 0;    // of writing it; 0: it was loaded
     std::uint64_t bytes = 0;
-    std::uint64_t failures = 0;  // to write one
+    std::uint64_t failures = 0;  // failed attempts to write one
   };
 
   explicit SnapshotFile(Options options);
@@ -44,14 +44,14 @@ class SnapshotFile final : public SnapshotKeeper {
   SnapshotFile& operator=(const SnapshotFile&) = delete;
 
   const std::filesystem::path& path() const { return options_.file; }
-  // Where the snapshot that is there was taken, if it can be told. Logs nothing: load() does.
+  // The mark of the existing snapshot, if it can be read. Logs nothing: load() does.
   std::optional<SnapshotMark> mark() const;
 
   std::optional<Snapshot> load(std::size_t key_budget) override;
-  // After so many events, but no more than a tenth of the time.
+  // True after `Options::events` more events, but writing takes at most a tenth of the time.
   bool due(std::uint64_t events) override;
   void store(Snapshot snapshot) override;
-  // Worth it after a tenth of the events.
+  // Skipped unless a tenth of those events have been added.
   void store_last(Snapshot snapshot) override;
 
   Status status() const;
@@ -61,14 +61,14 @@ class SnapshotFile final : public SnapshotKeeper {
 
   void run();
   void try_to_write(Snapshot snapshot);
-  std::uint64_t write(const Snapshot& snapshot);  // its size
+  std::uint64_t write(const Snapshot& snapshot);  // returns its size
 
   const Options options_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<Snapshot> job_;  // handed over
   bool busy_ = false;            // writing one
-  std::uint64_t events_ = 0;     // in the log up to the last one
+  std::uint64_t events_ = 0;     // in the log up to the last snapshot
   Clock::time_point not_before_;
   Status status_;
   bool stop_ = false;

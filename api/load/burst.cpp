@@ -12,12 +12,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A command is answered within 5 s; the rest is patience for a busy machine.
+// A command is answered within 5 s; the rest is slack for a busy machine.
 constexpr auto longest_answer = 10s;
 constexpr auto ask_again_after = 250ms;
 constexpr auto longest_settling = 60s;
 constexpr auto tick_interval = 100ms;
-// For what became due as time ended.
+// For purchases that become due just as the time ends.
 constexpr auto last_moment = 100ms;
 
 std::string problem_in(const HttpPool::Answer& answer) {
@@ -131,7 +131,7 @@ void Burst::answered(std::uint64_t n, const HttpPool::Answer& answer) {
     ++figures_.repeated;
   }
   if (!settled) {
-    // In the order of their times, though some are told to wait for longer than others.
+    // Kept in order of time: some answers ask for a longer wait than others.
     const auto at = Clock::now() + std::max<Clock::duration>(ask_again_after, answer.retry_after);
     again_.insert(std::ranges::upper_bound(again_, at, {}, &Again::at), {at, n});
     return;
@@ -148,7 +148,7 @@ void Burst::answered(std::uint64_t n, const HttpPool::Answer& answer) {
   } else {
     refuse(code);
   }
-  // What was turned away at the door is quick to answer, and would flatter.
+  // Requests turned away at the door are answered quickly and would flatter the figures.
   if (answer.status == 0 || answer.status == 503) return;
   const auto latency =
       std::chrono::duration_cast<Histogram::Latency>(Clock::now() - begin_ - plan_.due(n));

@@ -1,9 +1,9 @@
-// The purchases themselves: each is sent when it is due, or as soon as a connection is free, and
-// its latency counts from when it was due, so that a shop that stands still is not measured less.
-// What has an uncertain outcome is asked for again under the same key until it is settled.
+// The purchases themselves. Each is sent when it is due, or as soon as a connection is free, and
+// its latency counts from when it was due, so that a stalled shop is not measured less often. A
+// purchase with an uncertain outcome is retried under the same key until it is settled.
 //
-// Threads: the run's. Ownership: all it is given must outlive it, and the pool not be waited for
-// after it. Errors: Abandoned once the run is given up.
+// Threads: the run's. Ownership: all arguments must outlive the burst, and the pool must not be
+// waited on after it. Errors: Abandoned once the run is abandoned.
 #pragma once
 
 #include <atomic>
@@ -30,35 +30,35 @@ struct Latencies {
 
 Latencies latencies_of(const Histogram& histogram);
 
-// What was answered within a second of the run.
+// What was answered within one second of the run.
 struct Second {
   std::uint64_t second = 0;  // from 1
   std::uint64_t purchased = 0;
   std::map<std::string, std::uint64_t> refused = {};  // by the problem's code
   Latencies latencies = {};
-  std::uint64_t behind = 0;  // at its end: due, and not sent yet
+  std::uint64_t behind = 0;  // at its end: due, but not sent yet
 };
 
 struct Figures {
   std::uint64_t sent = 0;
   std::uint64_t purchased = 0;
   std::map<std::string, std::uint64_t> refused = {};
-  std::uint64_t uncertain = 0;  // of what was sent: not settled yet
-  std::uint64_t repeated = 0;   // were uncertain, and asked for again
-  std::uint64_t not_sent = 0;   // when time was over
+  std::uint64_t uncertain = 0;  // sent, and not settled yet
+  std::uint64_t repeated = 0;   // were uncertain, and sent again
+  std::uint64_t not_sent = 0;   // when the time was up
   Latencies overall = {};
-  std::vector<Second> seconds = {};  // the last ones: of what was asked again
+  std::vector<Second> seconds = {};  // the last ones: answers to retries
 };
 
 class Burst {
  public:
-  // `on_tick` is called some times a second.
+  // `on_tick` is called several times a second.
   Burst(HttpPool& pool, const Plan& plan, const Stage& stage, std::string url,
         const std::atomic<Wish>& wish, std::function<void()> on_tick);
 
-  // Sends for as long as it is to last, or until a stop is asked for.
+  // Sends until the time is up or a stop is requested.
   void send(std::chrono::seconds time);
-  // Waits for the answers, and asks again.
+  // Waits for outstanding answers, and retries what is uncertain.
   void settle();
 
   const std::vector<Attempt>& attempts() const { return attempts_; }
@@ -95,8 +95,8 @@ class Burst {
   bool sending_ = false;
   Figures figures_;
   Histogram overall_;
-  Second second_{.second = 1};  // that has not ended yet
-  Histogram latencies_;         // of it
+  Second second_{.second = 1};  // the current one
+  Histogram latencies_;         // of the current second
 };
 
 }  // namespace jangbu::loadgen

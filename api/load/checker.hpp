@@ -1,5 +1,5 @@
-// Whether what the clients were told, what the log holds and what the read model shows agree. It is
-// fed the log's events of the run, in order, and remembers two bytes for each purchase.
+// Checks that what the clients were told, what the log holds and what the read model shows agree.
+// It is fed the log's events of the run, in order, and keeps one byte per attempt.
 //
 //   Checker checker(attempts, products);
 //   for (…) checker.purchased(event);
@@ -25,7 +25,7 @@ struct LoadProduct {
   std::string id;
   std::string name;
   std::int64_t listed = 0;  // the stock that it was listed with
-  // What the read model shows, as of a position.
+  // The stock that the read model shows, and the position it shows it as of.
   std::int64_t shown = 0;
   Position shown_at = {};
 };
@@ -38,7 +38,7 @@ struct LoggedLine {
 struct LoggedPurchase {
   EventId event;
   PurchaseId purchase;
-  std::optional<std::uint64_t> attempt;  // whose it is; none: somebody else's
+  std::optional<std::uint64_t> attempt;  // the run's; none: somebody else's
   std::vector<LoggedLine> lines;
 };
 
@@ -54,13 +54,13 @@ class Checker {
   Checker(std::span<const Attempt> attempts, std::span<const LoadProduct> products);
 
   void purchased(const LoggedPurchase& logged);
-  // Stock that came back, was received or was corrected.
+  // Stock that was returned, received or corrected.
   void stock_changed(Position at, const std::string& product, std::int64_t change);
 
   std::vector<Invariant> finish();
 
  private:
-  // Counts what is wrong, and keeps the first few cases to tell of.
+  // Counts the violations, and keeps the first few to report.
   class Complaints {
    public:
     void add(const std::string& what);
@@ -72,8 +72,8 @@ class Checker {
   };
 
   struct Stock {
-    std::int64_t now = 0;       // by the log
-    std::int64_t at_shown = 0;  // as of the position that the read model's is of
+    std::int64_t now = 0;       // according to the log
+    std::int64_t at_shown = 0;  // according to the log, at the position the read model shows
     std::int64_t sold = 0;
   };
 
@@ -84,7 +84,7 @@ class Checker {
   std::span<const LoadProduct> products_;
   std::unordered_map<std::string, std::size_t> product_of_;
   std::vector<Stock> stocks_;
-  std::vector<std::uint8_t> times_;  // each attempt is in the log, up to 255
+  std::vector<std::uint8_t> times_;  // how often the log has each attempt, up to 255
   Complaints acknowledged_, refused_, uncertain_, stock_, oversold_;
 };
 

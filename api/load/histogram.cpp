@@ -6,7 +6,7 @@
 
 namespace jangbu::loadgen {
 
-// A value's leading step_bits + 1 bits say which bucket of its power of two it is in.
+// A value's leading step_bits + 1 bits select its bucket within its power of two.
 std::size_t Histogram::bucket_of(std::uint64_t value) {
   const auto width = static_cast<unsigned>(std::bit_width(value));
   const unsigned dropped = width > step_bits + 1 ? width - step_bits - 1 : 0;

@@ -1,4 +1,4 @@
-// How a run of load looks in JSON, on the command line and over HTTP.
+// The JSON form of a load run, on the command line and over HTTP.
 //
 // Threads: pure functions.
 #pragma once
@@ -9,7 +9,7 @@
 
 namespace jangbu::loadgen {
 
-// `now`: what a run that goes on has lasted until.
+// `now`: the end of the elapsed time of a run that has not finished.
 Json to_json(const Snapshot& snapshot, Timestamp now);
 
 }  // namespace jangbu::loadgen

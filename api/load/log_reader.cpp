@@ -13,9 +13,9 @@ namespace {
 
 using Value = nlohmann::json;
 
-// For fewer commits than these a stream does not pay.
+// A stream does not pay for fewer commits than this.
 constexpr std::uint64_t few_commits = 20;
-constexpr int most_streams = 20;  // one after the other, when they are cut off
+constexpr int most_streams = 20;  // in succession, when each is cut off
 constexpr auto before_the_next = 200ms;
 
 }  // namespace
@@ -66,7 +66,7 @@ void LogReader::read_stream(Position through, const OnEvent& on_event) {
           return read_ == before ? ShopCalls::Took::nothing : ShopCalls::Took::some;
         });
     if (!end) return;
-    if (end->status != 200 && end->status != 503 && end->status != 0) return;  // it has none
+    if (end->status != 200 && end->status != 503 && end->status != 0) return;  // no stream here
     calls_.pause(before_the_next);
   }
 }

@@ -1,5 +1,5 @@
-// Reads a part of the shop's log over HTTP: as a stream, which takes millions of events in their
-// stride, and its end in pages, since a stream does not say where the log ends.
+// Reads part of the shop's log over HTTP: most of it as a stream, which copes with millions of
+// events, and the end in pages, since a stream does not say where the log ends.
 //
 // Threads: the run's. Errors: those of ShopCalls.
 #pragma once
@@ -14,24 +14,24 @@
 
 namespace jangbu::loadgen {
 
-// Server-sent events out of a text that comes in pieces.
+// Parses server-sent events from text that arrives in pieces.
 class ServerSentEvents {
  public:
-  // Calls with the data of each event that is whole, and takes it off the text.
+  // Calls `event` with the data of each complete event, and removes what it has read from the text.
   void take(std::string& text, const std::function<void(std::string_view data)>& event);
 
  private:
-  std::string data_;  // of the event whose end has not come
+  std::string data_;  // of the event whose end has not arrived
 };
 
 class LogReader {
  public:
-  // Of an event as a CloudEvent.
+  // Receives an event as a CloudEvent.
   using OnEvent = std::function<void(EventId, const nlohmann::json&)>;
 
   explicit LogReader(ShopCalls& calls) : calls_(calls) {}
 
-  // Every event behind `after`, up to the commit `through`, in order and once.
+  // Reads every event after `after`, up to and including the commit `through`, in order, each once.
   void read(EventId after, Position through, const OnEvent& on_event);
 
  private:
@@ -41,7 +41,7 @@ class LogReader {
   std::string url() const { return calls_.url(ShopClient::Service::operations) + "/events"; }
 
   ShopCalls& calls_;
-  EventId read_;  // the last one
+  EventId read_;  // the last event passed on
 };
 
 }  // namespace jangbu::loadgen

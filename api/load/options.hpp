@@ -1,4 +1,4 @@
-// What a run of load does, and how much it may do.
+// What a load run does, and its limits.
 //
 // Threads: plain values.
 #pragma once
@@ -8,13 +8,13 @@
 namespace jangbu::loadgen {
 
 struct Options {
-  std::int64_t rate = 500;  // purchases that become due a second
+  std::int64_t rate = 500;  // purchases that become due per second
   std::int64_t seconds = 10;
   std::int64_t buyers = 100;
   std::int64_t products = 20;
-  double hot_share = 0.2;  // of the purchases: of the hot product
+  double hot_share = 0.2;  // the share of purchases that buy the hot product
   std::int64_t connections = 32;
-  bool keep = false;  // leave the accounts open and the products listed
+  bool keep = false;  // leaves the accounts open and the products listed
 
   std::int64_t purchases() const { return rate * seconds; }
 };
@@ -27,7 +27,7 @@ struct Bounds {
   Range rate, seconds, buyers, products, connections;
 };
 
-// Of the command line, whose load is another process.
+// For the command line, where the load is a separate process.
 inline constexpr Bounds bounds{
     .rate = {1, 20'000},
     .seconds = {1, 300},
@@ -36,7 +36,7 @@ inline constexpr Bounds bounds{
     .connections = {1, 1'000},
 };
 
-// Over HTTP: there the load takes its processor and memory from the process that is loaded.
+// Over HTTP, where the load shares processor and memory with the shop under test.
 inline constexpr Bounds http_bounds{
     .rate = {1, 5'000},
     .seconds = {1, 60},

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::int64_t ns_per_second = 1'000'000'000;
 
-// Spreads the bits of a number (SplitMix64's finalizer).
+// Spreads a number's bits (SplitMix64's finalizer).
 std::uint64_t mixed(std::uint64_t x) {
   x += 0x9e3779b97f4a7c15;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;

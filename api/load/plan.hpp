@@ -1,7 +1,7 @@
-// Which purchases a run makes: the n-th is due at a time of its own (an open loop: whether the shop
-// keeps up makes no difference to it), of a buyer and a product that n alone decides.
+// The purchases that a run makes. The n-th is due at a fixed time, whether or not the shop keeps up
+// (an open loop); its buyer and product depend only on n.
 //
-// Threads: made by one thread, then const.
+// Threads: built by one thread, then const.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,7 @@ class Plan {
 
   std::uint64_t size() const { return size_; }
 
-  std::chrono::nanoseconds due(std::uint64_t n) const;  // since the begin
+  std::chrono::nanoseconds due(std::uint64_t n) const;  // since the beginning
   // How many are due by then.
   std::uint64_t due_by(std::chrono::nanoseconds since_begin) const;
 
@@ -26,10 +26,10 @@ class Plan {
   std::size_t product(std::uint64_t n) const;
 
   static constexpr std::size_t hot_product = 0;
-  // Whether there is one. Where there is only one product, all purchases are of it.
+  // Whether there is a hot product. If there is only one product, all purchases are for it.
   bool has_hot() const { return hot_share_ > 0; }
-  // How many of the product there are to be: of the hot one half of what is asked for, so that the
-  // shop must refuse the rest; of any other all that is asked for at most.
+  // The initial stock of a product. The hot product gets half of what is asked for, so that the
+  // shop must refuse the rest; any other gets enough for all purchases of the run.
   std::int64_t stock(std::size_t product) const;
 
  private:

@@ -10,7 +10,7 @@ namespace jangbu::loadgen {
 
 namespace {
 
-// Short, and not met twice: the random half of a UUID.
+// Short and unique: the random half of a UUID.
 std::string new_name() {
   return jangbu::to_string(new_uuid()).substr(24);
 }
@@ -71,7 +71,7 @@ void LoadRun::go_to_the_end() {
     } catch (const std::exception& error) {
       failed = true;
       reason = error.what();
-      pool_->drop();  // who would be called back is gone
+      pool_->drop();  // the callbacks' targets are gone
     }
     if (!options_.keep) add(reason, stage.tidy_up());
   } catch (const Abandoned&) {
@@ -130,7 +130,7 @@ void LoadRun::finish(State state, const std::string& reason) {
   snapshot_.state = state;
   snapshot_.reason = reason;
   snapshot_.finished_at = system_now();
-  pool_.reset();  // and with it the connections
+  pool_.reset();  // closes the connections
 }
 
 Snapshot LoadRun::snapshot() const {

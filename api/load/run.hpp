@@ -1,13 +1,13 @@
-// A burst of purchases on a running shop, over HTTP, and what came of it: it opens accounts and
-// lists products of its own, buys, waits until everything is settled, and checks that the answers,
-// the log and the read model agree.
+// A burst of purchases on a running shop, over HTTP, and its result. A run opens accounts and lists
+// products of its own, buys, waits until everything is settled, and checks that the answers, the
+// log and the read model agree.
 //
 //   LoadRun run(options, {.port_base = 11000});
 //   run.run();                       // takes its time
 //   … run.snapshot() …               // meanwhile, on another thread
 //
-// Threads: run() once, on any; the rest from any, at any time. Errors: none from run(): what kept
-// it from its task is in the snapshot.
+// Threads: run() once, on any thread; the rest from any, at any time. Errors: run() throws none;
+// whatever stopped it is in the snapshot.
 #pragma once
 
 #include <atomic>
@@ -34,24 +34,24 @@ enum class State {
   running,
   settling,
   checking,
-  done,     // to its end
-  stopped,  // somebody said so
-  failed,   // it could not do its task
+  done,     // ran to its end
+  stopped,  // on request
+  failed,   // could not do its work
 };
 
 std::string_view to_string(State state);
 
-// How far a run is.
+// A run's progress.
 struct Snapshot {
   State state = State::preparing;
   Options options = {};
-  std::string run = {};  // is in the names of its accounts and products
+  std::string run = {};  // part of the names of its accounts and products
   Timestamp started_at = {};
   std::optional<Timestamp> finished_at = {};
   Figures figures = {};
   std::uint64_t checked = 0;               // events of the log
-  std::vector<Invariant> invariants = {};  // once they are checked
-  std::string reason = {};                 // why it failed, or was not checked
+  std::vector<Invariant> invariants = {};  // empty until they are checked
+  std::string reason = {};                 // why it failed, was not checked or left things behind
 
   bool finished() const { return finished_at.has_value(); }
   bool violated() const;
@@ -69,9 +69,9 @@ class LoadRun {
 
   void run();
 
-  // Sends no more. What was sent is settled and checked.
+  // Sends no more. What was sent is still settled and checked.
   void stop() { want(Wish::stop); }
-  // Ends as soon as it can: nothing is settled, checked or tidied up.
+  // Ends as soon as possible: nothing is settled, checked or tidied up.
   void abandon() { want(Wish::abandon); }
 
   Snapshot snapshot() const;
@@ -86,8 +86,8 @@ class LoadRun {
   const Options options_;
   const ShopClient shop_;
   std::atomic<Wish> wish_ = Wish::go_on;
-  mutable std::mutex mutex_;      // of the next
-  std::optional<HttpPool> pool_;  // while it runs
+  mutable std::mutex mutex_;      // guards what follows
+  std::optional<HttpPool> pool_;  // while the run lasts
   Snapshot snapshot_;
 };
 

@@ -80,7 +80,7 @@ ShopCalls::Answer ShopCalls::insist(const Request& request) {
 
 std::optional<ShopCalls::Answer> ShopCalls::stream(Request request,
                                                    const std::function<Took(std::string&)>& take) {
-  // Shared with callbacks, which the pool may keep beyond an exception here.
+  // Shared with the callbacks, which the pool may keep beyond an exception thrown here.
   struct Stream {
     std::string text;
     bool enough = false;
@@ -107,7 +107,7 @@ std::optional<ShopCalls::Answer> ShopCalls::stream(Request request,
 
 void ShopCalls::each(const std::vector<Request>& requests,
                      const std::function<void(std::size_t, const Answer&)>& answered) {
-  // Shared with callbacks, which the pool may keep beyond an exception here.
+  // Shared with the callbacks, which the pool may keep beyond an exception thrown here.
   const auto arrived = std::make_shared<std::vector<std::pair<std::size_t, Answer>>>();
   std::size_t next = 0, done = 0;
   while (done < requests.size()) {

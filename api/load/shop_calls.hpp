@@ -1,7 +1,7 @@
-// Requests to the shop that is loaded, one after the other or many at once, each waited for.
+// Requests to the shop under load, one after another or many at once, each waited for.
 //
-// Threads: the run's. Errors: LoadFailed when the shop does not do what the run needs of it;
-// Abandoned once the run is given up.
+// Threads: the run's. Errors: LoadFailed when the shop does not do what the run needs; Abandoned
+// once the run is abandoned.
 #pragma once
 
 #include <atomic>
@@ -16,7 +16,7 @@
 
 namespace jangbu::loadgen {
 
-// What others want of a run.
+// What others ask of a run.
 enum class Wish {
   go_on,
   stop,     // send no more; settle, check and tidy up
@@ -25,7 +25,7 @@ enum class Wish {
 
 struct Abandoned {};
 
-// What keeps a run from its task. The text says what to do.
+// A run cannot do its work. The text says what to do.
 class LoadFailed : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -36,37 +36,37 @@ class ShopCalls {
   using Request = HttpPool::Request;
   using Answer = HttpPool::Answer;
 
-  // All must outlive it.
+  // All arguments must outlive it.
   ShopCalls(HttpPool& pool, const ShopClient& shop, const std::atomic<Wish>& wish)
       : pool_(pool), shop_(shop), wish_(wish) {}
 
   std::string url(ShopClient::Service service) const { return shop_.url(service); }
 
-  // LoadFailed unless something answers at the port of each service that a run needs.
+  // Throws LoadFailed unless something answers on the port of each service that a run needs.
   void require_services();
 
-  // The answer, if its status is 200. What is only not possible now (503, no answer) is tried again
-  // for half a minute, as Retry-After says. REQUIRES: doing it twice is doing it once.
+  // Returns the answer if its status is 200. Temporary failures (5xx, 408, 429, no answer) are
+  // retried for half a minute, as Retry-After says. REQUIRES: an idempotent request.
   Answer insist(const Request& request);
 
-  // What was in a part of a stream: heartbeats are nothing.
+  // What a piece of a stream held: heartbeats are nothing.
   enum class Took { nothing, some, enough };
 
-  // Sends, and passes on what came of the answer's body and was not taken yet, until `take` says
-  // that it is enough or the answer ends; then how it ended. Nothing when it was enough, or when
-  // there was nothing for half a minute. REQUIRES: nothing else is under way.
+  // Sends, and passes the body received and not yet taken to `take` until it returns `enough` or
+  // the answer ends; returns how it ended. Returns nothing after `enough`, or when nothing came for
+  // half a minute. REQUIRES: no other request is in flight.
   std::optional<Answer> stream(Request request, const std::function<Took(std::string&)>& take);
 
-  // All of them, as many at a time as there are connections. Whatever the answer is, it is passed
-  // on, with the number of its request.
+  // Sends all of them, as many at a time as there are connections. Every answer is passed on,
+  // whatever its status, with the index of its request.
   void each(const std::vector<Request>& requests,
             const std::function<void(std::size_t, const Answer&)>& answered);
 
-  // The same, but what is temporarily not possible is retried for this long.
+  // The same, but temporary failures are retried for this long.
   void each(const std::vector<Request>& requests, std::chrono::seconds patience,
             const std::function<void(std::size_t, const Answer&)>& answered);
 
-  // Waits, and lets the pool work.
+  // Waits while the pool keeps working.
   void pause(std::chrono::milliseconds time);
 
  private:

@@ -22,7 +22,7 @@ using Value = nlohmann::json;
 using Service = ShopClient::Service;
 using Clock = HttpPool::Clock;
 
-// The read model may be far behind after a burst: it is waited for as long as it moves.
+// The read model may be far behind after a burst: the run waits for as long as it makes progress.
 constexpr auto longest_standstill = 30s;
 constexpr auto import_timeout = 120s;
 constexpr std::int64_t price = 9'900;
@@ -33,7 +33,7 @@ Value parsed(const HttpPool::Answer& answer) {
   return json;
 }
 
-// Of the results of an import.
+// Of an import's results.
 bool has_undecided(const std::string& results) {
   std::istringstream lines(results);
   for (std::string line; std::getline(lines, line);) {
@@ -97,7 +97,7 @@ std::vector<std::string> Stage::import_rows(Service service, const std::string& 
                                      "Idempotency-Key: " + prefix() + path.substr(1)},
                           .timeout = import_timeout});
   };
-  // Rows that were not decided are asked for again, under the keys that they have.
+  // Undecided rows are sent again under the same keys.
   auto answer = import();
   for (const auto until = Clock::now() + import_timeout;
        has_undecided(answer.body) && Clock::now() < until; answer = import())
@@ -163,7 +163,7 @@ void Stage::read_log(Checker& checker, const std::function<void(std::uint64_t)>&
   for (const LoadProduct& product : products_) through = std::max(through, product.shown_at);
   constexpr std::uint64_t events_between = 100;
   std::uint64_t read = 1;
-  // The run's first event opened an account.
+  // The run's first event opened an account, and is not read.
   LogReader(calls_).read({{from_}, 0}, through, [&](EventId id, const Value& event) {
     if (++read % events_between == 0) progress(read);
     const std::string& type = event.at("type").get_ref<const std::string&>();
@@ -191,7 +191,7 @@ std::string Stage::tidy_up() {
         {.method = "DELETE", .url = calls_.url(Service::account) + "/accounts/" + buyer});
   std::size_t failed = 0;
   std::string first;
-  // Who closes what is closed is told so again: 200.
+  // Closing what is already closed answers 200 as well.
   calls_.each(requests, 10s, [&](std::size_t i, const HttpPool::Answer& answer) {
     if (answer.status == 200) return;
     if (++failed == 1) first = requests[i].url + ": " + reason_of(answer);

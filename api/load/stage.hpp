@@ -1,5 +1,5 @@
-// The run's own accounts and products, and what the shop says afterwards of these: over HTTP, like
-// any client.
+// The run's own accounts and products, and what the shop says about them afterwards: over HTTP,
+// like any client.
 //
 // Threads: the run's. Errors: those of ShopCalls.
 #pragma once
@@ -19,7 +19,7 @@ namespace jangbu::loadgen {
 
 class Stage {
  public:
-  // `run`: names the run, and tells its accounts, products and purchases from all others.
+  // `run`: a name that sets its accounts, products and purchases apart from all others.
   Stage(ShopCalls& calls, std::string run) : calls_(calls), run_(std::move(run)) {}
 
   // Opens the accounts and lists the products.
@@ -28,18 +28,18 @@ class Stage {
   const std::vector<std::string>& buyers() const { return buyers_; }  // ids
   const std::vector<LoadProduct>& products() const { return products_; }
 
-  // What the n-th purchase carries as X-Request-Id and Idempotency-Key. The event bears it.
+  // The n-th purchase's X-Request-Id and Idempotency-Key. Its event carries it as the correlation.
   std::string mark(std::uint64_t n) const { return prefix() + std::to_string(n); }
 
-  // Waits until the read model has seen everything that is in the log by now, and notes what it
-  // shows of each product.
+  // Waits until the read model has seen everything now in the log, and records what it shows for
+  // each product.
   void look_at_stock();
 
-  // Reads the run's part of the log to the checker, up to what the read model has shown.
+  // Feeds the run's part of the log to the checker, up to what the read model has shown.
   void read_log(Checker& checker, const std::function<void(std::uint64_t events)>& progress);
 
-  // Closes the accounts and withdraws the products. What was refused, for people; empty if nothing
-  // was. LoadFailed at the first that is not answered.
+  // Closes the accounts and withdraws the products. Returns what was refused, for people; empty if
+  // nothing was. Throws LoadFailed at the first request that gets no answer.
   std::string tidy_up();
 
  private:
@@ -53,7 +53,7 @@ class Stage {
   const std::string run_;
   std::vector<std::string> buyers_;
   std::vector<LoadProduct> products_;
-  std::uint64_t from_ = 0;  // where the run's part of the log begins
+  std::uint64_t from_ = 0;  // the run's first position in the log
 };
 
 }  // namespace jangbu::loadgen

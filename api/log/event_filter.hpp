@@ -1,4 +1,4 @@
-// Which events of the log somebody asks for: a stretch of it, of some types, about one thing.
+// Which events of the log are asked for: a stretch of it, some types, one entity.
 //
 // Threads: pure functions.
 #pragma once
@@ -20,19 +20,20 @@ struct EventFilter {
                                        std::numeric_limits<std::uint32_t>::max()};
 
   EventId from{{1}, 0};
-  EventId to = last_of_all;             // this one is asked for, too
+  EventId to = last_of_all;             // inclusive
   std::vector<std::string> types = {};  // wire names; none: any
   std::optional<EntityId> entity = {};  // none: any
 
   bool matches(EventId id, const Event& event) const;
 };
 
-// A position or an event, such as "42" or "42.1". A position alone is its commit's first event.
+// A position or an event id, such as "42" or "42.1". A position alone means the first event of its
+// commit.
 std::optional<EventId> parse_place(std::string_view text);
-// The same for the end of a stretch: a position alone is its commit's last event.
+// The same for the end of a stretch: a position alone means the last event of its commit.
 std::optional<EventId> parse_last_place(std::string_view text);
 
-// Whether this build writes events of the type.
+// Whether this build writes events of this type.
 bool is_event_type(std::string_view name);
 // "AccountOpened, AddressChanged, …", for people.
 std::string event_types();

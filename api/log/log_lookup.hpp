@@ -1,7 +1,7 @@
 // Reads single events back from the log, to repeat answers given before.
 //
-// Threads: find() from any; its callback runs on the lookup's thread, or within find() when there
-// is too much to look up. Ownership: the log must outlive the lookup.
+// Threads: find() from any thread; its callback runs on the lookup's thread, or inside find() if
+// too many lookups are waiting. Ownership: the log must outlive the lookup.
 #pragma once
 
 #include <functional>
@@ -15,12 +15,12 @@ namespace jangbu {
 
 class LogLookup {
  public:
-  // Nothing when the log does not answer, or not in time.
+  // nullopt if the event cannot be read, or not in time.
   using Callback = std::function<void(std::optional<RecordedEvent>)>;
 
   explicit LogLookup(EventLog& log);
 
-  // Nothing is read for who does not want it any more when its turn has come.
+  // Nothing is read if `is_wanted` returns false when the turn of this lookup comes.
   void find(
       EventId id, Callback callback, std::function<bool()> is_wanted = [] { return true; });
 
@@ -30,7 +30,7 @@ class LogLookup {
 
   EventLog& log_;
   // Owned by the lookup thread: the last commit read. A caller with many events, such as a repeated
-  // import, asks for those of one commit after the other.
+  // import, asks for those of the same commit in a row.
   Position read_position_;
   Commit read_commit_;
 

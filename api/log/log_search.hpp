@@ -1,7 +1,7 @@
-// Looks through the log for events, for people who want to see what happened.
+// Searches the log for events, for people who want to see what happened.
 //
-// Threads: find() from any; its callback runs on the search's thread, or within find() when too
-// many searches wait. Ownership: the log must outlive the search.
+// Threads: find() from any thread; its callback runs on the search's thread, or inside find() if
+// too many searches are waiting. Ownership: the log must outlive the search.
 #pragma once
 
 #include <functional>
@@ -22,15 +22,16 @@ class LogSearch {
   struct Query {
     EventFilter filter = {};
     std::size_t limit = 20;  // from 1
-    // Any thread may ask. Once it is not, the search ends with what it has found until then.
+    // May be called from any thread. Once it returns false, the search ends with what it has found
+    // so far.
     std::function<bool()> is_wanted = [] { return true; };
   };
 
   struct Found {
     std::vector<HistoryRow> events;
-    // Where to go on; none at the end of the log. A search reads no more than `most_commits` and
-    // `most_bytes`, and finds no more than about `most_bytes_found`, so that there may be more
-    // although fewer than `limit` were found.
+    // Where to continue; nullopt at the end of the log. A search reads no more than `most_commits`
+    // and about `most_bytes`, and finds no more than about `most_bytes_found`, so there may be more
+    // even if fewer than `limit` were found.
     std::optional<EventId> next;
     Position log_end;
   };

@@ -1,7 +1,7 @@
-// What has to wait for the log, one task after the other on a thread of its own, so that neither
+// Work that has to wait for the log, one task after another on a thread of its own, so that neither
 // the writer nor an HTTP worker waits for it.
 //
-// Threads: add() and stopping() from any.
+// Threads: add() and stopping() from any thread.
 #pragma once
 
 #include <chrono>
@@ -17,22 +17,23 @@ namespace jangbu {
 
 class LogTasks {
  public:
-  // True: do it. False: it will not be done any more; tell whoever waits for it.
+  // True: do it. False: it will not be done any more; tell whoever is waiting for it.
   using Task = std::function<void(bool wanted)>;
 
   struct Options {
     std::string thread_name;  // up to 15 characters
     std::size_t most_waiting;
-    std::chrono::milliseconds patience{5'000};  // for its turn, as long as a command has
+    std::chrono::milliseconds patience{5'000};  // for its turn; as long as a command gets
   };
 
   explicit LogTasks(Options options);
-  // Tells those that wait. The task under way is waited for; it looks at stopping() now and then.
+  // Tells the waiting tasks that they will not be done. Waits for the task under way, which checks
+  // stopping() now and then.
   ~LogTasks();
   LogTasks(const LogTasks&) = delete;
   LogTasks& operator=(const LogTasks&) = delete;
 
-  // The task runs on the thread; within add(), with false, where too many wait already.
+  // The task runs on the thread; if too many are waiting already, it runs inside add(), with false.
   void add(Task task);
 
   bool stopping() const;

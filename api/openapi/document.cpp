@@ -35,7 +35,7 @@ Json names_of_read_models() {
   return names;
 }
 
-// What the .json files say, by section, and the names that the code knows best.
+// What the .json files say, by section, with the names that only the code knows filled in.
 Json read_sections() {
   Json sections = Json::object();
   for (const auto& [file_name, content] : text::all) {
@@ -73,7 +73,7 @@ bool is_command(Kind kind) {
   return kind == Kind::command || kind == Kind::create;
 }
 
-// Neither of the log nor of a read model.
+// Depends neither on the log nor on a read model.
 bool is_plain(Kind kind) {
   return kind == Kind::plain || kind == Kind::content || kind == Kind::text || kind == Kind::job;
 }
@@ -82,7 +82,7 @@ bool is_query(Kind kind) {
   return kind == Kind::one || kind == Kind::page;
 }
 
-// What a client that has it already need not be sent again.
+// Need not be sent again to a client that has it already.
 bool has_tag(Kind kind) {
   return kind == Kind::one || kind == Kind::content;
 }
@@ -91,7 +91,7 @@ bool is_list(Kind kind) {
   return kind == Kind::page || kind == Kind::log;
 }
 
-// What the server answers instead of an operation.
+// What the server may answer before the request reaches an operation.
 constexpr http::ProblemType not_taken[] = {problems::request_timeout,
                                            problems::length_required,
                                            problems::body_too_large,
@@ -103,7 +103,7 @@ constexpr http::ProblemType not_taken[] = {problems::request_timeout,
                                            problems::transfer_coding_not_implemented,
                                            problems::http_version_not_supported};
 
-// What can go wrong, in the order of the status codes.
+// What can go wrong, by status code.
 std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& operation) {
   auto all = operation.problems;
   append(all, {problems::malformed_request, problems::malformed_target, problems::internal_error,
@@ -142,7 +142,7 @@ Json problem_example(const http::ProblemType& type) {
   return {{"summary", problem.at("summary")}, {"value", std::move(value)}};
 }
 
-// One answer for these problems. Its schema names the codes, so that a document tells exactly what
+// One response for these problems. Its schema lists the codes, so that a document says exactly what
 // can come.
 Json response_of(std::span<const http::ProblemType> types) {
   std::string description;
@@ -187,7 +187,7 @@ Json first_or_named(const Json& examples, std::string_view name) {
   return name.empty() ? examples.begin().value() : examples.at(std::string(name));
 }
 
-// What is no JSON document but has them in it.
+// Text that is not a JSON document but contains JSON documents.
 Json text_of(std::string_view media_type, std::string_view item, std::string text) {
   return {{std::string(media_type),
            {{"schema",
@@ -269,7 +269,7 @@ Json answer(const Operation& operation) {
   return response;
 }
 
-// The fields of the answer that would have been, and nothing else.
+// The header fields of the full answer, and nothing else.
 Json not_modified(const Operation& operation) {
   Json response{{"description", "Unchanged: If-None-Match names its ETag."}};
   response["headers"] = answer(operation).at("headers");
@@ -362,7 +362,7 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-// Puts every component that `json` refers to into `components`, and what those refer to.
+// Collects every component that a JSON value refers to, and those that these refer to in turn.
 class Components {
  public:
   explicit Components(const std::vector<Operation>& operations) {

@@ -1,7 +1,7 @@
-// OpenAPI 3.1 documents, made from the table of endpoints that serves the requests.
+// OpenAPI 3.1 documents, made from the same table of endpoints that serves the requests.
 //
 // Threads: pure functions. Errors: std::out_of_range for a name in the table that the .json files
-// do not have; it says which, and of which route.
+// do not have; it says which name, and in which route.
 #pragma once
 
 #include <string>
@@ -18,16 +18,16 @@ struct About {
   std::string_view description;
 };
 
-// All schemas, by name: what a request or an answer may be. JSON.
+// All schemas of requests and answers, by name. JSON.
 std::string schemas();
 
 // The names of the query parameters that the operation takes.
 std::vector<std::string> query_parameters(const Operation& operation);
 
-// What the documents tell of a problem.
+// What the documents say of a problem.
 struct Explanation {
   std::string description;
-  std::string sample;  // an answer, over several lines
+  std::string sample;  // an answer, on several lines
   std::string json;    // type, title, status, code, and these two
 };
 Explanation explanation_of(const http::ProblemType& type);

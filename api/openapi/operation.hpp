@@ -1,6 +1,6 @@
-// What there is to say of an endpoint: where it is, and what its OpenAPI document says of it. It is
-// written beside the handler in the service's table. Schemas, parameters, examples and problems are
-// named here and spelled out in the .json files of this folder.
+// Describes an endpoint: where it is, and what its OpenAPI document says of it. The description is
+// written next to the handler in the service's table. It names schemas, parameters, examples and
+// problems; the .json files in this folder spell them out.
 #pragma once
 
 #include <string_view>
@@ -10,19 +10,19 @@
 
 namespace jangbu::openapi {
 
-// What operations of a kind have in common: parameters, headers and problems.
+// What operations of one kind have in common: parameters, headers and problems.
 enum class Kind {
   plain,    // nothing
-  content,  // the same as long as the process runs: ETag, 304
-  text,     // likewise, and the answer is the text that Prometheus reads
+  content,  // the same for as long as the process runs: ETag, 304
+  text,     // nothing; the answer is the text that Prometheus reads
   one,      // a query for one thing: minPosition, ETag
   page,     // a query for many: minPosition, limit, next
   log,      // a query of the log itself: limit, next
   quote,    // decided like a command, but nothing happens
   command,  // Idempotency-Key, If-Match, ETag
   create,   // a command that makes something: 201, Location
-  job,      // begins something that goes on: 202, Location of its progress
-  rows,     // bulk import: NDJSON in, a result a row out
+  job,      // starts something that takes time: 202, Location of its progress
+  rows,     // bulk import: NDJSON in, one result per row out
   stream,   // server-sent events
 };
 
@@ -38,10 +38,10 @@ struct Operation {
   std::string_view gives;         // schema of the answer; of a page, rows or a stream: of its items
   std::string_view example = {};  // which of the answer's examples; the first unless named
   std::string_view event = {};    // of a stream: what its events are called
-  bool or_html = false;           // who asks for HTML gets a page instead
-  std::vector<std::string_view> parameters = {};  // beside the kind's and the path's
-  std::vector<http::ProblemType> problems = {};   // beside the kind's
-  std::string_view gives_when_unavailable = {};   // schema of a 503 that is no problem
+  bool or_html = false;           // a client that asks for HTML gets a page instead
+  std::vector<std::string_view> parameters = {};  // besides those of the kind and the path
+  std::vector<http::ProblemType> problems = {};   // besides those of the kind
+  std::string_view gives_when_unavailable = {};   // schema of a 503 that is not a problem
 };
 
 }  // namespace jangbu::openapi

@@ -16,7 +16,7 @@ std::string to_script(const std::vector<Neighbour>& neighbours) {
   return std::move(list).text();
 }
 
-// Pictures may stand in a style sheet: `data:`.
+// A style sheet may contain pictures: `data:`.
 StaticContent::Headers page_headers(const std::vector<Neighbour>& neighbours,
                                     std::string_view style) {
   std::string policy =

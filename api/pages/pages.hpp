@@ -1,7 +1,7 @@
-// What the pages that we serve have in common: the console and Swagger UI. They load what is ours
-// alone, and talk to our own services alone.
+// What the pages that we serve, the console and Swagger UI, have in common. They load only what is
+// ours, and talk only to our own services.
 //
-// Threads: pure functions, but for read_file().
+// Threads: pure functions, except read_file().
 #pragma once
 
 #include <filesystem>
@@ -14,18 +14,18 @@
 
 namespace jangbu {
 
-// A service that a page may use, or offer; it has to allow that (CORS).
+// A service that a page may use or offer; the service has to allow that (CORS).
 struct Neighbour {
   std::string name;    // "purchase"
   std::string origin;  // "http://127.0.0.1:11003"
 };
 
-// As a script reads them: an array in JSON.
+// As a script reads them: a JSON array.
 std::string to_script(const std::vector<Neighbour>& neighbours);
 
-// The header fields of a page and of all that belongs to it: scripts, styles and pictures of ours
-// alone, requests to us and our neighbours alone. `style` is the digest of one style within a
-// script that is allowed, too.
+// The header fields of a page and of everything that belongs to it: only our own scripts, styles
+// and pictures, and requests only to us and our neighbours. `style` is the digest of one style, set
+// by a script, that is allowed as well.
 StaticContent::Headers page_headers(const std::vector<Neighbour>& neighbours,
                                     std::string_view style = {});
 
@@ -33,7 +33,7 @@ inline constexpr std::string_view css_type = "text/css; charset=utf-8";
 inline constexpr std::string_view html_type = "text/html; charset=utf-8";
 inline constexpr std::string_view javascript_type = "text/javascript; charset=utf-8";
 
-// The bytes of a file of an npm package. None where there is no such file, or nothing in it.
+// The bytes of a file of an npm package; nullopt if the file is missing, empty or far too large.
 std::optional<std::string> read_file(const std::filesystem::path& file);
 
 }  // namespace jangbu

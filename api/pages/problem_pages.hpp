@@ -1,5 +1,5 @@
-// What the `type` of a problem leads to: /problems/<code> explains it, to people as a page, to
-// machines in JSON.
+// Where the `type` of a problem leads: /problems/<code> explains it, to people as a page, to
+// machines as JSON.
 //
 // Threads: made by one thread; the handler runs on HTTP workers.
 #pragma once
@@ -8,7 +8,7 @@
 
 namespace jangbu {
 
-// For a route with {code}. Codes that there are none of get 404.
+// For a route with {code}. Unknown codes get 404.
 http::Handler serve_problems();
 
 }  // namespace jangbu

@@ -12,7 +12,7 @@ namespace {
 
 // A strong ETag: the same for the same bytes, whichever process serves them.
 std::string etag_of(std::string_view bytes) {
-  constexpr std::size_t used = 16;  // of the digest: enough that no two contents meet
+  constexpr std::size_t used = 16;  // bytes of the digest: enough to rule out collisions
   const Sha256 digest = sha256({bytes});
   return '"' + to_hex(std::span(digest).first(used)) + '"';
 }
@@ -25,7 +25,7 @@ StaticContent::StaticContent(std::string bytes, std::string content_type, Header
       etag_(etag_of(*bytes_)),
       headers_(std::move(headers)) {
   headers_.emplace_back("ETag", etag_);
-  headers_.emplace_back("Cache-Control", "no-cache");  // keep it, and ask whether it still holds
+  headers_.emplace_back("Cache-Control", "no-cache");  // cache it, but revalidate each time
 }
 
 http::Response StaticContent::respond(const http::Request& request) const {

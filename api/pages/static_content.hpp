@@ -1,4 +1,4 @@
-// Bytes that are the same as long as the process runs, with what HTTP says of them.
+// Bytes that stay the same for as long as the process runs, with their header fields.
 //
 // Threads and ownership: immutable once made; copies share the bytes.
 #pragma once

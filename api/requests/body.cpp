@@ -16,10 +16,10 @@ namespace {
 constexpr std::size_t max_email = 254;  // RFC 5321, section 4.5.3.1.3, without the brackets
 constexpr std::size_t max_depth = 16;
 
-// What a stranger may have put into the answer of what is not known.
+// How many bytes of a client's field name an answer repeats.
 constexpr std::size_t longest_name_told = 100;
 
-// The name, or its beginning, so that an answer is no longer than it helps.
+// The name or only its beginning, so that an answer is no longer than is useful.
 std::string told(std::string_view name) {
   if (name.size() <= longest_name_told) return std::string(name);
   std::size_t end = longest_name_told;
@@ -41,8 +41,8 @@ std::string step_to(std::string_view name) {
   return step;
 }
 
-// Builds the value while it is read: of two equal names the parser by itself would take the last,
-// and it would recurse into the value as deep as a stranger likes when that is destroyed.
+// Builds the value while it is being parsed. On its own, the parser would take the last of two
+// equal names, and destroying a value nested as deeply as a client likes would recurse as deeply.
 class Builder final : public nlohmann::json_sax<nlohmann::json> {
  public:
   nlohmann::json take() { return std::move(root_); }
@@ -108,7 +108,8 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
                   pointer.empty() ? what : what + ", at " + pointer,
                   {{"pointer", pointer}}};
   }
-  // From an object or array to its part; to the next one of an array if it is none of those.
+  // The step from an object or array to `part`; in an array that does not contain it, to the next
+  // element.
   static std::string step_into(const nlohmann::json& whole, const nlohmann::json* part) {
     if (whole.is_array() && !whole.empty() && &whole.back() == part)
       return step_to(std::to_string(whole.size() - 1));
@@ -190,7 +191,7 @@ std::string Body::canonical(NullMember null) const {
   return text;
 }
 
-// Null is as good as absent: what takes something away asks for it with is_null().
+// Null counts as absent; a command that lets null remove something asks with is_null().
 const nlohmann::json* Body::find(std::string_view field) {
   const auto found = json_->find(field);
   if (found == json_->end()) return nullptr;
@@ -232,7 +233,8 @@ std::string Body::optional_text(std::string_view field, std::size_t max, TextKin
   return clean_text(string(field), path_ + std::string(field), 0, max, kind);
 }
 
-// Only what is certain: something, one @, something. Whether mail arrives there is another matter.
+// Checks only what is certain: something, one @, something. Whether mail arrives there is another
+// matter.
 std::optional<std::string> Body::email(std::string_view field) {
   if (!has(field)) return std::nullopt;
   std::string address = text(field, 0, max_email);

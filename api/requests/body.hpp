@@ -1,7 +1,7 @@
-// Reads a command's JSON body field by field. A body that is not JSON, has a field twice, is nested
-// too deep or has a number too large is malformed (400); the answer points to the place, by `byte`
-// (from 1) or by `pointer` (RFC 6901). A field that is missing, of another kind, out of its limits
-// or not known is invalid (422); the answer says which field and what is expected.
+// Reads a command's JSON body field by field. A body that is not JSON, has a duplicate field, is
+// nested too deeply or has a number that is too large is malformed (400); the answer points to the
+// place, by `byte` (from 1) or by `pointer` (RFC 6901). A field that is missing, of the wrong kind,
+// out of its limits or unknown is invalid (422); the answer says which field, and what is expected.
 //
 // Threads: one at a time. Errors: everything here throws Problem.
 #pragma once
@@ -23,11 +23,12 @@ namespace jangbu {
 [[noreturn]] void malformed(std::string_view detail);
 [[noreturn]] void invalid(std::string_view field, std::string_view detail);
 
-// The text as it is kept (`clean`); Problem 422 naming the field when it cannot be.
+// The text in the form in which it is kept (`clean`); Problem 422 naming the field if it cannot be
+// kept.
 std::string clean_text(std::string_view text, std::string_view field, std::size_t min,
                        std::size_t max, TextKind kind = TextKind::line);
 
-// What a null member of a body means: in a merge patch (RFC 7396) it takes something away.
+// What a null member of a body means: in a merge patch (RFC 7396) it removes something.
 enum class NullMember { is_absent, takes_away };
 
 inline constexpr std::size_t max_name = 200;
@@ -36,11 +37,11 @@ class Body {
  public:
   explicit Body(std::string_view text);
 
-  // One text for all bodies that mean the same, whatever the order of their members, their white
-  // space, their escapes, and how numbers (2, 2.0, 2e0) and texts (`normalised`) are written. It is
-  // in the manner of RFC 8785, but for the digits of fractions and the order of names beyond the
-  // BMP, which nobody else computes. Hashes of it are in the log (events/README.md): it stays as it
-  // is. REQUIRES: a body that was read by a command.
+  // One text for all bodies with the same meaning, regardless of the order of their members, their
+  // white space, their escapes, and how numbers (2, 2.0, 2e0) and texts (`normalised`) are written.
+  // It follows RFC 8785, except for the digits of fractions and the order of names beyond the BMP,
+  // since nobody else computes it. Hashes of it are in the log (events/README.md), so it must not
+  // change. REQUIRES: a body that a command has read.
   std::string canonical(NullMember null) const;
 
   bool has(std::string_view field);  // and it is not null
@@ -52,7 +53,7 @@ class Body {
   std::string optional_text(std::string_view field, std::size_t max,
                             TextKind kind = TextKind::line);
   std::optional<std::string> email(std::string_view field);
-  // As it stands, for what is not written by people.
+  // Verbatim, for text that is not written by people.
   const std::string& token(std::string_view field) { return string(field); }
   // 2.0 and 20e-1 are whole numbers, too.
   std::int64_t integer(std::string_view field, std::int64_t min, std::int64_t max);
@@ -82,7 +83,7 @@ class Body {
     return value;
   }
 
-  // Refuses fields that nobody asked for. Called when all were read.
+  // Refuses fields that were not asked for. Call it once all others have been read.
   void no_more() const;
 
   const std::string& path() const { return path_; }
@@ -95,7 +96,7 @@ class Body {
   const std::string& string(std::string_view field);
   std::shared_ptr<const nlohmann::json> part(const nlohmann::json& value) const;
 
-  std::shared_ptr<const nlohmann::json> json_;  // with the whole body it is a part of
+  std::shared_ptr<const nlohmann::json> json_;  // owns the whole body that it is a part of
   std::string path_;  // of this object in the body: empty, or ending in a dot
   std::vector<const nlohmann::json*> read_;
 };

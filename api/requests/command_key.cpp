@@ -28,7 +28,7 @@ CommandKey key_of(std::string_view key, std::string_view method, std::string_vie
   return {hash_of<KeyHash>({key}), hash_of<RequestHash>({method, " ", target, "\n", body})};
 }
 
-// The path, however its characters and ids are written. Commands have no query.
+// The path in one form, however its characters and ids are written. Commands have no query.
 std::string target_of(const http::Request& request) {
   std::string target;
   for (const std::string& segment : request.segments) {
@@ -46,7 +46,7 @@ std::string meaning_of_body(const http::Request& request) {
                                                        : NullMember::is_absent);
 }
 
-// RFC 8941, section 3.3.3: a string in which nothing is escaped.
+// The content of a string (RFC 8941, section 3.3.3) without escapes; anything else unchanged.
 std::string_view without_quotes(std::string_view field) {
   if (field.size() < 2 || field.front() != '"' || field.back() != '"') return field;
   const std::string_view key = field.substr(1, field.size() - 2);
@@ -54,8 +54,8 @@ std::string_view without_quotes(std::string_view field) {
 }
 
 struct IdempotencyKey {
-  std::string_view key;    // without the quotation marks of the IETF's draft: "k" and k are one
-  std::string_view field;  // as it came
+  std::string_view key;    // without the quotation marks of the IETF's draft: "k" equals k
+  std::string_view field;  // as received
 };
 
 std::optional<IdempotencyKey> idempotency_key(const http::Request& request) {

@@ -1,5 +1,5 @@
-// What a request says of the command in it, beside the command: its idempotency key, and the trace
-// it belongs to.
+// What a request says about its command, besides the command itself: the idempotency key, and the
+// trace it belongs to.
 //
 // Threads: pure functions. Errors: they throw Problem.
 #pragma once
@@ -15,33 +15,33 @@
 
 namespace jangbu {
 
-// The key's hash and that of what the request means: operation, target and canonical body. They are
-// in the log, so how they are made stays as it is (events/README.md).
+// The hash of the key, and the hash of what the request means: operation, target and canonical
+// body. Both are in the log, so the way they are made must not change (events/README.md).
 struct KeyedRequest {
   CommandKey key;
-  CommandKey former;  // as it was before: of the key with its quotation marks, and of the bytes
+  CommandKey former;  // as made earlier: from the key with its quotation marks, and the raw bytes
 };
 
-// Of the request's Idempotency-Key, which is checked.
+// From the request's Idempotency-Key, which is validated; nullopt without one.
 std::optional<KeyedRequest> keyed_request(const http::Request& request);
 
-// The keys of the rows of a bulk import, made of its own. No request has such a key.
+// The keys of a bulk import's rows, derived from the import's own. No request can have such a key.
 class RowKeys {
  public:
-  // Nothing when the request has no key.
+  // nullopt if the request has no key.
   static std::optional<RowKeys> of(const http::Request& request);
 
   // `row` is the text that `body` was read from.
   KeyedRequest of_row(std::uint64_t line, std::string_view row, const Body& body) const;
 
  private:
-  // What a row's key begins with, and what it is for; each as it is now and as it was before.
+  // The beginning of each row's key, and the target; each in its current and in its former form.
   std::string key_, former_key_;
   std::string target_, former_target_;
 };
 
-// What the request calls itself, for whoever follows its trace through the log: W3C traceparent or
-// X-Request-Id; empty without a valid one of either.
+// The id by which to follow the request through the log: W3C traceparent, or else X-Request-Id;
+// empty without a valid one of either.
 std::string correlation_of(const http::Request& request);
 
 }  // namespace jangbu

@@ -11,8 +11,8 @@ namespace jangbu {
 
 namespace {
 
-// The version in one of our entity tags, which begin with it; tags are compared as they are
-// written.
+// The version that one of our entity tags begins with. Tags are compared as written, so only the
+// usual spelling of a version counts.
 std::optional<EventId> version_in(std::string_view tag, bool names_stock) {
   tag = tag.substr(1, tag.size() - 2);
   if (names_stock) {
@@ -36,14 +36,14 @@ std::optional<std::int64_t> query_number(const http::Request& request, std::stri
   return number;
 }
 
-// RFC 9110, section 8.3.1: in any case, and parameters may follow.
+// RFC 9110, section 8.3.1: case-insensitive, and parameters may follow.
 bool has_media_type(const http::Request& request, std::string_view expected) {
   std::string_view type = request.header("Content-Type").value_or("");
   type = type.substr(0, std::min(type.find_first_of("; \t"), type.size()));
   return http::equal_ignoring_case(type, expected);
 }
 
-// Without a length nobody knows that there is no body because none was meant.
+// Without a length, nobody can tell whether the body is missing on purpose.
 void require_length(const http::Request& request) {
   if (request.header("Content-Length") || request.header("Transfer-Encoding")) return;
   throw Problem{problems::length_required, "Send the body with Content-Length, or in chunks."};

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::int64_t most_digits = 19;  // of 2^63
 
-// Beyond any that a text of ours could make up for with its digits, and far from an overflow.
+// Larger than the digits of any text here could make up for, and far from an overflow.
 constexpr std::int64_t largest_exponent = 1'000'000'000'000;
 
 // Takes the digits that the text begins with.

@@ -9,9 +9,9 @@
 
 namespace jangbu {
 
-// The number that the text stands for, digit by digit, since a double has no place for those beyond
-// 2^53. Nothing when the text is no number, the number is not whole, or it is beyond 64 bits.
-// Complexity: linear, whatever the exponent.
+// The number that the text stands for, computed from its digits, since a double cannot hold all
+// whole numbers beyond 2^53. nullopt if the text is not a number, or the number is not whole or
+// does not fit in 64 bits. Complexity: linear, whatever the exponent.
 std::optional<std::int64_t> parse_whole_number(std::string_view text);
 
 }  // namespace jangbu

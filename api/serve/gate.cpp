@@ -17,8 +17,8 @@ namespace jangbu {
 
 namespace {
 
-// What was seen, by the read models or by the snapshot, that the log does not hold. Where they saw
-// anything, a stream that is not there is a log that was lost.
+// What the read models or the snapshot have seen, and the log does not hold. If they have seen
+// anything, a missing stream means that the log was lost.
 template <class Seen>
 std::optional<std::string> missing_from(EventLog& log, const std::string& who, const Seen& seen) {
   try {

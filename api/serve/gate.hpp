@@ -1,5 +1,6 @@
 // The start-up gate: what must hold before anything is appended to a log. It refuses by throwing,
-// with what to do about it; nothing is changed here, JetStreamLog::create_stream() comes later.
+// with the remedy in the message. Nothing is changed here; JetStreamLog::create_stream() comes
+// later.
 //
 // Threads: any.
 #pragma once
@@ -14,16 +15,16 @@ namespace jangbu {
 
 class SnapshotFile;
 
-// Connects, trying for `wait`, and checks that what this server acknowledges may be called durable,
-// and that the stream is ours. What speaks against it is logged; throws Unavailable or Corrupt
-// then.
+// Connects, trying for `wait`, and checks that what this server acknowledges can be called durable,
+// and that the stream is ours. Logs every finding. Throws Corrupt when one is not acceptable,
+// Unavailable when the log cannot be reached.
 std::unique_ptr<JetStreamLog> open_log(const JetStreamOptions& options, bool accept_weak_durability,
                                        std::chrono::seconds wait);
 
-// What the read models saw must be in the log. Tries to reach the database for `wait`.
+// Whatever the read models have seen must be in the log. Tries to reach the database for `wait`.
 void check_database(const std::string& conninfo, std::chrono::seconds wait, EventLog& log);
 
-// Likewise what the snapshot saw.
+// Likewise for the snapshot.
 void check_snapshot(const SnapshotFile& snapshots, EventLog& log);
 
 }  // namespace jangbu

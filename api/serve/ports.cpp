@@ -29,12 +29,12 @@ bool is_loopback(const std::string& address) {
   return address == "::1";
 }
 
-// As browsers name the place that a page came from (RFC 6454, section 6.2).
+// An origin as browsers write it (RFC 6454, section 6.2).
 std::string origin_of(const std::string& host, int port) {
   return "http://" + host + (port == 80 ? "" : ":" + std::to_string(port));
 }
 
-// The services of this process, under each name that a browser on this machine may reach them by.
+// The services of this process, under every name by which a browser on this machine may reach them.
 std::vector<Neighbour> own_places(const ServeOptions& options) {
   std::vector<std::string> names{"127.0.0.1", "localhost"};
   if (options.listen == "::1")

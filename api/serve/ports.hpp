@@ -1,6 +1,6 @@
-// Where the services of a process are, whom they let in, and how many.
+// Where a process's services are, whom they let in, and how many.
 //
-// Threads: pure functions, but for limits_of_each().
+// Threads: pure functions, except limits_of_each().
 #pragma once
 
 #include <span>
@@ -22,30 +22,30 @@ struct ServicePort {
   int offset;  // of its port from the base
 };
 
-// Those that the options ask for; operations, which is always there, comes first.
+// The services that the options ask for; operations, which is always included, comes first.
 std::vector<ServicePort> served(const ServeOptions& options);
 
-// There is no access control. Throws where others are let in and nobody said that they may be.
+// There is no access control: throws when the services listen beyond loopback without --insecure.
 void check_listen(const ServeOptions& options);
 
-// Where this process reaches its own services.
+// The address at which this process reaches its own services.
 std::string own_address(const ServeOptions& options);
 
-// What our pages may use, and offer: our own services, and those that are configured.
+// The services that our pages may use and link to: our own and the configured ones.
 std::vector<Neighbour> neighbours(const ServeOptions& options);
 
-// Whose pages may use the services: our own and configured ones. What they may send, and what of
-// the answers they may read.
+// The origins whose pages may use the services, our own and the configured ones; what they may
+// send, and which response headers they may read.
 http::Cors cors(const ServeOptions& options);
 
-// By which names clients may call the services. The address that a client has reached them by needs
-// no name here.
+// The names by which clients may call the services. The address at which a client has reached them
+// needs no name here.
 http::Hosts hosts(const ServeOptions& options);
 
-// What each server may take. Clients never use up the descriptors that the process needs itself:
-// for NATS and PostgreSQL, for files, for bursts of its own. What is left is shared out evenly, so
-// that those of one service never keep another's waiting, nor operations from telling why. Raises
-// the process's soft limit; throws where even the hard one is too low.
+// What each server may take. Clients never use up the descriptors that the process itself needs:
+// for NATS and PostgreSQL, for files, for its own load runs. The rest is divided evenly, so that
+// the clients of one service never keep another's waiting, nor keep operations from reporting why.
+// Raises the process's soft limit; throws when even the hard limit is too low.
 http::Limits limits_of_each(const ServeOptions& options);
 
 }  // namespace jangbu

@@ -64,7 +64,7 @@ std::unique_ptr<AccessLog> open_access_log(const ServeOptions& options) {
   }
 }
 
-// What `query` makes of an id and where to begin.
+// `query` makes the query from an id and the place to begin.
 template <class MakeQuery>
 streams::History history_from(ReadModels& read_models, MakeQuery query) {
   return [&read_models, query](EntityId entity, const From<EventId>& from, Position at_least,
@@ -81,14 +81,15 @@ streams::Subject deliveries_of(ReadModels& read_models) {
   }));
 }
 
-// By itself glibc keeps what was freed for the next time, and the more, the larger it was: after a
-// few large answers hundreds of megabytes. With a threshold that stays, they go back at once.
+// By default glibc raises its mmap threshold to the size of the largest block freed and keeps
+// smaller ones for reuse: hundreds of megabytes after a few large answers. With a fixed threshold,
+// large blocks go back to the system at once.
 void give_large_memory_back() {
   constexpr int large = 128 * 1024;
   ::mallopt(M_MMAP_THRESHOLD, large);
 }
 
-// What takes commands, where this process does.
+// The parts that take commands, if this process does.
 struct CommandParts {
   CommandParts(const ServeOptions& options, EventLog& log, const Quotes& quotes,
                SnapshotFile& snapshots)
@@ -178,7 +179,7 @@ void run(const ServeOptions& options) {
   loads.close();
   for (EventFeed* feed : {&delivery_feed, &log_feed}) feed->stop();  // streams never end otherwise
   const auto deadline = std::chrono::steady_clock::now() + options.drain;
-  // All begin at once: each waits for clients that keep their connections open.
+  // All drain at once, since each waits for clients that keep their connections open.
   for (const auto& server : servers) server->drain(0ms);
   for (const auto& server : servers) {
     const auto left = deadline - std::chrono::steady_clock::now();
@@ -188,7 +189,7 @@ void run(const ServeOptions& options) {
   if (!commands) return log::info("stopped");
   commands->importer.stop();
   commands->writer.stop();
-  read_models.stop();  // what it answers may hand a command to the writer
+  read_models.stop();  // its answers may still submit a command to the writer
   log::info("stopped at position {}", commands->writer.status().position.value);
 }
 

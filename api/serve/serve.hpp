@@ -1,5 +1,5 @@
-// `jangbu serve`: everything in one process, by default: the HTTP services, the writer, the
-// projector and the queries. Writer and projector can be another process's.
+// `jangbu serve`: the HTTP services, the writer, the projector and the queries, by default all in
+// one process. Writer and projector can run in another process.
 #pragma once
 
 #include <chrono>
@@ -22,7 +22,7 @@ struct ServeOptions {
   std::string listen = "127.0.0.1";
   bool insecure = false;  // listen beyond loopback although there is no access control
   std::vector<std::string> services{"account", "product", "purchase", "delivery"};
-  int workers = 1;                                               // HTTP threads a service
+  int workers = 1;                                               // HTTP threads per service
   std::size_t max_connections = http::Limits{}.max_connections;  // of each service
 
   JetStreamOptions log;
@@ -30,31 +30,31 @@ struct ServeOptions {
 
   std::string database = "postgresql://jangbu@127.0.0.1:5432/jangbu";
   bool projector = true;
-  bool writer = true;  // without it no command is taken
+  bool writer = true;  // false: commands are not taken
 
   std::filesystem::path swagger_ui = SwaggerUi::default_folder();
   std::filesystem::path uplot = Console::default_uplot();
-  std::vector<std::string> cors_origins;   // whose pages may use the services, too
-  std::vector<std::string> allowed_hosts;  // names that the services go by, too
+  std::vector<std::string> cors_origins;   // further origins whose pages may use the services
+  std::vector<std::string> allowed_hosts;  // further names by which the services may be called
 
-  // Holds the snapshot of the writer's shop, and the quote secret, unless that is given.
+  // Holds the snapshot of the writer's shop, and the quote secret unless one is given.
   std::filesystem::path data = "jangbu-data";
   std::string quote_secret;
 
   std::size_t queue = 10'000;  // commands waiting for the writer
   std::size_t idempotency_keys = CommandKeys::default_budget;
-  std::uint64_t snapshot_events = 1'000'000;    // from one snapshot to the next; 0: none are taken
+  std::uint64_t snapshot_events = 1'000'000;    // between two snapshots; 0: none are taken
   std::size_t subscribers = 2'000;              // of server-sent events
-  std::chrono::seconds import_deadline{900};    // of a bulk import, from its begin to its end
-  std::chrono::milliseconds heartbeat{15'000};  // on their streams, when there is nothing to say
-  std::string access_log;                       // a file, or "-"; empty: none is kept
+  std::chrono::seconds import_deadline{900};    // of a bulk import, from beginning to end
+  std::chrono::milliseconds heartbeat{15'000};  // on streams, when there is nothing to send
+  std::string access_log;                       // a file, or "-"; empty: no access log
   bool allow_load = false;                      // bursts of purchases over HTTP
   std::chrono::seconds wait{60};                // for NATS and PostgreSQL, at start
   std::chrono::seconds drain{15};               // for requests in flight, at the end
 };
 
-// Runs until SIGTERM or SIGINT; the exit status. What keeps it from starting is logged, with what
-// to do about it.
+// Runs until SIGTERM or SIGINT; returns the exit status. What prevents a start is logged, with the
+// remedy.
 int serve(const ServeOptions& options);
 
 }  // namespace jangbu

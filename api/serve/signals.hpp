@@ -1,6 +1,6 @@
-// SIGTERM and SIGINT, the orders to stop.
+// SIGTERM and SIGINT, the requests to stop.
 //
-// Threads: one, the first of the process: every thread that is started later inherits its mask.
+// Threads: one, the first of the process: every thread started later inherits its signal mask.
 #pragma once
 
 #include <signal.h>
@@ -11,12 +11,12 @@ namespace jangbu {
 
 class ShutdownSignals {
  public:
-  // From here on they come to this object alone (and SIGPIPE to nobody). Until begun() an order to
-  // stop ends the process at once: nothing was begun that would have to be finished, and waiting
+  // From here on only this object receives them (and SIGPIPE is ignored). Until begun(), a request
+  // to stop ends the process at once: nothing has begun that would have to be finished, and waiting
   // for a server may take long.
   ShutdownSignals();
 
-  // From here on an order is kept for wait().
+  // From here on a request is kept for wait().
   void begun();
   void wait() const;
 

@@ -24,7 +24,7 @@ namespace jangbu {
 
 namespace {
 
-// What the answer to one command needs until it is given.
+// What is needed to answer a command.
 struct Asked {
   Backend backend;
   http::Exchange exchange;
@@ -52,8 +52,8 @@ http::Response replayed(http::Response response) {
   return response;
 }
 
-// A closed delivery is as the command wants it: its receipt was confirmed, or it has the scan. (A
-// cancelled one takes none, known or not.)
+// Whether a closed delivery already is as the command wants it: its receipt was confirmed, or it
+// has the scan. (A cancelled one takes no scan, known or not.)
 bool is_as_asked(const Asked& asked, const DeliveryRow& closed) {
   if (asked.confirms_receipt) return closed.status == DeliveryStatus::receipt_confirmed;
   return asked.scan && closed.status != DeliveryStatus::cancelled &&
@@ -65,13 +65,13 @@ bool meets_condition(const Asked& asked, const DeliveryRow& row) {
                                            asked.conditions.if_match->end();
 }
 
-// The delivery is not in memory: the read model, at the position of the refusal or a later one,
-// knows why. The writer refused at `decided`.
+// The delivery is not in memory: the read model, at the position of the refusal or later, knows
+// why. `decided`: the position at which the writer refused.
 http::Response respond_closed(const Asked& asked, PurchaseId id, Position decided,
                               const std::optional<DeliveryRow>& row, Position position) {
   if (!row) return with_position(not_found(asked.resource.not_found, to_string(id)), position);
-  // It is open, or what closed it came later, perhaps this very command: bought at another instance
-  // a moment ago, and the writer here has yet to hear of it.
+  // It is open, or was closed later, perhaps by this very command: bought at another instance a
+  // moment ago, and the writer here does not know of it yet.
   if (!row->closed_at || row->version.position > decided) return problem_of(NotDecided::not_ready);
   if (!meets_condition(asked, *row))
     return with_position(
@@ -84,7 +84,7 @@ http::Response respond_closed(const Asked& asked, PurchaseId id, Position decide
   return with_position(purchase_closed(id, row->status), position);
 }
 
-// What the read model knows at a position that was reached already, at least by the log.
+// For a position that at least the log has already reached.
 ReadAt at_position(Position position) {
   return {.min_position = position, .wait = default_wait};
 }
@@ -122,7 +122,7 @@ struct Respond {
     });
   }
   void operator()(NotDecided why) const { asked->exchange.respond(problem_of(why)); }
-  // Only RequestQuote comes to this, and it is answered by its own handler.
+  // Only RequestQuote ends this way, and its own handler answers it.
   void operator()(const Offer&) const { invariant(false, "an offer has an answer of its own"); }
 
  private:
@@ -138,7 +138,7 @@ struct Respond {
             const FoundEvent& left) { show_again(asked, version, left, shown); });
   }
 
-  // What the first answer showed beside what the event `left` tells.
+  // What the first answer showed beyond what the event `left` says.
   struct Shown {
     Position position;
     std::optional<std::int64_t> stock;
@@ -172,7 +172,7 @@ struct Respond {
     return std::make_shared<const ProductView>(std::move(product));
   }
 
-  // The writer refused at `decided`, since the delivery is not in memory.
+  // The writer refused at `decided`, because the delivery is not in memory.
   static void answer_closed(const std::shared_ptr<const Asked>& asked, PurchaseId id,
                             Position decided) {
     using Found = std::optional<DeliveryRow>;
@@ -192,7 +192,7 @@ struct Respond {
         });
   }
 
-  // It is as asked already; but the command's key has to be remembered, which is the writer's.
+  // The delivery already is as asked; but only the writer can remember the command's key.
   static void remember_closed(const std::shared_ptr<const Asked>& asked, const DeliveryRow& row) {
     asked->backend.commands->writer.submit(
         {.command = LeaveClosed{row.id, row.version},
@@ -204,7 +204,7 @@ struct Respond {
          .actor = {},
          .answer = [asked, row](Outcome outcome) {
            const auto* done = std::get_if<Repeated>(&outcome.result);
-           const bool is_first = done && done->purchase;  // else another of this key came before it
+           const bool is_first = done && done->purchase;  // else another with this key came first
            if (!is_first)
              return std::visit(Respond{asked, outcome.position}, std::move(outcome.result));
            asked->exchange.respond_with([row, position = outcome.position] {

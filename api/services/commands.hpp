@@ -1,8 +1,8 @@
-// From a request that asks for something to be done to its answer, through the writer.
+// From a request to change something to its answer, through the writer.
 //
-// Threads: called on HTTP workers, and never waits; answers come from the writer's thread, the read
-// models' or the log lookup's, and are put into JSON on the worker again.
-// REQUIRES: a backend that takes commands.
+// Threads: called on HTTP workers, and never waits; answers come from the threads of the writer,
+// the read models or the log lookup, and are put into JSON back on the worker. REQUIRES: a backend
+// that takes commands.
 #pragma once
 
 #include <string_view>
@@ -17,15 +17,15 @@
 
 namespace jangbu {
 
-// Hands the command to the writer, and answers with what becomes of it: 201 when it `creates`, 200
+// Hands the command to the writer, and answers with the outcome: 201 when it `creates`, 200
 // otherwise, or the refusal's problem.
 void execute(const Backend& backend, const http::Request& request, const http::Exchange& exchange,
              Command command, const Resource& resource, bool creates = false);
 
-// Asks the writer for an offer, and answers with it as a signed quote.
+// Asks the writer for an offer, and answers with a signed quote for it.
 void ask_for_quote(const Backend& backend, const http::Exchange& exchange, RequestQuote command);
 
-// Carries out one command for each row of the body; Problem 415 when it is not NDJSON.
+// Executes one command for each row of the body; Problem 415 when it is not NDJSON.
 void import_rows(const Backend& backend, const http::Request& request, const http::BodyStream& body,
                  const http::Exchange& exchange, Command (*to_command)(Body row));
 

@@ -20,8 +20,8 @@ constexpr std::string_view carrier_statuses =
     "label-created, picked-up, in-transit, out-for-delivery, attempt-failed, "
     "available-for-pickup, exception, delivered, returned-to-sender";
 
-// A scan of the future would make history of all that come until then. Scanners' clocks and time
-// zones are set by people.
+// A scan from the future would outrank all that come until then. People set scanners' clocks and
+// time zones.
 constexpr std::int64_t clocks_apart_ms = 24 * 60 * 60 * 1'000;
 
 constexpr std::string_view stream_description =

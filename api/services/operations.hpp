@@ -1,13 +1,13 @@
-// What the operations service does, where it takes a file of its own.
+// Handlers of the operations service that have files of their own.
 //
-// Threads: on HTTP workers, and they do not wait. REQUIRES: a backend with operations.
+// Threads: on HTTP workers; they do not wait. REQUIRES: a backend with operations.
 #pragma once
 
 #include "api/services/service.hpp"
 
 namespace jangbu {
 
-// How far the read models are, and rebuilding them.
+// The progress of the read models, and rebuilding them.
 void list_projections(const Backend& backend, const http::Request& request,
                       const http::Exchange& exchange);
 void start_rebuild(const Backend& backend, const http::Request& request,
@@ -17,7 +17,7 @@ void show_rebuild(const Backend& backend, const http::Request& request,
 void list_parked_rows(const Backend& backend, const http::Request& request,
                       const http::Exchange& exchange);
 
-// A burst of purchases: begun, shown and stopped.
+// A burst of purchases: starting, showing and stopping it.
 void start_load(const Backend& backend, const http::Request& request,
                 const http::Exchange& exchange);
 void show_load(const Backend& backend, const http::Request& request,

@@ -21,7 +21,7 @@ namespace jangbu {
 
 namespace {
 
-// Of one read model: its own state is that of who fills it, or that it is being built.
+// One read model. Its state is the projector's, or that it is being built.
 Json to_json(const Projector::ReadModelStatus& model, const Projector::Status& status,
              const Writer* writer, const std::optional<RebuildJobs::Status>& rebuild) {
   const Position position = model.checkpoint ? model.checkpoint->position : Position{};
@@ -43,7 +43,7 @@ Json to_json(const Projector::ReadModelStatus& model, const Projector::Status& s
     json.add("parked", model.checkpoint->parked);
   }
   if (rebuild) json.add("rebuild", to_string(rebuild->state));
-  // What was found out when the generation that serves was made, if that was here.
+  // The comparison from when the serving generation was built, if this process built it.
   if (rebuild && rebuild->rebuilt && model.checkpoint &&
       rebuild->rebuilt->generation == model.checkpoint->generation) {
     const Comparison& comparison = rebuild->rebuilt->comparison;
@@ -55,7 +55,7 @@ Json to_json(const Projector::ReadModelStatus& model, const Projector::Status& s
   return json;
 }
 
-// That the path names.
+// The read model named in the path.
 const ReadModel& asked_model(const http::Request& request) {
   const std::string_view name = request.param("projection");
   for (const ReadModel* model : read_models())

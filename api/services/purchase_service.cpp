@@ -34,7 +34,7 @@ RequestedLine read_line(Body& body) {
   return {reference<ProductId>(body, "product"), body.integer("quantity", 1, max_quantity)};
 }
 
-// Many lines under `lines`, or a single one right in the body.
+// Several lines under `lines`, or a single one directly in the body.
 std::vector<RequestedLine> read_lines(Body& body) {
   std::vector<RequestedLine> lines;
   if (!body.has("lines")) {

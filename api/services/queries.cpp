@@ -65,7 +65,7 @@ void answer_history(const Backend& backend, const http::Request& request,
   answer_list(backend, read_at(request), exchange, history_of(entity, from),
               [entity, not_found_type, from_first = !from.after](const Page<HistoryRow>& page,
                                                                  Position position) {
-                // Whatever exists has a first event.
+                // Every entity that exists has a first event.
                 if (from_first && page.items.empty())
                   return with_position(not_found(not_found_type, to_string(entity.id)), position);
                 return ok(page_json(page), position);

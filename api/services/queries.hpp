@@ -1,4 +1,4 @@
-// From a request that asks for something to be shown to its answer, through the read models.
+// From a request to show something to its answer, through the read models.
 //
 // Threads: called on HTTP workers, and never waits; answers come from the read models' threads.
 #pragma once
@@ -23,10 +23,10 @@
 
 namespace jangbu {
 
-// Whether anybody still waits for the answer.
+// Whether the client still waits for the answer.
 std::function<bool()> still_there(const http::Exchange& exchange);
 
-// What `respond` makes of a value and its position; or 503.
+// What `respond` makes of a value and its position, or 503.
 template <class T, class Respond>
 http::Response response_of(const QueryResult<T>& result, ReadAt at, const Respond& respond) {
   if (auto none = no_answer(result, at.min_position)) return std::move(*none);
@@ -34,7 +34,7 @@ http::Response response_of(const QueryResult<T>& result, ReadAt at, const Respon
   return respond(answer.value, answer.position);
 }
 
-// Asks, and answers with what `respond` makes of it.
+// Runs the query, and answers with what `respond` makes of the result.
 template <class T, class Respond>
 void answer_query(const Backend& backend, ReadAt at, const http::Exchange& exchange, Query<T> query,
                   Respond respond) {
@@ -58,8 +58,8 @@ void answer_one(const Backend& backend, const http::Request& request,
                });
 }
 
-// A page is put into JSON where it was read: that takes a while, and a service's HTTP worker has
-// other clients.
+// Puts the page into JSON on the thread that read it: that takes a while, and a service's HTTP
+// worker has other clients.
 template <class Row, class Respond>
 void answer_list(const Backend& backend, ReadAt at, const http::Exchange& exchange,
                  Query<Page<Row>> query, Respond respond) {
@@ -77,7 +77,7 @@ void answer_page(const Backend& backend, ReadAt at, const http::Exchange& exchan
       [](const Page<Row>& page, Position position) { return ok(page_json(page), position); });
 }
 
-// What `list` answers for the buyer in the query, who is named by id or by name, or for none.
+// Calls `list` with the buyer in the request's query, given by id or by name, or with none.
 using ListOfBuyer = std::function<void(std::optional<AccountId>)>;
 void with_buyer(const Backend& backend, const http::Request& request,
                 const http::Exchange& exchange, ListOfBuyer list);

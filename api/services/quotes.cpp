@@ -21,13 +21,13 @@ namespace jangbu {
 
 namespace {
 
-// What a token carries. Its first byte is its format, so that another can follow.
+// A token's content. Its first byte is the format, so that another can follow.
 struct Content {
   std::uint8_t format = 1;
   QuoteId id;
   AccountId buyer;
   Recipient recipient;
-  std::vector<PurchaseLine> lines;  // without their names and totals, which only show
+  std::vector<PurchaseLine> lines;  // without names and totals, which are only for display
   Timestamp expires_at;
 
   template <class Archive>
@@ -81,7 +81,7 @@ std::optional<ConfirmQuote> Quotes::read(std::string_view token, PurchaseId purc
       CRYPTO_memcmp(mac->data(), expected.data(), expected.size()) != 0)
     return std::nullopt;
 
-  // Signed by us, so it is whole; another format comes from another version of this program.
+  // Signed by us, so it is complete; another format comes from another version of this program.
   if (bytes->empty() || bytes->front() != 1) return std::nullopt;
   Content content;
   CommitInput input(*bytes);
@@ -103,8 +103,9 @@ namespace {
 
 constexpr ::mode_t private_file = 0600;
 
-// A new secret in this file, unless there is one by then. It is written beside it, flushed and
-// linked: the file has a whole secret or is not there, and of two processes one makes it.
+// Creates a new secret in this file, unless one exists by then. It is written to a temporary file,
+// flushed and linked: the file holds a complete secret or does not exist, and of two processes only
+// one creates it.
 void make_quote_secret(const std::filesystem::path& file) {
   std::array<std::uint8_t, 24> random;
   fill_random(random);
@@ -124,7 +125,7 @@ void make_quote_secret(const std::filesystem::path& file) {
   try {
     sync_folder(file.parent_path());
   } catch (const std::system_error&) {
-    // A secret that is lost with the power costs quotes of a few minutes.
+    // Losing a secret in a power failure costs a few minutes' quotes.
   }
 }
 

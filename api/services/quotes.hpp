@@ -1,7 +1,7 @@
 // Quotes as signed tokens: nothing is stored until one is confirmed. A token is
 // `base64url(content) "." base64url(HMAC-SHA256(content))`; the content is the quote in cereal's
-// portable bytes. Whoever holds the secret can read and check it, on any instance and after any
-// restart; nobody else can change it.
+// portable bytes. Any instance that holds the secret can check it, after any restart; without the
+// secret it cannot be changed.
 //
 // Threads: any, after construction.
 #pragma once
@@ -29,8 +29,8 @@ class Quotes {
   // The token for an offer made at `now`.
   std::string issue(QuoteId id, const Offer& offer, Timestamp now) const;
 
-  // What the token says, to be confirmed at `now` as a purchase of this id. Nothing if we did not
-  // issue it.
+  // The quote in the token, to be confirmed at `now` as a purchase with this id. Nothing if we did
+  // not issue it.
   std::optional<ConfirmQuote> read(std::string_view token, PurchaseId purchase,
                                    Timestamp now) const;
 

@@ -12,7 +12,7 @@ namespace jangbu {
 
 namespace {
 
-// One that is not here is no fault.
+// A writer in another process is no fault.
 Json writer_check(const Writer* writer) {
   if (!writer) return {{"status", "off"}};
   const Writer::Status status = writer->status();
@@ -41,8 +41,7 @@ Json up_unless(const std::string& why_not) {
   return {{"status", "down"}, {"reason", why_not}};
 }
 
-// NATS may be connected, and its stream out of order all the same: it is the writer that finds that
-// out.
+// NATS may be connected although its stream is unusable: only the writer finds that out.
 std::string log_away(const Readiness::Parts& parts) {
   std::string why = parts.log_away();
   if (!why.empty() || !parts.writer) return why;

@@ -21,19 +21,19 @@ class Readiness {
     const Writer* writer;  // null when another process takes commands
     const ReadModels& read_models;
     const Projector* projector;             // null when another process projects
-    std::function<std::string()> log_away;  // why; empty while it is there
+    std::function<std::string()> log_away;  // why the log is away; empty while it is there
   };
 
   explicit Readiness(Parts parts);
 
   // 200, or 503 when it cannot take work. Commands need the writer, but not the database; so once
-  // everything has been up, losing the database makes this degraded, not unready. Without a writer
-  // all work is queries.
+  // the read models have been up, losing the database makes this degraded, not unready. Without a
+  // writer all work is queries.
   http::Response answer();
 
  private:
   const Parts parts_;
-  std::atomic<bool> began_ = false;  // the read models were there, since this process began
+  std::atomic<bool> began_ = false;  // the read models have been up since this process started
 };
 
 }  // namespace jangbu

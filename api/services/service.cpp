@@ -19,7 +19,7 @@ namespace {
 
 using openapi::Operation;
 
-// Every service has these. They need the whole table, so to_router() makes their handlers.
+// Every service has these. Their handlers need the whole table, so to_router() makes them.
 const Operation index_operation{.method = http::Method::get,
                                 .path = "/",
                                 .id = "getIndex",
@@ -89,7 +89,7 @@ bool is_command(openapi::Kind kind) {
   return kind == Kind::command || kind == Kind::create || kind == Kind::rows || kind == Kind::quote;
 }
 
-// Does it, or answers with the Problem that kept it from being done.
+// Runs the action, or answers with the Problem that it throws.
 template <class Action>
 void or_problem(const http::Exchange& exchange, Action action) {
   try {
@@ -117,7 +117,7 @@ void turn_away(const Backend&, const http::Request&, const http::Exchange& excha
   exchange.respond(takes_no_commands());
 }
 
-// Before any of the body has come.
+// Answers before any of the body has arrived.
 void turn_away(const Backend&, const http::Request&, const http::BodyStream&,
                const http::Exchange& exchange) {
   exchange.respond(takes_no_commands());
@@ -146,7 +146,7 @@ std::optional<http::Response> wrong_query(const http::Request& request,
   return std::nullopt;
 }
 
-// Routes take the query parameters that the document tells of, each once.
+// Routes take only the query parameters in their OpenAPI document, each once.
 http::AnyHandler with_checked_query(const Operation& operation, http::AnyHandler handler) {
   const auto names = openapi::query_parameters(operation);
   const auto checked = [names](auto next) {

@@ -1,8 +1,8 @@
-// A service: a table of endpoints that its requests are served from and its OpenAPI document is
-// made from; and the parts of this process that all services answer with.
+// A service: a table of endpoints from which its requests are served and its OpenAPI document is
+// made; and the parts of this process that all services use.
 //
-// Threads: tables are constants; what serves an endpoint runs on HTTP workers and never waits.
-// Ownership: a Backend refers to parts that outlive the servers.
+// Threads: tables are constants; endpoint handlers run on HTTP workers and never wait. Ownership: a
+// Backend refers to parts that outlive the servers.
 #pragma once
 
 #include <functional>
@@ -31,7 +31,7 @@ class ReadModels;
 class RebuildJobs;
 class Writer;
 
-// What takes commands.
+// The parts that take commands.
 struct CommandSide {
   Writer& writer;
   LogLookup& log_lookup;
@@ -39,7 +39,7 @@ struct CommandSide {
   Importer& importer;
 };
 
-// What the operations service needs beside the others' parts.
+// What the operations service needs besides the shared parts.
 struct OperationsSide {
   const Projector* projector;  // null when another process projects
   LogSearch& log_search;
@@ -52,7 +52,7 @@ struct OperationsSide {
 };
 
 struct Backend {
-  const CommandSide* commands;  // null where another process takes them
+  const CommandSide* commands;  // null when another process takes commands
   ReadModels& read_models;
   EventFeed& delivery_feed;
   const OperationsSide* operations;  // null in tests of the other services
@@ -60,10 +60,10 @@ struct Backend {
   const Writer* writer() const { return commands ? &commands->writer : nullptr; }
 };
 
-// What a service does with one kind of request. It may throw a Problem, which is then the answer.
+// Handles one kind of request. It may throw a Problem, which is then the answer.
 using Serve = void (*)(const Backend&, const http::Request&, const http::Exchange&);
 
-// Likewise, where the body comes in pieces.
+// Likewise, for a body that comes in pieces.
 using ServeStreaming = void (*)(const Backend&, const http::Request&, const http::BodyStream&,
                                 const http::Exchange&);
 
@@ -77,7 +77,7 @@ struct Service {
   std::string_view title;
   std::string_view description;
   std::span<const Endpoint> endpoints;
-  // What `/` answers to who asks for HTML; nothing for others. Null: the service has no page.
+  // What `/` answers when HTML is requested; nothing otherwise. Null: the service has no page.
   std::optional<http::Response> (*page)(const Backend&, const http::Request&) = nullptr;
 };
 
@@ -89,10 +89,10 @@ extern const Service operations_service;
 
 // The service's endpoints, and three about itself: links at `/`, its document at `/openapi.json`,
 // and what its problems mean at `/problems/{code}`. A query parameter that the document does not
-// tell of is refused. Where this process takes no commands, their endpoints say so.
+// list is refused. When this process takes no commands, their endpoints say so.
 http::Router to_router(const Service& service, const Backend& backend);
 
-// What `/openapi.json` answers with.
+// The body of `/openapi.json`.
 std::string openapi_document(const Service& service);
 
 }  // namespace jangbu

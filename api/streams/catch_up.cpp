@@ -14,9 +14,8 @@ namespace {
 
 constexpr std::size_t most_commits = 256;  // in one round
 constexpr std::chrono::milliseconds patience{500};
-// A subscriber that was sent so much and has not read it is given no more of the past for now; nor,
-// in the middle of a round, one that has so much before it. Both are far from where a client is cut
-// off.
+// A subscriber with at least this much unread gets no more of the past for now; during a round, one
+// with `most_unread` drops out. Both are far below the limit at which a client is cut off.
 constexpr std::size_t unread = 64 * http::kib;
 constexpr std::size_t most_unread = 128 * http::kib;
 
@@ -57,7 +56,7 @@ bool CatchUp::give(Position end) {
     if (!batches.empty() && batches.front().bytes >= batch_bytes) break;
   }
   for (const Batch& batch : batches) {
-    // Whoever still has the last part to read gets this one another time.
+    // A subscriber with too much left to read gets this batch in a later round.
     std::erase_if(ready, [](const SubscriberPtr& subscriber) {
       return subscriber->backlog() >= most_unread;
     });

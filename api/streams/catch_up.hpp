@@ -1,5 +1,5 @@
-// Those who resume from further back, and are given the past from the log until they have come to
-// where the others are: as fast as each reads, those who are furthest behind first.
+// The subscribers that resume from further back. They are fed from the log until they reach the
+// tail: each as fast as it reads, those furthest behind first.
 //
 // Threads: the feed's own.
 #pragma once
@@ -17,13 +17,13 @@ class CatchUp {
   CatchUp(EventLog& log, const Subject& subject) : log_(log), subject_(subject) {}
 
   bool empty() const { return behind_.empty(); }
-  // REQUIRES: a subscriber that has begun.
+  // REQUIRES: the subscriber has begun.
   void join(const SubscriberPtr& subscriber) { behind_.push_back(subscriber); }
-  // All of them; the caller decides who is behind still.
+  // Removes and returns all of them; the caller decides which are still behind.
   std::vector<SubscriberPtr> take();
 
-  // Gives a part of the past, up to the commit at `end`, to those who are furthest behind and to
-  // whoever meets them on the way. False when nobody can take more. Throws Unavailable.
+  // Gives part of the past, up to the commit at `end`, to the subscribers that are furthest behind
+  // and to those met on the way. False when none can take more. Throws Unavailable.
   bool give(Position end);
 
   void for_each(const std::function<void(Subscriber&)>& action) const;
@@ -34,7 +34,7 @@ class CatchUp {
   const Subject& subject_;
   std::vector<SubscriberPtr> behind_;
   std::unique_ptr<LogReader> reader_;
-  Position next_;  // what it reads next
+  Position next_;  // the position to read next
 };
 
 }  // namespace jangbu::streams

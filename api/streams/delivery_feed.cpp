@@ -17,7 +17,7 @@ struct StatusChange {
   const Scan* scan = nullptr;
 };
 
-// Events that change no delivery's status are listed with the rest.
+// Lists every event type, including those that change no delivery's status.
 struct ChangeIn {
   using Change = std::optional<StatusChange>;
 
@@ -28,7 +28,8 @@ struct ChangeIn {
     return StatusChange{DeliveryStatus::cancelled, {}, event.cancelled_at};
   }
   Change operator()(const DeliveryScanned& event) const {
-    // Where the status before is not told: a scan that was not news has left another one.
+    // Version 1 does not record the previous status. A scan that changed nothing then shows as one
+    // whose own status differs from the delivery's.
     const bool changed =
         event.previous ? *event.previous != event.status : event.scan.status == event.status;
     if (!changed) return std::nullopt;

@@ -1,4 +1,4 @@
-// The feed of deliveries: every change of a delivery's status.
+// The feed of deliveries: every change of status.
 //
 // Threads: pure functions.
 #pragma once
@@ -9,7 +9,7 @@ namespace jangbu {
 
 inline constexpr std::string_view delivery_event = "delivery-status";
 
-// A delivery has the id of its purchase, and its history.
+// A delivery shares the id and the history of its purchase.
 streams::Subject delivery_changes(streams::History history);
 
 }  // namespace jangbu

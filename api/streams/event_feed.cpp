@@ -28,16 +28,16 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t history_page = 100;
 
-constexpr auto poll = 20ms;  // how long a subscriber may wait to be admitted
+constexpr auto poll = 20ms;  // the longest wait of a subscriber to be admitted
 constexpr auto log_retry = 250ms;
 constexpr auto history_retry = 1s;
 constexpr auto beat_interval = 250ms;
 
-// A subscriber that has no place yet, since the log or the history of its entity is asked for it.
+// A subscriber that is not placed yet: the log, or its entity's history, has to be asked first.
 struct Waiting {
   SubscriberPtr subscriber;
   Clock::time_point due = {};  // when to try again; max: its history is being read
-  bool found = false;          // in the history, so far
+  bool found = false;          // whether the history has shown an event so far
   std::string past = {};
 };
 using WaitingPtr = std::shared_ptr<Waiting>;
@@ -55,12 +55,12 @@ std::string cannot_follow(const Subject& subject) {
 
 }  // namespace
 
-// What comes to the feed's thread.
+// What arrives for the feed's thread.
 //
 // Threads: put() and stop() from any.
 class EventFeed::Inbox {
  public:
-  // False, and nothing happens, after stop().
+  // After stop(), does nothing and returns false.
   bool put(Arrived one) {
     const std::lock_guard lock(mutex_);
     if (stop_) return false;
@@ -75,7 +75,7 @@ class EventFeed::Inbox {
     changed_.notify_one();
   }
 
-  // Until something is there; true at the end.
+  // Waits until something arrives; true after stop().
   bool wait(std::chrono::milliseconds time) {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, time, [&] { return stop_ || !arrived_.empty(); });
@@ -94,8 +94,8 @@ class EventFeed::Inbox {
   bool stop_ = false;
 };
 
-// What the feed's thread does while there is a log to follow: it finds those who come a place, and
-// lets those who are live, and those who are behind, have their rounds in turn.
+// What the feed's thread does while there is a log to follow: it places new subscribers, and
+// alternates between those that are live and those that are behind.
 class EventFeed::Loop {
  public:
   Loop(EventLog& log, const Subject& subject, const Options& options,
@@ -187,7 +187,7 @@ void EventFeed::Loop::run() {
   try {
     known_end_ = log_.last();
   } catch (const Unavailable&) {
-    // then it is known when it has come back
+    // known once the log is back
   }
   const auto is_idle = [this] {
     return waiting_.empty() && behind_.empty() && !tail_.has_listeners();
@@ -225,7 +225,7 @@ void EventFeed::Loop::beat() {
   if (now < next_beat_) return;
   next_beat_ = now + std::min<std::chrono::milliseconds>(beat_interval, options_.heartbeat);
   for_each([&](Subscriber& subscriber) {
-    // A client that has closed its side seldom listens any more; it is told that this is the end.
+    // A client that has closed its side seldom still reads; if it does, it sees the stream end.
     if (!subscriber.gone() && subscriber.left()) subscriber.end(cannot_follow(subject_));
     subscriber.beat(options_.heartbeat);
   });
@@ -234,8 +234,9 @@ void EventFeed::Loop::beat() {
   std::erase_if(waiting_, [](const WaitingPtr& waiting) { return waiting->subscriber->gone(); });
 }
 
-// Those who are behind have their round. The end may have moved on where nobody follows it: they
-// are to come as close to it as they can before they are given what comes at its own pace.
+// One round of catching up. While nobody follows the tail, the log's end may have moved on; the
+// tail then begins at the current end, so that subscribers catch up at full speed as far as
+// possible before they join the paced tail.
 bool EventFeed::Loop::catch_up() {
   if (!behind_.give(tail_.read().position)) return false;
   if (!tail_.has_listeners()) tail_.begin_after(std::max(tail_.sent(), end_of(log_.last())));
@@ -243,7 +244,7 @@ bool EventFeed::Loop::catch_up() {
   return true;
 }
 
-// --- Those who come ------------------------------------------------------------------------------
+// --- New subscribers -----------------------------------------------------------------------------
 
 void EventFeed::Loop::admit_arrived() {
   for (Arrived& one : inbox_->take()) {
@@ -254,7 +255,7 @@ void EventFeed::Loop::admit_arrived() {
   }
   const auto is_due = [now = Clock::now()](const WaitingPtr& one) { return one->due <= now; };
   if (std::ranges::none_of(waiting_, is_due)) return;
-  Position last;  // asked for once: whoever asked before that begins there
+  Position last;  // read once; "now" begins here for all that asked before
   try {
     last = log_.last();
   } catch (const Unavailable&) {
@@ -275,7 +276,7 @@ void EventFeed::Loop::admit(const WaitingPtr& waiting, Position last) {
   const std::optional<EventId> asked = subscriber.asked();
   if (asked && asked->position > last) return subscriber.refuse(not_happened_yet(*asked, last));
   subscriber.place_after(asked.value_or(end_of(last)));
-  // Nobody needs what lies between the last who listened and now.
+  // Without listeners, nobody needs the events since the last one left.
   if (!tail_.has_listeners()) tail_.begin_after(end_of(last));
   const bool has_past = asked || subject_.not_found;
   if (!subscriber.interest().entity || !has_past) return place(waiting->subscriber);
@@ -284,8 +285,8 @@ void EventFeed::Loop::admit(const WaitingPtr& waiting, Position last) {
   ask_history(waiting, std::nullopt);
 }
 
-// Begins where it will go on from once that is possible. Nobody can say where the log ends while it
-// is away, so "now" is then where it was last known to end: what is recorded after the request
+// Begins the stream at the place where it will continue once the log is back. Meanwhile nobody can
+// say where the log ends, so "now" is its last known end: whatever is recorded after the request
 // comes later than that.
 void EventFeed::Loop::begin_unplaced(const Waiting& waiting) {
   Subscriber& subscriber = *waiting.subscriber;
@@ -298,8 +299,8 @@ void EventFeed::Loop::begin_unplaced(const Waiting& waiting) {
   subscriber.begin();
 }
 
-// An entity's past is in its history: the log need not be searched for it. It is read from its
-// beginning, since an entity without events is one that is not there.
+// An entity's past is in its history, so the log need not be searched for it. The history is read
+// from its beginning, because an entity without events does not exist.
 void EventFeed::Loop::ask_history(const WaitingPtr& waiting,
                                   std::optional<EventId> page_after) const {
   const Subscriber& subscriber = *waiting->subscriber;
@@ -314,7 +315,7 @@ void EventFeed::Loop::take_history(const Answered& answered) {
   Subscriber& subscriber = *waiting->subscriber;
   if (subscriber.gone()) return;
   const auto* answer = std::get_if<Answer<Page<HistoryRow>>>(&answered.page);
-  if (!answer) {  // the read model is away or behind, or a row is parked: all of it passes
+  if (!answer) {  // the read model is away or behind, or a row is parked: all temporary
     waiting->found = false;
     waiting->past.clear();
     waiting->due = Clock::now() + history_retry;
@@ -337,7 +338,7 @@ void EventFeed::Loop::take_history(const Answered& answered) {
     if (const auto data = subject_.data(row.id, row.recorded))
       waiting->past += words_of(subject_, row.id, *data);
     if (waiting->past.size() < batch_bytes) continue;
-    // More than it can be given at once: the log has the rest.
+    // More than one batch: the log has the rest.
     reached = row.id;
     all = true;
     break;
@@ -351,7 +352,7 @@ void EventFeed::Loop::take_history(const Answered& answered) {
   place(waiting->subscriber);
 }
 
-// Whoever lacks any of what was read of the end is behind.
+// A subscriber that lacks anything the tail has already read is behind.
 void EventFeed::Loop::place(const SubscriberPtr& subscriber) {
   subscriber->begin();
   if (subscriber->gone()) return;

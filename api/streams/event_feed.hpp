@@ -1,18 +1,18 @@
-// Server-sent events of what is in the log: all of it that a feed is about, to whoever listens, in
-// the order of the log, without a gap and without a repeat. What a feed is about, and how it words
-// it, is its Subject: delivery_feed.hpp and log_feed.hpp have one each.
+// Server-sent events from the log: everything a feed is about, for all subscribers, in log order,
+// without gaps or repeats. A feed's Subject says what it is about and how its events are worded:
+// delivery_feed.hpp and log_feed.hpp each have one.
 //
 // One thread follows the end of the log for all subscribers (tail.hpp): each event is read, decoded
-// and put into words once, and its bytes are shared. A subscriber that resumes from further back is
-// caught up by the same thread, between the rounds of the others, from the log (catch_up.hpp), or
-// for a single entity from its history; when it has come to where the others are, it joins them.
-// Every subscriber knows the last event it was given, so nothing depends on when it joins.
+// and serialised once, and its bytes are shared. A subscriber that resumes from further back is
+// caught up by the same thread, between the rounds of the others: from the log (catch_up.hpp), or
+// for a single entity from its history. When it has reached the others, it joins them. Every
+// subscriber knows the last event it was given, so it does not matter when it joins.
 //
 // Threads: subscribe(), stop() and subscribers() from any; the rest is the feed's own thread.
-// Ownership: the log, and what the subject's history asks, must outlive it. Errors: a browser comes
-// back to a stream only after an answer of 200. So what passes (the log or the read model is away
-// or behind) is waited for within the stream, and who cannot be served at all gets one that ends at
-// once. Only what will never be there is refused.
+// Ownership: the log, and whatever the subject's history queries, must outlive the feed. Errors: a
+// browser reconnects only after an answer of 200. So temporary failures (the log or the read model
+// is away or behind) are waited out within the stream, and a client that cannot be served at all
+// gets a stream that ends at once. Only what can never be served is refused.
 #pragma once
 
 #include <atomic>
@@ -33,9 +33,10 @@ namespace jangbu {
 class EventFeed {
  public:
   struct Options {
-    std::size_t most_subscribers = 2'000;         // more are turned away
-    std::chrono::milliseconds heartbeat{15'000};  // a comment, when there was nothing to say
-    // How far others know the log to go, which counts while it is away; from any thread.
+    std::size_t most_subscribers = 2'000;         // further ones are turned away
+    std::chrono::milliseconds heartbeat{15'000};  // a comment after this much silence
+    // The end of the log as known to other parts, used while the log is away; called from any
+    // thread.
     std::function<Position()> known_end = {};
   };
 
@@ -44,12 +45,12 @@ class EventFeed {
   EventFeed(const EventFeed&) = delete;
   EventFeed& operator=(const EventFeed&) = delete;
 
-  // Answers with the events of interest, after this one or from now on. 404 for an entity that is
-  // not there, where the subject says so; 422 for an event that has not happened yet. Where that is
-  // found out only after the stream has begun, it ends.
+  // Answers with the events of interest, after this one or from now on. 404 for an entity that does
+  // not exist, if the subject says so; 422 for an event that has not happened yet. If that turns
+  // out only after the stream has begun, the stream ends.
   void subscribe(http::Exchange exchange, streams::Interest interest, std::optional<EventId> after);
 
-  // Ends all streams, and turns new ones away.
+  // Ends all streams, and turns away new ones.
   void stop();
 
   const std::string& name() const { return subject_.name; }
@@ -64,7 +65,7 @@ class EventFeed {
 
   const streams::Subject subject_;
   const Options options_;
-  // Both outlive the feed in the hands of whoever still answers it.
+  // Both may outlive the feed, held by subscribers and by history queries in flight.
   const std::shared_ptr<std::atomic<std::size_t>> subscribers_;
   const std::shared_ptr<Inbox> inbox_;
   std::thread thread_;  // last: it uses everything above

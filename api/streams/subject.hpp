@@ -1,4 +1,4 @@
-// What a feed is about, and how what is in the log becomes server-sent events of it.
+// What a feed is about, and how events of the log become server-sent events.
 //
 // Threads: plain values. The functions of a Subject are called on the feed's thread.
 #pragma once
@@ -21,21 +21,21 @@
 
 namespace jangbu::streams {
 
-// A part of an entity's history, as of a position; any thread may call back.
+// Part of an entity's history, as of a position; the callback may come from any thread.
 using HistoryPage = QueryResult<Page<HistoryRow>>;
 using History = std::function<void(EntityId, From<EventId>, Position at_least,
                                    std::function<void(HistoryPage)>)>;
 
 struct Subject {
-  std::string name;        // "deliveries", for the log of the process
-  std::string event_name;  // what clients know its events by
-  // What it says of an event of the log; nothing where that is none of its business.
+  std::string name;        // "deliveries", for the process's own log
+  std::string event_name;  // the event type that clients see
+  // The data of an event in the log; nothing if the feed is not about it.
   std::function<std::optional<Json>(EventId, const RecordedEvent&)> data;
   History history;
   std::optional<http::ProblemType> not_found;  // for an entity without a history; none: it waits
 };
 
-// An event in words.
+// A serialised event.
 struct Message {
   EventId id;
   EntityId entity;
@@ -43,7 +43,7 @@ struct Message {
   std::string text;
 };
 
-// What is sent at once, in the order of the log.
+// Messages that are sent together, in log order.
 struct Batch {
   std::vector<Message> messages;
   std::size_t bytes = 0;
@@ -51,22 +51,22 @@ struct Batch {
 
 inline constexpr std::size_t batch_bytes = 64 * 1024;  // a batch of this size is full
 
-// Whether anybody wants events of this entity and type.
+// Whether any subscriber wants events of this entity and type.
 using Wanted = std::function<bool(EntityId, std::string_view type)>;
 
 std::string words_of(const Subject& subject, EventId id, const Json& data);
 
-// Puts what is wanted of a commit behind what is in the batches: into the last one until it is
-// full, and then into new ones.
+// Appends the wanted events of a commit to the batches: to the last one until it is full, then to
+// new ones.
 void put_into_words(const Subject& subject, const StoredCommit& stored, const Wanted& wanted,
                     std::deque<Batch>& batches);
 
-// After every event of this position.
+// The id after every event of this position.
 inline EventId end_of(Position position) {
   return {position, std::numeric_limits<std::uint32_t>::max()};
 }
 
-// Where to read on for somebody who has everything up to this event.
+// The position to read next after this event.
 inline Position next_of(EventId after) {
   return after == end_of(after.position) ? after.position.next() : after.position;
 }

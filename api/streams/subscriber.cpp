@@ -32,7 +32,7 @@ Subscriber::~Subscriber() {
   --*counted_in_;
 }
 
-// That nothing changed is no part of an entity's history, from which its past is told.
+// NothingChanged is not part of an entity's history, from which its past is read.
 bool Subscriber::wants(EntityId entity, std::string_view type) const {
   if (interest_.entity && type == NothingChanged::wire.name) return false;
   return (!interest_.entity || *interest_.entity == entity) &&
@@ -47,8 +47,8 @@ void Subscriber::place_after(EventId id) {
   if (!begun_) after_ = id;
 }
 
-// The stream begins with the id of its beginning, so that a client that loses it before the first
-// event comes back to the same place.
+// The stream begins with the id of its starting point, so that a client that loses it before the
+// first event resumes at the same place.
 void Subscriber::begin() {
   if (std::exchange(begun_, true)) return;
   http::Response head = stream_head("retry: 2000\nid: " + to_string(after_) + "\n\n");

@@ -1,9 +1,9 @@
-// One stream of a feed: which events it wants, and how far it was given them.
+// One stream of a feed: which events it wants, and how far it has been given them.
 //
-// Invariant: once begun, it was given everything that it wants up to `after`, in the order of the
-// log, each once; `after` never goes back.
+// Invariant: once begun, it has been given everything it wants up to `after`, in log order, each
+// event once; `after` never goes back.
 //
-// Threads: the feed's own, except that any may be the last to let go of it.
+// Threads: the feed's own, except that any thread may destroy it.
 #pragma once
 
 #include <atomic>
@@ -27,14 +27,14 @@ struct Interest {
   bool all() const { return !entity && type.empty(); }
 };
 
-// A stream that ends at once: after any other answer a browser would never come back.
+// Answers with a stream that ends at once: after any other answer a browser would never reconnect.
 void turn_away(const http::Exchange& exchange, std::string_view why);
 
 class Subscriber {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // It is one of `counted_in` for as long as it is there, and no longer.
+  // Counted in `counted_in` until it is destroyed.
   Subscriber(http::Exchange exchange, Interest interest, std::optional<EventId> asked,
              std::shared_ptr<std::atomic<std::size_t>> counted_in);
   ~Subscriber();
@@ -42,36 +42,37 @@ class Subscriber {
   Subscriber& operator=(const Subscriber&) = delete;
 
   const Interest& interest() const { return interest_; }
-  std::optional<EventId> asked() const { return asked_; }  // what it has already; none: from now on
+  std::optional<EventId> asked() const { return asked_; }  // client's last event; none: from now on
   EventId after() const { return after_; }
   bool begun() const { return begun_; }
-  bool gone() const { return gone_; }  // nothing it is given will arrive
+  bool gone() const { return gone_; }  // nothing written to it will arrive
 
   bool wants(EntityId entity, std::string_view type) const;
   bool lacks(const Message& message) const;
 
-  // Where it will begin. No effect on one that has begun.
+  // Sets where it will begin. No effect once it has begun.
   void place_after(EventId id);
-  // Sends the head of the answer, once.
+  // Sends the head of the response, once.
   void begin();
 
-  // What of the batch it wants and lacks.
+  // Sends what it wants and lacks of the batch.
   void give(const Batch& batch);
-  // Everything it wants from where it is to this event, which others are given, too.
+  // Sends everything it wants from `after` through `last`; the piece is shared with other
+  // subscribers.
   void give(const http::StreamPiece& piece, EventId last);
-  // There was nothing for it up to this event.
+  // Records that there was nothing for it up to this event.
   void advance(EventId to);
-  // A comment, where there was nothing to say for so long.
+  // Sends a comment if nothing was sent for this long.
   void beat(std::chrono::milliseconds interval);
 
   bool left() const { return exchange_.client_left(); }
-  std::size_t backlog() const;    // bytes that it has not read
-  bool waits_for_worker() const;  // the server itself is not done with the last piece
+  std::size_t backlog() const;    // unread bytes
+  bool waits_for_worker() const;  // the server itself has not finished with the last piece
 
   // Ends the stream; one that has not begun says why.
   void end(std::string_view why);
-  // What it asks for can never be had. A stream that has begun ends: a client that comes back to it
-  // is told why.
+  // The request can never be served. A stream that has begun ends; the client learns why when it
+  // reconnects.
   void refuse(http::Response why);
 
  private:

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t commits_at_once = 64;
 
-// What sending to everyone may take of the machine.
+// Limits what sending to all subscribers takes from the machine.
 constexpr auto rest_per_send = 20us;
 constexpr std::int64_t bytes_per_second = 64 * http::mib;
 
@@ -66,8 +66,8 @@ void Tail::read_more(std::chrono::milliseconds patience) {
   if (batches_.empty()) sent_ = read_;
 }
 
-// Until the workers have taken the last batch, what waits for a subscriber says nothing about how
-// fast that one reads.
+// Until the workers have taken the last batch, a subscriber's backlog says nothing about how fast
+// it reads.
 bool Tail::workers_are_busy() const {
   return std::ranges::any_of(
       to_all_, [](const SubscriberPtr& subscriber) { return subscriber->waits_for_worker(); });

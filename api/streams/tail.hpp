@@ -1,11 +1,11 @@
-// The end of the log, read and put into words once for all who listen to it live.
+// The end of the log, read and serialised once for all live subscribers.
 //
-// Invariants: whoever is live was given everything up to `sent`. What was read beyond it, up to
-// `read`, waits to be sent, and holds only what somebody wanted who was live when it was read: so
-// nobody joins who lacks anything before `read`.
+// Invariants: every live subscriber has been given everything up to `sent`. What was read beyond
+// it, up to `read`, is waiting to be sent, and holds only what was wanted by the subscribers live
+// at the time: so no subscriber may join that lacks anything before `read`.
 //
-// Nobody listens, nothing is read. Many listen to everything: what is sent to all of them together
-// is paced, so that they come late rather than take the machine from the purchases.
+// While nobody listens, nothing is read. Sending to many subscribers of everything is paced, so
+// that they fall behind rather than take the machine from the purchases.
 //
 // Threads: the feed's own.
 #pragma once
@@ -30,13 +30,13 @@ class Tail {
   EventId sent() const { return sent_; }
   EventId read() const { return read_; }
 
-  // REQUIRES: nobody listens.
+  // REQUIRES: no listeners.
   void begin_after(EventId id);
-  // REQUIRES: a subscriber that has begun, and has everything up to read().
+  // REQUIRES: the subscriber has begun, and has everything up to read().
   void join(const SubscriberPtr& subscriber);
 
-  // Reads more, waiting for it at most so long, or sends a batch. How long there is no more to do.
-  // REQUIRES: somebody listens. Throws Unavailable.
+  // Reads more, waiting at most this long, or sends a batch. Returns for how long there is nothing
+  // more to do. REQUIRES: at least one listener. Throws Unavailable.
   std::chrono::milliseconds follow(std::chrono::milliseconds patience);
 
   void for_each(const std::function<void(Subscriber&)>& action) const;
@@ -51,7 +51,7 @@ class Tail {
 
   EventLog& log_;
   const Subject& subject_;
-  std::vector<SubscriberPtr> to_all_;  // of some type, or any
+  std::vector<SubscriberPtr> to_all_;  // to all entities, of one type or any
   std::unordered_map<EntityId, std::vector<SubscriberPtr>, SecretHash> to_one_;
   std::unique_ptr<LogReader> reader_;
   std::deque<Batch> batches_;  // read, not yet sent

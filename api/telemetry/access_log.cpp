@@ -30,7 +30,7 @@ constexpr std::chrono::seconds warning_interval{60};
 
 spdlog::sink_ptr open_sink(const std::string& file) {
   if (file == "-") return std::make_shared<spdlog::sinks::stdout_sink_mt>();
-  // Made here, since spdlog would let everybody read it. One that is there stays as it is.
+  // Created here, since spdlog would let everybody read it. An existing file stays as it is.
   constexpr ::mode_t private_file = 0600;
   if (const int made = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, private_file);
       made >= 0)
@@ -40,12 +40,12 @@ spdlog::sink_ptr open_sink(const std::string& file) {
 
 }  // namespace
 
-// Lines gather, and a thread writes them a few times a second, all at once: to wake it for each
+// Lines accumulate, and a thread writes them all at once a few times a second: waking it for each
 // line would cost more than the line.
 class AccessLog::Impl {
  public:
   explicit Impl(const std::string& file) : sink_(open_sink(file)) {
-    // Lines come with their ends.
+    // Lines already end with a line break.
     sink_->set_formatter(std::make_unique<spdlog::pattern_formatter>(
         "%v", spdlog::pattern_time_type::utc, std::string()));
     thread_ = std::jthread([this](const std::stop_token& stop) {

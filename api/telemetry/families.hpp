@@ -1,5 +1,5 @@
-// Metric families as a scrape answers with them, made of the counters, histograms and figures that
-// the parts keep (events/measures.hpp). Nothing is kept between two scrapes.
+// Metric families for the answer to a scrape, built from the counters, histograms and figures that
+// the parts keep (events/measures.hpp). Nothing is kept between scrapes.
 //
 // Threads: plain values.
 #pragma once
@@ -23,17 +23,17 @@ using Families = std::vector<MetricFamily>;
 
 constexpr double seconds_per_ns = 1e-9;
 
-// Without a metric yet, to be filled by the functions below.
+// An empty family, to be filled by the functions below.
 MetricFamily family(MetricType type, std::string_view name, std::string_view help);
 prometheus::ClientMetric& add(MetricFamily& family, Labels labels);
 void add_count(MetricFamily& family, std::uint64_t value, Labels labels = {});
 void add_gauge(MetricFamily& family, double value, Labels labels = {});
-// `unit` is what one of the histogram's numbers is in the metric's unit.
+// `unit`: one unit of the histogram, in the metric's unit.
 void add_histogram(MetricFamily& family, const Histogram& histogram, double unit,
                    Labels labels = {});
 bool is_used(const Histogram& histogram);
 
-// Of one metric without labels.
+// With one metric, without labels.
 MetricFamily counter(std::string_view name, std::string_view help, std::uint64_t value);
 MetricFamily histogram(std::string_view name, std::string_view help, const Histogram& of,
                        double unit = 1);
@@ -43,7 +43,7 @@ MetricFamily gauge(std::string_view name, std::string_view help, auto value) {
   return made;
 }
 
-// 1 for the state that something is in, 0 for the others.
+// 1 for the current state, 0 for the others.
 template <class State>
 MetricFamily states(std::string_view name, std::string_view help, State is,
                     std::initializer_list<State> all) {

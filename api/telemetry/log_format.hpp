@@ -1,4 +1,4 @@
-// How the lines of our own log look.
+// The format of the process's own log.
 #pragma once
 
 #include <spdlog/formatter.h>
@@ -8,11 +8,11 @@
 
 namespace jangbu {
 
-// Of spdlog's pattern, where %v is the message with everything in it visible: messages quote what
-// servers and clients said, and are read on terminals, a line each.
+// A formatter for an spdlog pattern, in which %v is the message with control characters made
+// visible: messages quote what servers and clients sent, and are read on terminals, one per line.
 std::unique_ptr<spdlog::formatter> log_format(std::string pattern);
 
-// What every program writes that is no tool: time, level, message.
+// For every program that is not a tool: time, level, message.
 inline constexpr const char* log_pattern = "[%Y-%m-%d %H:%M:%S.%e] [%^%l%$] %v";
 
 }  // namespace jangbu

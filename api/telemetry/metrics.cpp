@@ -79,7 +79,7 @@ struct NameOf {
   const char* operator()(const LeaveClosed&) const { return "LeaveClosed"; }
 };
 
-// One of each alternative, with what it says of itself.
+// Applies `say` to one of each alternative.
 template <class Variant, class Say>
 std::vector<std::string> for_each_alternative(Say say) {
   return [&]<std::size_t... index>(std::index_sequence<index...>) {
@@ -198,7 +198,7 @@ Families snapshot_families(const SnapshotFile& snapshots) {
 
 // --- Read models ---------------------------------------------------------------------------------
 
-// The writer, where there is one, knows of commits first.
+// A writer in this process learns of commits first.
 Families projection_families(const Projector& projector, const Writer* writer) {
   using State = Projector::State;
   const Projector::Status status = projector.status();
@@ -224,7 +224,7 @@ Families projection_families(const Projector& projector, const Writer* writer) {
                 projector.measures().batch_duration, seconds_per_ns)};
 }
 
-// What the writer remembers of the commits that the projector has not reached.
+// From what the writer remembers of the commits that the projector has not reached.
 Families backlog_families(const Projector& projector, const Writer& writer) {
   const Writer::Backlog backlog = writer.after(projector.status().position);
   const auto age_ms = system_now().ms - backlog.oldest.ms;
@@ -252,7 +252,7 @@ MetricFamily build_info() {
   return info;
 }
 
-// Named as all client libraries do:
+// Named as in all client libraries:
 // https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics
 Families process_families() {
   const ProcessStats stats = process_stats();

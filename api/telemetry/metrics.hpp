@@ -1,9 +1,9 @@
-// GET /metrics: what the parts count of themselves, in the text format of Prometheus. Nothing is
-// kept here: each scrape reads the parts, so that no metric costs a request more than a counter.
-// docs/operations.md lists them.
+// GET /metrics: what the parts count about themselves, in the Prometheus text format. Nothing is
+// kept here: each scrape reads the parts, so that a metric costs a request no more than a counter.
+// docs/operations.md lists the metrics.
 //
-// Names follow https://prometheus.io/docs/practices/naming/. Labels have few values: never an id, a
-// name or a path, but the route's pattern.
+// Names follow https://prometheus.io/docs/practices/naming/. Labels have few values: the route's
+// pattern, never an id, a name or a path.
 //
 // Threads: add() before the servers start; text() from any. Ownership: the parts outlive it.
 #pragma once
@@ -27,12 +27,12 @@ class Metrics {
  public:
   struct Parts {
     const Writer* writer;           // null when another process takes commands
-    const SnapshotFile* snapshots;  // null likewise
+    const SnapshotFile* snapshots;  // likewise
     const ReadModels& read_models;
     const Projector* projector;  // null when another process projects
     const EventFeed& delivery_feed;
     const EventFeed& log_feed;
-    const AccessLog* access_log;  // null when nobody asked for it
+    const AccessLog* access_log;  // null unless enabled
   };
 
   static constexpr std::string_view content_type = "text/plain; version=0.0.4; charset=utf-8";

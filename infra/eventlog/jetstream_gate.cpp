@@ -27,7 +27,7 @@ using Code = GateFinding::Code;
 
 namespace {
 
-// The server's default, four times what the writer puts into a commit of many events.
+// The server's default, four times the size at which the writer closes a commit of several events.
 constexpr std::int64_t smallest_max_payload = 1024 * 1024;
 constexpr std::chrono::seconds make_patience{30};
 
@@ -59,7 +59,7 @@ std::size_t append_body(char* data, std::size_t, std::size_t size, void* body) n
   return size;
 }
 
-// The JSON that a URL answers, or why there is none.
+// The JSON object that a GET returns, or null with the reason in `why`.
 json get_json(const std::string& url, std::chrono::milliseconds timeout, std::string& why) {
   static const CURLcode initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
   const Handle<CURL, curl_easy_cleanup> request(curl_easy_init());
@@ -67,7 +67,7 @@ json get_json(const std::string& url, std::chrono::milliseconds timeout, std::st
   std::string body;
   curl_easy_setopt(request.get(), CURLOPT_URL, url.c_str());
   curl_easy_setopt(request.get(), CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(request.get(), CURLOPT_PROXY, "");  // the server's own port, never through one
+  curl_easy_setopt(request.get(), CURLOPT_PROXY, "");  // the port is the server's own: no proxy
   curl_easy_setopt(request.get(), CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(request.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
   curl_easy_setopt(request.get(), CURLOPT_WRITEFUNCTION, append_body);
@@ -83,7 +83,7 @@ json get_json(const std::string& url, std::chrono::milliseconds timeout, std::st
   return nullptr;
 }
 
-// A setting's value when it is off.
+// Whether a setting has the value that means "off".
 bool is_off(const json& value) {
   return value.is_null() || value == false || value == 0 || value == -1 || value == "" ||
          value == "none" || value == "default" || (value.is_structured() && value.empty());
@@ -136,7 +136,7 @@ std::string_view to_string(Code code) {
 }
 
 std::string complaint_of_server(const JetStreamOptions& options) {
-  constexpr auto patience = 200ms;  // the writer waits for it
+  constexpr auto patience = 200ms;  // the writer is waiting meanwhile
   if (options.monitor_url.empty()) return {};
   std::string unused;
   const json health = get_json(options.monitor_url + "/healthz", patience, unused);
@@ -275,8 +275,9 @@ void JetStreamLog::create_stream() {
     throw Unavailable(stream.called() + ": " + error_text(info));
 
   const json wanted = stream_config(stream.options, stream.subject);
-  // The server flushes several files for it: on a busy disk that takes longer than any other
-  // answer. What it made for a question whose answer was late, it does not make again.
+  // Creating a stream makes the server flush several files, which takes longer than any other call
+  // on a busy disk. Retrying is safe: a stream created by a call whose answer came late is not
+  // created again.
   const json made = [&] {
     Trouble trouble("making " + stream.called());
     for (const auto deadline = std::chrono::steady_clock::now() + make_patience;;) {
@@ -293,7 +294,7 @@ void JetStreamLog::create_stream() {
     if (made.value(json::json_pointer("/error/code"), 0) >= 500) throw Unavailable(text);
     throw Corrupt(text);
   }
-  // Servers leave out, without a word, what they do not know.
+  // Servers silently drop settings that they do not know.
   const auto differences = config_differences(wanted, made.at("config"));
   if (!differences.empty())
     throw Corrupt("the NATS server made something else of " + stream.called() + ": " +

@@ -20,7 +20,7 @@ namespace {
 constexpr const char* needs_restart =
     "Make room and restart it: until then it stores nothing (docs/operations.md)";
 
-// A server that could not write says so on its monitoring port, and nothing to the publisher.
+// A server that failed to write reports it on its monitoring port, but not to the publisher.
 NoAnswer timed_out(const Stream& stream, std::chrono::milliseconds timeout,
                    NatsConnection::Clock::time_point began) {
   std::string why = "no acknowledgement within " + std::to_string(timeout.count()) + " ms";
@@ -75,10 +75,10 @@ JetStreamLog::JetStreamLog(std::unique_ptr<Stream> stream) : stream_(std::move(s
 
 JetStreamLog::~JetStreamLog() = default;
 
-// The reply subject is made from the commit and its place, the same for every attempt: an
-// acknowledgement of an earlier attempt that comes late says of this one, too, that the commit is
-// stored at its place, and a refusal sends the caller to look what is there, as any does. What
-// comes for another commit finds no mailbox.
+// The reply subject is derived from the commit and its position and is the same for every attempt:
+// a late acknowledgement of an earlier attempt also proves for this one that the commit is stored
+// at its position, and a refusal makes the caller look at what is there, as every refusal does. An
+// answer for another commit finds no mailbox.
 AppendResult JetStreamLog::append(Position expected, const CommitId& id, std::string_view payload,
                                   std::chrono::milliseconds timeout) {
   using Event = NatsConnection::Mailbox::Event;
@@ -105,7 +105,7 @@ AppendResult JetStreamLog::append(Position expected, const CommitId& id, std::st
   } catch (const Unavailable& away) {
     return NoAnswer{away.what()};
   } catch (const Corrupt&) {
-    return WrongSequence{};  // read() and last() tell why
+    return WrongSequence{};  // read() and last() report why
   }
   const AppendResult result = append_result(*stream_, expected, *answers.front());
   if (std::holds_alternative<Appended>(result)) stream_->saw(expected.next(), id);

@@ -20,16 +20,16 @@ namespace {
 constexpr std::chrono::nanoseconds heartbeat = 1s;
 constexpr std::chrono::nanoseconds request_lifetime = 30s;
 constexpr std::chrono::nanoseconds inactive_threshold = 30s;
-// Two heartbeats that did not come, with some patience for a busy machine.
+// Two missed heartbeats, plus some patience for a busy machine.
 constexpr auto longest_silence = 2 * heartbeat + 500ms;
 
-// The first pull is small, since many who read want a few commits only; then twice as many each
-// time.
+// The first pull is small, since many readers want only a few commits; each further pull is twice
+// as large.
 constexpr std::size_t first_pull = 32;
 constexpr std::size_t largest_pull = 512;
-// The largest message that NATS takes by default (1 MiB) fits in, with what it adds to it.
-// (A prime: a server that has sent exactly so many says nothing of the pull's end, and commits of
-// one size never add up to it.)
+// The largest message that NATS accepts by default (1 MiB) fits, including the overhead that NATS
+// adds. (A prime: a server that has sent exactly this many bytes does not report the end of the
+// pull, and commits of equal size never add up to a prime.)
 constexpr std::size_t usual_pull_bytes = 2'097'143;
 constexpr std::string_view pull_is_full = "Message Size Exceeds MaxBytes";
 constexpr std::string_view pull_is_complete = "Batch Completed";
@@ -63,7 +63,7 @@ std::vector<StoredCommit> JetStreamReader::next(std::size_t max,
 void JetStreamReader::open() {
   stream_.require_intact();
   const std::string name = stream_.bulk.unique_name();
-  // The mailbox first: it is told when the connection is lost from here on.
+  // The mailbox comes first, so that it learns of a connection lost from here on.
   consumer_.emplace(stream_.bulk, name);
   try {
     const json answer = stream_.call("CONSUMER.CREATE." + stream_.name() + "." + name,
@@ -78,7 +78,7 @@ void JetStreamReader::open() {
                                         {"mem_storage", true},
                                         {"num_replicas", 1},
                                         {"inactive_threshold", inactive_threshold.count()}}}});
-    if (error_code(answer) == api_error::stream_not_found) stream_.last();  // says what is lost
+    if (error_code(answer) == api_error::stream_not_found) stream_.last();  // throws with the loss
     if (error_code(answer) != 0)
       throw Unavailable("reading " + stream_.called() + ": " + error_text(answer));
     pull();
@@ -88,7 +88,7 @@ void JetStreamReader::open() {
   }
 }
 
-// Asks for more where everything was taken that had been asked for.
+// Requests more messages once everything requested before has been taken.
 void JetStreamReader::pull() {
   if (consumer_->wanted > 0) return;
   stream_.bulk.publish("$JS.API.CONSUMER.MSG.NEXT." + stream_.name() + "." + consumer_->name,
@@ -97,7 +97,7 @@ void JetStreamReader::pull() {
                                       {"max_bytes", pull_bytes_},
                                       {"expires", request_lifetime.count()},
                                       {"idle_heartbeat", heartbeat.count()}}));
-  // Without a pull the server had nothing to say, so silence counts from now on.
+  // Without a pull the server had nothing to send, so silence counts only from here.
   consumer_->heard = Clock::now();
   consumer_->wanted = pull_messages_;
   consumer_->pull_delivered = false;
@@ -127,7 +127,7 @@ std::vector<StoredCommit> JetStreamReader::take(std::size_t max) {
     const auto delivery = delivery_of(message);
     if (!delivery) {
       if (take_end_of_pull()) continue;
-      if (!commits.empty()) break;  // a status may throw: what was taken goes out first
+      if (!commits.empty()) break;  // a status may throw, so return what was taken first
       const NatsMessage status = std::move(consumer_->arrived.front());
       consumer_->arrived.pop_front();
       take_status(*status);
@@ -136,7 +136,7 @@ std::vector<StoredCommit> JetStreamReader::take(std::size_t max) {
     const Position position{delivery->stream_sequence};
     if (position > next_) {
       if (!commits.empty()) break;
-      // A new consumer starts at the next position, if there is one.
+      // A new consumer delivers the next position first, if it exists.
       if (!consumer_->delivered)
         throw Corrupt("commit " + std::to_string(next_.value) + " is missing: " + stream_.called() +
                       " goes on at " + std::to_string(position.value));
@@ -157,7 +157,7 @@ std::vector<StoredCommit> JetStreamReader::take(std::size_t max) {
       consumer_->delivered = true;
       consumer_->end_checked = false;
     }
-    // A lower position is one from before the reader's start, where that was beyond the end.
+    // A lower position precedes a reader's start that was beyond the end of the log.
     consumer_->arrived.pop_front();
     consumer_->pull_delivered = true;
     if (consumer_->wanted > 0) --consumer_->wanted;
@@ -167,10 +167,11 @@ std::vector<StoredCommit> JetStreamReader::take(std::size_t max) {
   return commits;
 }
 
-// What says that a pull is over, if it is next: its time is up, or the next message is more than
-// what is left of its bytes. One that is more than all of them needs a larger pull. That a pull is
-// complete the server says when there is no byte left of it, and sometimes though it has sent all
-// that was asked for: then the next pull may be under way already, and nothing of it has come yet.
+// Handles a status that ends a pull, if it is next: the pull's time is up, or the next message
+// exceeds the bytes left in the pull. A message that exceeds all its bytes needs a larger pull. The
+// server reports a pull as complete when no bytes are left, and sometimes also after it has sent
+// everything requested: in that case the next pull may already be under way, with nothing received
+// for it yet.
 bool JetStreamReader::take_end_of_pull() {
   if (consumer_->arrived.empty()) return false;
   natsMsg& message = *consumer_->arrived.front();
@@ -191,8 +192,9 @@ void JetStreamReader::take_status(natsMsg& message) {
   retire(std::string(status) + " " + std::string(header(message, "Description")));
 }
 
-// The server passes over messages that it cannot read, as if they were not there. Before another
-// one that shows as a gap; at the end of the stream only when it is asked.
+// The server skips messages that it cannot read, as if they did not exist. Before a readable
+// message this shows as a gap; at the end of the stream, only when the server is asked for its last
+// position.
 void JetStreamReader::require_end() {
   if (consumer_->end_checked) return;
   const Position last = stream_.last();
@@ -202,8 +204,8 @@ void JetStreamReader::require_end() {
   consumer_->end_checked = true;
 }
 
-// Ends this consumer. One that ended as soon as it began is a fault of the server's that the
-// caller should not meet in a tight loop.
+// Ends this consumer. If it failed right after its creation, the server is at fault, and
+// Unavailable keeps the caller out of a tight loop.
 void JetStreamReader::retire(const std::string& why) {
   const bool at_once = !consumer_->delivered && Clock::now() < consumer_->opened + heartbeat;
   log::warn("reading {} from {}: a new consumer, after: {}", stream_.called(), next_.value, why);
@@ -214,7 +216,7 @@ void JetStreamReader::retire(const std::string& why) {
 void JetStreamReader::give_up_consumer() noexcept {
   if (!consumer_) return;
   try {
-    // Without it, the server keeps the consumer until it has been inactive for a while.
+    // Without this, the server keeps the consumer until its inactivity threshold.
     stream_.connection.publish("$JS.API.CONSUMER.DELETE." + stream_.name() + "." + consumer_->name,
                                {});
   } catch (const std::exception&) {

@@ -1,12 +1,13 @@
-// Reads a stream in order through a consumer of its own. Internal to infra/eventlog; see LogReader
-// for what it promises.
+// Reads a stream in order through a consumer of its own. Internal to infra/eventlog; LogReader
+// documents the guarantees.
 //
-// The consumer is ephemeral and keeps nothing on disk: where to go on is known here alone, so
-// whatever happens to a consumer, or on the way from it, the remedy is a new one. Messages are
-// asked for by pulls, bounded in number and in bytes: the next one as soon as all of the last one
-// was taken, so that it travels while that is folded. So a reader never has more than one pull on
-// its way and in memory, whatever the size of commits, and all readers together stay far below what
-// the server keeps for a connection before it cuts it off (64 MiB).
+// The consumer is ephemeral and keeps nothing on disk: only the reader knows its position, so the
+// remedy for any trouble with a consumer or its connection is a new consumer. Messages are
+// requested in pulls, bounded in number and in bytes; the next pull is sent as soon as all messages
+// of the previous one have been taken, so that it travels while those are being folded. A reader
+// therefore never has more than one pull in flight and in memory, whatever the size of commits, and
+// all readers together stay far below the amount of pending data at which the server drops a
+// connection (64 MiB).
 #pragma once
 
 #include <chrono>
@@ -25,7 +26,7 @@ class JetStreamReader final : public LogReader {
   JetStreamReader(Stream& stream, Position from);
   ~JetStreamReader() override;
 
-  // A new consumer, where one is needed, may take the stream's request timeout on top.
+  // Creating a new consumer, where one is needed, may add up to the stream's request timeout.
   std::vector<StoredCommit> next(std::size_t max, std::chrono::milliseconds timeout) override;
 
  private:
@@ -38,8 +39,8 @@ class JetStreamReader final : public LogReader {
     const std::string name;
     NatsConnection::Mailbox mailbox;
     std::deque<NatsMessage> arrived;
-    std::size_t wanted = 0;       // what the pull under way may still bring; 0: there is none
-    bool pull_delivered = false;  // it has brought something
+    std::size_t wanted = 0;       // messages the current pull may still bring; 0: no pull
+    bool pull_delivered = false;  // the current pull has brought something
     bool delivered = false;
     bool end_checked = false;  // since the last commit
     Clock::time_point opened = Clock::now();

@@ -1,8 +1,8 @@
-// The event log in memory: for tests, and for a log that was read from a file. It behaves as the
-// one on JetStream does, and can be made to fail as that one fails.
+// The event log in memory: for tests, and for a log that was read from a file. It behaves like the
+// one on JetStream, and can be made to fail in the same ways.
 //
-// Threads: every member from any thread. Ownership: readers end before their log; what they
-// returned may stay.
+// Threads: every member from any thread. Ownership: readers are destroyed before their log; the
+// commits they returned may outlive it.
 #pragma once
 
 #include <condition_variable>

@@ -21,12 +21,12 @@ namespace {
 
 using NatsOptions = Handle<natsOptions, natsOptions_Destroy>;
 
-// At the start.
+// For the first connection.
 constexpr auto retry_interval = 200ms;
 constexpr auto log_interval = 1s;
 
-// Later. A server writes down every refusal, so it is not asked all the time; one that throws us
-// out as soon as it has let us in, likewise.
+// For reconnecting. A server logs every refusal, so attempts are spaced out, also when a server
+// drops connections as soon as it has accepted them.
 constexpr auto first_pause = 50ms;
 constexpr std::chrono::milliseconds longest_pause = 2s;
 constexpr auto lasting = 10s;
@@ -35,10 +35,10 @@ constexpr auto other_cause = 5s;
 
 constexpr int timeout_ms = 2'000;
 
-// Servers of a cluster come and go; who was there once is asked last.
+// Cluster members come and go: bounds the URLs that are remembered.
 constexpr std::size_t most_discovered = 32;
 
-// What the server objects to so shortly before it ends the connection is the reason.
+// An objection this shortly before the end of a connection is taken as the reason for it.
 constexpr auto last_words = 2s;
 
 void require(natsStatus status, const char* what) {
@@ -55,8 +55,8 @@ std::vector<std::string> split(std::string_view text, char separator) {
   }
 }
 
-// The other servers of a cluster, as the one of this connection told them, with the credentials
-// that the first URL has.
+// The other servers of the cluster, as announced by the server of this connection, with the
+// credentials of the first URL.
 std::vector<std::string> discovered_servers(natsConnection* connection, const std::string& url) {
   char** found = nullptr;
   int count = 0;
@@ -77,8 +77,8 @@ std::vector<std::string> discovered_servers(natsConnection* connection, const st
   return urls;
 }
 
-// Of the thread's last call, in the server's words where there are any. cnats puts the place in its
-// source before them, "(conn.c:1905): ".
+// The error of this thread's last call, in the server's words if available. cnats prefixes the
+// text with the place in its source, "(conn.c:1905): ".
 std::string last_error(natsStatus status) {
   const char* detail = nats_GetLastError(nullptr);
   std::string_view text = detail ? detail : "";
@@ -87,7 +87,8 @@ std::string last_error(natsStatus status) {
   return std::string(text.empty() ? natsStatus_GetText(status) : text);
 }
 
-// What a connection ended with, or objects to, in the server's words where there are any.
+// The error that ended a connection or that the server reported, in the server's words if
+// available.
 std::string error_of(natsConnection* connection, natsStatus status) {
   const char* text = nullptr;
   natsConnection_GetLastError(connection, &text);
@@ -128,7 +129,7 @@ NatsConnection::Mailbox::Event NatsConnection::Mailbox::wait(Clock::time_point u
 
 // --- Connecting ----------------------------------------------------------------------------------
 
-// cnats knows a link by its address until both its connection and its inbox have ended.
+// cnats holds a link's address until both the link's connection and its inbox have ended.
 struct NatsConnection::Link {
   explicit Link(NatsConnection& its_owner) : owner(its_owner) {}
 
@@ -140,7 +141,7 @@ struct NatsConnection::Link {
   // Under the owner's lock:
   bool closed = false;
   bool inbox_ended = false;
-  bool deaf = false;      // it lives, but nothing arrives any more
+  bool deaf = false;      // connected, but nothing arrives any more
   std::string complaint;  // the last one
   Clock::time_point complained_at;
   std::string why_ended;
@@ -211,11 +212,11 @@ NatsConnection::LinkPtr NatsConnection::try_connect(Failure& failure) {
   const auto set = [](natsStatus status) { require(status, "cnats refused an option"); };
   set(natsOptions_SetName(made, name.c_str()));
   set(natsOptions_SetTimeout(made, timeout_ms));
-  // Latency before throughput: what is published goes out at once.
+  // Latency over throughput: messages are sent at once.
   set(natsOptions_SetSendAsap(made, true));
-  // A peer that stopped reading is given up, or a publish would wait for it without end.
+  // A peer that stopped reading is given up; otherwise a publish would block forever.
   set(natsOptions_SetWriteDeadline(made, timeout_ms));
-  // A peer that vanished without a word is noticed within 15 s rather than minutes.
+  // A peer that vanished silently is noticed within 15 s rather than minutes.
   set(natsOptions_SetPingInterval(made, 5'000));
   set(natsOptions_SetMaxPingsOut(made, 2));
   set(natsOptions_SetAllowReconnect(made, false));
@@ -241,14 +242,14 @@ NatsConnection::LinkPtr NatsConnection::try_connect(Failure& failure) {
   link->inbox.reset(inbox);
   if (inbox) {
     if (natsSubscription_SetOnCompleteCB(inbox, on_inbox_ended, link.get()) != NATS_OK) {
-      // The connection has ended already, and nobody will tell of the inbox's end.
+      // The connection has already ended, and no callback will report the inbox's end.
       std::lock_guard lock(mutex_);
       link->inbox_ended = true;
     }
-    // The default drops messages, silently, when 65,536 of them wait.
+    // By default, cnats silently drops messages once 65,536 are pending.
     natsSubscription_SetPendingLimits(inbox, -1, -1);
   }
-  // Whether we may listen there is known when this is answered.
+  // The server's answer shows whether the subscription is permitted.
   if (status == NATS_OK) status = natsConnection_FlushTimeout(connection, timeout_ms);
   const char* unused = nullptr;
   if (status == NATS_OK) status = natsConnection_GetLastError(connection, &unused);
@@ -258,8 +259,8 @@ NatsConnection::LinkPtr NatsConnection::try_connect(Failure& failure) {
   return nullptr;
 }
 
-// Returns when cnats will call nothing of the link any more. There is nothing to drain: what was
-// published is with the operating system.
+// Returns once cnats makes no more callbacks for the link. Nothing needs draining: published
+// messages are already with the operating system.
 void NatsConnection::end(Link& link) {
   natsConnection_Close(link.connection.get());
   std::unique_lock lock(mutex_);
@@ -272,7 +273,7 @@ void NatsConnection::keep_connected() {
   do {
     const LinkPtr ended = wait_for_end();
     if (!ended) return;
-    // What a link was given it does not count as discovered.
+    // cnats does not report the URLs that a link was given as discovered.
     for (std::string& url : discovered_servers(ended->connection.get(), urls_.front()))
       if (discovered_.size() < most_discovered && std::ranges::count(urls_, url) == 0 &&
           std::ranges::count(discovered_, url) == 0)
@@ -301,7 +302,7 @@ NatsConnection::LinkPtr NatsConnection::wait_for_end() {
   return closing ? nullptr : link;
 }
 
-// False when it is no longer wanted.
+// False when this object is being destroyed.
 bool NatsConnection::connect_again() {
   std::string told;
   for (auto tell_at = Clock::now();;) {
@@ -420,7 +421,7 @@ void NatsConnection::on_message(natsConnection*, natsSubscription*, natsMsg* mes
                                 void* link) noexcept {
   NatsConnection& connection = static_cast<Link*>(link)->owner;
   NatsMessage arrived(message);
-  // What a consumer sends keeps the subject that it was published to.
+  // A message from a consumer keeps the subject it was published to.
   std::string_view name = natsMsg_GetSubject(message);
   if (const auto delivery = delivery_of(*message)) {
     name = delivery->consumer;
@@ -429,7 +430,7 @@ void NatsConnection::on_message(natsConnection*, natsSubscription*, natsMsg* mes
   }
   std::lock_guard lock(connection.mutex_);
   const auto found = connection.mailboxes_.find(name);
-  if (found == connection.mailboxes_.end()) return;  // the answer to a question given up
+  if (found == connection.mailboxes_.end()) return;  // an answer nobody waits for any more
   found->second->arrived_.push_back(std::move(arrived));
   found->second->changed_.notify_one();
 }
@@ -455,9 +456,9 @@ void NatsConnection::on_closed(natsConnection* of_link, void* link) noexcept {
   connection.changed_.notify_all();
 }
 
-// What the server objects to. Most of it comes before it ends the connection, and what a user may
-// not publish is known to who waits for the answer; but where we may not listen any more, nothing
-// will ever be answered, also when we may again.
+// Records what the server objects to. Most objections precede the end of the connection, and a
+// refused publish is reported by whoever waits for the answer. But if the inbox subscription is
+// refused, nothing will ever be answered on this link, even if the permission returns.
 void NatsConnection::on_error(natsConnection* of_link, natsSubscription*, natsStatus status,
                               void* link) noexcept {
   Link& about = *static_cast<Link*>(link);
@@ -466,7 +467,7 @@ void NatsConnection::on_error(natsConnection* of_link, natsSubscription*, natsSt
   bool is_news = false;
   {
     std::lock_guard lock(connection.mutex_);
-    // What keeps a link from being made is told by who makes it.
+    // Objections while a link is being made are reported by the code that makes it.
     is_news = connection.link_.get() == &about && about.complaint != text;
     about.complaint = text;
     about.complained_at = Clock::now();
@@ -483,7 +484,7 @@ void NatsConnection::on_error(natsConnection* of_link, natsSubscription*, natsSt
 
 // `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.<consumer
 // sequence>.<time>.<pending>`, with `<domain>.<account hash>.` before the stream (and more at the
-// end) where there are domains.
+// end) when domains are used.
 std::optional<Delivery> delivery_of(const natsMsg& message) {
   const char* reply = natsMsg_GetReply(&message);
   if (!reply || !std::string_view(reply).starts_with("$JS.ACK.")) return std::nullopt;

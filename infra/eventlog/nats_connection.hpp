@@ -1,18 +1,18 @@
-// One connection to NATS, over cnats, with one inbox for all that is sent to it.
+// A connection to NATS over cnats, with a single inbox for everything sent to it.
 //
-// A conversation takes a Mailbox, gives its subject as the reply subject of what it publishes, and
-// waits there. Nothing is kept while there is no connection: publishing fails at once, and
-// everyone who waits is told; what was on its way may have arrived or not.
+// A conversation creates a Mailbox, publishes with the mailbox's subject as the reply subject, and
+// waits on the mailbox. Nothing is buffered while disconnected: publishing fails at once, and all
+// waiters are notified; messages that were in flight may or may not have arrived.
 //
-// The connection comes back by itself, whatever ended it: a server that went away, one that cut us
-// off, credentials that it took before and refuses now. cnats would try again after some of these
-// and give up for good after others; so it is told never to, and whenever a connection has ended, a
-// new one is made here. Until then why_away() has the cause, which the log tells, too: when it
-// changes, and every minute.
+// The connection is re-established automatically, whatever ended it: a server that went away, one
+// that dropped the connection, credentials that it accepted before and now refuses. cnats would
+// reconnect after some of these and give up for good after others, so its reconnection is disabled
+// and a new connection is made here whenever one has ended. Until then why_away() has the cause,
+// which is also logged: when it changes, and every minute.
 //
-// Threads: every member from any thread; a Mailbox belongs to one. One thread of its own connects
-// again; cnats delivers on threads of its own, which only hand messages over. Ownership: mailboxes
-// end before their connection. Errors: Unavailable.
+// Threads: every member from any thread; a Mailbox belongs to one thread. One internal thread
+// reconnects; cnats delivers on its own threads, which only hand messages over. Ownership:
+// mailboxes are destroyed before their connection. Errors: Unavailable.
 #pragma once
 
 #include <nats/nats.h>
@@ -43,12 +43,12 @@ class NatsConnection {
   // Where the messages of one conversation arrive.
   class Mailbox {
    public:
-    // What a wait ended with. `lost`: the connection was lost since the mailbox was made; nothing
-    // that was asked for through it will come any more.
+    // How a wait ended. `lost`: the connection was lost since the mailbox was created; nothing that
+    // was requested through it will arrive any more.
     enum class Event { messages, lost, timeout };
 
-    // REQUIRES a name that no other mailbox of the connection has. What a JetStream consumer sends
-    // arrives in the mailbox that has the consumer's name.
+    // REQUIRES: a name that no other mailbox of the connection has. Messages from a JetStream
+    // consumer arrive in the mailbox that has the consumer's name.
     Mailbox(NatsConnection& connection, std::string name);
     ~Mailbox();
     Mailbox(const Mailbox&) = delete;
@@ -56,7 +56,7 @@ class NatsConnection {
 
     std::string subject() const { return connection_.inbox_ + "." + name_; }
 
-    // Moves what arrived to the end of `to`, waiting for the first of it.
+    // Appends the arrived messages to `to`; waits until `until` for the first one.
     Event wait(Clock::time_point until, std::deque<NatsMessage>& to);
 
    private:
@@ -70,44 +70,44 @@ class NatsConnection {
     bool lost_ = false;
   };
 
-  // Connects to one of the servers (URLs, with commas between them), trying for `wait`; credentials
-  // that are wrong from the start are not waited for. `purpose` tells this connection from others
-  // of the process, in our log and among the server's connections.
+  // Connects to one of the servers (comma-separated URLs), retrying for `wait`; credentials that
+  // are refused at the start fail at once. `purpose` distinguishes this connection from others of
+  // the process, in the log and in the server's list of connections.
   NatsConnection(const std::string& urls, std::string purpose, std::chrono::milliseconds wait);
   ~NatsConnection();
   NatsConnection(const NatsConnection&) = delete;
   NatsConnection& operator=(const NatsConnection&) = delete;
 
-  // Hands a message to the operating system. The message may be used again.
+  // Hands a message to the operating system. The caller may reuse the message.
   void publish(natsMsg& message);
   void publish(const std::string& subject, std::string_view payload);
   void publish(const std::string& subject, const std::string& reply, std::string_view payload);
 
-  // Publishes and waits for the one answer.
+  // Publishes and waits for a single answer.
   NatsMessage request(const std::string& subject, std::string_view payload,
                       std::chrono::milliseconds timeout);
 
   // Why there is no connection right now; empty while there is one.
   std::string why_away() const;
-  // What the server has objected to since then without ending the connection, such as a subject
-  // that the user may not publish to, for whoever got no answer. Empty: nothing.
+  // The server's last objection since `then` that did not end the connection, such as a subject
+  // that the user may not publish to; it explains a missing answer. Empty: none.
   std::string complaint_since(Clock::time_point then) const;
-  // How often the connection was lost. Who remembers something about the server looks again when
-  // this has changed.
+  // How many times the connection was lost. When this changes, anything remembered about the server
+  // must be checked again.
   std::uint64_t losses() const;
   std::string server_id() const;
   std::int64_t max_payload() const;
-  // A name that no one else has, made from the connection's inbox.
+  // A globally unique name, made from the connection's inbox.
   std::string unique_name();
 
  private:
-  // One connection of cnats, from its making to its end.
+  // One connection of cnats, from creation to end.
   struct Link;
   using LinkPtr = std::shared_ptr<Link>;
 
   struct Failure {
     std::string why;
-    bool refused = false;  // the user or password, or what that user needs
+    bool refused = false;  // the user or password, or a permission that is needed
     bool bad_url = false;
   };
 
@@ -118,26 +118,26 @@ class NatsConnection {
                        void* link) noexcept;
 
   LinkPtr connect(std::chrono::milliseconds wait);
-  LinkPtr try_connect(Failure& failure);  // null, with the reason, when it cannot be had
+  LinkPtr try_connect(Failure& failure);  // null, with the reason, on failure
   void end(Link& link);
   LinkPtr current() const;  // throws Unavailable when there is none
   std::string unreachable(std::string_view why) const;
 
   void keep_connected();
   bool connect_again();
-  LinkPtr wait_for_end();  // null: the end of all
+  LinkPtr wait_for_end();  // null: this object is being destroyed
 
   const std::vector<std::string> urls_;
   const std::string purpose_;
   const std::string servers_;  // for people: without credentials
   std::string inbox_;
-  std::vector<std::string> discovered_;  // URLs that servers told; the keeper's own
-  std::chrono::milliseconds pause_;      // before the next try; the keeper's own
+  std::vector<std::string> discovered_;  // URLs announced by servers; used by the keeper only
+  std::chrono::milliseconds pause_;      // before the next attempt; used by the keeper only
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;  // of a link, or closing_
+  std::condition_variable changed_;  // signals changes of a link or of closing_
   LinkPtr link_;                     // null while there is none
-  std::string why_away_;             // while there is none
+  std::string why_away_;             // the cause, while there is none
   std::map<std::string, Mailbox*, std::less<>> mailboxes_;
   std::uint64_t losses_ = 0;
   std::uint64_t names_ = 0;
@@ -146,18 +146,17 @@ class NatsConnection {
   std::thread keeper_;  // last: it uses everything above
 };
 
-// Where a message that a consumer sent comes from: its reply subject tells (ADR-15).
+// The origin of a message sent by a consumer, parsed from its reply subject (ADR-15).
 struct Delivery {
   std::string_view consumer;
   std::uint64_t stream_sequence = 0;
 };
 std::optional<Delivery> delivery_of(const natsMsg& message);
 
-// The message that carries `payload`; headers can be added to it. Throws Unavailable without
-// memory.
+// A message with `payload`, to which headers can be added. Throws Unavailable when out of memory.
 NatsMessage make_message(const std::string& subject, const std::string& reply,
                          std::string_view payload);
-// The value of a header, empty when it is not there. The view lives as long as the message.
+// The value of a header; empty when it is absent. The view lives as long as the message.
 std::string_view header(natsMsg& message, const char* name);
 void set_header(natsMsg& message, const char* name, const std::string& value);
 std::string_view payload(const natsMsg& message);

@@ -17,7 +17,8 @@ std::string_view scheme_of(std::string_view text) {
   return {};
 }
 
-// Where the next URL that names its scheme begins: a comma may be a password's.
+// Where the next URL with a scheme begins. A comma alone is not enough: it may be part of a
+// password.
 std::size_t next_url(std::string_view urls) {
   for (auto comma = urls.find(','); comma != urls.npos; comma = urls.find(',', comma + 1))
     if (!scheme_of(urls.substr(comma + 1)).empty()) return comma;
@@ -26,7 +27,7 @@ std::size_t next_url(std::string_view urls) {
 
 bool is_host_and_port(std::string_view text) {
   const auto colon = text.rfind(':');
-  const bool is_address = text.starts_with('[') && text.find(']') != text.npos;  // of IPv6
+  const bool is_address = text.starts_with('[') && text.find(']') != text.npos;  // IPv6
   const bool has_port = colon != text.npos && (!is_address || colon > text.find(']'));
   const std::string_view port = has_port ? text.substr(colon + 1) : std::string_view();
   if (has_port && (port.empty() || port.size() > 5)) return false;
@@ -43,7 +44,8 @@ bool is_host_and_port(std::string_view text) {
   });
 }
 
-// Some, separated by commas, each with a slash behind it or none.
+// Whether the text is a comma-separated list of hosts with ports, each with or without a trailing
+// slash.
 bool are_hosts(std::string_view text) {
   for (;;) {
     const auto end = std::min(text.find(','), text.size());

@@ -1,5 +1,5 @@
-// URLs of servers as people may see them. Who connects is a secret, too: NATS takes a token in the
-// user's place.
+// Server URLs in a form fit for people to see. User names are hidden too: NATS accepts a token in
+// place of the user.
 //
 // Threads: pure functions.
 #pragma once
@@ -9,9 +9,9 @@
 
 namespace jangbu {
 
-// One URL, or several separated by commas, with `***@` in the place of credentials: of everything
-// up to the last '@', since people do not always percent-encode their passwords. What is not a host
-// and a port behind it becomes `***`.
+// One URL, or several separated by commas, with `***@` in place of credentials: everything up to
+// the last '@', since people do not always percent-encode their passwords. What remains becomes
+// `***` unless it is a host and port.
 std::string without_credentials(std::string_view urls);
 
 }  // namespace jangbu

@@ -30,7 +30,7 @@ std::string decode_base64(const std::string& text) {
   return std::move(*bytes);
 }
 
-// The value of a header in the block of them as NATS stores it: "NATS/1.0\r\nName: value\r\n\r\n".
+// The value of a header in a header block as NATS stores it: "NATS/1.0\r\nName: value\r\n\r\n".
 std::string_view find_header(std::string_view block, std::string_view name) {
   const auto start = block.find("\r\n" + std::string(name) + ": ");
   if (start == std::string_view::npos) return {};
@@ -100,7 +100,8 @@ Position Stream::last() {
     std::lock_guard lock(mutex_);
     seen = seen_.position;
   }
-  // Others may have appended, and been seen, since the server answered; but nothing goes away.
+  // Another thread may have appended and recorded commits since the server answered, so a lower
+  // `last` is a loss only if the recorded commit is gone.
   if (last < seen && !get(seen)) lose("it ends at " + std::to_string(last.value));
   return std::max(last, seen);
 }

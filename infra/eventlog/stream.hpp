@@ -1,5 +1,5 @@
-// What the log and its readers share: the connection, the stream's names, its raw JSON API, and
-// the last commit that was seen in it. Internal to infra/eventlog.
+// State shared by the log and its readers: the connection, the stream's names, its raw JSON API,
+// and the last commit seen in it. Internal to infra/eventlog.
 //
 // Threads: every member from any thread. Errors: Unavailable, Corrupt.
 #pragma once
@@ -17,11 +17,11 @@
 
 namespace jangbu {
 
-// Headers of a commit's message.
+// Headers of a commit message.
 inline constexpr const char* commit_id_header = "Jangbu-Commit-Id";
 inline constexpr const char* commit_format_header = "Jangbu-Format";
 
-// Numbers of the JetStream API's errors.
+// Error codes of the JetStream API.
 namespace api_error {
 inline constexpr int not_enabled_for_account = 10039;
 inline constexpr int insufficient_resources = 10023;
@@ -32,7 +32,7 @@ inline constexpr int not_enabled = 10076;
 inline constexpr int wrong_last_sequence_in_flight = 10164;  // on replicated streams
 }  // namespace api_error
 
-// The err_code of an answer's error, 0 without one.
+// The err_code of an answer's error; 0 when there is none.
 int error_code(const nlohmann::json& answer);
 std::string error_text(const nlohmann::json& answer);
 
@@ -42,9 +42,9 @@ class Stream {
 
   const JetStreamOptions options;
   const std::string subject;
-  // For appends and single questions. What readers ask for in bulk comes over one of its own, so
-  // that it neither stands before an acknowledgement nor, where it is more than the server keeps
-  // for a connection, ends this one.
+  // For appends and single requests. The bulk data of readers comes over a connection of its own,
+  // so that it neither delays an acknowledgement nor, when it exceeds what the server buffers for a
+  // connection, ends this one.
   NatsConnection connection;
   NatsConnection bulk;
 
@@ -52,22 +52,22 @@ class Stream {
   // "stream SHOP", for people.
   std::string called() const { return "stream " + options.stream; }
 
-  // Calls `$JS.API.<what>`. Nothing when nobody answers such calls: JetStream is off. An error of
-  // the API is for the caller to see to.
+  // Calls `$JS.API.<what>`. Empty when nobody answers such calls: JetStream is off. The caller
+  // handles errors that the API reports.
   std::optional<nlohmann::json> try_call(const std::string& what, const nlohmann::json& body);
-  // The same where JetStream is known to be on.
+  // The same, for when JetStream is known to be on: throws Unavailable when nobody answers.
   nlohmann::json call(const std::string& what, const nlohmann::json& body);
 
-  // The message at a position as the stream's leader has it. Throws Corrupt when it is not a
+  // The message at a position, read from the stream's leader. Throws Corrupt when it is not a
   // commit.
   std::optional<StoredCommit> get(Position position);
-  // The stream's last sequence, asked of its leader.
+  // The stream's last sequence, read from its leader.
   Position last();
 
-  // A commit that is in the stream for certain.
+  // Records a commit that is certainly in the stream.
   void saw(Position position, const CommitId& id);
-  // Throws Corrupt when what was seen is no longer there. Asks the server after a lost connection
-  // only: as long as it lives, the server has not lost anything.
+  // Throws Corrupt when a recorded commit is no longer there. Asks the server only after a lost
+  // connection: while the connection lives, the server has not lost anything.
   void require_intact();
 
  private:
@@ -80,11 +80,11 @@ class Stream {
 
   std::mutex mutex_;
   Seen seen_;
-  std::uint64_t checked_ = 0;  // the connections' losses when the tail was last found intact
-  std::string lost_;           // why the log cannot be trusted any more
+  std::uint64_t checked_ = 0;  // sum of losses() when the tail was last found intact
+  std::string lost_;           // why the log can no longer be trusted
 };
 
-// A commit from a message's headers and payload. Throws Corrupt when it is not one.
+// A commit from a message's headers and payload. Throws Corrupt when they are not a commit's.
 StoredCommit stored_commit(const Stream& stream, Position position, std::string_view id,
                            std::string_view format, std::string_view payload,
                            std::shared_ptr<const void> owner);

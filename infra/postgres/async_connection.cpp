@@ -13,8 +13,8 @@ namespace {
 constexpr std::chrono::milliseconds first_pause{50};
 constexpr std::chrono::milliseconds longest_pause{1'000};
 
-// A statement that is prepared so often in vain cannot be (a pooler that gives each transaction
-// another session).
+// A statement that has been prepared this often in vain cannot be prepared usefully (e.g. behind a
+// pooler that gives each transaction another session).
 constexpr int most_preparations = 10;
 
 const Away silent("PostgreSQL does not answer");
@@ -34,7 +34,7 @@ short AsyncConnection::events() const {
 }
 
 AsyncConnection::Clock::time_point AsyncConnection::due() const {
-  // What is not sent yet, since the turn is not over, cannot be late.
+  // Statements of a turn that has not ended are not sent yet, so their answers cannot be late.
   if (state_ == State::connected && syncs_ == 0) return Clock::time_point::max();
   return due_;
 }
@@ -86,8 +86,8 @@ void AsyncConnection::send(const Statement& statement, Params params, OnReply on
   push({&statement, std::move(params), std::move(on_reply)});
 }
 
-// libpq refuses to queue only when the connection is lost or memory has run out. The query is among
-// the expected answers then too, and is answered when flush() or read() notice.
+// libpq refuses to queue only when the connection is lost or memory has run out. Even then the
+// query is added to the expected answers; it is answered when flush() or read() notices.
 void AsyncConnection::push(Query query) {
   const Statement& statement = *query.statement;
   const auto [prepared, is_new] = prepared_.try_emplace(statement.name, statement.sql);
@@ -152,7 +152,7 @@ void AsyncConnection::read(Clock::time_point now) {
     events_.on_notification(notification->relname, notification->extra);
 }
 
-// Where there was nothing to remove, the turn has failed, and what it was for is sent again.
+// If there was nothing to remove, the turn has failed, and the query that needed it is sent again.
 void AsyncConnection::take(const Removal& removal, Result result) {
   ends_statement_ = true;
   const ExecStatusType status = PQresultStatus(result.get());
@@ -169,10 +169,11 @@ void AsyncConnection::take(const Preparation& preparation, Result result) {
   const ExecStatusType status = PQresultStatus(result.get());
   if (status == PGRES_COMMAND_OK) return;
   if (sqlstate_of(result.get()) == sqlstate::duplicate_statement) {
-    prepared_[preparation.name].clear();  // what it is, nobody knows: removed, and sent again
+    prepared_[preparation.name].clear();  // its SQL is unknown: remove it and prepare again
     return;
   }
-  // If what was to be removed before it is still there, the next preparation will find that out.
+  // If the statement that should have been removed first still exists, the next preparation
+  // notices.
   prepared_.erase(preparation.name);
   if (status != PGRES_PIPELINE_ABORTED)
     failed_preparation_ = {preparation.statement, failure_of(result.get())};
@@ -201,14 +202,14 @@ void AsyncConnection::take(Query query, Result result) {
   }
 }
 
-// Whether the statement may be well when it is prepared again.
+// Whether preparing the statement again may help.
 bool AsyncConnection::prepare_again(Query& query, std::string_view sqlstate) {
   const bool is_unknown = sqlstate == sqlstate::unknown_statement;
   if (!is_unknown && sqlstate != sqlstate::stale_plan) return false;
   if (++query.preparations > most_preparations) return false;
   const std::string& name = query.statement->name;
   if (is_unknown)
-    prepared_.erase(name);  // lost, or a preparation that it was to follow was skipped
+    prepared_.erase(name);  // lost, or its preparation was skipped
   else
     prepared_[name].clear();
   return true;

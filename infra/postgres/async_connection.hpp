@@ -1,21 +1,22 @@
-// A connection to PostgreSQL that never waits, for an event loop: statements are queued, sent
-// together (libpq's pipeline mode) and answered through callbacks. It connects by itself, and again
-// after it was lost.
+// A non-blocking connection to PostgreSQL for an event loop: statements are queued, sent together
+// (libpq's pipeline mode) and answered through callbacks. It connects by itself, and reconnects
+// after a loss.
 //
-// Statements are prepared under their names. Another one of the same name takes its place, so what
-// is prepared does not grow. What the server lost, or cannot execute as it was prepared (a table
-// that was made anew), is prepared again.
+// Statements are prepared under their names. A new statement of the same name replaces the old one,
+// so the number of prepared statements stays bounded. A statement that the server has lost, or
+// whose plan is no longer valid (a table was recreated), is prepared again.
 //
-// A turn is one transaction to PostgreSQL. After an error its other statements are sent again, so
-// they must not mind being executed twice; effects of those before it are gone.
+// A turn is one implicit transaction in PostgreSQL. After an error the effects of the statements
+// before it are rolled back, though they have been answered; the server skips the statements after
+// it, and they are sent again in the next turn.
 //
-// The loop asks for fd(), events() and due(), polls, and calls on_ready(). A turn of the loop that
-// sent statements ends with flush().
+// The loop asks for fd(), events() and due(), polls, and calls on_ready(). After statements were
+// sent, and after on_ready(), which may queue skipped ones again, it calls flush().
 //
 // Threads: all members and all callbacks on the loop's thread. Callbacks must not throw, and may
 // call send().
-// Errors: every statement is answered once: a result, the server's refusal, or Unavailable when the
-// connection was lost or the answer did not come in time.
+// Errors: every statement is answered exactly once: with a result, with the server's refusal, or
+// with Unavailable when the connection was lost or the answer did not come in time.
 #pragma once
 
 #include <chrono>
@@ -39,7 +40,7 @@ class AsyncConnection {
  public:
   using Clock = std::chrono::steady_clock;
   using Reply = std::variant<Result, SqlError, Unavailable>;
-  // The parameters come back, for who has to ask again.
+  // The parameters are returned for callers that have to ask again.
   using OnReply = std::function<void(Reply, Params)>;
 
   struct Events {
@@ -52,25 +53,25 @@ class AsyncConnection {
   AsyncConnection(ConnectOptions options, Events events);
   AsyncConnection(const AsyncConnection&) = delete;
   AsyncConnection& operator=(const AsyncConnection&) = delete;
-  // Statements without an answer are dropped, unanswered.
+  // Drops statements that have not been answered, without answering them.
   ~AsyncConnection() = default;
 
   // -1 when there is nothing to poll.
   int fd() const;
   short events() const;
-  // When on_ready must be called even though nothing is ready: to connect, or to give up waiting.
+  // When on_ready must be called even if nothing is ready: to connect, or to give up waiting.
   Clock::time_point due() const;
-  // `revents` as poll(2) gave them; 0 when the call is due.
+  // `revents` as returned by poll(2); 0 when the call is only due.
   void on_ready(short revents, Clock::time_point now);
 
   bool connected() const { return state_ == State::connected; }
   std::size_t in_flight() const { return unanswered_; }
 
-  // REQUIRES: connected(). The statement is there until the answer is.
+  // REQUIRES: connected(). The statement must outlive its answer.
   void send(const Statement& statement, Params params, OnReply on_reply);
   void flush(Clock::time_point now);
 
-  // Answers everything with Unavailable.
+  // Answers all statements with Unavailable.
   void close(const Unavailable& why);
 
  private:
@@ -80,10 +81,9 @@ class AsyncConnection {
     const Statement* statement;
     Params params;
     OnReply on_reply;
-    int preparations = 0;  // that were of no use
+    int preparations = 0;  // further preparations, all in vain so far
   };
-  // What the server will answer next: a query, that a statement is forgotten or prepared, or a
-  // sync.
+  // What the server answers next: a query, the removal or preparation of a statement, or a sync.
   struct Removal {
     std::string name;
   };
@@ -113,19 +113,19 @@ class AsyncConnection {
   Connected connection_;
   PostgresPollingStatusType want_ = PGRES_POLLING_WRITING;
   Clock::time_point due_{};             // long ago: connect at once
-  std::chrono::milliseconds pause_{0};  // before connecting again; doubles until one is answered
-  bool unsent_ = false;                 // libpq holds bytes that the socket did not take
+  std::chrono::milliseconds pause_{0};  // before reconnecting; doubles until a query succeeds
+  bool unsent_ = false;                 // libpq holds bytes that the socket has not taken
   bool open_turn_ = false;              // statements were sent since the last sync
-  bool ends_statement_ = false;         // the next result is the null that ends a statement's
+  bool ends_statement_ = false;         // the next result is the null that ends a statement
   std::size_t unanswered_ = 0;
-  std::size_t syncs_ = 0;  // turns whose end has not been answered
+  std::size_t syncs_ = 0;  // syncs that have not been answered
   std::deque<Expected> expected_;
-  // By name, what is prepared under it; empty when that is not known or of no use.
+  // SQL prepared under each name; empty when it is unknown or unusable.
   std::unordered_map<std::string, std::string> prepared_;
 
-  // The turn that is being answered: after an error the server skips the rest of it. Queries that
-  // were skipped because of another one's error are sent again; those whose own statement could not
-  // be prepared are answered with that failure.
+  // The turn being answered: after an error the server skips the rest of it. Queries skipped
+  // because of another query's error are sent again; queries whose own statement could not be
+  // prepared are answered with that failure.
   std::vector<Query> skipped_;
   struct FailedPreparation {
     const Statement* statement;

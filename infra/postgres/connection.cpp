@@ -15,10 +15,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// A wait is cut into slices of this length to look for a stop request.
+// Waits are cut into slices of this length, to check for a stop request.
 constexpr milliseconds slice{100};
 
-// A parameter list in libpq's form. It points into the Params it was made of.
+// A parameter list in libpq's form. It points into the Params it was made from.
 struct RawParams {
   explicit RawParams(const Params& params) {
     for (const auto& value : params.values()) {
@@ -32,7 +32,7 @@ struct RawParams {
   std::vector<int> formats;
 };
 
-// "FATAL:  28P01: …", whatever the severity is called in the server's language.
+// Finds the SQLSTATE in "FATAL:  28P01: …", whatever the language of the severity.
 std::string sqlstate_in(const std::string& text) {
   static const std::regex pattern(":  ([0-9A-Z]{5}): ");
   std::smatch found;
@@ -42,7 +42,7 @@ std::string sqlstate_in(const std::string& text) {
 }  // namespace
 
 Connected start_connecting(const ConnectOptions& options) {
-  // A conninfo in the place of the database's name is expanded; what follows it takes precedence.
+  // A conninfo in place of the database name is expanded; the keywords after it take precedence.
   const std::array<const char*, 6> keywords{"dbname",          "application_name", "options",
                                             "client_encoding", "keepalives_idle",  nullptr};
   const std::string settings = "-c client_min_messages=warning " + options.settings;
@@ -54,11 +54,11 @@ Connected start_connecting(const ConnectOptions& options) {
                                           nullptr};
   Connected connection(PQconnectStartParams(keywords.data(), values.data(), 1));
   if (!connection) throw Away("PostgreSQL: out of memory");
-  // What matters comes as a result or as the connection's trouble, not as text on stderr.
+  // Anything important arrives as a result or a connection error, not as text on stderr.
   PQsetNoticeProcessor(
       connection.get(), [](void*, const char*) {}, nullptr);
   if (PQstatus(connection.get()) == CONNECTION_BAD) throw trouble_of(connection.get());
-  // Why a session is refused comes as a text only, which tells the SQLSTATE when it tells all.
+  // A refused session is reported as text only, which includes the SQLSTATE only if it is verbose.
   PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE);
   return connection;
 }
@@ -132,7 +132,7 @@ Result Connection::take_results(Result last) {
     await_result();
     Result result(PQgetResult(connection_.get()));
     if (!result) break;
-    // The first failure is the one to tell; nothing is executed after it.
+    // The first failure is the one to report; nothing is executed after it.
     if (!last || PQresultStatus(last.get()) != PGRES_FATAL_ERROR) last = std::move(result);
   }
   require_success(last.get());
@@ -150,7 +150,7 @@ std::size_t Connection::copy(const std::string& sql, std::string_view rows) {
   Result result(PQgetResult(connection));
   if (PQresultStatus(result.get()) == PGRES_COPY_IN) {
     result.reset();
-    // libpq would take all of it into its memory: each piece leaves before the next one enters.
+    // libpq would buffer all rows in memory: each piece is flushed before the next one is queued.
     constexpr std::size_t piece = 256 * 1024;
     for (; !rows.empty(); rows.remove_prefix(std::min(piece, rows.size()))) {
       const auto size = static_cast<int>(std::min(piece, rows.size()));
@@ -181,7 +181,7 @@ std::vector<Result> Connection::pipeline(std::span<const Call> calls) {
     if (!ok) give_up(trouble_of(connection));
   };
 
-  // Per answer that will come: the statement that it prepares, or none for a call's.
+  // One entry per expected answer: the statement being prepared, or null for a call.
   std::vector<const Statement*> expected;
   std::unordered_set<std::string_view> preparing;
   require(PQenterPipelineMode(connection));

@@ -1,8 +1,8 @@
-// A blocking connection to PostgreSQL for a thread of its own: the projector, the tools, start-up.
+// A blocking connection to PostgreSQL for use by one thread: the projector, the tools, start-up.
 //
-// Threads: one at a time. Errors: `Away` (which is `Unavailable`) when the server cannot be
-// reached, does not answer in time or cannot serve now; the connection is then `broken()` or not,
-// and a broken one is to be thrown away. `SqlError` when the server refuses the statement itself.
+// Threads: one at a time. Errors: `Away` (an `Unavailable`) when the server cannot be reached, does
+// not answer in time or cannot serve now; the connection may then be `broken()`, in which case it
+// must be discarded. `SqlError` when the server refuses the statement itself.
 #pragma once
 
 #include <chrono>
@@ -30,12 +30,12 @@ struct ConnectOptions {
   std::chrono::milliseconds answer_timeout{30'000};
 };
 
-// Begins to connect without waiting. Throws Away when even that fails, or the conninfo is not one.
+// Starts connecting without waiting. Throws Away when even that fails or the conninfo is invalid.
 Connected start_connecting(const ConnectOptions& options);
-// Once libpq says that it is connected.
+// To be called once libpq reports that it is connected.
 void finish_connecting(PGconn* connection);
 
-// What libpq says about a connection's trouble.
+// What libpq reports about a connection's failure.
 Away trouble_of(const PGconn* connection);
 
 // A prepared statement with its parameters.
@@ -54,12 +54,12 @@ class Connection {
 
   Result execute(const Call& call);
 
-  // All calls in one round trip; one result per call. At the first error the calls after it are
-  // not executed, and what they did outside of a transaction block is undone.
+  // All calls in one round trip; one result per call. After the first error the remaining calls are
+  // not executed, and outside a transaction block the earlier ones are rolled back.
   std::vector<Result> pipeline(std::span<const Call> calls);
 
-  // Rows into a table: `sql` is a COPY … FROM STDIN (FORMAT binary), `rows` as copy_rows() gives
-  // them. Answers how many there were.
+  // Copies rows into a table: `sql` is a COPY … FROM STDIN (FORMAT binary), `rows` the output of
+  // copy_rows(). Returns the number of rows.
   std::size_t copy(const std::string& sql, std::string_view rows);
 
   bool broken() const { return PQstatus(connection_.get()) != CONNECTION_OK; }
@@ -68,10 +68,10 @@ class Connection {
   // Waits until the socket is ready; `events` as for poll(2).
   void wait_for(short events, std::chrono::steady_clock::time_point deadline);
   void connect(const ConnectOptions& options);
-  // Sends what is queued, and reads until a result can be taken without waiting.
+  // Sends what is queued, then reads until a result can be taken without waiting.
   void await_result();
-  // The last of the results that follow `last`, of what was sent without a pipeline; throws what a
-  // failure means.
+  // The last result after `last` of a statement sent outside a pipeline, or the first failure,
+  // which is thrown.
   Result take_results(Result last = {});
   [[noreturn]] void give_up(const Away& why);
 
@@ -81,7 +81,7 @@ class Connection {
   std::unordered_set<std::string> prepared_;
 };
 
-// BEGIN now; ROLLBACK in the destructor unless it was committed.
+// BEGIN in the constructor; ROLLBACK in the destructor unless committed.
 class Transaction {
  public:
   explicit Transaction(Connection& connection) : connection_(connection) {

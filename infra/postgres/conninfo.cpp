@@ -21,16 +21,16 @@ std::string_view scheme_of(std::string_view conninfo) {
   return {};
 }
 
-// As libpq tells a connection string from the mere name of a database.
+// How libpq tells the mere name of a database from a connection string.
 bool is_name_alone(std::string_view conninfo) {
   return scheme_of(conninfo).empty() && conninfo.find('=') == conninfo.npos;
 }
 
-// The part of a URI behind its scheme, in three.
+// The part of a URI after its scheme, split into three.
 struct Uri {
-  std::string_view user_info;  // with its '@', if it is there
+  std::string_view user_info;  // including the '@'; may be empty
   std::string_view place;      // hosts, ports, database
-  std::string_view query;      // with its '?', if it is there
+  std::string_view query;      // including the '?'; may be empty
 
   explicit Uri(std::string_view rest) {
     const auto end = rest.find_first_of("@/");
@@ -43,7 +43,7 @@ struct Uri {
   }
 };
 
-// libpq marks the settings that a dialog should not show.
+// libpq marks the settings that a dialog should hide.
 bool is_secret(std::string_view keyword) {
   static const Settings known(PQconndefaults());
   for (const PQconninfoOption* option = known.get(); option && option->keyword; ++option)
@@ -68,7 +68,7 @@ std::string shown_query(std::string_view query) {
   std::string shown;
   while (!query.empty()) {
     const auto end = std::min(query.find('&', 1), query.size());
-    const std::string_view pair = query.substr(0, end);  // with the '?' or '&' before it
+    const std::string_view pair = query.substr(0, end);  // including the leading '?' or '&'
     const auto equals = std::min(pair.find('='), pair.size());
     shown += pair.substr(0, equals);
     if (is_secret(percent_decoded(pair.substr(1, equals - 1))))
@@ -84,7 +84,7 @@ bool is_space(char c) {
   return std::isspace(static_cast<unsigned char>(c)) != 0;
 }
 
-// `keyword = value` as often as there are any; a value may be quoted, and escape with backslashes.
+// Shows any number of `keyword = value` pairs; values may be quoted, and backslashes escape.
 std::string shown_words(std::string_view words) {
   std::string shown;
   std::size_t at = 0;
@@ -114,8 +114,9 @@ std::string shown_words(std::string_view words) {
   return shown;
 }
 
-// Whether a password that was not percent-encoded was taken for the place of the server: its '@' is
-// left there, or in what libpq made of it (which reads on to the ']' behind a '[').
+// Whether part of a password that was not percent-encoded was taken for the server's address: an
+// '@' is left in the address, or in what libpq parsed from it (libpq reads on to the ']' after a
+// '[').
 bool has_stray_at(std::string_view uri, std::string_view scheme, const Settings& settings) {
   if (Uri(uri.substr(scheme.size())).place.find('@') != uri.npos) return true;
   for (const PQconninfoOption* option = settings.get(); option->keyword; ++option) {
@@ -134,7 +135,7 @@ std::string check_conninfo(const std::string& conninfo) {
   const std::string_view scheme = scheme_of(conninfo);
   char* why = nullptr;
   const Settings settings(PQconninfoParse(conninfo.c_str(), &why));
-  PQfreemem(why);  // quotes what it did not understand
+  PQfreemem(why);  // it quotes what libpq did not understand
   if (settings && (scheme.empty() || !has_stray_at(conninfo, scheme, settings))) return {};
   return "must be a connection string of PostgreSQL: a URI such as "
          "postgresql://user:password@host:5432/shop, whose user and password have special "

@@ -1,5 +1,5 @@
-// Connection strings of libpq: what is wrong with one, and how it may be shown. What libpq says of
-// one that it cannot read quotes it, and with it the password.
+// libpq connection strings: validating one, and showing one without its secrets. libpq's own
+// message about an invalid string quotes it, including the password.
 //
 // Threads: pure functions.
 #pragma once
@@ -9,12 +9,12 @@
 
 namespace jangbu::pg {
 
-// For people, without a word of the text itself; empty when nothing is wrong. A URI in which an '@'
-// is left over is wrong: libpq takes a part of the password for a host then.
+// What is wrong with the string, worded for people and without quoting it; empty when nothing is. A
+// URI with a stray '@' is rejected: libpq would take part of the password for a host.
 std::string check_conninfo(const std::string& conninfo);
 
-// With `***` in the place of what libpq itself hides, such as `password`, and of who connects in a
-// URI. One that something is wrong with is `***` altogether.
+// The string with `***` in place of the values that libpq itself hides, such as `password`, and of
+// the user in a URI. An invalid string becomes `***` altogether.
 std::string without_secrets(const std::string& conninfo);
 
 }  // namespace jangbu::pg

@@ -14,11 +14,11 @@ std::string one_line(std::string text) {
 namespace {
 
 struct InWords {
-  std::string_view sqlstate;  // or its class
+  std::string_view sqlstate;  // an SQLSTATE, or the prefix of several
   std::string_view words;
 };
 
-// The first that fits.
+// The first matching entry applies.
 constexpr InWords in_words_of[] = {
     {"25006", "PostgreSQL is read-only"},
     {"28", "PostgreSQL refuses our user or password"},
@@ -53,7 +53,7 @@ bool may_pass(std::string_view sqlstate) {
   constexpr std::array<std::string_view, 5> classes{"08", "40", "53", "57", "58"};
   constexpr std::string_view read_only_transaction = "25006";  // a standby, before its promotion
   constexpr std::string_view lock_not_available = "55P03";
-  constexpr std::string_view insufficient_privilege = "42501";  // until somebody grants it
+  constexpr std::string_view insufficient_privilege = "42501";  // until the privilege is granted
   return sqlstate == read_only_transaction || sqlstate == lock_not_available ||
          sqlstate == insufficient_privilege ||
          std::find(classes.begin(), classes.end(), sqlstate.substr(0, 2)) != classes.end();

@@ -1,6 +1,6 @@
-// How PostgreSQL says no. What time or an operator can mend (no connection, a server that starts,
-// stops or has run out of something, a lost race) is `Unavailable`; anything else is the
-// statement's own fault and trying again does not help: `SqlError`.
+// Errors from PostgreSQL. What time or an operator can fix (no connection, a server that is
+// starting, stopping or out of some resource, a lost race) is `Unavailable`; anything else is the
+// statement's own fault, where retrying does not help: `SqlError`.
 #pragma once
 
 #include <libpq-fe.h>
@@ -29,10 +29,10 @@ class SqlError : public std::runtime_error {
 // `Unavailable` because of PostgreSQL.
 class Away : public Unavailable {
  public:
-  // Without an SQLSTATE it is the connection that failed.
+  // An empty SQLSTATE means that the connection failed.
   explicit Away(const std::string& text, std::string_view sqlstate = {});
 
-  // In words of ours, which clients may read: no host, no user, no SQL.
+  // The error in Jangbu's own words, safe to show to clients: no host, no user, no SQL.
   const std::string& in_words() const { return in_words_; }
 
  private:
@@ -45,13 +45,13 @@ inline constexpr std::string_view duplicate_statement = "42P05";
 inline constexpr std::string_view stale_plan = "0A000";  // among others
 }  // namespace sqlstate
 
-// libpq's messages end with a line feed, and some have several lines.
+// libpq's messages end with a line feed, and some span several lines.
 std::string one_line(std::string text);
 
-// True when the statement names a table or a schema that is not there.
+// True when the statement names a table or schema that does not exist.
 bool is_about_absence(std::string_view sqlstate);
 
-// True for the SQLSTATEs that may be gone when the same is tried later.
+// True for SQLSTATEs that a later attempt may not meet again.
 bool may_pass(std::string_view sqlstate);
 
 // True for the classes "data exception" and "integrity constraint violation": the values are to
@@ -65,7 +65,7 @@ std::string sqlstate_of(const PGresult* result);
 using Failure = std::variant<SqlError, Away>;
 Failure failure_of(const PGresult* result);
 
-// Throws what a failed result means; returns when it is not one.
+// Throws what a failed result means; returns if the result is not a failure.
 void require_success(const PGresult* result);
 
 }  // namespace jangbu::pg

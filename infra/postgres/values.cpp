@@ -12,11 +12,11 @@ void unexpected_column(const char* what) {
 
 }  // namespace detail
 
-// The format: "Binary Format" in the manual's page on COPY.
+// The format is described under "Binary Format" on the manual's page about COPY.
 std::string copy_rows(const Params& columns, std::size_t rows) {
   constexpr std::string_view signature{"PGCOPY\n\377\r\n\0", 11};
   constexpr std::size_t array_header = 5 * sizeof(std::int32_t);
-  std::vector<const char*> fields;  // of the row to come
+  std::vector<const char*> fields;  // of the next row
   std::size_t size = 0;
   for (const auto& column : columns.values()) {
     fields.push_back(column->data() + array_header);

@@ -1,9 +1,9 @@
-// Values on their way to and from PostgreSQL, in its binary format (big-endian numbers; see the
-// typsend functions of PostgreSQL's source, and "Binary format" in the manual's chapter on
-// PQexecParams). No text is parsed or quoted on either side.
+// Conversion of values to and from PostgreSQL's binary format (big-endian numbers; see the typsend
+// functions in PostgreSQL's source, and "Binary format" in the manual's section on PQexecParams).
+// No text is parsed or quoted on either side.
 //
-// Threads: plain values. Errors: reading throws Corrupt when a column holds something else than
-// what the code expects, which means that the SQL and the code beside it disagree.
+// Threads: plain values. Errors: reading throws Corrupt when a column holds something other than
+// what the code expects, which means that the SQL and the code that reads its results disagree.
 #pragma once
 
 #include <libpq-fe.h>
@@ -32,7 +32,7 @@ struct Json {
   std::string text;
 };
 
-// jsonb, as JSON text: PostgreSQL takes it apart, and can change it.
+// jsonb, as JSON text: PostgreSQL parses it, and can modify it.
 struct Jsonb {
   std::string text;
 };
@@ -79,7 +79,7 @@ inline constexpr std::int64_t epoch_2000_ms = 946'684'800'000;
 
 }  // namespace detail
 
-// How a C++ type is written as a PostgreSQL type. The OIDs are those of pg_type.dat.
+// How a C++ type maps to a PostgreSQL type. The OIDs are those of pg_type.dat.
 template <class T>
 struct Binary;
 
@@ -188,8 +188,8 @@ struct Binary<Position> {
   }
 };
 
-// A one-dimensional array that is written as it grows: one column of a bulk statement, to be taken
-// apart by `unnest`. REQUIRES: all values are of the type with this OID.
+// A one-dimensional array that is encoded as it grows: one column of a bulk statement, expanded by
+// `unnest`. REQUIRES: all values are of the type with this OID.
 class Array {
  public:
   explicit Array(Oid of) {
@@ -214,7 +214,7 @@ class Array {
     patch(4, 1);  // has nulls
   }
 
-  // The parameter.
+  // The encoded array, as a parameter.
   std::string take() && {
     patch(12, size_);
     return std::move(bytes_);
@@ -269,10 +269,10 @@ class Params {
   std::vector<std::optional<std::string>> values_;
 };
 
-// The rows of a bulk statement: an array for each column is a parameter.
+// The rows of a bulk statement: one array parameter per column.
 class BulkRows {
  public:
-  // REQUIRES: each row has values of the same types. Those of optional ones may be null.
+  // REQUIRES: every row has values of the same types. Optional values may be null.
   template <class... Values>
   void add(const Values&... values) {
     if (columns_.empty()) columns_ = {Array(Element<Values>::oid)...};
@@ -295,12 +295,12 @@ class BulkRows {
   std::size_t size_ = 0;
 };
 
-// Rows for COPY … FROM STDIN (FORMAT binary), out of one array for each column; all have `rows`
-// elements. (Elements of arrays and fields of rows are written alike.)
+// Rows for COPY … FROM STDIN (FORMAT binary), made from one array per column, each with `rows`
+// elements. (Array elements and row fields have the same encoding.)
 std::string copy_rows(const Params& columns, std::size_t rows);
 
 // One row of a result, read column by column in the order of the SELECT. A braced initialiser
-// evaluates from left to right, so a row struct is filled as its SELECT is written.
+// evaluates from left to right, so a row struct can be filled in the order of its SELECT.
 class Row {
  public:
   Row(const PGresult* result, int row, int first_column = 0)
@@ -333,7 +333,7 @@ class Row {
   int column_;
 };
 
-// SQL that is prepared once on a connection, under this name.
+// SQL that is prepared once per connection, under this name.
 struct Statement {
   std::string name;
   std::string sql;

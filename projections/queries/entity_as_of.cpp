@@ -10,7 +10,7 @@ namespace jangbu {
 
 namespace {
 
-// Of a purchase, in one answer of the database: few have so many, and those come in several.
+// Events of a purchase per query: few purchases have more, and those take several queries.
 constexpr std::size_t events_at_once = 100;
 
 class ViewOf {
@@ -67,7 +67,7 @@ class ViewOf {
   EventId id_;
 };
 
-// A purchase, event by event.
+// Folds a purchase, event by event.
 class PurchaseFold {
  public:
   // False when the event does not follow from those before it.
@@ -98,7 +98,7 @@ class PurchaseFold {
     view_ = evolve(*std::move(view_), event, row.id);
     return true;
   }
-  // Of another kind of entity, or of nobody's history.
+  // Events of another kind of entity, or in no entity's history.
   template <OneOf<AccountFacts, ProductFacts, NothingChanged> Fact>
   bool on(const Fact&, const HistoryRow&) {
     return false;
@@ -115,7 +115,7 @@ Unavailable broken(const Entity& entity, EventId id) {
   return Unavailable(what);
 }
 
-// Why there is no answer is the same for every query.
+// The reasons for having no answer are the same for every query.
 template <class T>
 PastEntity unanswered(QueryResult<T> result) {
   return std::visit(
@@ -130,7 +130,7 @@ PastEntity unanswered(QueryResult<T> result) {
       result);
 }
 
-// Each event of an account or a product tells all of it: the last one is enough.
+// Every event of an account or a product carries its whole state, so the last one is enough.
 void find_last(ReadModels& read_models, const Entity& entity, EventId until, ReadAt at,
                std::function<void(PastEntity)> done) {
   using Found = std::optional<HistoryRow>;
@@ -156,8 +156,7 @@ struct Folding {
   PurchaseFold purchase = {};
 };
 
-// Events that are in the read model stay as they are; so it does not matter that it goes on from
-// one answer to the next.
+// Events in the read model never change, so it is safe to continue from one answer to the next.
 void fold_after(const std::shared_ptr<Folding>& folding, std::optional<EventId> after) {
   using Events = Page<HistoryRow>;
   folding->read_models.query<Events>(

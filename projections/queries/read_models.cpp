@@ -27,31 +27,31 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// A plan made once must go through the indexes, however small the table was at the time.
+// A plan is made once and must use the indexes, however small the table was at the time.
 constexpr std::string_view session_settings =
     "-c default_transaction_read_only=on -c plan_cache_mode=force_generic_plan -c jit=off "
     "-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off "
     "-c enable_mergejoin=off -c enable_sort=off -c statement_timeout=";
 
-// NOTIFY tells when to look at the checkpoints; a look now and then finds what it did not tell.
-// Where it tells nothing (a standby of PostgreSQL does not take LISTEN), looking is all there is.
+// NOTIFY says when to look at the checkpoints; a periodic look finds what it missed. Without NOTIFY
+// (a standby of PostgreSQL does not accept LISTEN), looking is all there is.
 constexpr milliseconds look_interval{1'000};
 constexpr milliseconds look_interval_unheard{250};
 
-// PostgreSQL that went and comes back answers again for so long before that is said.
+// PostgreSQL must answer for this long after an outage before its recovery is reported.
 constexpr milliseconds well_again{3'000};
 
-// A query is asked again so often at most; each time some other generation had begun to serve.
+// A query is sent at most this many times: again whenever another generation has begun to serve.
 constexpr int most_asked = 10;
 
 const pg::Statement listen{"read_models.listen", "LISTEN " + std::string(checkpoints_channel)};
 
-// What comes before a query's own columns: the position at which they are true, and whether the row
-// that was asked for is parked.
+// The columns before a query's own: the position at which its rows are true, and whether the
+// requested row is parked.
 constexpr int own_columns = 2;
 
 // The rows of `text` in their order: there is one checkpoint and the join has no condition, so it
-// runs as a loop over the rows. No row at all: this generation does not serve any more.
+// runs as a loop over the rows. No row at all means that this generation no longer serves.
 std::string with_position(const QueryText& text, const Checkpoint& checkpoint) {
   const std::string parked = text.entity.empty()
                                  ? "false"
@@ -70,7 +70,7 @@ class EventFd {
   EventFd() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd") {}
 
   int fd() const { return fd_.number(); }
-  // The counter's two ways to fail, full and empty, both mean that there is nothing to do.
+  // Both ways to fail, a full counter and an empty one, mean that there is nothing to do.
   void wake() const { [[maybe_unused]] const int done = ::eventfd_write(fd(), 1); }
   void clear() const {
     eventfd_t ignored;
@@ -85,7 +85,7 @@ class EventFd {
 
 class ReadModels::Loop {
  public:
-  // `purpose` is for people, in logs and PostgreSQL's list of sessions.
+  // `purpose` is for people: it appears in logs and in PostgreSQL's list of sessions.
   Loop(Options options, std::string purpose, Histogram& query_duration);
   ~Loop();
   void stop();
@@ -103,22 +103,22 @@ class ReadModels::Loop {
     Position min_position;
     Clock::time_point deadline;
     Done done;
-    int generation = 0;  // that it was asked of last, where that served
-    int asked = 0;       // times
+    int generation = 0;  // last sent to; 0 if that one did not serve
+    int asked = 0;       // how often it was sent
   };
-  // A query that is asked again if another generation serves now; else, this is its answer.
+  // A query that is sent again if another generation serves now; otherwise `why` is its answer.
   struct Displaced {
     Pending query;
     Unavailable why;
   };
-  // A query that waits: in the order in which positions release it.
+  // A waiting query, in the order in which positions release it.
   struct Waiting {
     std::size_t model;
     Position min_position;
     std::uint64_t number;
     friend auto operator<=>(const Waiting&, const Waiting&) = default;
   };
-  // What is known of a read model: where its rows are, and how far it is.
+  // What is known of a read model: where its rows are, and which position it has reached.
   struct Known {
     const ReadModel* model;
     std::optional<Checkpoint> checkpoint;
@@ -156,25 +156,25 @@ class ReadModels::Loop {
   std::atomic<bool> ready_ = false;
   std::atomic<std::size_t> unfinished_ = 0;
 
-  mutable std::mutex mutex_;  // of these
+  mutable std::mutex mutex_;  // guards the next three
   std::vector<Pending> inbox_;
   bool closed_ = false;
   std::string away_because_;
 
-  // From here on: the loop's thread only.
+  // From here on, used by the loop's thread only.
   std::vector<Known> known_;
   struct Asked {
     int generation;
-    std::shared_ptr<const pg::Statement> statement;  // whoever waits for its answer has it, too
+    std::shared_ptr<const pg::Statement> statement;  // shared with the queries in flight
   };
-  std::map<const QueryText*, Asked> statements_;  // of the generation that was asked last
+  std::map<const QueryText*, Asked> statements_;  // of the generation queried last
   std::map<Waiting, Pending> waiting_;
   std::set<std::pair<Clock::time_point, Waiting>> deadlines_;
-  std::vector<Displaced> displaced_;  // until the next look tells what serves now
+  std::vector<Displaced> displaced_;  // until the next look says what serves now
   std::uint64_t next_number_ = 0;
   bool looking_ = false;
   bool look_again_ = false;
-  bool heard_ = false;  // NOTIFY comes
+  bool heard_ = false;  // LISTEN succeeded
   Clock::time_point next_look_ = Clock::time_point::max();
   Trouble trouble_;
   Clock::time_point last_trouble_{};
@@ -291,7 +291,7 @@ void ReadModels::Loop::run(const std::stop_token& stop) {
   fail_waiting(closing);
 }
 
-// Take in, send, wait, hear.
+// Takes in queries, sends them, waits, and handles what arrived.
 void ReadModels::Loop::turn() {
   take_in();
   Clock::time_point due = next_look_;
@@ -337,13 +337,13 @@ void ReadModels::Loop::take_in() {
   for (Pending& query : taken) route(std::move(query));
 }
 
-// Sends the query, or lets it wait for its position.
+// Sends the query, or has it wait for its position.
 void ReadModels::Loop::route(Pending query) {
   const Known& known = known_to(query);
   if (!known.checkpoint)
     return finish(query.done, Unavailable("the read model " + std::string(known.model->name) +
                                           " is not there yet"));
-  // What is known may be out of date, so a query that cannot wait is sent too: its answer tells.
+  // The known checkpoint may be out of date, so a query that cannot wait is sent too, to find out.
   if (known.checkpoint->position >= query.min_position || query.deadline <= Clock::now())
     return send(std::move(query), *known.checkpoint);
   if (!listener_.connected()) return finish(query.done, Unavailable("PostgreSQL is not connected"));
@@ -400,19 +400,19 @@ void ReadModels::Loop::answer(Pending query, pg::AsyncConnection::Reply reply) {
   const auto position = first.next<Position>();
   if (first.next<bool>()) return finish(query.done, EntityParked{});
   if (position < query.min_position) return finish(query.done, Behind{position});
-  // The outer join gives one row of nulls where the query has none.
+  // If the query has no rows, the outer join gives one row of nulls.
   const bool none = PQgetisnull(result.get(), 0, own_columns);
   finish(query.done, Answer<Rows>{Rows(std::move(result), none ? 0 : rows, own_columns), position});
 }
 
-// Its generation does not serve any more, or is not even there: who serves now is looked for.
+// The query's generation no longer serves, or no longer exists: looks for the one that serves now.
 void ReadModels::Loop::displace(Pending query, const Unavailable& why) {
   if (query.asked >= most_asked || !listener_.connected()) return finish(query.done, why);
   displaced_.push_back({std::move(query), why});
   look();
 }
 
-// After that look. What the generation that serves says is the answer.
+// Runs after that look. If the same generation still serves, what it said is the answer.
 void ReadModels::Loop::ask_again(Displaced displaced) {
   const Known& known = known_to(displaced.query);
   if (!known.checkpoint || known.checkpoint->generation != displaced.query.generation)
@@ -427,7 +427,7 @@ void ReadModels::Loop::finish(const Done& done, RawResult result) {
   done(std::move(result));
 }
 
-// Under one name whatever the generation: a session has one plan for each text.
+// A statement keeps its name across generations, so a session holds one plan for each text.
 std::shared_ptr<const pg::Statement> ReadModels::Loop::statement_for(const QueryText& text,
                                                                      const Checkpoint& checkpoint) {
   Asked& asked = statements_[&text];
@@ -439,8 +439,9 @@ std::shared_ptr<const pg::Statement> ReadModels::Loop::statement_for(const Query
 
 // --- Positions -----------------------------------------------------------------------------------
 
-// A notification tells that a checkpoint moved, not which and how far: one SELECT answers that for
-// all who wait, and nobody asks when nobody waits and the generations are those that are known.
+// A notification says that a checkpoint moved, not which one or how far: one SELECT answers that
+// for all waiting queries. It is skipped if nothing waits, every generation is known, and none has
+// changed.
 void ReadModels::Loop::notified(std::string_view payload) {
   const bool all_known = std::all_of(known_.begin(), known_.end(), is_known);
   if (!waiting_.empty() || !all_known || payload == generations_changed) look();
@@ -468,8 +469,8 @@ void ReadModels::Loop::looked(pg::AsyncConnection::Reply reply, std::vector<Disp
   if (const auto* result = std::get_if<pg::Result>(&reply))
     checkpoints = read_checkpoints(result->get());
   else if (error && pg::is_about_absence(error->sqlstate()))
-    checkpoints.emplace();  // not yet, or not any more
-  // Any other failure tells nothing, and the next look is due before long.
+    checkpoints.emplace();  // no table yet, or no longer
+  // Any other failure says nothing, and the next look is due soon.
   for (std::size_t i = 0; checkpoints && i < known_.size(); ++i) {
     const Checkpoint* own = serving_generation(*checkpoints, *known_[i].model);
     known_[i].checkpoint = own ? std::optional(*own) : std::nullopt;
@@ -479,7 +480,7 @@ void ReadModels::Loop::looked(pg::AsyncConnection::Reply reply, std::vector<Disp
   if (std::exchange(look_again_, false)) look();
 }
 
-// Sends what waited for a position that the read model has reached.
+// Sends the queries whose position the read model has reached.
 void ReadModels::Loop::release(std::size_t model) {
   const Checkpoint& checkpoint = *known_[model].checkpoint;
   auto next = waiting_.lower_bound({model, {}, 0});
@@ -491,7 +492,7 @@ void ReadModels::Loop::release(std::size_t model) {
   }
 }
 
-// Sends what has waited long enough: the answer tells how far the read model is by now.
+// Sends the queries that have waited long enough: the answer says how far the read model is by now.
 void ReadModels::Loop::expire(Clock::time_point now) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     const Waiting place = deadlines_.begin()->second;
@@ -502,7 +503,7 @@ void ReadModels::Loop::expire(Clock::time_point now) {
 }
 
 void ReadModels::Loop::on_connected() {
-  // First this one, since a look that fails (no table yet) takes back what its turn did before it.
+  // LISTEN has a turn of its own: a look that fails (no table yet) rolls back its whole turn.
   listener_.send(listen, {}, [this](const pg::AsyncConnection::Reply& reply, const pg::Params&) {
     heard_ = std::holds_alternative<pg::Result>(reply);
     look();
@@ -511,7 +512,7 @@ void ReadModels::Loop::on_connected() {
 
 void ReadModels::Loop::lost(const pg::Away& why) {
   last_trouble_ = Clock::now();
-  trouble_.failed(why.what());  // the connection waits by itself
+  trouble_.failed(why.what());  // the connection backs off by itself
   const std::scoped_lock lock(mutex_);
   away_because_ = why.in_words();
 }

@@ -1,23 +1,23 @@
-// Answers queries from the read models without ever blocking who asks: I/O threads, a few
+// Answers queries from the read models without ever blocking the caller: I/O threads, a few
 // PostgreSQL connections in pipeline mode, answers through callbacks. Single rows and lists have
-// lanes of their own, each with its thread and connections: however many lists are read, or are
-// large, or are kept by a lock, a single row does not wait for them.
+// lanes, each with a thread and connections of its own, so a single row never waits for lists,
+// however many are read, however large they are, and even if a lock holds them up.
 //
 //   read_models.query(account_by_id(id), {.min_position = position, .wait = 2s},
 //                     [](QueryResult<std::optional<AccountRow>> result) { … });
 //
 // A query with a min_position waits, at the cost of a map entry, until the read model has reached
-// it; the projector's NOTIFY wakes it. Rows and the position at which they are true come from one
-// statement, and only from the generation that serves when it is executed: whatever comes of a
-// query whose generation was swapped away on the way, or dropped, it is asked again of the
-// successor. So is one of a database that was emptied and filled again.
+// it; the projector's NOTIFY wakes it. The rows and the position at which they are true come from
+// one statement, and only from the generation that serves when it is executed. If the query's
+// generation is swapped away or dropped in the meantime, the query is sent again to the successor,
+// whatever came of it; likewise if the database was emptied and filled again.
 //
-// Threads: every member from any thread. Callbacks run on their lane's thread and must not block,
-// nor throw; when a query is refused at once because too many are waiting, its callback runs on the
-// caller's thread before query() returns. Each callback runs exactly once; the destructor answers
-// what is left with Unavailable.
+// Threads: every member from any thread. Callbacks run on their lane's thread and must not block or
+// throw; if a query is refused at once, because too many are waiting or after stop(), its callback
+// runs on the caller's thread before query() returns. Each callback runs exactly once; the
+// destructor answers the remaining queries with Unavailable.
 // Errors: are answers. PostgreSQL away, or the read model not there yet: Unavailable at once; it
-// comes back by itself. (Its text is for logs, never for clients; away_because() is for them.)
+// recovers by itself. (Its text is for logs, never for clients; away_because() is for them.)
 #pragma once
 
 #include <atomic>
@@ -50,12 +50,12 @@ struct Answer {
   Position position;
 };
 
-// The read model did not reach min_position in time; it is here.
+// The read model did not reach min_position in time; this is how far it is.
 struct Behind {
   Position position;
 };
 
-// What was asked about cannot be answered for: its row is parked (projections/README.md).
+// The entity asked about has no answer: its row is parked (projections/README.md).
 struct EntityParked {};
 
 template <class T>
@@ -65,8 +65,8 @@ class ReadModels {
  public:
   struct Options {
     std::string conninfo;
-    std::size_t connections = 2;        // of each lane, for queries; one more listens
-    std::size_t most_queries = 50'000;  // of each lane, waiting or under way; more are refused
+    std::size_t connections = 2;        // per lane, for queries; one more listens
+    std::size_t most_queries = 50'000;  // per lane, waiting or in flight; more are refused
     std::chrono::milliseconds answer_timeout{5'000};
   };
 
@@ -83,18 +83,18 @@ class ReadModels {
            });
   }
 
-  // Ends the threads: no callback runs after it. What waits, and what is asked later, is answered
-  // with Unavailable at once.
+  // Ends the threads; no callback runs on them afterwards. Queries that wait, and later ones, are
+  // answered with Unavailable at once.
   void stop();
 
-  bool connected() const;  // all its connections to PostgreSQL are there
-  // Likewise, and every read model is there, too.
+  bool connected() const;  // all connections to PostgreSQL are up
+  // The same, and every read model is there.
   bool ready() const;
-  // Why they are not connected, in words that clients may read; empty when they are.
+  // Why it is not connected(), in words that clients may read; empty if it is.
   std::string away_because() const;
 
-  std::size_t unfinished() const;  // queries that wait or are under way
-  // From sending a query to PostgreSQL to its answer.
+  std::size_t unfinished() const;  // waiting or in flight
+  // From sending a query to PostgreSQL until its answer.
   const Histogram& query_duration() const { return query_duration_; }
 
  private:

@@ -27,11 +27,11 @@ struct AccountRow {
 extern const ReadModel accounts_model;
 
 Query<std::optional<AccountRow>> account_by_id(const AccountId& id);
-// The open account of that name.
+// The open account with that name.
 Query<std::optional<AccountRow>> account_by_name(std::string_view name);
 // Newest first, closed ones included.
 Query<Page<AccountRow>> list_accounts(const From<AccountId>& from);
-// The open accounts whose names begin with this text (name_range.hpp), by name.
+// The open accounts whose names begin with this text (name_range.hpp), sorted by name.
 Query<Page<AccountRow>> list_accounts_beginning_with(std::string_view beginning,
                                                      const From<AccountId>& from);
 

@@ -14,7 +14,7 @@ struct Column {
   std::string_view type;
 };
 
-// Takes the text up to the first of these characters, and that one, too.
+// Removes the text up to and including the first of these characters; returns it without that one.
 std::string_view take_until(std::string_view& text, std::string_view ends) {
   const auto end = std::min(text.find_first_of(ends), text.size());
   const std::string_view taken = text.substr(0, end);

@@ -1,5 +1,5 @@
-// SQL about the columns of a read model, whose one list is the `CREATE TABLE` of its .sql file: one
-// column a line, each with its name and type. Generated columns are not written, and not read here.
+// SQL for the columns of a read model. Their only list is the `CREATE TABLE` of its .sql file: one
+// column per line, with its name and type. Generated columns are neither written nor read here.
 //
 // Threads: pure functions.
 #pragma once
@@ -10,13 +10,13 @@
 
 namespace jangbu {
 
-// "id, name, …": all that is written, in its order.
+// "id, name, …": all columns that are written, in order.
 std::string columns_of(std::string_view ddl);
 
-// New rows: an array for each of those columns.
+// Inserts rows, given as one array per column.
 std::string insert_sql(std::string_view ddl);
 
-// The same, where a row takes the place of one that has its key. REQUIRES: that is the first
+// The same, except that a row replaces one with the same key. REQUIRES: the key is the first
 // column.
 std::string upsert_sql(std::string_view ddl);
 

@@ -46,7 +46,7 @@ pg::Jsonb to_json(std::span<const Scan* const> scans) {
   return {std::move(json).text()};
 }
 
-// As an array of one, like all of them.
+// As an array of one, in the format of all scans.
 std::optional<pg::Jsonb> last_to_json(const std::vector<const Scan*>& scans) {
   if (scans.empty()) return std::nullopt;
   return to_json(std::span(&scans.back(), 1));
@@ -203,7 +203,7 @@ constexpr QueryText by_id{
     "FROM {schema}.deliveries WHERE id = $1",
     "$1"};
 
-// A status tells whether a delivery is closed. The open ones come first.
+// The status determines whether a delivery is closed. The open statuses come first.
 constexpr std::array statuses{
     DeliveryStatus::preparing,
     DeliveryStatus::label_created,
@@ -243,7 +243,7 @@ constexpr OfColumn of_buyer{"buyer_id", "$3"};
 const std::string third[] = {"$3"};
 const std::string fourth[] = {"$4"};
 
-// One for every combination of filters, so that each has a plan of its own.
+// One text per combination of filters, so that each has a plan of its own.
 enum class Which { open, all, of_status };
 struct ListText {
   Which which;

@@ -1,4 +1,4 @@
-// The read model `deliveries`: one row per delivery, which has its purchase's id.
+// The read model `deliveries`: one row per delivery, under its purchase's id.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct DeliveryRow {
   DeliveryStatus status = DeliveryStatus::preparing;
   std::string carrier;          // of the latest scan; empty before the first
   std::string tracking_number;  // likewise
-  std::vector<Scan> scans;      // in the order in which they came
+  std::vector<Scan> scans;      // in the order in which they arrived
   Timestamp opened_at;
   std::optional<Timestamp> closed_at;  // receipt confirmed, cancelled or returned to sender
   EventId version;
@@ -36,7 +36,8 @@ struct DeliveryRow {
   friend bool operator==(const DeliveryRow&, const DeliveryRow&) = default;
 };
 
-// A delivery as lists show it: of its scans, which may be many, the last to come and their number.
+// A delivery as lists show it: instead of all scans, which may be many, the last to arrive and
+// their number.
 struct DeliverySummary {
   PurchaseId id;
   AccountId buyer;
@@ -55,7 +56,7 @@ struct DeliverySummary {
 extern const ReadModel deliveries_model;
 
 struct DeliveryFilter {
-  bool include_closed = false;  // no matter where a status is asked for: it tells
+  bool include_closed = false;  // ignored if `status` is set, which decides it
   std::optional<AccountId> buyer = std::nullopt;
   std::optional<DeliveryStatus> status = std::nullopt;
 };

@@ -20,7 +20,7 @@ class HistoryFold final : public Fold {
       : add_{std::string(schema) + ".add", in_schema(add_sql, schema)} {}
 
   void apply(EventId id, const RecordedEvent& recorded) override {
-    // It is about an entity, but nothing that happened to it.
+    // It refers to an entity, but nothing happened to that entity.
     if (std::holds_alternative<NothingChanged>(recorded.event)) return;
     events_.emplace_back(id, &recorded);
   }
@@ -47,7 +47,7 @@ class HistoryFold final : public Fold {
 
 // --- Queries -------------------------------------------------------------------------------------
 
-// A commit of this one event is what the codec reads.
+// The codec reads commits, so the event is wrapped in one.
 HistoryRow read_event(pg::Row& row) {
   const EventId id = read_event_id(row);
   const std::string payload = encode_commit(Timestamp{}, {row.next<pg::Blob>().bytes});
@@ -55,8 +55,8 @@ HistoryRow read_event(pg::Row& row) {
   return {id, std::move(commit.events.at(0))};
 }
 
-// An id is of one kind of entity, which its first event tells: asked for another kind, there is
-// nothing to read, however many events it has.
+// An id belongs to one kind of entity, which its first event gives: if another kind is asked for,
+// there is nothing to read, however many events the id has.
 #define IS_OF_KIND                                                            \
   " WHERE entity_id = $1 AND $2 = (SELECT entity_kind FROM {schema}.history " \
   "WHERE entity_id = $1 ORDER BY position, index LIMIT 1) AND entity_kind = $2 "
@@ -84,7 +84,7 @@ constexpr QueryText last{"last_event_of", "history",
                          "$1"};
 #undef IS_OF_KIND
 
-// As the columns take it: nothing is stored beyond.
+// Clamped to what the columns can hold: nothing beyond that is stored.
 EventId in_columns(EventId id) {
   return {std::min(id.position, last_of_all.position), std::min(id.index, last_of_all.index)};
 }

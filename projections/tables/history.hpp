@@ -1,4 +1,4 @@
-// The read model `history`: every event, by what it is about.
+// The read model `history`: every event, by the entity it is about.
 #pragma once
 
 #include <cstdint>
@@ -21,20 +21,20 @@ struct HistoryRow {
 
 extern const ReadModel history_model;
 
-// No event at this position is after it; at the highest position there is, no event at all.
+// No event at this position comes after this id; at the highest position there is, no event at all.
 constexpr EventId last_event_at(Position position) {
   return {position, std::numeric_limits<std::int32_t>::max()};
 }
 inline constexpr EventId last_of_all = last_event_at({std::numeric_limits<std::int64_t>::max()});
 
-// Oldest first, up to `until` and with it. A delivery's events are its purchase's.
+// Oldest first, up to and including `until`. A delivery's events are its purchase's.
 Query<Page<HistoryRow>> history_of(const Entity& entity, const From<EventId>& from,
                                    EventId until = last_of_all);
 
-// Likewise of an id alone, whatever kind of entity it is of.
+// The same for an id alone, whatever kind of entity it belongs to.
 Query<Page<HistoryRow>> events_of(EntityId entity, const From<EventId>& from);
 
-// The last one up to `until`.
+// The last event up to and including `until`.
 Query<std::optional<HistoryRow>> last_event_of(const Entity& entity, EventId until);
 
 }  // namespace jangbu

@@ -15,7 +15,7 @@ constexpr char32_t last_syllable = U'힣';
 constexpr char32_t finals = 28;
 constexpr char32_t syllables_of_initial = 21 * finals;
 
-// The consonants as they stand alone, in the order of the initials.
+// The consonants as letters of their own, in the order of the initials.
 constexpr std::u32string_view initials = U"ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ";
 
 constexpr char32_t first_surrogate = 0xD800;
@@ -28,7 +28,7 @@ std::string utf8(char32_t character) {
   return {reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size)};
 }
 
-// Takes the last character off the text. REQUIRES: one.
+// Removes the last character of the text and returns it. REQUIRES: the text is not empty.
 char32_t take_last(std::string& text) {
   std::size_t begin = text.size() - 1;
   while ((static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) --begin;
@@ -39,14 +39,14 @@ char32_t take_last(std::string& text) {
   return static_cast<char32_t>(character);
 }
 
-// Surrogates are no characters: no text has them.
+// Skips the surrogates, which are not characters: no text contains them.
 char32_t next_of(char32_t character) {
   const char32_t next = character + 1;
   return next >= first_surrogate && next <= last_surrogate ? last_surrogate + 1 : next;
 }
 
-// What sorts behind every name. A name has 200 characters at most, so none has as many of the last
-// one.
+// Sorts after every name: a name has at most 200 characters, so none has this many of the last code
+// point.
 std::string behind_all() {
   constexpr int more_than_a_name = 201;
   std::string text;
@@ -54,7 +54,7 @@ std::string behind_all() {
   return text;
 }
 
-// The least text that does not begin with this one and sorts behind it.
+// The least text that sorts after this one and does not begin with it.
 std::string behind(std::string text) {
   while (!text.empty())
     if (const char32_t last = take_last(text); last < last_code_point)
@@ -62,7 +62,7 @@ std::string behind(std::string text) {
   return behind_all();
 }
 
-// An ASCII letter in lower case.
+// An ASCII letter in lower case; anything else as it is.
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
@@ -86,8 +86,8 @@ NameRange names_beginning_with(std::string_view beginning) {
   return {text, behind(text)};
 }
 
-// The row to go on after tells where that is; no row, the range's begin. It may have got a name
-// from before the range since.
+// The list continues after row $3, wherever its name sorts now; without that row, from the
+// beginning of the range. The row may have been renamed since to something before the range.
 std::string select_by_beginning(std::string_view table, std::string_view closed_at) {
   const std::string rows = "{schema}." + std::string(table);
   const std::string name = "lower(name COLLATE \"C\")";

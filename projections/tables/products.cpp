@@ -16,13 +16,13 @@ const std::string move_stock_sql =
     "UPDATE {schema}.products p SET stock = p.stock + moved.stock FROM " +
     rows_sql(sql::products, {"id", "stock"}) + " AS moved WHERE p.id = moved.id";
 
-// A product with an event of its own is written as a whole; one that was only bought or came back
-// moves by so many pieces.
+// A product with an event of its own is written as a whole; one that was only bought, or came back,
+// has its stock moved by that many pieces.
 struct Touch {
   const ProductState* state = nullptr;
   std::optional<Timestamp> withdrawn_at;
   EventId version;
-  std::int64_t moved = 0;  // pieces, since `state` where there is one
+  std::int64_t moved = 0;  // pieces; since `state`, if it is set
 };
 
 class ProductsFold final

@@ -27,11 +27,11 @@ struct ProductRow {
 extern const ReadModel products_model;
 
 Query<std::optional<ProductRow>> product_by_id(const ProductId& id);
-// The listed product of that name, not a withdrawn one.
+// The listed product with that name, not a withdrawn one.
 Query<std::optional<ProductRow>> product_by_name(std::string_view name);
 // Newest first, withdrawn ones included.
 Query<Page<ProductRow>> list_products(const From<ProductId>& from);
-// The listed products whose names begin with this text (name_range.hpp), by name.
+// The listed products whose names begin with this text (name_range.hpp), sorted by name.
 Query<Page<ProductRow>> list_products_beginning_with(std::string_view beginning,
                                                      const From<ProductId>& from);
 

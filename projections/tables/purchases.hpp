@@ -13,7 +13,7 @@
 
 namespace jangbu {
 
-// Completed until one of the others is known; those are final.
+// `completed` until one of the others applies; those are final.
 enum class PurchaseStatus : std::uint8_t { completed, cancelled, returned, received };
 
 std::string_view to_string(PurchaseStatus status);  // "completed"
@@ -28,7 +28,7 @@ struct PurchaseRow {
   PurchaseStatus status = PurchaseStatus::completed;
   Timestamp purchased_at;
   std::optional<Timestamp> cancelled_at;
-  // The event that gave it its status: scans on the way do not change a purchase.
+  // The event that set the status: scans on the way do not change a purchase.
   EventId version;
 
   friend bool operator==(const PurchaseRow&, const PurchaseRow&) = default;

@@ -33,8 +33,8 @@ std::string in_schema(std::string_view sql, std::string_view schema) {
 }
 
 std::string page_sql(std::string_view rows, std::string_view bytes, std::string_view columns) {
-  // What comes before a row, and what comes before the one before it: the first row that is too
-  // much is sent, to tell that there is more.
+  // Whether the rows before this one, or before the previous one, leave room on the page: the first
+  // row that no longer fits is sent as well, to show that there is more.
   const auto before = [&](int skipped) {
     return "coalesce(sum(" + std::string(bytes) + ") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND " +
            std::to_string(skipped) + " PRECEDING), 0) < " + std::to_string(page_bytes);

@@ -1,9 +1,9 @@
-// What a read model in PostgreSQL is: a table (its .sql file), a fold of events to rows, and
-// queries (both in its .hpp and .cpp). registry.cpp lists them all.
+// What a read model in PostgreSQL consists of: a table (its .sql file), a fold of events into rows,
+// and queries (both in its .hpp and .cpp). registry.cpp lists them all.
 //
-// A read model never migrates. Its schema and its fold have a fingerprint; each fingerprint has a
-// generation of the table, in a schema of its own (`accounts_1.accounts`), filled from the log by
-// the code of that fingerprint and by no other.
+// A read model never migrates. Its schema and fold have a fingerprint; each fingerprint has a
+// generation of the table, in a schema of its own (`accounts_1.accounts`), which only code with
+// that fingerprint fills from the log.
 //
 // SQL here names its table `{schema}.accounts`; in_schema() fills in the generation's schema. A
 // generation's columns never change, so `SELECT *` gives them in the order of the .sql file.
@@ -38,30 +38,30 @@ struct Change {
   const pg::Statement* statement;
   pg::Params params;
   std::size_t rows;
-  bool inserts = false;  // new rows, the parameters are their columns: COPY can do it, too
+  bool inserts = false;  // inserts whole rows, given as columns, so COPY works too
 };
 
-// Appends the change that these rows are, if there are any.
+// Appends a change for these rows, if there are any.
 void add_change(std::vector<Change>& changes, const pg::Statement& statement, pg::BulkRows rows,
                 bool inserts = false);
 
-// Which rows are wanted, by the id of what they are about. Empty: all.
+// Which rows are wanted, by the id of the entity they are about. Empty: all.
 using Wanted = std::function<bool(const EntityId&)>;
 
-// Gathers what a batch of events changes in the rows of one read model, in memory; what happens to
-// one row several times is one change.
+// Gathers in memory what a batch of events changes in the rows of one read model; several changes
+// to a row become one.
 class Fold {
  public:
   virtual ~Fold() = default;
   // REQUIRES: the event stays where it is until take() has returned.
   virtual void apply(EventId id, const RecordedEvent& recorded) = 0;
-  // The statements for all that was applied since the last take(), in the order in which they must
-  // be executed; only those rows that are wanted. They point into the fold.
+  // The statements for everything applied since the last take(), in the order in which they must be
+  // executed, for the wanted rows only. They point into the fold.
   virtual std::vector<Change> take(const Wanted& wanted) = 0;
 };
 
-// `on()` for the events that a fold has nothing to do with: those of other aggregates as a group,
-// others one by one. A new event that is in neither, and has no on() of its own, does not compile.
+// `on()` for the events that a fold ignores: those of other aggregates as a group, others one by
+// one. A new event that is neither listed nor has an on() of its own does not compile.
 template <class... Named>
 struct Ignores {
   template <OneOf<Named...> Fact>
@@ -72,13 +72,13 @@ struct Ignores {
 template <class SomeId, class Row>
 class Touched {
  public:
-  // The row's change, new and empty when this batch did not touch it before.
+  // The row's change; new and empty if this batch has not touched the row before.
   Row& operator[](const SomeId& id) {
     const auto [found, is_new] = places_.try_emplace(id, rows_.size());
     if (is_new) rows_.emplace_back(id, Row{});
     return rows_[found->second].second;
   }
-  // Those that are wanted; none are left.
+  // Returns the wanted rows and discards the others.
   std::vector<std::pair<SomeId, Row>> take(const Wanted& wanted) {
     places_.clear();
     if (wanted)
@@ -97,13 +97,13 @@ struct ReadModel {
   std::string_view name;  // of its table, and of the view for people
   std::string_view ddl;
   std::string_view key;      // columns of its primary key
-  std::string_view entity;   // column with the id of what the row is about
+  std::string_view entity;   // column with the id of the entity it is about
   std::string_view version;  // columns with the event that last changed the row
   unsigned fold_version;     // raised with every change of what the fold writes
   std::unique_ptr<Fold> (*fold)(std::string_view schema);
 };
 
-// Of the schema and the fold, as hexadecimal digits.
+// A hash of the schema and the fold version, in hexadecimal digits.
 std::string fingerprint(const ReadModel& model);
 
 // `sql` with every `{schema}` replaced.
@@ -111,7 +111,7 @@ std::string in_schema(std::string_view sql, std::string_view schema);
 
 // --- Queries -------------------------------------------------------------------------------------
 
-// Rows of one query's answer. The first `first_column` columns are not its own.
+// Rows of one query's answer. The first `first_column` columns are not the query's own.
 class Rows {
  public:
   Rows(pg::Result result, int rows, int first_column)
@@ -126,21 +126,21 @@ class Rows {
   int first_column_;
 };
 
-// A SELECT from one read model. Its first column is never null. REQUIRES: a name of its own.
+// A SELECT from one read model. Its first column is never null. REQUIRES: its name is unique.
 struct QueryText {
   std::string_view name;
   std::string_view read_model;
   std::string_view sql;
-  // What it asks about, where that is one thing: a parameter, or a column of the answer, `r.id`.
-  // Where that row is parked there is no answer.
+  // What the query asks about, if that is a single entity: a parameter, or a column of the answer,
+  // `r.id`. If that entity's row is parked, there is no answer.
   std::string_view entity = {};
 };
 
-// Single rows and lists have connections of their own, so that nobody who asks for an account waits
-// until somebody's list is read.
+// Single rows and lists have separate connections, so that nobody who asks for an account waits for
+// somebody else's list.
 enum class Lane { rows, lists };
 
-// A question as a value: what to ask, with what, and how the answer reads. ReadModels executes it.
+// A query as a value: its text, its parameters, and how to read the answer. ReadModels executes it.
 template <class T>
 struct Query {
   Lane lane;
@@ -149,23 +149,22 @@ struct Query {
   std::function<T(const Rows&)> decode;
 };
 
-// A page ends early where it would hold more than this, however few rows that are: of the rows as
-// they are stored, so that PostgreSQL does not send what nobody is shown, and of the JSON that is
-// made of them.
+// A page ends early once it holds about this much, however few rows that is: counted in rows as
+// stored, so that PostgreSQL does not send what nobody is shown, and in the JSON made of them.
 inline constexpr std::size_t page_bytes = 1024 * 1024;
 
-// The text of a list. `rows` selects them in their order, one more than a page shows; `columns` are
-// what is sent of each, and `bytes` tells how large that is, without reading it if possible. A
-// first column of its own says whether the row is on the page, or only tells that there is more.
+// The text of a list. `rows` selects the rows in order, one more than a page shows; `columns` are
+// sent for each row, and `bytes` gives its size, without reading the row if possible. An additional
+// first column says whether the row is on the page or only shows that there is more.
 std::string page_sql(std::string_view rows, std::string_view bytes, std::string_view columns);
 
-// Selects rows of a table that has an index (status, id), or (…, status, id): by their id, from the
-// newest before $1 down, $2 at most, of any of these statuses (SQL expressions). Each status is a
-// range of that index, and only it has the order that is asked for, so that no statistics, or none
-// yet, lead PostgreSQL to another index and past rows that nobody wants. It reads as many rows as
-// are asked for of each status, whatever else the table holds.
+// Selects rows of a table that has an index (status, id), or (…, status, id): those with any of
+// these statuses (SQL expressions), newest id first, below $1, at most $2 of them. Each status is a
+// range of that index, and no other index has the requested order, so that no statistics, or
+// missing ones, can lead PostgreSQL to another index and past rows that nobody wants. At most $2
+// rows are read per status, whatever else the table holds.
 struct OfColumn {
-  std::string_view column;  // that the index has before the status
+  std::string_view column;  // which the index has before the status
   std::string_view value;
 };
 std::string newest_of_statuses(std::string_view table, std::span<const std::string> statuses,
@@ -175,18 +174,18 @@ std::string newest_of_statuses(std::string_view table, std::span<const std::stri
 template <class Row>
 struct Page {
   std::vector<Row> items;
-  bool more = false;  // something comes after the last of them
+  bool more = false;  // there are rows after the last of these
 };
 
-// At most `limit` (from 1) of a list, from its begin or after this one.
+// At most `limit` (from 1) items of a list, from its beginning or after the given one.
 template <class Cursor>
 struct From {
   std::size_t limit = 20;
   std::optional<Cursor> after = std::nullopt;
 };
 
-// Lists are read newest first: ids are UUIDv7, so that is from the highest down. (No UUIDv7 is as
-// high as this one.)
+// Lists are read newest first; ids are UUIDv7, so that means from the highest down. (No UUIDv7 is
+// as high as this one.)
 template <class SomeId>
 SomeId cursor_of(const From<SomeId>& from) {
   SomeId highest;
@@ -194,13 +193,13 @@ SomeId cursor_of(const From<SomeId>& from) {
   return from.after.value_or(highest);
 }
 
-// One more than is shown tells whether there is more.
+// One row more than is shown, to learn whether there is more.
 template <class Cursor>
 std::int64_t rows_for(const From<Cursor>& from) {
   return static_cast<std::int64_t>(from.limit) + 1;
 }
 
-// The usual two kinds of queries, for a row type that `read_row` makes of a row.
+// The two usual kinds of query, for a row type that `read_row` makes of a row.
 template <auto read_row>
 auto one_row(const QueryText& text, pg::Params params) {
   using Row = decltype(read_row(std::declval<pg::Row&>()));
@@ -212,7 +211,7 @@ auto one_row(const QueryText& text, pg::Params params) {
                                    }};
 }
 
-// REQUIRES: a text that page_sql() made, or with such a first column.
+// REQUIRES: a text made by page_sql(), or one with the same kind of first column.
 template <auto read_row>
 auto page_of_rows(const QueryText& text, pg::Params params, std::size_t limit) {
   using Row = decltype(read_row(std::declval<pg::Row&>()));

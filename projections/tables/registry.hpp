@@ -1,4 +1,4 @@
-// All read models. Adding one: its file trio (.sql, .hpp, .cpp) and a line in registry.cpp.
+// All read models. To add one: its three files (.sql, .hpp, .cpp) and a line in registry.cpp.
 #pragma once
 
 #include <span>

@@ -1,16 +1,16 @@
-// Commands that were carried out, by their idempotency key or by the quote they used up: for 24
-// hours of the log's time, or, when they are more than the budget, for as long as it lasts, but
-// never for less than an hour.
+// Commands that were carried out, by their idempotency key or by the quote they used up. They are
+// remembered for 24 hours of the log's time or, if there are more of them than the budget, for as
+// long as the budget lasts, but never for less than an hour.
 //
-// What is forgotten when follows from the log and the budget alone, so a replay remembers what the
-// running shop did. What the log holds of the last hour is remembered whatever the budget: it is
-// kept by taking no more commands that have to be remembered.
+// What is forgotten, and when, follows from the log and the budget alone, so a replay remembers
+// what the running shop did. The last hour of the log is always remembered: to stay within the
+// budget, commands that would have to be remembered are turned away.
 //
 // There may be tens of millions of them. So each takes little more than its 44 bytes, and neither
 // the queue nor the index is ever moved as a whole, which would hold up every command for seconds.
-// What is forgotten is left in the index until that part of it grows.
+// Forgotten keys stay in the index until their part of it grows.
 //
-// Threads: as Shared. Complexity: constant, but for drop(), which is linear in what it drops.
+// Threads: as Shared. Complexity: constant, except for drop(), which is linear in what it drops.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,7 @@ namespace jangbu {
 class CommandKeys {
  public:
   struct Remembered {
-    RequestHash request;  // of a quote: the id of the purchase that it became
+    RequestHash request;  // for a quote: the id of the purchase it became
     EventId event;
 
     friend bool operator==(const Remembered&, const Remembered&) = default;
@@ -39,20 +39,20 @@ class CommandKeys {
 
   explicit CommandKeys(std::size_t budget = default_budget);
 
-  // The last command of this key.
+  // The last command with this key.
   std::optional<Remembered> find(const KeyHash& key) const;
 
-  // REQUIRES: time does not go back; fewer than 2^32 are remembered.
+  // REQUIRES: time does not go backwards; fewer than 2^32 keys are remembered.
   void remember(const KeyHash& key, const Remembered& command, Timestamp committed_at);
 
-  // No room for one more: those that are here may not be forgotten yet.
+  // There is no room for another key: none of those here may be forgotten yet.
   bool full(Timestamp now) const;
 
   // How far back keys are remembered.
   std::int64_t window_ms(Timestamp now) const;
 
   // Keeps what was remembered since the last keep() or drop(), and forgets what is older than the
-  // window that ends now.
+  // window that ends at `now`.
   void keep(Timestamp now);
   void drop();
 
@@ -75,13 +75,13 @@ class CommandKeys {
 
  private:
   using Ref = HashIndex::Ref;
-  // References are the entries' numbers, which go up by one, modulo this, and one more.
+  // References are the entries' running numbers modulo this, plus one, since 0 means none.
   static constexpr std::uint32_t ref_count = 0xffff'ffff;
 
   struct Entry {
     KeyHash key;
     RequestHash request;
-    // In halves, since 44 bytes are no multiple of 8.
+    // In halves: a member of 64 bits would pad the 44 bytes to 48.
     std::uint32_t position_high = 0;
     std::uint32_t position_low = 0;
     std::uint32_t index = 0;
@@ -91,22 +91,22 @@ class CommandKeys {
     }
     friend bool operator==(const Entry&, const Entry&) = default;
   };
-  // How many of the entries, one after the other, were committed at a time.
+  // How many consecutive entries were committed at one time.
   struct Run {
     Timestamp committed_at;
     std::size_t entries = 0;
   };
 
   Ref ref_of(std::size_t place) const;
-  // Beyond the end of entries_ when that entry is gone.
+  // Beyond the end of entries_ if that entry is gone.
   std::size_t place_of(Ref ref) const;
   void forget_oldest();
 
   std::size_t budget_;
   SharedFifo<Entry> entries_;  // oldest first
   SharedFifo<Run> runs_;
-  std::uint64_t forgotten_ = 0;  // the number of the oldest
-  std::size_t staged_ = 0;       // how many at the end of entries_
+  std::uint64_t forgotten_ = 0;  // running number of the oldest entry
+  std::size_t staged_ = 0;       // entries at the end of entries_
   HashIndex index_;
 };
 

@@ -7,7 +7,7 @@ namespace jangbu {
 
 namespace {
 
-// One overload per event. Guards from the top; no text at the end: nothing speaks against it.
+// One overload per event. Each returns the first contradiction it finds; no text means none.
 class Judge {
  public:
   explicit Judge(const Shop& shop) : shop_(shop) {}
@@ -107,7 +107,7 @@ class Judge {
         if (event.stock != shop_.stock.find(id)->pieces) return "the stock was another";
         return at(event, product->version);
       }
-      case EntityKind::purchase:  // it may be closed, and a quote leads to its first event
+      case EntityKind::purchase:  // it may be closed, and a used quote refers to its first event
         break;
     }
     return {};
@@ -127,7 +127,7 @@ class Judge {
     return {};
   }
 
-  // The state's stock is what there was, and the change.
+  // The state's stock must be the stock before it plus the change.
   std::string on_sale(const ProductState& state, std::int64_t change) const {
     const auto product = shop_.products.find(state.product);
     if (!product) return "the product was never listed";

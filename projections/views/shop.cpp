@@ -6,7 +6,7 @@ namespace jangbu {
 
 namespace {
 
-// One overload per event: it records, and does not judge. What may happen was settled by decide().
+// One overload per event: it records and does not judge. decide() has settled what may happen.
 class Fold {
  public:
   Fold(Shop& shop, EventId id, Timestamp recorded_at, Timestamp committed_at)
@@ -56,7 +56,7 @@ class Fold {
     return put(evolve(open_purchase(event.purchase), event, id_));
   }
 
-  // Only its command's key is remembered, as of any event.
+  // Only its command's key is remembered, as for any event.
   EntityView operator()(NothingChanged&&) { return {}; }
 
  private:

@@ -1,11 +1,11 @@
-// What commands are validated against: accounts, products with their stock, purchases on their way,
-// and the commands that were already carried out. A fold of the log, held in memory.
+// What commands are validated against: accounts, products with their stock, open purchases, and the
+// commands that were already carried out. A fold of the log, held in memory.
 //
-// A copy of a shop shares what it holds with the original until one of the two changes it, and
+// A copy of a shop shares its contents with the original until one of the two changes them, and
 // another thread may read it while the writer goes on.
 //
 // Threads: a Shop belongs to one thread (the writer's), which also makes the copies; a copy belongs
-// to whom it is given.
+// to whoever receives it.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@
 
 namespace jangbu {
 
-// Raised whenever a fold, or what a view or a command key is made of, changes: then snapshots of
-// before are of no use.
+// Raised whenever a fold changes, or the makeup of a view or a command key: older snapshots are
+// then of no use.
 inline constexpr std::uint32_t fold_version = 4;
 
 struct AccountView {
@@ -51,7 +51,7 @@ struct ProductView {
   using Key = ProductId;
   static constexpr bool named = true;  // until it is withdrawn
 
-  ProductState state;  // its stock is as of the product's last own event; Shop::stock is now
+  ProductState state;  // stock as of the product's own last event; Shop::stock is current
   std::optional<Timestamp> withdrawn_at;
   EventId version;
 
@@ -64,7 +64,7 @@ struct ProductView {
   }
 };
 
-// What a purchase asks of a product: the beginning of its row, without the description.
+// What a purchase needs of a product: the beginning of its row, without the description.
 struct ProductHead {
   ProductId product;
   std::optional<Timestamp> withdrawn_at;
@@ -77,7 +77,7 @@ struct ProductHead {
   }
 };
 
-// What there is of a product, apart from it, since every purchase moves it.
+// A product's stock, kept apart from the product since every purchase moves it.
 struct StockView {
   using Key = ProductId;
   static constexpr bool named = false;
@@ -93,8 +93,8 @@ struct StockView {
   }
 };
 
-// A purchase with its delivery. In memory while it is open; the view made by the event that closes
-// it is only for the answer.
+// A purchase with its delivery. Held in memory while it is open; the view made by the event that
+// closes it is only for the answer.
 struct PurchaseView {
   using Key = PurchaseId;
   static constexpr bool named = false;
@@ -117,7 +117,7 @@ struct PurchaseView {
   }
 };
 
-// The beginning of a purchase's row, without what it may have many of. Its scans follow.
+// The beginning of a purchase's row, without the parts that may be many. Its scans follow.
 struct PurchaseHead {
   PurchaseId purchase;
   AccountId buyer;
@@ -133,7 +133,7 @@ struct PurchaseHead {
   }
 };
 
-// A Scan as it lies in a row, to which its texts belong.
+// A Scan as it lies in a row; its texts point into the row.
 struct ScanInRow {
   std::string_view carrier, tracking_number;
   DeliveryStatus status = DeliveryStatus::preparing;
@@ -152,8 +152,8 @@ struct ScanInRow {
   }
 };
 
-// The scans behind a PurchaseHead, in the order they were recorded, as long as `visit` returns
-// true: nothing is copied. Gives how many there are in all.
+// Visits the scans behind a PurchaseHead, in the order they were recorded, as long as `visit`
+// returns true; nothing is copied. Returns how many there are in all.
 template <class Visit>
 std::uint64_t for_each_scan(RowInput behind_head, const Visit& visit) {
   std::uint64_t count = 0;
@@ -175,8 +175,8 @@ using EntityView = std::variant<Account, Product, Purchase>;
 
 bool is_closed(DeliveryStatus status);
 
-// A purchase as it is after an event of it. One that goes back is closed when that was recorded,
-// not when the carrier says it was.
+// A purchase as one of its events leaves it. A parcel that went back closes it when that was
+// recorded, not when the carrier says it happened.
 PurchaseView evolve(PurchaseCompleted event, EventId id);
 PurchaseView evolve(PurchaseView before, const PurchaseCancelled& event, EventId id);
 PurchaseView evolve(PurchaseView before, const DeliveryScanned& event, EventId id,
@@ -190,7 +190,7 @@ struct Shop {
   Table<PurchaseView> purchases;  // open ones
   CommandKeys keys;
 
-  // What was folded since the last keep() or drop() stays, or goes.
+  // Keeps, or drops, what was folded since the last keep() or drop().
   void keep(Timestamp committed_at);
   void drop();
 };
@@ -198,11 +198,11 @@ struct Shop {
 // Whether the event's command is remembered in the shop's keys.
 bool leaves_key(const RecordedEvent& recorded);
 
-// Takes an event in and gives the entity as it is after it, none after NothingChanged. REQUIRES:
+// Folds an event and returns the entity as it is afterwards; none after NothingChanged. REQUIRES:
 // the event was decided, or folded before, on a shop like this one.
 EntityView fold(Shop& shop, RecordedEvent recorded, EventId id, Timestamp committed_at);
 
-// Takes a whole commit in, and keeps it.
+// Folds a whole commit, and keeps it.
 void fold(Shop& shop, Commit commit, Position position);
 
 }  // namespace jangbu

@@ -14,8 +14,8 @@ namespace jangbu {
 namespace {
 
 constexpr std::string_view magic = "jangbu snapshot\n";
-constexpr std::size_t block_bytes = 256 * 1024;  // or one row more
-// A row is made of a commit's events at most, which NATS takes in one message.
+constexpr std::size_t block_bytes = 256 * 1024;  // plus at most one row
+// Far more than any block: the longest rows are purchases with many lines and scans.
 constexpr std::size_t largest_block = 16 * 1024 * 1024;
 
 struct Header {
@@ -44,7 +44,7 @@ struct Key {
 
 using Checksum = std::array<char, 16>;
 
-// That of a block which is in the place of another differs.
+// Seeded with the block's number, so that a block in the place of another one is detected.
 Checksum checksum(std::uint64_t number, std::string_view bytes) {
   XXH128_canonical_t canonical;
   XXH128_canonicalFromHash(&canonical, XXH3_128bits_withSeed(bytes.data(), bytes.size(), number));
@@ -72,7 +72,7 @@ class BlockWriter {
     out_(block);
   }
 
-  // Gathers what `put` adds to the output, until it is a block.
+  // Gathers what `put` adds to the output, until it makes a block.
   template <class Put>
   void add(const Put& put) {
     put(gathered_);
@@ -101,7 +101,7 @@ void write_table(BlockWriter& blocks, const Table<View>& table) {
 
 class BlockReader {
  public:
-  // Reads what stands before the blocks.
+  // Reads what comes before the blocks.
   explicit BlockReader(SnapshotSource& source) : source_(source) {
     std::array<char, magic.size()> found{};
     read(found.data(), found.size());
@@ -127,7 +127,7 @@ class BlockReader {
     return block_;
   }
 
-  // Hands so many values of one kind over, each to be read from the input.
+  // Reads `count` values of one kind; `take` reads each from the input.
   template <class Take>
   void read_kind(std::uint64_t count, const Take& take) {
     while (count > 0) {
@@ -181,8 +181,8 @@ void read_table(BlockReader& blocks, std::uint64_t count, Table<View>& table) {
   if (table.size() != count) throw NoSnapshot("it has rows twice");
 }
 
-// What RowInput and CommitInput find wrong comes only from a build that did not change its
-// fold_version: checksums tell of everything else.
+// RowInput and CommitInput fail only on bytes of a build that did not raise its fold_version: the
+// checksums catch everything else.
 template <class Read>
 auto reading(const Read& read) {
   try {

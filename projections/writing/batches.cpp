@@ -9,7 +9,7 @@ namespace jangbu {
 namespace {
 
 constexpr std::size_t most_commits_read = 256;
-// How long the log is waited for before looking for a stop request.
+// How long to wait for the log before checking for a stop request.
 constexpr std::chrono::milliseconds read_timeout{100};
 constexpr std::chrono::seconds longest_silence{5};
 

@@ -1,4 +1,4 @@
-// The log as whole commits that follow each other, so many at a time.
+// The log as consecutive whole commits, a batch at a time.
 //
 // Threads: one at a time. Ownership: the log must outlive it. Errors: Unavailable while the log is
 // away; Undecodable.
@@ -23,33 +23,33 @@ struct LogCommit {
   Commit commit;
 };
 
-// Whole commits that follow each other. Never empty.
+// Consecutive whole commits. Never empty.
 struct Batch {
   std::vector<LogCommit> commits;
   std::size_t events = 0;
-  std::size_t bytes = 0;  // as they lie in the log; in memory they are several times as much
+  std::size_t bytes = 0;  // as stored in the log; in memory they take several times as much
 
   const LogCommit& last() const { return commits.back(); }
 };
 
-// With either of them a batch is full. The number of events alone would say nothing about memory:
-// one may have 200 bytes, or 15 KiB.
+// A batch is full when it reaches either of these. The number of events alone would say nothing
+// about memory: an event may have 200 bytes, or 15 KiB.
 struct BatchSize {
   std::size_t events;
   std::size_t bytes = 8 * 1024 * 1024;
 };
 
-// The log from after a position on, in batches.
+// Reads the log after a position, in batches.
 class Batches {
  public:
   Batches(EventLog& log, Position after, BatchSize size);
 
-  // The next commits that the log has now, none after `limit`. Nothing when none came for a while.
+  // The next commits that the log has now, none after `limit`. Nothing if none arrived for a while.
   // Throws Undecodable.
   std::optional<Batch> next(std::optional<Position> limit);
 
-  // A full batch, or all up to `limit`. REQUIRES: the log has, or will soon have, a commit there
-  // that was not given before. Throws Unavailable when nothing comes for long.
+  // A full batch, or everything up to `limit`. REQUIRES: the log has, or will soon have, a commit
+  // up to there that was not given before. Throws Unavailable if nothing arrives for long.
   Batch full(Position limit);
 
  private:

@@ -1,7 +1,7 @@
-// What a fold has gathered, written with a few bulk statements.
+// Writes what a fold has gathered, with a few bulk statements.
 //
-// Threads: as the fold's and the connection's. Errors: Unfit where a row's values are to blame;
-// otherwise as pg::Connection's.
+// Threads: as the fold's and the connection's. Errors: Unfit if a row's values are to blame, or a
+// statement changes another number of rows than it must; otherwise as pg::Connection's.
 #pragma once
 
 #include <cstddef>
@@ -22,14 +22,14 @@ class Unfit : public std::runtime_error {
 
 void fold_commit(Fold& fold, const LogCommit& commit);
 
-// What the fold has gathered. Throws Unfit.
+// Takes what the fold has gathered. Throws Unfit.
 std::vector<Change> take_changes(Fold& fold, const Wanted& wanted);
 
 // How many rows a statement changed.
 std::size_t rows_of(const pg::Result& result);
 
-// Executes the changes, and what else is to be done, in one round trip. Throws Unfit where the
-// values are to blame.
+// Executes the changes, and then `others`, in one round trip. Throws Unfit if a change does not
+// fit.
 void execute(pg::Connection& connection, std::vector<Change> changes,
              const std::vector<pg::Call>& others = {});
 

@@ -1,9 +1,10 @@
-// Checkpoints: how far each generation of each read model has been filled, in which schema, by the
+// Checkpoints: how far each generation of each read model has been filled, in which schema, and by
 // code of which fingerprint.
 //
 // A generation is `building` until it has caught up, then `serving`: queries read it and a
-// projector fills it. When another one takes its place it is `retired`, and kept for a way back.
-// For each fingerprint one generation serves, so that two builds of Jangbu can run side by side.
+// projector fills it. When another one takes its place it becomes `retired`, and is kept for a
+// rollback. One generation serves per fingerprint, so that two builds of Jangbu can run side by
+// side.
 //
 // Threads: functions of the connection they are given. Errors: as pg::Connection's.
 #pragma once
@@ -40,20 +41,20 @@ struct Checkpoint {
 
 // PostgreSQL's NOTIFY channel for 'a checkpoint moved, or there is a new one'.
 inline constexpr std::string_view checkpoints_channel = "jangbu_checkpoints";
-// Sends it, with the transaction that moves one.
+// Sends that notification, in the transaction that moves a checkpoint.
 pg::Call tell_who_waits();
-// Its payload where generations came, went or changed places.
+// Its payload when generations came, went or changed places.
 inline constexpr std::string_view generations_changed = "generations";
 
-// The SELECT for them, for connections that do not block, and how its result reads.
+// The SELECT for checkpoints, for connections that do not block, and how its result is read.
 extern const pg::Statement select_checkpoints;
 std::vector<Checkpoint> read_checkpoints(const PGresult* result);
 
-// Every generation of every read model, also those of other builds. None where Jangbu has never
+// Every generation of every read model, including those of other builds. Empty if Jangbu has never
 // used this database.
 std::vector<Checkpoint> read_checkpoints(pg::Connection& connection);
 
-// The generation that serves this build, among `checkpoints`: the one of its own fingerprint.
+// The generation among `checkpoints` that serves this build: the one with its fingerprint.
 const Checkpoint* serving_generation(std::span<const Checkpoint> checkpoints,
                                      const ReadModel& model);
 

@@ -27,7 +27,7 @@ Digest digest(pg::Connection& connection, const std::string& rows) {
           PQgetvalue(result.get(), 0, 1)};
 }
 
-// "one, other" as its parts.
+// Splits "one, other" into its parts.
 std::vector<std::string> parts(std::string_view list) {
   std::vector<std::string> found;
   while (!list.empty()) {
@@ -38,7 +38,7 @@ std::vector<std::string> parts(std::string_view list) {
   return found;
 }
 
-// Pairs of rows that are not alike, `a` and `b`. As text, since not every type has an equality.
+// Pairs of rows that differ, `a` and `b`. Compared as text, since not every type has an equality.
 std::string different_pairs(const ReadModel& model, const std::string& first,
                             const std::string& second) {
   std::string same_key;

@@ -1,7 +1,7 @@
-// Compares two tables of one read model: their digests, and where those differ the rows.
+// Compares two tables of one read model: their digests and, if those differ, their rows.
 //
-// The digest of a table is the number of its rows and the sum of their hashes, so that the order of
-// rows does not matter.
+// A table's digest is the number of its rows and the sum of their hashes, so that the order of rows
+// does not matter.
 //
 // Threads: functions of the connection they are given. Errors: as pg::Connection's.
 #pragma once
@@ -25,9 +25,9 @@ struct Digest {
   friend bool operator==(const Digest&, const Digest&) = default;
 };
 
-// A row that is not in both tables alike.
+// A row that is only in one of the tables, or differs between them.
 struct RowDifference {
-  EventId event;       // that last changed the row: in the second table, where it is there
+  EventId event;       // that last changed the row: in the second table, if it is there
   std::string first;   // the row as a JSON object; empty: it is only in the second table
   std::string second;  // likewise
 };
@@ -43,8 +43,8 @@ struct Comparison {
   bool equal() const { return added + removed + changed == 0; }
 };
 
-// Compares the model's tables in these schemas, as the connection's transaction sees them; only the
-// columns that both have. REQUIRES: a connection whose planner is free to choose.
+// Compares the model's tables in these schemas, as the connection's transaction sees them, and only
+// in the columns that both have. REQUIRES: a connection whose planner is free to choose.
 Comparison compare(pg::Connection& connection, const ReadModel& model, std::string_view first,
                    std::string_view second);
 

@@ -36,13 +36,13 @@ std::size_t end_of_table(const ReadModel& model) {
   return std::min(model.ddl.find("CREATE INDEX"), model.ddl.size());
 }
 
-// Runs a model's DDL, which names no schema, in one.
+// Runs a model's DDL, which names no schema, in this one.
 void run_in(pg::Connection& connection, std::string_view schema, std::string_view ddl) {
   connection.run("SET LOCAL search_path TO " + std::string(schema) + ";" + std::string(ddl));
 }
 
-// Which of the read model's generations nobody will come back to. Of this build's retired ones that
-// is all but `kept`, or all but the newest.
+// The read model's generations that nobody will come back to. Of this build's retired ones these
+// are all but `kept`, or all but the newest.
 std::vector<Checkpoint> useless(const std::vector<Checkpoint>& checkpoints, const ReadModel& model,
                                 std::optional<int> kept) {
   const std::string own = fingerprint(model);
@@ -86,12 +86,12 @@ ReleaseLocks::~ReleaseLocks() {
   try {
     session_.run("SELECT pg_advisory_unlock_all()");
   } catch (const std::exception&) {
-    // Lost, or told to stop: the session ends, and the locks with it.
+    // The connection is lost or was told to stop: the session ends, and the locks with it.
   }
 }
 
 void prepare_bookkeeping(pg::Connection& connection) {
-  // IF NOT EXISTS alone does not keep two processes apart. The number must not change.
+  // IF NOT EXISTS alone does not keep two processes apart. The lock's number must not change.
   pg::Transaction transaction(connection);
   connection.run("SELECT pg_advisory_xact_lock(4891230417)");
   connection.run(std::string(sql::checkpoints));
@@ -142,7 +142,7 @@ void drop_generation(pg::Connection& connection, const Checkpoint& checkpoint) {
 
 void clean_up(pg::Connection& connection, const ReadModel& model, std::optional<int> kept) {
   const auto found = [&] { return useless(read_checkpoints(connection), model, kept); };
-  // Looked at before the lock: where there is nothing to remove, nobody is kept from a rebuild.
+  // Checked before taking the lock: if there is nothing to remove, no rebuild is kept waiting.
   const std::string lock = lock_to_rebuild(model.name);
   if (found().empty() || !try_lock(connection, lock)) return;
   for (const Checkpoint& old : found()) {
@@ -154,7 +154,7 @@ void clean_up(pg::Connection& connection, const ReadModel& model, std::optional<
       transaction.commit();
       log::info("removed {} ({}), which nobody uses", old.schema(), to_string(old.state));
     } catch (const pg::Away& away) {
-      // Somebody reads it, in a backup maybe. The next clean-up finds it.
+      // Somebody is reading it, perhaps a backup. The next clean-up finds it.
       if (connection.broken()) throw;
       log::warn("{} ({}) stays for now: {}", old.schema(), to_string(old.state), away.what());
     }
@@ -182,7 +182,7 @@ void show(pg::Connection& connection, const ReadModel& model, const Checkpoint& 
   const std::string view = "jangbu." + checkpoint.read_model;
   const std::string select =
       " AS SELECT * FROM " + checkpoint.schema() + "." + checkpoint.read_model;
-  // REPLACE keeps what people were granted, and needs the same columns.
+  // REPLACE keeps the privileges granted on the view, but needs the same columns.
   constexpr std::string_view invalid_table_definition = "42P16";
   connection.run("SAVEPOINT view");
   try {

@@ -48,7 +48,7 @@ Loaded load_tables(pg::Connection& connection, EventLog& log, std::span<const Ne
   connection.run("SET LOCAL maintenance_work_mem = '256MB'");
   Loaded loaded;
   Batches batches(log, {}, size);
-  std::future<void> writing;  // of the batch before, while the next one is read and folded
+  std::future<void> writing;  // of the previous batch, while the next one is read and folded
   while (loaded.position < to) {
     const Batch batch = batches.full(to);
     const Position before = loaded.position;

@@ -1,8 +1,8 @@
-// Fills new tables of read models from the log's first commit on: large batches, and whole rows by
-// COPY into tables made in the same transaction. While one batch is written the next one is read
-// and folded.
+// Fills new tables of read models from the log's first commit on: in large batches, with COPY of
+// whole rows into tables created in the same transaction. While one batch is written, the next one
+// is read and folded.
 //
-// Threads: one at a time; a second one works for it while it loads. Errors: LoadRefused;
+// Threads: one at a time; it uses a second one of its own while it loads. Errors: LoadRefused;
 // Unavailable as Batches' and pg::Connection's; Corrupt as Batches'.
 #pragma once
 
@@ -19,7 +19,7 @@
 
 namespace jangbu {
 
-// A part of the log could not be loaded as it is; up to this position it was well.
+// Part of the log could not be loaded as it is; up to this position it could.
 class LoadRefused : public std::runtime_error {
  public:
   LoadRefused(Position well, const std::string& why) : std::runtime_error(why), well_(well) {}
@@ -34,15 +34,15 @@ struct NewTable {
   std::string schema;
 };
 
-// The last commit that is loaded; none where the log is empty.
+// The last commit that was loaded; none if the log is empty.
 struct Loaded {
   Position position;
   std::optional<CommitId> commit_id;
 };
 
-// Makes the tables and fills them up to this position; their indexes come after that. `on_batch` is
-// called with each batch that is on its way into them, and may throw to give up. REQUIRES: a
-// transaction is open.
+// Creates the tables and fills them up to this position, without their indexes, which come later.
+// `on_batch` is called with each batch that is on its way into them, and may throw to give up.
+// REQUIRES: a transaction is open.
 Loaded load_tables(pg::Connection& connection, EventLog& log, std::span<const NewTable> tables,
                    Position to, BatchSize size, const std::function<void(const Batch&)>& on_batch);
 

@@ -45,7 +45,7 @@ class RowByRow {
     }
   }
 
-  // Writes what can be written of the rows that are wanted; answers with the others.
+  // Writes what can be written of the wanted rows; returns the others.
   std::vector<RefusedRow> write(const Wanted& wanted) {
     for (std::size_t i = 0; i < events_.size(); ++i) {
       fold_.apply(events_[i].first, *events_[i].second);
@@ -61,7 +61,7 @@ class RowByRow {
   }
 
  private:
-  // By halves: where all can be written together they are.
+  // By halves: rows that can be written together are.
   void write(std::span<const EntityId> rows) {
     if (rows.empty()) return;
     std::set<std::size_t> events;
@@ -91,7 +91,7 @@ class RowByRow {
     }
   }
 
-  // Why it could not be done, in which case nothing was.
+  // Returns why it failed, in which case nothing was done.
   std::optional<std::string> attempt(const std::function<void()>& work) {
     connection_.run("SAVEPOINT attempt");
     try {
@@ -108,7 +108,7 @@ class RowByRow {
   pg::Connection& connection_;
   Fold& fold_;
   std::vector<std::pair<EventId, const RecordedEvent*>> events_;
-  std::map<EntityId, std::vector<std::size_t>> events_of_;  // their places, by row
+  std::map<EntityId, std::vector<std::size_t>> events_of_;  // indexes into events_, by row
   std::vector<RefusedRow> refused_;
 };
 
@@ -121,8 +121,8 @@ Parked read_parked_row(pg::Row& row) {
           .parked_at = row.next<Timestamp>()};
 }
 
-// A query names the read model whose generation it is asked of (`c`, of its checkpoint), so each
-// has one of its own.
+// A query names the read model whose generation it is sent to (`c` is its checkpoint), so each read
+// model has a query of its own.
 struct ParkedQuery {
   explicit ParkedQuery(std::string_view model) : name("parked_" + std::string(model)) {
     text = {
@@ -244,7 +244,7 @@ Retried retry(pg::Connection& connection, EventLog& log, const ReadModel& model,
     }
   };
   // Most of the way while projection goes on, which does not touch a parked row; the rest with the
-  // checkpoint held.
+  // checkpoint locked.
   fold_up_to(look_at_checkpoint);
   fold_up_to(lock_checkpoint);
 

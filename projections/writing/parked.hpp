@@ -1,9 +1,9 @@
-// Rows that are parked: an event that cannot be folded into a row, or whose values PostgreSQL
-// refuses (SQLSTATE classes 22 and 23), freezes that one row as it was before, in that one
-// generation, until it is folded again. Everything else goes on.
+// Parked rows: an event that cannot be folded into a row, or whose values PostgreSQL refuses
+// (SQLSTATE classes 22 and 23), freezes that one row as it was before, in that one generation,
+// until it is folded again. Everything else goes on.
 //
-// Threads: as the connection's. Errors: Unavailable as pg::Connection's; Corrupt and SqlError where
-// it is no matter of one row.
+// Threads: as the connection's. Errors: Unavailable as pg::Connection's; Corrupt and SqlError if
+// the trouble is not limited to one row.
 #pragma once
 
 #include <cstddef>
@@ -32,10 +32,10 @@ struct Parked {
 // Of all generations.
 std::vector<Parked> read_parked(pg::Connection& connection);
 
-// Of the generation that serves, at most so many, those of the earliest events.
+// Of the serving generation, at most `limit`, those with the earliest events.
 Query<Page<Parked>> list_parked(const ReadModel& model, std::size_t limit);
 
-// More than these in a generation are no matter of single rows any more.
+// More than this in one generation is no longer a matter of single rows.
 inline constexpr int most_parked = 1'000;
 
 // A row that a batch cannot be folded into.
@@ -45,20 +45,20 @@ struct RefusedRow {
   std::string reason;
 };
 
-// Folds a batch into one generation row by row where it must be, and writes what can be written of
-// the rows that are wanted; answers with the others. REQUIRES: a transaction is open.
+// Folds a batch into one generation, row by row where it must, and writes what can be written of
+// the wanted rows; returns the others. REQUIRES: a transaction is open.
 std::vector<RefusedRow> write_row_by_row(pg::Connection& connection, Fold& fold,
                                          const std::vector<LogCommit>& commits,
                                          const Wanted& wanted);
 
-// Parks these rows, too: in the transaction that is open, and the checkpoint's number of them with
-// it. Throws Corrupt where there would be more than most_parked.
+// Parks these rows as well, and updates the checkpoint's count of them, in the open transaction.
+// Throws Corrupt if there would be more than most_parked.
 void park(pg::Connection& connection, const Checkpoint& checkpoint,
           const std::vector<RefusedRow>& refused);
 
 // Folds one row again, alone, from the log's first commit to the generation's checkpoint, and lets
-// it go on from there. Answers with the row as JSON before and after (empty: there is none), or
-// with why it is parked again.
+// it go on from there. Returns the row as JSON before and after (empty: there is none), and, if it
+// is parked again, why.
 struct Retried {
   std::string before;
   std::string after;

@@ -18,10 +18,10 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds log_end_age{1};
 
-// How often one that stands by looks whether it is its turn.
+// How often a projector on standby checks whether it is its turn.
 constexpr milliseconds standby_pause{250};
 
-// What clients may know of why the database or the log is away.
+// What clients may be told about why the database or the log is away.
 std::string in_words(const Unavailable& error) {
   const auto* away = dynamic_cast<const pg::Away*>(&error);
   return away ? away->in_words() : "the log cannot be read";
@@ -34,7 +34,7 @@ bool same_generations(const std::vector<Tracks::Generation>& one,
       [](const auto& a, const auto& b) { return a.checkpoint.schema() == b.checkpoint.schema(); });
 }
 
-// That all of them have reached.
+// The position that all of them have reached.
 Position lowest_position(const std::vector<Projector::ReadModelStatus>& read_models) {
   std::optional<Position> lowest;
   for (const auto& status : read_models) {
@@ -143,7 +143,7 @@ void Projector::run(const std::stop_token& stop) {
     } catch (const Unavailable& error) {
       wait(stop, error.what(), in_words(error));
     } catch (const pg::SqlError& error) {
-      // Somebody changed the tables by hand, or dropped them: then they are made anew.
+      // Somebody dropped the tables or changed them by hand: missing ones are rebuilt.
       if (pg::is_about_absence(error.sqlstate())) want_build();
       wait(stop, error.what(),
            "PostgreSQL refuses what the projector asks (SQLSTATE " + error.sqlstate() + ")");
@@ -165,9 +165,9 @@ void Projector::follow(const std::stop_token& stop) {
   const pg::ConnectOptions options{.conninfo = options_.conninfo,
                                    .application_name = "jangbu projector",
                                    .settings = std::string(projection_settings)};
-  pg::Connection connection(options, stop);  // its session has the locks
+  pg::Connection connection(options, stop);  // its session holds the locks
   pg::Connection second(options, stop);
-  locks_.clear();  // they went with the connection before
+  locks_.clear();  // they ended with the previous connection
   while (!stop.stop_requested()) {
     auto ours = take_ours(connection);
     if (!ours.empty()) {
@@ -230,7 +230,7 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
     const std::scoped_lock lock(mutex_);
     status_.committed_at = committed_at;
   }
-  // That PostgreSQL answers is not enough: it may take no writes.
+  // It is not enough that PostgreSQL answers: it may refuse writes.
   bool goes = false;
   const auto does_go = [&] {
     if (std::exchange(goes, true)) return;
@@ -244,7 +244,7 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
   while (!stop.stop_requested()) {
     if (const auto batch = batches.next(tracks.limit())) {
       const auto began = Clock::now();
-      if (!tracks.write(*batch)) return;  // something else is ours now
+      if (!tracks.write(*batch)) return;  // what is ours has changed
       measures_.batch_duration.observe(Clock::now() - began);
       publish(tracks);
       {
@@ -252,7 +252,7 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
         status_.log_end = std::max(status_.log_end, batch->last().position);
         status_.committed_at = batch->last().commit.committed_at;
       }
-      measures_.events.add(batch->events);  // last: who sees these events counted sees where it is
+      measures_.events.add(batch->events);  // last: the new position is visible before the count
       does_go();
     } else if (has_all()) {
       does_go();
@@ -261,7 +261,7 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
     const bool all = ours.size() == options_.models.size();
     if (Clock::now() - looked > (all ? milliseconds(log_end_age) : standby_pause)) {
       if (!same_generations(take_ours(connection), ours)) return;
-      // An event that is written to the table would notice, but there may be none for long.
+      // Writing an event to the table would reveal it, but there may be none for long.
       const auto is_lost = [&](const auto& one) { return !is_there(connection, one.checkpoint); };
       if (std::ranges::any_of(ours, is_lost)) want_build();
       looked = Clock::now();
@@ -284,7 +284,7 @@ void Projector::look_at_log_end() {
   status_.log_end = std::max(end, status_.position);
 }
 
-// The lag is worth knowing while PostgreSQL is away, too.
+// The lag is worth knowing even while PostgreSQL is away.
 void Projector::try_look_at_log_end() {
   try {
     look_at_log_end();

@@ -1,15 +1,15 @@
-// Follows the log and writes what happens into the read models in PostgreSQL.
+// Follows the log and writes its events into the read models in PostgreSQL.
 //
-// Of several projectors on one database one fills each generation; the others stand by, and take
-// over as soon as PostgreSQL has seen its session end. A read model that has no generation of this
-// build yet gets one from a replay, while the others go on.
+// If several projectors share a database, one of them fills each generation; the others stand by,
+// and take over as soon as PostgreSQL has seen its session end. A read model that has no generation
+// of this build yet gets one from a replay, while the others go on.
 //
-// Threads: two of its own, one to follow and one to build, which the destructor stops after the
-// batch they are at (a third helps to write a large one); status() from any thread. Ownership: the
-// log must outlive it.
-// Errors: while the log or the database is away, or does not do what it is asked, it waits and goes
-// on by itself; a table or a whole database that somebody dropped is made anew from the log. An
-// event that does not fit a row parks that row (parked.hpp). What cannot be mended by waiting
+// Threads: two of its own, one to follow the log and one to build, which the destructor stops after
+// the batch they are at (a third helps to write a large one); status() from any thread. Ownership:
+// the log must outlive it.
+// Errors: while the log or the database is away, or refuses what it is asked, the projector waits
+// and then goes on by itself; a table or a whole database that somebody dropped is rebuilt from the
+// log. An event that does not fit a row parks that row (parked.hpp). What waiting cannot mend
 // (bytes it cannot decode, a lost end of the log) stops projection, not the process: state
 // `failed`, with the reason.
 #pragma once
@@ -60,13 +60,13 @@ class Projector {
     std::vector<ReadModelStatus> read_models;
     Position position;       // that every read model has reached
     Position log_end;        // as last seen: the lag in commits is the difference
-    Timestamp committed_at;  // of the commit at `position`; 0 when none was projected yet
+    Timestamp committed_at;  // of the last commit projected here; 0 before the first
     std::string last_error;  // why it waits or failed, for logs; stays until it goes on
     std::string reason;      // the same in words that clients may read
   };
 
   struct Measures {
-    Counter events;                                // that were written
+    Counter events;                                // written
     Histogram batch_duration{bounds::latency_ns};  // of the transaction that writes a batch
   };
 
@@ -81,18 +81,18 @@ class Projector {
  private:
   void run(const std::stop_token& stop);
   void wait(const std::stop_token& stop, const char* error, const std::string& reason);
-  // Makes what this build serves from, where it is not there, and tidies up; again when it is
-  // wanted.
+  // Builds what this build serves from, if missing, and tidies up; again after want_build().
   void build(const std::stop_token& stop);
   void want_build();
-  // Projects until something is away (throws Unavailable), wrong (anything else) or stop is asked.
+  // Projects until something is away (throws Unavailable) or wrong (throws anything else), or a
+  // stop is requested.
   void follow(const std::stop_token& stop);
   // Projects what is ours to fill, until that changes.
   void follow(pg::Connection& connection, pg::Connection& second,
               std::vector<Tracks::Generation> ours, const std::stop_token& stop);
   // Whether every read model has a generation of this build.
   bool is_complete() const;
-  // What this projector may fill: what serves this build and no other session fills.
+  // The generations that serve this build and that no other session fills.
   std::vector<Tracks::Generation> take_ours(pg::Connection& connection);
   void publish(const Tracks& tracks);
   void look_at_log_end();
@@ -105,12 +105,12 @@ class Projector {
   Options options_;
   mutable std::mutex mutex_;
   Status status_;
-  std::string build_error_;  // why what is missing cannot be built; empty: it can
+  std::string build_error_;  // why the missing generations cannot be built; empty: they can
   Measures measures_;
   std::chrono::steady_clock::time_point log_end_seen_;
-  std::vector<std::string> locks_;  // to fill, that the connection has
+  std::vector<std::string> locks_;  // to fill, held by the connection
   Trouble trouble_{"projection"};   // the follower's
-  std::mutex pausing_;              // of these
+  std::mutex pausing_;              // guards the next three
   std::condition_variable_any stopped_;
   std::condition_variable_any build_wanted_;
   bool build_is_wanted_ = true;

@@ -18,13 +18,13 @@ using Stage = RebuildProgress::Stage;
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// A catch-up begins again as long as it is further behind than this: what is left is caught up with
-// while the checkpoint of the one that serves is held.
+// Catching up is repeated while it is further behind than this; the rest is caught up while the
+// serving generation's checkpoint is held.
 constexpr std::uint64_t close_by = 20;
 constexpr BatchSize catch_up_batch{.events = 5'000};
 constexpr int most_rounds = 50;
 
-// How long a swap waits for people who are reading the view, and how often.
+// How long a swap waits for people who are reading the view, and how often it is tried.
 constexpr const char* swap_settings = "SET LOCAL lock_timeout = '2s'";
 constexpr int most_swaps = 30;
 constexpr milliseconds pause{200};
@@ -98,7 +98,7 @@ Rebuilt Rebuild::rebuild(const ReadModel& model) {
   try {
     clean_up(builder, model, before.generation);
   } catch (const Unavailable& away) {
-    // It is rebuilt all the same, and somebody will remove them.
+    // The rebuild has succeeded all the same; a later clean-up will remove them.
     log::warn("earlier generations of {} stay for now: {}", model.name, away.what());
   }
   return rebuilt;
@@ -118,7 +118,7 @@ Rebuilt Rebuild::rollback(const ReadModel& model) {
     throw CannotRebuild("there is no earlier generation of " + std::string(model.name) +
                         " that this build can serve from. If an earlier build served from one, run "
                         "that build: it finds its own");
-  // A projector lets go of what does not serve any more when it looks, every second.
+  // A projector lets go of what no longer serves when it looks, every second.
   const std::string lock = lock_to_fill(back.front().checkpoint);
   for (const auto begun = Clock::now(); !try_lock(builder, lock);) {
     require_going_on();
@@ -142,7 +142,7 @@ std::vector<Checkpoint> Rebuild::prepare(std::span<const ReadModel* const> model
     forget_lost(builder, *model);
     if (serving_generation(read_checkpoints(builder), *model)) continue;
     require_lock(builder, lock_to_rebuild(model->name));
-    // It may have been made while the lock was somebody else's.
+    // Another process may have built it while it held the lock.
     if (serving_generation(read_checkpoints(builder), *model)) continue;
     missing.push_back(model);
   }
@@ -246,7 +246,7 @@ void Rebuild::forget_lost(pg::Connection& connection, const ReadModel& model) {
   for (const Checkpoint& lost : read_checkpoints(connection)) {
     if (lost.read_model != model.name || is_there(connection, lost)) continue;
     require_lock(connection, lock_to_rebuild(model.name));
-    // It may have been made while the lock was somebody else's.
+    // Another process may have built it while it held the lock.
     if (!is_there(connection, lost)) {
       log::warn("{} is not there any more, although {}", lost.schema(), to_string(lost.state));
       pg::Transaction transaction(connection);
@@ -265,7 +265,7 @@ pg::Connection Rebuild::connect(std::string_view purpose, std::string_view setti
                         options_.stop);
 }
 
-// What serves this build, held against the log.
+// What serves this build, checked against the log.
 Checkpoint Rebuild::serving(pg::Connection& connection, const ReadModel& model) const {
   const auto checkpoints = read_checkpoints(connection);
   const Checkpoint* found = serving_generation(checkpoints, model);
@@ -286,8 +286,8 @@ Checkpoint Rebuild::seen_by_people(pg::Connection& connection, const ReadModel& 
   return *found;
 }
 
-// New generations, filled, or what is there of an attempt that was given up. Their locks to be
-// filled are the connection's.
+// New generations, filled, or what exists of an earlier attempt that was given up. The connection
+// holds the locks to fill them.
 std::vector<Tracks::Generation> Rebuild::load(pg::Connection& connection,
                                               std::span<const ReadModel* const> models,
                                               Position to) {
@@ -321,7 +321,7 @@ std::vector<Tracks::Generation> Rebuild::load(pg::Connection& connection,
   };
   for (Position end = to; !tables.empty();) {
     pg::Transaction transaction(connection);
-    // What somebody left where a database was emptied, but for its schemas.
+    // Leftovers of a database that was emptied except for its schemas.
     for (const NewTable& table : tables) drop_schema(connection, table.schema);
     try {
       const Loaded filled = fill(connection, tables, end);
@@ -336,7 +336,7 @@ std::vector<Tracks::Generation> Rebuild::load(pg::Connection& connection,
       transaction.commit();
       break;
     } catch (const LoadRefused& refused) {
-      // Up to there as one; the catch-up finds the row, and parks it.
+      // Loads in bulk only up to there; the catch-up finds the row and parks it.
       log::warn("loading up to position {} only: {}", refused.well().value, refused.what());
       end = refused.well();
     }
@@ -374,7 +374,7 @@ void Rebuild::at_common_position(pg::Connection& builder, const Checkpoint& serv
                                  std::vector<Tracks::Generation>& made,
                                  const std::function<void(pg::Connection&)>& work) {
   pg::Connection holder = connect("rebuild", {});
-  // As near as can be, before anyone has to wait.
+  // Gets as close as possible before anyone has to wait.
   for (int round = 0; round < most_rounds; ++round) {
     const Position there = position_of(holder, look, serving);
     const bool is_close = there.value - made.front().checkpoint.position.value <= close_by;
@@ -402,7 +402,7 @@ Comparison Rebuild::compare_with_serving(pg::Connection& builder, const Checkpoi
   return comparison;
 }
 
-// The one that is built serves from a common position on; the other one is kept, as it is there.
+// The built generation serves from a common position on; the other one is kept as it is there.
 Position Rebuild::take_over(pg::Connection& builder, const Checkpoint& serving,
                             std::vector<Tracks::Generation>& made) {
   Trouble trouble("the swap", pause);
@@ -416,12 +416,12 @@ Position Rebuild::take_over(pg::Connection& builder, const Checkpoint& serving,
         set_state(holder, next, GenerationState::serving);
         holder.run(swap_settings);
         show(holder, *made.front().model, next);
-        // A projector finds it free as soon as it serves.
+        // So that a projector can take it as soon as it serves.
         unlock(builder, lock_to_fill(next));
       });
       return made.front().checkpoint.position;
     } catch (const Unavailable& away) {
-      // Nothing is swapped. It may be someone who reads the view in a long transaction.
+      // Nothing was swapped. Somebody may be reading the view in a long transaction.
       if (builder.broken() || attempt == most_swaps) throw;
       ::poll(nullptr, 0, static_cast<int>(trouble.failed(away.what()).count()));
     }
@@ -441,7 +441,7 @@ void Rebuild::require_going_on() const {
 
 Position position_at(EventLog& log, Timestamp time) {
   Position before;                     // its commit is not later
-  Position after = log.last().next();  // its commit is, or it is not there
+  Position after = log.last().next();  // its commit is later, or there is none
   while (before.next() < after) {
     const Position middle{before.value + (after.value - before.value) / 2};
     const auto stored = log.read(middle);

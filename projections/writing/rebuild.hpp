@@ -1,16 +1,16 @@
-// Builds read models anew from the log, while the ones that serve go on serving.
+// Rebuilds read models from the log, while the serving ones go on serving.
 //
 //   Rebuild rebuild(log, {.conninfo = database});
 //   const Rebuilt done = rebuild.rebuild(deliveries_model);
 //
-// A rebuild fills a new generation from the log's first commit on, catches up with the one that
-// serves, compares the two where both are at one position, takes its place at a later one in one
-// transaction, and removes what is too old to go back to. Killed at any point it leaves the old
-// generation serving; what it has built so far is taken up by the next rebuild, or removed.
+// A rebuild fills a new generation from the log's first commit on, catches up with the serving one,
+// compares the two at a common position, takes over at a later one in one transaction, and removes
+// what is too old to go back to. If it is killed at any point, the old generation goes on serving;
+// the next rebuild resumes what was built so far, or removes it.
 //
 // Threads: one at a time, which it blocks; on_progress is called on it. Several processes may
 // rebuild at once, but not the same read model.
-// Errors: Unavailable while the log or the database is away, or when it was stopped; CannotRebuild
+// Errors: Unavailable while the log or the database is away, or if it was stopped; CannotRebuild,
 // with what to do; Corrupt as Batches'.
 #pragma once
 
@@ -37,7 +37,7 @@ class CannotRebuild : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Another process, or another request, is at it.
+// Another process, or another request, is rebuilding it.
 class AlreadyRebuilding : public CannotRebuild {
  public:
   using CannotRebuild::CannotRebuild;
@@ -67,8 +67,8 @@ class Rebuild {
     std::string conninfo;
     std::function<void(const RebuildProgress&)> on_progress = [](const RebuildProgress&) {};
     std::stop_token stop = {};
-    // What is folded, and then written, at once while loading: twice that is in memory. The more,
-    // the fewer rows are written before their last event is known.
+    // How much is folded, and then written, at once while loading; twice that is in memory. The
+    // more, the fewer rows are written before their last event is known.
     BatchSize load = {.events = 200'000, .bytes = 32 * 1024 * 1024};
   };
 
@@ -76,28 +76,28 @@ class Rebuild {
 
   Rebuilt rebuild(const ReadModel& model);
 
-  // The generation that served before the present one catches up and serves again; the present one
+  // The generation that served before the current one catches up and serves again; the current one
   // is kept.
   Rebuilt rollback(const ReadModel& model);
 
-  // Makes the generations that this build of Jangbu will serve from, where they are not there yet.
-  // Answers with those it made.
+  // Builds the generations that this build of Jangbu will serve from, if they are missing. Returns
+  // those it built.
   std::vector<Checkpoint> prepare(std::span<const ReadModel* const> models);
 
-  // Lets the views for people show what serves this build, and removes what nobody uses.
+  // Makes the views for people show what serves this build, and removes what nobody uses.
   void tidy_up(std::span<const ReadModel* const> models);
 
   // Compares what people see in the views, whichever build fills it, with a replay of the log by
-  // this one.
+  // this build.
   Comparison diff(const ReadModel& model);
 
-  // Builds the read model as it was right after this position, in a schema of this name, which is
-  // nobody's but the caller's. REQUIRES: is_free_name(schema).
+  // Builds the read model as it was right after this position, in a schema of this name, which
+  // belongs to the caller alone. REQUIRES: is_free_name(schema).
   void build(const ReadModel& model, Position position, const std::string& schema);
-  // The same, and what is different in what people see now.
+  // The same, and compares it with what people see now.
   Comparison as_of(const ReadModel& model, Position position, const std::string& schema);
 
-  // Whether a schema may have this name: it is one, in lower case, and none of a generation's.
+  // Whether a schema may have this name: a valid name in lower case that no generation can have.
   static bool is_free_name(const std::string& schema);
 
  private:
@@ -108,11 +108,11 @@ class Rebuild {
   Checkpoint seen_by_people(pg::Connection& connection, const ReadModel& model) const;
   std::vector<Tracks::Generation> load(pg::Connection& connection,
                                        std::span<const ReadModel* const> models, Position to);
-  // Makes the tables and fills them, in the transaction that is open.
+  // Creates the tables and fills them, in the open transaction.
   Loaded fill(pg::Connection& connection, std::span<const NewTable> tables, Position to);
   void catch_up(pg::Connection& connection, std::vector<Tracks::Generation>& generations,
                 Position to);
-  // Holds the serving generation's checkpoint, takes the other one there, and does `work`.
+  // Holds the serving generation's checkpoint, brings the other generation there, and does `work`.
   void at_common_position(pg::Connection& builder, const Checkpoint& serving,
                           std::vector<Tracks::Generation>& made,
                           const std::function<void(pg::Connection& holder)>& work);
@@ -128,7 +128,7 @@ class Rebuild {
   RebuildProgress progress_;
 };
 
-// The position of the last commit that was made at this time or before; 0 when there is none.
+// The position of the last commit made at or before this time; 0 if there is none.
 Position position_at(EventLog& log, Timestamp time);
 
 }  // namespace jangbu

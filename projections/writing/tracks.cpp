@@ -13,11 +13,11 @@ namespace jangbu {
 
 namespace {
 
-// With so many events a second transaction saves more time than it costs.
+// From this many events on, a second transaction saves more time than it costs.
 constexpr std::size_t worth_two_transactions = 200;
 
-// Only what is still where it was expected: a projector that was faster, a swap or a row that was
-// released meanwhile leave fewer rows.
+// Moves only checkpoints that are still where they were expected: a faster projector, a swap, or a
+// row released in the meantime leaves fewer rows.
 const pg::Statement move_checkpoints_text{
     "tracks.move_checkpoints",
     "UPDATE jangbu.checkpoints c SET position = $6, commit_id = $7 "
@@ -31,7 +31,8 @@ Wanted not_parked(const Track& track) {
   return [&parked = track.parked](const EntityId& id) { return !parked.contains(id); };
 }
 
-// The checkpoints first: their row locks make a second projector wait here and find them moved.
+// The checkpoints move first: their row locks make a second projector wait here, and then find them
+// moved.
 bool move_checkpoints(pg::Connection& connection, const std::vector<Track*>& tracks,
                       const Batch& batch) {
   pg::BulkRows own;
@@ -45,7 +46,7 @@ bool move_checkpoints(pg::Connection& connection, const std::vector<Track*>& tra
   return rows_of(connection.execute({&move_checkpoints_text, std::move(params)})) == tracks.size();
 }
 
-// Tracks that are at one position, in one transaction.
+// Writes tracks that are at one position, in one transaction.
 bool write_together(pg::Connection& connection, const std::vector<Track*>& tracks,
                     const Batch& batch, bool row_by_row) {
   pg::Transaction transaction(connection);
@@ -135,7 +136,7 @@ bool Tracks::write(const Batch& batch) {
   const std::vector<Track*> all = moving();
   if (!second_ || all.size() < 2 || batch.events < worth_two_transactions)
     return write_together(connection_, all, batch);
-  // Neighbours in the registry do not cost alike: every other one.
+  // Alternates, since neighbours in the registry do not cost the same.
   std::vector<Track*> here, there;
   for (Track* track : all) (here.size() > there.size() ? there : here).push_back(track);
   auto other =

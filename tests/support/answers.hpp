@@ -1,4 +1,4 @@
-// Collects the answers of a writer, and sees to it that each comes once.
+// Collects a writer's answers, and checks that each comes exactly once.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,7 @@ namespace jangbu::test {
 // Threads: every member from any thread. REQUIRES: outlives the writer that answers.
 class Answers {
  public:
-  // Where the answer of one command goes, that is called `name` from then on.
+  // The callback for the answer of one command, which is called `name` from then on.
   std::function<void(Outcome)> to(const std::string& name) {
     std::lock_guard lock(mutex_);
     outcomes_[name];
@@ -29,7 +29,7 @@ class Answers {
     };
   }
 
-  // Waits for it. Throws at the deadline.
+  // Waits for the answer to `name`. Throws at the deadline.
   Outcome of(const std::string& name) {
     std::unique_lock lock(mutex_);
     require(changed_.wait_for(lock, deadline, [&] { return !outcomes_[name].empty(); }), name);
@@ -51,7 +51,7 @@ class Answers {
     return !outcomes_.at(name).empty();
   }
 
-  // Whether every command has exactly one.
+  // Whether every command has exactly one answer.
   bool each_once() const {
     std::lock_guard lock(mutex_);
     for (const auto& [name, outcomes] : outcomes_)

@@ -1,4 +1,4 @@
-// The domain's values as text: what a failing test shows, and the readable twins of golden files.
+// The domain's values as text: for failing tests, and for the readable twins of golden files.
 #pragma once
 
 #include <cereal/cereal.hpp>
@@ -19,14 +19,14 @@
 
 namespace jangbu::test {
 
-// A cereal archive whose output is a line for every value: where its bytes begin, the bytes, and
-// what they say.
+// A cereal archive that outputs a line per value: the offset of its bytes, the bytes, and their
+// meaning.
 class Annotation : public cereal::OutputArchive<Annotation, cereal::AllowEmptyClassElision> {
  public:
   Annotation() : OutputArchive(this) {}
 
   void write(const void* data, std::size_t size, const std::string& meaning);
-  // A line about what comes next.
+  // Adds a line about the values that follow.
   void heading(const std::string& text) { text_ += "# " + text + '\n'; }
 
   const std::string& text() const { return text_; }
@@ -53,7 +53,7 @@ void CEREAL_SAVE_FUNCTION_NAME(Annotation& archive, const cereal::SizeTag<Size>&
   archive.write(&size, sizeof size, "size " + std::to_string(size));
 }
 
-// Characters are texts and codes; other bytes are ids.
+// char data are texts and codes; other bytes are ids.
 template <class Data>
 void CEREAL_SAVE_FUNCTION_NAME(Annotation& archive, const cereal::BinaryData<Data>& data) {
   const auto size = static_cast<std::size_t>(data.size);
@@ -73,8 +73,9 @@ void heading(Archive& archive, const std::string& text) {
   if constexpr (requires { archive.heading(text); }) archive.heading(text);
 }
 
-// A commit as events/README.md specifies it, into any archive of cereal's. The mark of the byte
-// order comes first; cereal's PortableBinaryOutputArchive writes it by itself.
+// Save an event, and a commit, as events/README.md specifies them, into any cereal archive. The
+// byte-order mark of a commit is not written here; cereal's PortableBinaryOutputArchive writes it
+// by itself.
 template <class Archive>
 void save_event(Archive& archive, const RecordedEvent& recorded) {
   CommitOutput fact_alone;
@@ -96,7 +97,7 @@ void save_commit(Archive& archive, const Commit& commit) {
   for (const RecordedEvent& recorded : commit.events) save_event(archive, recorded);
 }
 
-// The commit's bytes, a line for every value.
+// The commit's bytes, one line per value.
 std::string annotate(const Commit& commit);
 
 std::string describe(const Event& event);
@@ -109,7 +110,7 @@ CEREAL_SETUP_ARCHIVE_TRAITS(jangbu::test::Annotation, jangbu::test::Annotation)
 
 namespace jangbu {
 
-// What rapidcheck shows of a counterexample. It looks here because events are of this namespace.
+// How rapidcheck shows a counterexample. It looks here because events are in this namespace.
 void showValue(const Event& event, std::ostream& out);
 void showValue(const RecordedEvent& recorded, std::ostream& out);
 void showValue(const Commit& commit, std::ostream& out);

@@ -1,6 +1,6 @@
-// A client of server-sent events, on a plain socket, that reads only when it is told to.
+// A client for server-sent events, on a plain socket, that reads only when told to.
 //
-// Threads: one at a time. Errors: std::runtime_error when what should come has not come in time.
+// Threads: one at a time. Errors: std::runtime_error when something expected does not come in time.
 #pragma once
 
 #include <chrono>
@@ -20,7 +20,7 @@ class EventStream {
     nlohmann::json data;
   };
 
-  // Asks, and reads the head of the answer.
+  // Sends the request and reads the head of the answer.
   EventStream(int port, std::string_view target, std::string_view last_event_id = {});
   ~EventStream();
   EventStream(const EventStream&) = delete;
@@ -28,19 +28,19 @@ class EventStream {
 
   int status() const { return status_; }
   const std::string& head() const { return head_; }
-  std::string body();  // of an answer that is no stream
+  std::string body();  // of an answer that is not a stream
 
-  // The next event. Nothing when the stream has ended; then clean_end() tells how.
+  // The next event; empty when the stream has ended, and then clean_end() tells how.
   std::optional<Event> next();
   bool clean_end() const { return clean_end_; }
-  // Reads heartbeats alone until there is one.
+  // Reads until the next heartbeat and discards the events before it.
   void await_heartbeat();
 
-  // As browsers keep it: what to come back with.
+  // The id to reconnect with, maintained as in browsers.
   const std::string& last_event_id() const { return last_event_id_; }
 
  private:
-  explicit EventStream(int descriptor) : descriptor_(descriptor) {}  // is to be closed
+  explicit EventStream(int descriptor) : descriptor_(descriptor) {}  // takes ownership
 
   bool receive();     // false at the end of the connection
   bool next_chunk();  // false at the end of the stream

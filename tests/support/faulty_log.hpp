@@ -1,7 +1,7 @@
-// An event log that fails on purpose, in front of one that does not.
+// An event log that fails on purpose, wrapped around one that does not.
 //
-// Threads: every member from any thread. Ownership: the real log must outlive it, and its readers
-// must not.
+// Threads: every member from any thread. Ownership: the real log must outlive this one, and this
+// one its readers.
 #pragma once
 
 #include <chrono>
@@ -23,9 +23,9 @@ enum class Fault {
   none,
   lost_append,  // not stored, no answer
   lost_ack,     // stored, no answer
-  late,         // no answer, and stored only just before the log is asked anything else
+  late,         // no answer; stored just before the next call to the log
   rival,        // another writer's commit is stored first
-  lost_rival,   // not stored, no answer, and another writer's commit is stored after it
+  lost_rival,   // not stored, no answer; another writer's commit is stored instead
 };
 
 class FaultyLog final : public EventLog {
@@ -34,26 +34,26 @@ class FaultyLog final : public EventLog {
   explicit FaultyLog(EventLog& real, std::function<void()> rival = {})
       : real_(real), rival_(std::move(rival)) {}
 
-  // The next appends fare so, one after the other; those after them go through.
+  // The next appends meet these faults, in order; later appends meet the fault set by always().
   void script(std::vector<Fault> faults);
-  // All appends fare so until told otherwise.
+  // All appends beyond the script meet this fault until told otherwise.
   void always(Fault fault);
-  // Reads, and asking for the end, throw Unavailable.
+  // read() and last(), and readers, throw Unavailable.
   void fail_reads(bool fail);
-  // Readers find nothing, as if the commits took for ever to come.
+  // Readers find nothing, as if commits took forever to arrive.
   void silence_readers(bool silent);
-  // Says that the log ends at `last`, and has nothing after it, whatever it really holds.
+  // Pretends that the log ends at `last`, whatever it really holds.
   void truncate(std::optional<Position> last);
 
-  // Appends wait at a gate from now on.
+  // From now on, appends wait at a gate.
   void hold();
-  // Waits until an append is at the gate; its payload. Throws at the deadline.
+  // Waits until an append is at the gate, and returns its payload. Throws at the deadline.
   std::string wait_for_held();
-  // Lets the append at the gate through, and the next ones wait there.
+  // Lets the append at the gate through; later ones keep waiting there.
   void let_one_through();
   void open();
 
-  std::size_t appends() const;  // that came, with what became of them or not
+  std::size_t appends() const;  // attempted so far, whatever their outcome
 
   AppendResult append(Position expected, const CommitId& id, std::string_view payload,
                       std::chrono::milliseconds timeout) override;
@@ -71,7 +71,7 @@ class FaultyLog final : public EventLog {
   };
 
   Fault next_fault();
-  void settle();  // stores what is late
+  void settle();  // stores a late append
   void require_readable() const;
   bool is_silent() const;
 

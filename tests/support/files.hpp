@@ -1,4 +1,4 @@
-// Whole files.
+// Reading and writing whole files.
 #pragma once
 
 #include <filesystem>
@@ -9,7 +9,7 @@
 
 namespace jangbu::test {
 
-// Throws std::runtime_error when there is none.
+// Throws std::runtime_error when the file cannot be read.
 inline std::string read_text(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw std::runtime_error("cannot read " + path.string());

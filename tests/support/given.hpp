@@ -1,9 +1,10 @@
-// Tests of commands, as sentences: given what happened, when a command comes, then this is decided.
+// Tests of commands, written as sentences: given past events, when a command arrives, then this is
+// decided.
 //
 //   given(AccountOpened{hong}).when(CloseAccount{hong.account, at}).then(AccountClosed{hong, at});
 //
-// What happened is folded one commit at a time, at positions 1, 2, 3, ... A failing sentence shows
-// the line it ends on, and what was decided instead.
+// Past events are folded one commit at a time, at positions 1, 2, 3, ... A failing sentence shows
+// the line it ends on and the actual decision.
 #pragma once
 
 #include <type_traits>
@@ -16,7 +17,8 @@
 
 namespace jangbu::test {
 
-// The line that says so. (The builtins are std::source_location's, which clang 14 does not have.)
+// The line of the caller. (The builtins are those behind std::source_location, which clang 14
+// lacks.)
 struct Where {
   Where(const char* in_file = __builtin_FILE(), int at_line = __builtin_LINE())
       : file(in_file), line(at_line) {}
@@ -25,7 +27,7 @@ struct Where {
   int line;
 };
 
-// Something that happened: an event, and where it matters when and by which request.
+// A past event and, where it matters, its time and the command key of its request.
 struct Past {
   template <class Fact>
   requires std::is_constructible_v<Event, Fact> Past(Fact fact) : event(std::move(fact)) {}
@@ -37,7 +39,7 @@ struct Past {
   std::optional<CommandKey> key;
 };
 
-// Says that nothing is to be recorded, since it is as asked already.
+// Expects that nothing is recorded, since everything already is as requested.
 struct AsItIs {};
 inline constexpr AsItIs as_it_is;
 
@@ -45,12 +47,12 @@ class When {
  public:
   When(Shop shop, Command command, Conditions conditions);
 
-  // REQUIRES: exactly one of these ends the sentence.
+  // REQUIRES: each sentence ends with exactly one of these.
   void then(const Event& event, Where where = {}) const;
   void then(const Refusal& refusal, Where where = {}) const;
   void then(const Offer& offer, Where where = {}) const;
   void then(Repeated repeated, Where where = {}) const;
-  // The answer shows the entity as it is now.
+  // Expects an answer that shows the entity as it is now.
   void then(AsItIs, Where where = {}) const;
 
   const Decision& decision() const { return decision_; }

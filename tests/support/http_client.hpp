@@ -1,8 +1,8 @@
-// A client of the shop: JSON over HTTP/1.1, on one connection that is kept, and opened anew when
-// the server has ended it.
+// A client of the shop: JSON over HTTP/1.1, on one persistent connection, which is reopened when
+// the server has closed it.
 //
-// Threads: one at a time. Errors: NoReply when no whole answer came; std::runtime_error when
-// something that should come has not come within 30 s.
+// Threads: one at a time. Errors: NoReply when no complete answer came; std::runtime_error when
+// nothing arrives for 60 s.
 #pragma once
 
 #include <cstdint>
@@ -30,16 +30,16 @@ struct Reply {
 
   bool has(const std::string& name) const { return headers.contains(name); }
   std::string header(const std::string& name) const;  // REQUIRES a name in lower case
-  std::string code() const;                           // of a problem; empty when it is none
+  std::string code() const;                           // of a problem; empty if the body is not one
   std::uint64_t position() const;                     // Event-Position
 };
 
-// The connection ended before a whole answer had come: what became of the request is not known.
+// The connection ended before a complete answer: the outcome of the request is unknown.
 class NoReply : public std::runtime_error {
  public:
   enum class How {
-    refused,  // nobody listens; or no longer, when the new connection's turn came
-    closed,   // ended in order, between answers
+    refused,  // nobody listens, or no longer when the connection was to be accepted
+    closed,   // closed in order, between answers
     broken,   // reset after an answer, or ended in the middle of one
   };
   NoReply(How ended, const std::string& what) : std::runtime_error(what), how(ended) {}
@@ -51,7 +51,7 @@ class HttpClient {
  public:
   using Fields = std::vector<std::pair<std::string, std::string>>;
 
-  // Every answer is held against the document, if there is one.
+  // Every answer is checked against the document, if there is one.
   explicit HttpClient(int port, std::shared_ptr<OpenApiCheck> document = {})
       : port_(port), document_(std::move(document)) {}
   ~HttpClient() { disconnect(); }
@@ -80,7 +80,7 @@ class HttpClient {
     return send("DELETE", target, {}, fields);
   }
 
-  // Any request; only Host and Content-Length are added.
+  // Sends any request; only Host and Content-Length are added.
   Reply send(std::string_view method, std::string_view target, std::string_view body,
              const Fields& fields);
 
@@ -97,10 +97,10 @@ class HttpClient {
   int port_;
   std::shared_ptr<OpenApiCheck> document_;
   int descriptor_ = -1;
-  bool answered_ = false;  // something, on this connection
+  bool answered_ = false;  // something has arrived on this connection
 };
 
-// As it is written in a path or a query.
+// The text as it is written in a path or a query.
 std::string percent_encoded(std::string_view text);
 
 }  // namespace jangbu::test

@@ -1,8 +1,8 @@
-// A private nats-server of a test: loopback, free ports, a folder of its own, fsync before every
-// acknowledgement unless asked otherwise. The program is JANGBU_NATS_SERVER, or the one that
+// A private nats-server for a test: on loopback and free ports, with a folder of its own, and fsync
+// before every acknowledgement unless disabled. The program is JANGBU_NATS_SERVER, or the one that
 // infra/install fetched.
 //
-// Not thread-safe. Errors: std::runtime_error with the server's log when it does not come up.
+// Not thread-safe. Errors: std::runtime_error with the server's log when it does not start.
 #pragma once
 
 #include <filesystem>
@@ -19,8 +19,8 @@ class NatsServer {
     bool sync_always = true;
     bool jetstream = true;
     std::string extra = {};             // lines added to the configuration file
-    std::string in_jetstream = {};      // and to its block about JetStream
-    std::filesystem::path volume = {};  // an existing folder: the store is in it, and outlives this
+    std::string in_jetstream = {};      // lines added to its jetstream block
+    std::filesystem::path volume = {};  // an existing folder for the store, which outlives this
   };
 
   NatsServer() : NatsServer(Options{}) {}
@@ -34,12 +34,12 @@ class NatsServer {
   int port() const { return port_; }
   int monitor_port() const { return monitor_port_; }
   std::string log_text() const { return process_->log_text(); }
-  // Where the streams are kept.
+  // The folder of the streams.
   std::filesystem::path store() const { return volume() / "jetstream"; }
 
-  // Again on the same ports and folder, when it has ended. Returns when it is ready.
+  // Starts it again, on the same ports and folder, after it has ended. Returns when it is ready.
   void start();
-  // Other lines in the place of Options::extra, by SIGHUP, while it runs.
+  // Replaces Options::extra by other lines, through SIGHUP, while it runs.
   void reload(std::string extra);
   void stop();    // SIGTERM, and waits for the end
   void kill();    // SIGKILL, and waits for the end

@@ -1,6 +1,6 @@
-// Holds answers against the OpenAPI document of the service that gave them. It is stricter than the
-// document: an answer must not have a field that the document does not tell of, though clients are
-// to expect such.
+// Checks answers against the OpenAPI document of the service that gave them. It is stricter than
+// the document: an answer must not have fields that the document does not mention, though clients
+// must expect such fields.
 //
 // Threads: check() from any thread. Errors: std::runtime_error that says what differs.
 #pragma once
@@ -27,11 +27,11 @@ class OpenApiCheck {
     std::string body;
   };
 
-  // The answer must be one that the document tells of for this operation: its status, the type of
-  // its body, every field and every header. `target` is path and query as they were sent.
+  // Requires that the document describes the answer for this operation: its status, the type of its
+  // body, every field and every header. `target` is the path and query as sent.
   void check(std::string_view method, std::string_view target, const Answer& answer);
 
-  // Throws unless the value is as the schema says, which may refer to the document's components.
+  // Throws unless the value conforms to the schema, which may refer to the document's components.
   void check_value(const Json& schema, const Json& value);
 
  private:

@@ -1,5 +1,5 @@
 // A private PostgreSQL for tests, on a Unix socket in a temporary folder of its own, and on a
-// loopback port if asked for.
+// loopback port if requested.
 #pragma once
 
 #include <sys/types.h>
@@ -16,10 +16,9 @@ namespace jangbu::test {
 // Threads: one at a time. The destructor stops the server and removes its data.
 class PostgresServer {
  public:
-  // Makes a new cluster and starts it. `settings` are "name=value". By default it does not fsync: a
-  // process that is killed loses nothing that it has written.
-  // Its data is in `volume`, an existing folder, if one is named. With a port it listens there,
-  // too.
+  // Creates a new cluster and starts it. `settings` are "name=value". It does not fsync by default:
+  // killing the process loses nothing that it has written. Its data is in `volume`, an existing
+  // folder, if given. If a port is given, it also listens there.
   explicit PostgresServer(std::vector<std::string> settings = {"fsync=off"},
                           const std::filesystem::path& volume = {}, int port = 0);
 
@@ -27,18 +26,18 @@ class PostgresServer {
   PostgresServer(const PostgresServer&) = delete;
   PostgresServer& operator=(const PostgresServer&) = delete;
 
-  // How to reach a database of it.
+  // The conninfo of one of its databases.
   std::string conninfo(const std::string& database = "postgres") const;
-  // Makes an empty database; its conninfo.
+  // Creates an empty database and returns its conninfo.
   std::string create_database();
 
-  // REQUIRES: it does not run. Answers connections when this returns.
+  // REQUIRES: not running. Returns when it answers connections.
   void start();
-  // Ends sessions, and stops in order.
+  // Ends all sessions and stops in an orderly way.
   void stop();
-  // kill -9 of the server and every process of it.
+  // kill -9 of the server and all its processes.
   void kill();
-  // SIGSTOP of the server and every process of it: connections stay open, nothing is answered.
+  // SIGSTOP of the server and all its processes: connections stay open, nothing is answered.
   void pause();
   void resume();  // SIGCONT
 

@@ -1,4 +1,4 @@
-// Child processes of the tests: real servers on private ports and folders, ended by pid.
+// Child processes of the tests: real servers with private ports and folders, ended by pid.
 #pragma once
 
 #include <sys/types.h>
@@ -13,7 +13,7 @@ namespace jangbu::test {
 
 using namespace std::chrono_literals;
 
-// A folder of its own under the system's temporary folder, removed with everything in it.
+// A new folder under the system's temporary folder, removed with everything in it.
 class TemporaryFolder {
  public:
   TemporaryFolder();
@@ -34,7 +34,7 @@ class Process {
   struct Options {
     std::vector<std::string> command;   // program and arguments; the program is looked up in PATH
     std::filesystem::path log;          // stdout and stderr are appended here
-    std::filesystem::path errors = {};  // stderr, when it has a file of its own
+    std::filesystem::path errors = {};  // stderr goes here instead, if set
     std::vector<std::string> environment = {};  // additional "NAME=value"
     std::string user = {};                      // run as this user when the caller is root
   };
@@ -47,11 +47,12 @@ class Process {
   pid_t pid() const { return pid_; }
   bool running();
   void signal(int number) const;
-  // SIGSTOP. It does nothing any more when this returns.
+  // SIGSTOP. Returns once the process has stopped.
   void pause();
-  // Sends the signal and waits until the process has gone; its wait status (see waitpid(2)).
+  // Sends the signal, waits until the process has ended and returns its wait status (see
+  // waitpid(2)).
   int stop(int number, std::chrono::milliseconds deadline = 60s);
-  // Waits until the process has gone by itself; its wait status. Throws at the deadline.
+  // Waits until the process ends by itself and returns its wait status. Throws at the deadline.
   int wait(std::chrono::milliseconds deadline);
   std::string log_text() const;
 
@@ -61,21 +62,21 @@ class Process {
   int status_ = 0;
 };
 
-// Whether what a process takes of memory is what it asked for: a sanitizer takes more.
+// Whether a process's memory use is its own; sanitizers add to it.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr bool memory_is_its_own = false;
 #else
 inline constexpr bool memory_is_its_own = true;
 #endif
 
-// Asks until the condition holds; throws std::runtime_error naming `what` at the deadline, which a
-// machine that others keep busy must not reach.
+// Polls until the condition holds; at the deadline it throws std::runtime_error naming `what`. The
+// deadline must be long enough for a busy machine.
 void wait_until(const std::string& what, const std::function<bool()>& condition,
                 std::chrono::milliseconds deadline = 60s);
 
-// A free TCP port on loopback whose next four are free, too, outside of the range that the system
-// picks from. No other test gets them while this process lives, so a server may come back to its
-// own.
+// A free TCP port on loopback followed by four more free ports, outside the range from which the
+// system picks ephemeral ports. No other test gets them while this process lives, so a server can
+// be restarted on its ports.
 int free_port_base();
 
 // True when something accepts connections on that loopback port.

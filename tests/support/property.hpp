@@ -1,6 +1,6 @@
-// A property as part of a Catch2 test case. rapidcheck prints the counterexample, and how to see it
-// again. A run of the tests looks at the same cases every time, so that what it says is about the
-// change it was run for; RC_PARAMS="max_success=100000" looks for others.
+// A property as part of a Catch2 test case. rapidcheck prints the counterexample and how to
+// reproduce it. Every run checks the same cases, so that its verdict is about the change being
+// tested; RC_PARAMS="max_success=100000" checks others.
 #pragma once
 
 #include <rapidcheck.h>

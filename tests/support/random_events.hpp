@@ -1,5 +1,5 @@
-// Events as rapidcheck makes them up: every type, every field, whether or not it makes sense as a
-// story. To be drawn within a property, or turned into a generator: `*rc::gen::exec(any_commit)`.
+// Random events for rapidcheck: every type and every field, whether or not they make a consistent
+// history. Call these within a property, or make a generator: `*rc::gen::exec(any_commit)`.
 #pragma once
 
 #include <rapidcheck.h>
@@ -78,7 +78,7 @@ inline Scan any_scan() {
   return {any_text(), any_text(), any<DeliveryStatus>(), any_text(), any_text(), any_time()};
 }
 
-// One overload per event, so that a new event does not compile until it has one.
+// One overload per event: a new event does not compile until it has one.
 inline void fill(AccountOpened& event) {
   event.state = any_account();
 }
@@ -131,7 +131,7 @@ inline void fill(NothingChanged& event) {
   if (*rc::gen::arbitrary<bool>()) event.stock = any_number();
 }
 
-// An event of the type with that place in the variant Event.
+// An event of the type with the index `wanted` in the variant Event.
 template <std::size_t type = 0>
 Event any_event_of(std::size_t wanted) {
   if constexpr (type + 1 < std::variant_size_v<Event>)

@@ -1,4 +1,4 @@
-// Whether two shops hold the same.
+// Whether two shops have the same contents.
 #pragma once
 
 #include "projections/views/shop.hpp"

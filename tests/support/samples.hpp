@@ -1,4 +1,4 @@
-// A small shop to tell tests about: two accounts, a few products, and what happened to them.
+// Sample data for tests, a small shop: two accounts, a few products, and their history.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ constexpr Money dollars(std::int64_t cents) {
   return {cents, {{'U', 'S', 'D'}}};
 }
 
-// 2026-03-01T09:30:00Z, when the shop opened, and so many minutes later.
+// 2026-03-01T09:30:00Z, when the shop opened; and a time so many minutes later.
 inline constexpr Timestamp opening{1'772'357'400'000};
 constexpr Timestamp after_minutes(std::int64_t minutes) {
   return {opening.ms + minutes * 60'000};
@@ -102,12 +102,12 @@ inline Scan scan(DeliveryStatus status, Timestamp at = opening) {
   return {"CJ대한통운", "6012-3456-7890", status, "", "", at};
 }
 
-// The scan as recorded, with the status that the delivery had after it.
+// The scan as recorded, with the delivery's status after it.
 inline DeliveryScanned scanned(const PurchaseCompleted& purchase, const Scan& scan,
                                DeliveryStatus status_after) {
   return {purchase.purchase, purchase.buyer, scan, status_after};
 }
-// With the status that it had before, as commands record it.
+// Adds the status before the scan, as commands record it.
 inline DeliveryScanned after(DeliveryStatus previous, DeliveryScanned scanned) {
   scanned.previous = previous;
   return scanned;

@@ -1,8 +1,8 @@
-// A whole shop of a test: a private nats-server, a private PostgreSQL and the real `jangbu serve`
-// on private ports.
+// A complete shop for a test: a private nats-server, a private PostgreSQL and the real
+// `jangbu serve` on private ports.
 //
-// Not thread-safe, except ServeProcess::port() and client(). Errors: std::runtime_error
-// with the log of what did not come up.
+// Not thread-safe, except ServeProcess::port() and client(). Errors: std::runtime_error with the
+// log of whatever failed to start.
 #pragma once
 
 #include <array>
@@ -21,11 +21,11 @@ namespace jangbu::test {
 
 enum class Service { operations, account, product, purchase, delivery };
 
-// Where the program under test is.
+// The path of the program under test.
 std::string jangbu_program();
 
-// The program under test, with these arguments. Nothing of the caller's JANGBU_… environment
-// reaches it. What it says on stderr goes to `errors`, or with the rest to `log`.
+// Runs the program under test with these arguments and without the caller's JANGBU_… variables. Its
+// stderr goes to `errors` if given, otherwise to `log` with the rest.
 std::unique_ptr<Process> run_jangbu(const std::vector<std::string>& arguments,
                                     const std::filesystem::path& log,
                                     const std::vector<std::string>& environment = {},
@@ -42,38 +42,39 @@ class ServeProcess {
     std::vector<std::string> environment = {};  // additional "NAME=value"
   };
 
-  // Starts it, and returns when it takes commands and answers queries.
+  // Starts it and returns when it accepts commands and answers queries.
   explicit ServeProcess(Options options);
 
-  // Again on the same ports, when it has ended; returns when it is ready, or at once.
+  // Start it again on the same ports after it has ended; start() returns when it is ready, launch()
+  // at once.
   void start();
   void launch();
   bool ready();
 
-  // SIGTERM, and waits for the end; its exit status, or minus the signal that it died of.
+  // SIGTERM, and waits for the end. Returns the exit status, or minus the signal that ended it.
   int stop(std::chrono::milliseconds deadline = 60s);
   void kill();  // SIGKILL, and waits for the end
   void signal(int number) const { process_->signal(number); }
   bool running() { return process_ && process_->running(); }
 
-  std::chrono::milliseconds processor_time() const;  // that it has used so far
-  std::size_t most_memory_kib() const;               // that it has held at once so far
+  std::chrono::milliseconds processor_time() const;  // CPU time used so far
+  std::size_t most_memory_kib() const;               // peak resident memory so far
 
   int port(Service service) const { return port_base_ + static_cast<int>(service); }
   int port_base() const { return port_base_; }
-  // Holds every answer against the service's OpenAPI document.
+  // A client that checks every answer against the service's OpenAPI document.
   HttpClient client(Service service) const { return HttpClient(port(service), document(service)); }
-  // Null when it does not serve it.
+  // Null when the process does not serve the service.
   std::shared_ptr<OpenApiCheck> document(Service service) const {
     return documents_[static_cast<std::size_t>(service)];
   }
 
-  // What /metrics says of one sample, by its name and labels as they are written there.
+  // The value of one sample in /metrics, given its name and labels as written there.
   double metric(const std::string& sample) const;
 
   std::string log_text() const { return process_->log_text(); }
   std::filesystem::path data() const { return folder_.path() / "data"; }
-  // What a sanitizer found, if it was built with one; empty otherwise.
+  // A sanitizer's findings, if the program was built with one; empty otherwise.
   std::string sanitizer_report() const;
 
  private:
@@ -94,10 +95,10 @@ struct Shop {
     std::vector<std::string> flags = {};
     std::vector<std::string> environment = {};
   };
-  // In a place where something is to go wrong.
+  // A shop with servers and settings of the caller's choice, for tests of failures.
   Shop(NatsServer::Options nats_options, Place place);
 
-  // One more process on the same log and read models.
+  // Options for one more process on the same log and read models.
   ServeProcess::Options options(std::vector<std::string> flags = {}) const;
 
   HttpClient operations() const { return jangbu.client(Service::operations); }

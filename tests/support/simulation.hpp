@@ -1,5 +1,5 @@
-// A shop that random commands come to, decided and folded in turns as the writer does it, with
-// neither thread nor log: what its commits would be is kept as bytes.
+// A shop that receives random commands and decides and folds them in turns as the writer does, but
+// without thread or log: the payloads of its commits are kept as bytes.
 #pragma once
 
 #include <rapidcheck.h>
@@ -15,15 +15,15 @@
 
 namespace jangbu::test {
 
-// One command to come. What its numbers mean depends on what is in the shop by then, so that a step
-// makes sense wherever rapidcheck puts it.
+// One future command. The meaning of its numbers depends on the shop's state at that time, so that
+// a step makes sense wherever rapidcheck puts it.
 struct Step {
   unsigned kind = 0;
   unsigned who = 0;
   unsigned what = 0;
   int amount = 0;
   bool keyed = false;     // comes with an idempotency key of its own
-  bool ends_turn = true;  // and the turn's commit goes into the log
+  bool ends_turn = true;  // after which the turn's commit goes into the log
 };
 
 void showValue(const Step& step, std::ostream& out);
@@ -33,7 +33,7 @@ rc::Gen<std::vector<Step>> any_steps();
 class Simulation {
  public:
   struct Options {
-    std::int64_t step_ms = 1'000;  // how much later each command comes
+    std::int64_t step_ms = 1'000;  // time between commands
   };
   struct Accepted {
     Command command;
@@ -41,15 +41,15 @@ class Simulation {
     EventId event;
   };
 
-  // All that accounts and products are called.
+  // All names that accounts and products can have.
   static std::vector<std::string> names_in_use();
 
   Simulation() = default;
   explicit Simulation(Options options) : options_(options) {}
 
-  // Takes the steps, and commits what is left staged at their end.
+  // Takes the steps, then commits what is still staged.
   void run(const std::vector<Step>& steps);
-  // Decides the step's command and stages what it comes to.
+  // Decides the step's command and stages the resulting event.
   Decision take(const Step& step);
   void commit();
   void drop();
@@ -60,7 +60,7 @@ class Simulation {
   const std::vector<std::string>& log() const { return log_; }  // payloads from position 1 on
   const std::vector<RecordedEvent>& events() const { return events_; }  // in the log and staged
   const std::vector<Accepted>& accepted() const { return accepted_; }
-  // Which commands were decided on, by their places in the variant.
+  // The commands that were decided on, as indices of the variant.
   const std::set<std::size_t>& taken() const { return taken_; }
 
  private:
@@ -79,7 +79,7 @@ class Simulation {
 
   std::vector<std::string> log_;
   std::vector<RecordedEvent> staged_;
-  Timestamp committed_at_;  // of the turn, from its first event on
+  Timestamp committed_at_;  // the time of the turn's first event
   std::vector<RecordedEvent> events_;
   std::vector<Accepted> accepted_;
   std::set<std::size_t> taken_;
@@ -90,7 +90,7 @@ class Simulation {
   std::vector<Quote> quotes_;
 };
 
-// The shop that a replay of these payloads gives.
+// The shop that results from replaying these payloads.
 Shop replay(const std::vector<std::string>& log);
 
 }  // namespace jangbu::test

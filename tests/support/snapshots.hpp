@@ -1,4 +1,4 @@
-// Snapshots in memory: what the writer's keeper does with a file, and the bytes of one.
+// Snapshots in memory, in place of the files of the writer's keeper, and the bytes of a snapshot.
 #pragma once
 
 #include <optional>
@@ -30,7 +30,7 @@ class TextSource final : public SnapshotSource {
   std::string_view rest_;
 };
 
-// Takes one whenever it may, and keeps them all. Looked at when the writer has ended.
+// Takes a snapshot whenever it can and keeps them all. Read only after the writer has ended.
 class KeepsAll final : public SnapshotKeeper {
  public:
   std::optional<Snapshot> load(std::size_t) override { return std::exchange(to_load, {}); }

@@ -1,9 +1,8 @@
-// A TCP proxy on loopback between a client and its server, for tests of what happens when the way
-// between them fails: answers that never arrive, requests that arrive late, slow ways, connections
-// that break.
+// A TCP proxy on loopback between a client and its server, for tests of network failures: answers
+// that never arrive, requests that arrive late, slow links, connections that break.
 //
-// Threads: the members from any thread; one thread of its own carries the bytes, and never waits
-// for either side. What is asked of it is done when the member returns.
+// Threads: the members from any thread; one internal thread carries the bytes and never blocks on
+// either side. A member returns when its request has been carried out.
 #pragma once
 
 #include <atomic>
@@ -29,24 +28,25 @@ class TcpProxy {
 
   int port() const { return port_; }
 
-  // While mute, what the server sends is held back; it arrives afterwards, if the connection lives.
+  // While muted, what the server sends is held back; it arrives afterwards if the connection
+  // survives.
   void set_mute(bool mute);
-  // Everything arrives that much later, in both directions.
+  // Delays everything by this much, in both directions.
   void set_delay(std::chrono::milliseconds delay);
-  // Breaks all connections; what was held back is gone. New ones are let in.
+  // Breaks all connections and discards what was held back. New connections are accepted.
   void cut();
   // While closed, new connections are broken at once.
   void set_closed(bool closed);
 
-  // A request that arrives after its client has given it up, in three steps. What clients send on
-  // the connections of now is held back;
+  // A request that arrives after its client has given it up, in three steps. hold_requests() holds
+  // back what clients send on the current connections;
   void hold_requests();
-  // they lose these connections, and are let in again;
+  // strand() ends those connections for the clients, which can connect again;
   void strand();
-  // what was held back reaches the server, on the old connections, which then end.
+  // deliver() passes what was held back to the server on the old connections, which then end.
   void deliver();
 
-  // Bytes that servers sent while mute, and that clients sent while held back.
+  // Bytes that servers sent while muted, plus bytes that clients sent while held back.
   std::size_t held_back() const { return held_back_; }
 
  private:
@@ -67,7 +67,7 @@ class TcpProxy {
   void run();
   void obey();
   void let_in();
-  // True when something of it may be sent now.
+  // True when some of the link's bytes may be sent now.
   bool may_send_to_server(const Link& link, Clock::time_point now) const;
   bool may_send_to_client(const Link& link, Clock::time_point now) const;
   void receive(Link& link, bool from_client);
@@ -83,7 +83,7 @@ class TcpProxy {
   std::mutex mutex_;
   std::vector<std::function<void()>> asked_;
 
-  // The thread's own.
+  // Used by the thread only.
   bool mute_ = false;
   bool closed_ = false;
   bool stop_ = false;

@@ -15,13 +15,13 @@ namespace {
 
 using Headers = StaticContent::Headers;
 
-constexpr std::string_view languages[] = {"en", "ko"};  // where nothing is said, the first
+constexpr std::string_view languages[] = {"en", "ko"};  // the first is the default
 
-// In the package: its name there, and here.
+// Files of the package: the name there, and here.
 constexpr std::pair<std::string_view, std::string_view> uplot_files[] = {
     {"dist/uPlot.esm.js", "uplot.js"}, {"dist/uPlot.min.css", "uplot.css"}};
 
-// index.html, where every `{lang}` is the language.
+// index.html with every `{lang}` replaced by the language.
 std::string page_in(std::string_view language) {
   constexpr std::string_view mark = "{lang}";
   std::string page(console::index_html);

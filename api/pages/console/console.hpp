@@ -1,7 +1,7 @@
-// The console: the page at `/` of operations, on which people see the shop live, in Korean and in
-// English. Its files (page/) are part of the program; the library that draws its charts comes from
-// the npm package uplot and is read once. All of it is served from memory; nothing is fetched from
-// anywhere else.
+// The console: the page at `/` of the operations service, on which people watch the shop live, in
+// Korean and in English. Its files (page/) are part of the program; the library that draws its
+// charts comes from the npm package uplot and is read once. All of it is served from memory;
+// nothing is fetched from anywhere else.
 //
 // Threads: made by one thread; then only read.
 #pragma once
@@ -24,13 +24,13 @@ class Console {
   // Where infra/install puts the package uplot.
   static std::filesystem::path default_uplot();
 
-  // Reads the package's files. Where there are none the page has no charts and says so, and the
-  // log. Two scripts of the page are made here: `services.js` says where the neighbours are,
-  // `schemas.js` what requests may be, so that no limit stands in the page, too.
+  // Reads the package's files. Without them the page has no charts and says so, and so does the
+  // log. Two scripts of the page are generated here: `services.js` says where the neighbours are,
+  // `schemas.js` what requests may contain, so that the page does not repeat any limit.
   Console(const std::filesystem::path& uplot, const std::vector<Neighbour>& neighbours);
 
-  // The page, in the language that the request prefers or its `lang` names; none for a request that
-  // does not ask for HTML.
+  // The page, in the language that its `lang` names or else the one that the request prefers;
+  // nullopt if the request does not ask for HTML.
   std::optional<http::Response> page_for(const http::Request& request) const;
 
   // Adds what the page loads: `/console/…`.
@@ -41,7 +41,8 @@ class Console {
   std::vector<std::pair<std::string, StaticContent>> files_;       // by name
 };
 
-// The Content-Type of a file of that name. REQUIRES: one that the page may have (std::logic_error).
+// The Content-Type of a file with that name. REQUIRES: a kind of file that the page may have
+// (std::logic_error).
 std::string_view content_type_of(std::string_view file_name);
 
 }  // namespace jangbu

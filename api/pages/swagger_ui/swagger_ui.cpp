@@ -21,8 +21,8 @@ constexpr PackageFile package_files[] = {
     {"favicon-32x32.png", "image/png"},
 };
 
-// The package has one style in its script, that of its logo. In another version it may have
-// another, and the logo has no colours then.
+// The package has one style in its script, that of its logo. Another version may have a different
+// one, and its logo then has no colours.
 constexpr std::string_view logo_style = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='";
 
 std::string initializer(const std::vector<Neighbour>& neighbours) {

@@ -1,6 +1,6 @@
 // Swagger UI at `/swagger-ui/`: a page on which people read a service's OpenAPI document and try
-// its operations out. Its files come from the npm package swagger-ui-dist, are read once, and
-// served from memory; nothing is fetched from anywhere else.
+// out its operations. Its files come from the npm package swagger-ui-dist, are read once and served
+// from memory; nothing is fetched from anywhere else.
 //
 // Threads: made by one thread; then only read.
 #pragma once
@@ -22,11 +22,11 @@ class SwaggerUi {
   // Where infra/install puts the package.
   static std::filesystem::path default_folder();
 
-  // Reads the package's files. Where there are none the page says so, and the log. The page offers
-  // the documents of the neighbours, too.
+  // Reads the package's files. If they cannot be read, the page says so, and so does the log. The
+  // page also offers the documents of the neighbours.
   SwaggerUi(const std::filesystem::path& folder, const std::vector<Neighbour>& neighbours);
 
-  // Adds `/swagger-ui/`, which shows `/openapi.json`, and what it needs.
+  // Adds `/swagger-ui/`, which shows `/openapi.json`, and the files it needs.
   void add_to(http::Router& router) const;
 
  private:

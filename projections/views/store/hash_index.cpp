@@ -62,7 +62,7 @@ bool HashIndex::Table::insert(Slot slot) {
   return true;
 }
 
-// Those behind it that are not at home move up, as if it had never been there.
+// The slots behind it that are not at home move up, as if it had never been there.
 void HashIndex::Table::erase(Slot slot) {
   std::size_t at = find(slot);
   for (; slots[at + 1].ref != none && home(slots[at + 1].tag) <= at; ++at)
@@ -71,7 +71,7 @@ void HashIndex::Table::erase(Slot slot) {
   --used;
 }
 
-// Makes a table of these, seven tenths full, with room for one more wherever it goes.
+// Makes a table of these entries, seven tenths full, with room for one more wherever it goes.
 void HashIndex::Table::resize(const std::vector<Slot>& entries) {
   constexpr std::size_t least = 4, most_behind_the_last = 16;
   const std::size_t wanted = std::max(least, entries.size() * 10 / 7 + 1);

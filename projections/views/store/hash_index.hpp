@@ -1,12 +1,12 @@
-// Where things are, by the hash of what they are looked up by: 32-bit references, each with 32 bits
-// of its hash. What a reference leads to is the caller's business, so nothing is stored twice; the
-// caller tells by looking there whether it is the right one.
+// Where things are, by the hash of their key: 32-bit references, each with 32 bits of its hash.
+// What a reference leads to is the caller's business, so nothing is stored twice; the caller looks
+// there to tell whether it is the right one.
 //
-// Slots lie in the order of their hashes, each at its place or as little behind it as those before
-// it allow (ordered linear probing: O. Amble and D. E. Knuth, The Computer Journal 1974). There are
-// many tables, each for a part of the hashes and growing by itself, a quarter at a time: no growth
-// moves more than a thousandth of the index, so none holds up the writer, and no table is ever half
-// empty. A slot takes 8 bytes, an entry about 10.
+// Slots lie in the order of their hashes, each at its home or as little behind it as the slots
+// before it allow (ordered linear probing: O. Amble and D. E. Knuth, The Computer Journal 1974).
+// There are many tables, each for a part of the hashes and growing by itself, by a quarter at a
+// time: no growth moves more than a thousandth of the index, so none holds up the writer, and none
+// leaves a table half empty. A slot takes 8 bytes, an entry about 10.
 //
 // Threads: as Shared. Complexity: constant.
 #pragma once
@@ -25,8 +25,8 @@ namespace jangbu {
 
 std::uint64_t hash_of(std::string_view bytes);
 
-// What hash_of() depends on beside the bytes. Names, and the keys that ids and idempotency keys are
-// looked up by, are strangers' to choose: who knew their hashes could choose many that lie in one
+// What hash_of() depends on besides the bytes. Strangers choose names, and the keys by which ids
+// and idempotency keys are looked up: anyone who knew the hashes could choose many that lie in one
 // place. So a process draws a secret of its own, before it hashes anything and starts any thread.
 // Without one, as in tests, every run hashes alike. No hash is ever stored.
 using HashSecret = std::array<std::uint8_t, 192>;
@@ -52,7 +52,7 @@ class HashIndex {
 
   HashIndex() : tables_(table_count) {}
 
-  // The first reference with this hash that `is_it`, or none.
+  // The first reference with this hash for which `is_it` holds, or none.
   template <class IsIt>
   Ref find(std::uint64_t hash, const IsIt& is_it) const {
     const Table* table = table_of(hash).get();
@@ -63,8 +63,8 @@ class HashIndex {
     return none;
   }
 
-  // `is_gone` tells of references that were left here and lead nowhere any more: they go when a
-  // table grows.
+  // `is_gone` recognises references that were left here and no longer lead anywhere: they are
+  // removed when a table grows.
   template <class IsGone>
   void insert(std::uint64_t hash, Ref ref, const IsGone& is_gone) {
     Table& table = table_of(hash).change();
@@ -104,7 +104,7 @@ class HashIndex {
   };
 
   struct Table {
-    std::uint32_t homes = 0;  // where tags want to be: below this, and in their order
+    std::uint32_t homes = 0;  // how many places tags map to, in their order
     std::uint32_t used = 0;
     std::vector<Slot> slots;  // the last one is always empty
 

@@ -1,10 +1,10 @@
-// The bytes of rows in memory: smaller than those of the log, and of this build alone. Values are
-// told to these archives as they are to cereal's, by their serialize(). Whole numbers take as many
-// bytes as they need, 7 bits each, signed ones with their sign in the lowest bit (LEB128 and
-// zigzag, as Protocol Buffers have them); texts and lists stand behind their size.
+// The bytes of rows in memory: smaller than those of the log, and specific to this build. Types
+// describe themselves to these archives as they do to cereal's, by their serialize(). Whole numbers
+// take as many bytes as they need, 7 bits each, signed ones with their sign in the lowest bit
+// (LEB128 and zigzag, as in Protocol Buffers); texts and lists follow their size.
 //
 // Threads: one at a time. Ownership: RowInput reads memory that must outlive it.
-// Errors: std::out_of_range when the bytes are not of such a row; nothing is allocated for a size
+// Errors: std::out_of_range if the bytes are not of such a row; nothing is allocated for a size
 // that is larger than what is left.
 #pragma once
 
@@ -68,7 +68,7 @@ class RowOutput {
   template <class Value>
   requires std::is_enum_v<Value>
   void write(Value value) { write(static_cast<std::underlying_type_t<Value>>(value)); }
-  // serialize() is one for both ways, so it cannot be const.
+  // serialize() works in both directions, so it cannot be const.
   template <class Value>
   requires std::is_class_v<Value>
   void write(const Value& value) { const_cast<Value&>(value).serialize(*this); }

@@ -10,7 +10,7 @@ namespace jangbu {
 
 namespace {
 
-// A length takes one byte below 255, else five, of which the first is 255.
+// A length takes one byte if it is below 255, otherwise five, of which the first is 255.
 constexpr std::size_t short_length = 255;
 
 std::size_t length_bytes(std::size_t row_bytes) {
@@ -91,8 +91,8 @@ void RowPages::free_page(std::size_t number) {
   free_.push_back(number);
 }
 
-// Whether there is a row on a sparse page to look at. A page that waited may have been freed, or
-// have become another.
+// Whether there is a row on a sparse page to look at. A page in the queue may have been freed or
+// reused since.
 bool RowPages::next_sparse() {
   while (emptying_.page == no_page && !sparse_.empty()) {
     const std::size_t number = sparse_.back();

@@ -1,9 +1,9 @@
-// Rows of bytes, one behind the other on pages, each with its length in front. A row is never
-// changed; what takes its place is a new row, and pages that have become mostly garbage are emptied
-// and freed a little at a time.
+// Rows of bytes, one behind the other on pages, each preceded by its length. A row is never changed
+// but replaced by a new one, and pages that have become mostly garbage are emptied and freed a
+// little at a time.
 //
-// Memory: at most about twice what lives, and a page. A row may be larger than a page and then has
-// one of its own.
+// Memory: at most about twice the live rows, plus a page. A row larger than a page has a page of
+// its own.
 // Threads: as Shared.
 #pragma once
 
@@ -30,8 +30,8 @@ class RowPages {
   // The row is garbage from now on.
   void forget(Ref ref);
 
-  // Empties sparse pages: `move` is called for rows on them, and has to append() and forget() those
-  // that live. Works in proportion to what was forgotten since the last time.
+  // Empties sparse pages: calls `move` for the rows on them, which must append() and forget() those
+  // that are live. The work is proportional to what was forgotten since the last call.
   template <class Move>
   void compact(const Move& move) {
     std::size_t work = work_per_forgotten * forgotten_;
@@ -52,21 +52,21 @@ class RowPages {
   static constexpr std::size_t unit_bytes = 8;
   static constexpr std::size_t page_units = page_bytes / unit_bytes;
   static constexpr std::size_t no_page = ~std::size_t{0};
-  // A page is emptied when half of it is garbage: two units of work for each that was forgotten.
-  // With twice as many the pages that wait become fewer.
+  // A page is emptied when half of it is garbage, so each forgotten unit costs two units of work.
+  // At twice that rate, the number of waiting pages falls.
   static constexpr std::size_t work_per_forgotten = 4;
 
   struct Page {
     Shared<std::vector<char>> bytes;
     const char* data = nullptr;
-    std::size_t room = 0;  // these in units
+    std::size_t room = 0;  // this and the next two in units
     std::size_t used = 0;
     std::size_t live = 0;
 
     bool is_sparse() const { return live > 0 && 2 * live <= used; }
   };
 
-  // Of a row with its length.
+  // Units of a row including its length.
   static std::size_t units_of(std::size_t row_bytes);
   static Ref ref_to(std::size_t page, std::size_t unit) {
     return static_cast<Ref>(page * page_units + unit + 1);
@@ -76,8 +76,8 @@ class RowPages {
   bool next_sparse();
 
   std::vector<Page> pages_;
-  std::vector<std::size_t> free_;    // numbers of no page
-  std::vector<std::size_t> sparse_;  // were sparse once
+  std::vector<std::size_t> free_;    // numbers that no page uses
+  std::vector<std::size_t> sparse_;  // pages that were sparse once
   std::size_t tail_ = no_page;       // where rows are appended
   struct {
     std::size_t page = no_page;

@@ -1,9 +1,9 @@
-// A part of a view that copies of the view share until one of them changes it. So the writer hands
-// out the whole shop as it is now for the price of counting references, and goes on.
+// A part of a view that copies of the view share until one of them changes it. The writer can thus
+// hand out the whole current shop for the price of counting references, and go on.
 //
 // Threads: a copy is made on the thread that changes the original. From then on each copy may be
-// read and changed on a thread of its own. That a part is shared is noted at the copy, and not told
-// from the count of references: the writer never has to know whether another thread is done.
+// read and changed on a thread of its own. Sharing is noted when the copy is made, not read from
+// the reference count, so the writer never has to know whether another thread is done.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,7 @@ class Shared {
   // Null before the first change.
   const Part* get() const { return part_.get(); }
 
-  // The part, for this copy alone. What was read from it before may lie elsewhere now.
+  // The part, for this copy alone. What was read from it before may have moved.
   Part& change() {
     if (!part_) {
       part_ = std::make_shared<Part>();

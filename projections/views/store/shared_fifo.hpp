@@ -1,4 +1,4 @@
-// A queue of plain values in chunks that copies share: only the chunk that grows is ever copied.
+// A queue of plain values in chunks that copies share: a change copies only the chunk it is in.
 //
 // Threads: as Shared. Complexity: constant.
 #pragma once
@@ -55,7 +55,7 @@ class SharedFifo {
   using Chunk = std::array<Value, chunk>;
 
   std::deque<Shared<Chunk>> chunks_;
-  std::size_t first_ = 0;  // in the first chunk
+  std::size_t first_ = 0;  // within the first chunk
   std::size_t size_ = 0;
 };
 

@@ -1,13 +1,13 @@
-// Views by their key, and by their name where they have one, that can take back what was changed
-// since the last commit: a turn of the writer stages its changes in place, with keep() when its
-// commit is in the log and drop() when it is not.
+// Views by their key, and by their name if they have one, whose changes can be taken back: a turn
+// of the writer stages its changes in place, with keep() once its commit is in the log and drop()
+// if it is not.
 //
-// There may be millions. So a view is kept as a row of bytes (row_archive.hpp) and made again when
-// it is asked for, which takes about 100 ns; a name is found in the row itself. A copy of a table
-// shares its rows and indexes until one of the two changes them.
+// There may be millions of views. So each is kept as a row of bytes (row_archive.hpp) and made
+// again when it is asked for, which takes about 100 ns; names are compared in the row itself. A
+// copy of a table shares its rows and indexes until one of the two changes them.
 //
 // A View has a `Key`, which is an Id, and a serialize() that begins with it. If it is `named`,
-// there follow an optional time, with which its name is free again, and the name.
+// there follow an optional time, which frees its name once it is set, and the name.
 //
 // Threads: as Shared. Complexity: constant; drop() is linear in the changes.
 #pragma once
@@ -38,8 +38,8 @@ class Table {
     return view_at(ref_of_name(name));
   }
 
-  // What a row begins with, and the rest of it: valid until the table changes. For what is asked
-  // often of rows that may be long.
+  // The beginning of a row, decoded, and the rest of it: valid until the table changes. For
+  // frequent lookups in rows that may be long.
   template <class Head>
   struct Begun {
     explicit Begun(std::string_view row) : rest(row) { rest(head); }
@@ -47,7 +47,7 @@ class Table {
     RowInput rest;
     Head head;
   };
-  // REQUIRES: a Head is told to archives as a View is, as far as it goes.
+  // REQUIRES: a Head serialises as the View does, as far as it goes.
   template <class Head>
   std::optional<Begun<Head>> begin(const Key& key) const {
     return begin_at<Head>(find_ref(bytes_of(key)));
@@ -67,7 +67,7 @@ class Table {
     if (const Ref ref = find_ref(bytes_of(key))) change(ref, none);
   }
 
-  // Puts a row that for_each_row() gave. Throws std::out_of_range when it is no row of this View.
+  // Puts a row that for_each_row() gave. Throws std::out_of_range if it is not a row of this View.
   void load(std::string_view row) {
     RowInput input(row);
     View view;
@@ -98,11 +98,11 @@ class Table {
 
   std::size_t size() const { return size_; }
 
-  // Of memory.
+  // Bytes of memory.
   std::size_t row_bytes() const { return rows_.bytes(); }
   std::size_t index_bytes() const { return by_key_.bytes() + by_name_.bytes(); }
 
-  // In no order that means anything.
+  // In no particular order.
   template <class Visit>
   void for_each_row(const Visit& visit) const {
     by_key_.for_each([&](Ref ref) { visit(rows_.at(ref)); });
@@ -127,7 +127,7 @@ class Table {
 
   static std::string_view key_in(std::string_view row) { return row.substr(0, sizeof(Key::bytes)); }
 
-  // Nothing when it is free again.
+  // Nothing once the name is free again.
   std::optional<std::string_view> name_at(Ref ref) const {
     RowInput input(rows_.at(ref));
     Key key;
@@ -168,7 +168,7 @@ class Table {
     journal_.emplace_back(before, after);
   }
 
-  // Has the indexes lead to one row in place of the other; either may be none.
+  // Makes the indexes lead to one row in place of the other; either may be none.
   void move(Ref from, Ref to) {
     move_in(by_key_, from ? std::optional(key_in(rows_.at(from))) : std::nullopt, from,
             to ? std::optional(key_in(rows_.at(to))) : std::nullopt, to);
