@@ -133,6 +133,7 @@ void measure(Report& report, const Flags& flags, bool projector) {
     for (SqlCell& cell : all_sql) {
       tell("SQL, round " + std::to_string(repetition) + " of " + std::to_string(flags.repetitions) +
            ", " + (cell.hot ? "one product" : "all products") + ", " +
+           (cell.job == SqlJob::state ? "state" : "read models") + ", " +
            std::to_string(cell.clients) + " clients");
       cell.speed.add(sql->run(
           {.clients = cell.clients, .seconds = flags.seconds, .hot = cell.hot, .job = cell.job}));
