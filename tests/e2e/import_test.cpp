@@ -160,23 +160,24 @@ TEST_CASE("An import that is sent again gives the first results") {
 }
 
 TEST_CASE("100,000 accounts are imported", "[busy]") {
+  constexpr unsigned count = has_sanitizer ? 20'000 : 100'000;
   const Shop shop;
-  const std::string body = accounts("손님", 100'000);
+  const std::string body = accounts("손님", count);
   const auto measure = [&](const char* what) {
     const auto begin = std::chrono::steady_clock::now();
     const Answer answer = import(shop.jangbu, Service::account, body, "all");
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
-    WARN(what << ": " << time.count() << " s, " << 100'000 / time.count() << " rows/s");
+    WARN(what << ": " << time.count() << " s, " << count / time.count() << " rows/s");
     return rows_of(answer);
   };
   const auto rows = measure("imported");
-  REQUIRE(rows.size() == 100'000);
+  REQUIRE(rows.size() == count);
   std::size_t wrong = 0;
   for (std::size_t i = 0; i < rows.size(); ++i)
     if (rows[i].at("line") != i + 1 || rows[i].at("status") != 201) ++wrong;
   CHECK(wrong == 0);
   // Rows share commits, however slow it is to make commands of them.
-  CHECK(rows.back().at("position").get<std::uint64_t>() < 50'000);
+  CHECK(rows.back().at("position").get<std::uint64_t>() < count / 2);
   const auto again = measure("sent again");
   REQUIRE(again.size() == rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i)
@@ -195,7 +196,7 @@ TEST_CASE("64 MiB are read as they come, not kept", "[busy]") {
   REQUIRE(body.size() == 64u << 20);
   const std::size_t before = shop.jangbu.most_memory_kib();
   const auto rows = rows_of(import(shop.jangbu, Service::account, body));
-  if (memory_is_its_own) CHECK(shop.jangbu.most_memory_kib() - before < 16u << 10);
+  if (!has_sanitizer) CHECK(shop.jangbu.most_memory_kib() - before < 16u << 10);
   REQUIRE(rows.size() == rows_in_all);
   for (const Json& row : rows) REQUIRE(row.at("status") == 201);
 }
