@@ -48,16 +48,17 @@ TEST_CASE("jangbu is hardened: position-independent, read-only after relocation,
 TEST_CASE("every source of the product is compiled hardened") {
   if (!hardened) SKIP("neither a debug build nor one with a sanitizer is hardened");
 
+  int looked_at = 0;
   for (const auto& entry : nlohmann::json::parse(std::ifstream(JANGBU_COMMANDS))) {
     const std::string command = entry.at("command").get<std::string>() + ' ';
-    const std::string file = entry.at("file");
-    INFO(file);
-    if (file.find("/tests/") != file.npos) continue;  // not optimised, so not fortified
+    INFO(entry.at("file"));
+    if (command.find(" -o tests/") != command.npos) continue;  // not optimised, so not fortified
+    ++looked_at;
     for (const char* flag : {" -fPIE ", " -fstack-protector-strong ", " -fstack-clash-protection ",
                              " -D_FORTIFY_SOURCE=3 ", " -D_GLIBCXX_ASSERTIONS "})
       CHECK_THAT(command, ContainsSubstring(flag));
     // The last of these counts.
-    CHECK(command.rfind(" -O") == command.rfind(" -O3 "));
+    CHECK(command.rfind(" -O") != command.rfind(" -O0 "));
     CHECK(command.rfind("_FORTIFY_SOURCE") == command.rfind("_FORTIFY_SOURCE=3 "));
 #if defined(__x86_64__)
     CHECK_THAT(command, ContainsSubstring(" -fcf-protection "));
@@ -65,6 +66,7 @@ TEST_CASE("every source of the product is compiled hardened") {
     CHECK_THAT(command, ContainsSubstring(" -mbranch-protection=standard "));
 #endif
   }
+  CHECK(looked_at > 0);
 }
 
 }  // namespace
