@@ -243,4 +243,9 @@ std::optional<DeliveryStatus> parse_delivery_status(std::string_view text) {
   return value_in(delivery_statuses, text);
 }
 
+bool is_closed(DeliveryStatus status) {
+  return status == DeliveryStatus::returned_to_sender || status == DeliveryStatus::cancelled ||
+         status == DeliveryStatus::receipt_confirmed;
+}
+
 }  // namespace jangbu

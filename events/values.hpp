@@ -175,6 +175,8 @@ enum class DeliveryStatus : std::uint8_t {
 
 std::string_view to_string(DeliveryStatus status);  // "out-for-delivery"
 std::optional<DeliveryStatus> parse_delivery_status(std::string_view text);
+// Nothing more happens to the delivery.
+bool is_closed(DeliveryStatus status);
 
 }  // namespace jangbu
 

@@ -32,7 +32,10 @@ Json page_json(const Page<Row>& page) {
   const std::size_t taken =
       push_page(items, page.items, [](const Row& row) { return to_json(row); });
   Json next;
-  if (page.more || taken < page.items.size()) next = to_string(page.items[taken - 1].id);
+  if (page.searched_to)
+    next = to_string(page.searched_to->id);
+  else if (page.more || taken < page.items.size())
+    next = to_string(page.items[taken - 1].id);
   return {{"items", items}, {"next", next}};
 }
 

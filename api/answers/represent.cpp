@@ -205,18 +205,12 @@ DeliveryRow to_delivery_row(const PurchaseView& view) {
                   .recipient = purchase.recipient,
                   .items = {},
                   .status = view.status,
-                  .carrier = {},
-                  .tracking_number = {},
                   .scans = view.scans,
                   .opened_at = purchase.purchased_at,
                   .closed_at = view.closed_at,
                   .version = view.delivery_version};
   for (const PurchaseLine& line : purchase.lines)
     row.items.push_back({line.product, line.name, line.quantity});
-  if (!view.scans.empty()) {
-    row.carrier = view.scans.back().carrier;
-    row.tracking_number = view.scans.back().tracking_number;
-  }
   return row;
 }
 
@@ -275,8 +269,8 @@ Json purchase_to_json(const PurchaseView& view) {
 Json to_json(const DeliveryRow& delivery) {
   return delivery_json(delivery, [&](Json& json) {
     if (!delivery.scans.empty()) {
-      json.add("carrier", delivery.carrier);
-      json.add("trackingNumber", delivery.tracking_number);
+      json.add("carrier", delivery.scans.back().carrier);
+      json.add("trackingNumber", delivery.scans.back().tracking_number);
     }
     json.add("scans", to_json(delivery.scans));
   });

@@ -1,6 +1,5 @@
 #include "projections/tables/deliveries.hpp"
 
-#include <array>
 #include <nlohmann/json.hpp>
 #include <span>
 
@@ -13,62 +12,79 @@ namespace jangbu {
 
 namespace deliveries {
 
-pg::Json to_json(const std::vector<PurchaseLine>& lines) {
-  Json json = Json::array();
+std::string to_json(const std::vector<PurchaseLine>& lines) {
+  Json all = Json::array();
   for (const PurchaseLine& line : lines) {
-    json.push_back(Json{
-        {"productId", to_string(line.product)}, {"name", line.name}, {"quantity", line.quantity}});
+    Json json = Json::array();
+    json.push_back(to_string(line.product));
+    json.push_back(line.name);
+    json.push_back(line.quantity);
+    all.push_back(json);
   }
-  return {std::move(json).text()};
+  return std::move(all).text();
 }
 
-std::vector<DeliveryItem> read_items(const pg::Json& json) {
+std::vector<DeliveryItem> read_items(const std::string& text) {
   std::vector<DeliveryItem> items;
-  for (const auto& item : parse_json(json.text))
+  for (const auto& item : parse_json(text))
     items.push_back({
-        .product = parse_id<ProductId>(item.at("productId").get_ref<const std::string&>()).value(),
-        .name = item.at("name"),
-        .quantity = item.at("quantity"),
+        .product = parse_id<ProductId>(item.at(0).get_ref<const std::string&>()).value(),
+        .name = item.at(1),
+        .quantity = item.at(2),
     });
   return items;
 }
 
-pg::Jsonb to_json(std::span<const Scan* const> scans) {
+std::string to_json(const Scan& scan) {
   Json json = Json::array();
-  for (const Scan* scan : scans) {
-    json.push_back(Json{{"carrier", scan->carrier},
-                        {"trackingNumber", scan->tracking_number},
-                        {"status", to_string(scan->status)},
-                        {"location", scan->location},
-                        {"code", scan->code},
-                        {"occurredAt", scan->occurred_at.ms}});
-  }
-  return {std::move(json).text()};
+  json.push_back(scan.carrier);
+  json.push_back(scan.tracking_number);
+  json.push_back(to_string(scan.status));
+  json.push_back(scan.location);
+  json.push_back(scan.code);
+  json.push_back(scan.occurred_at.ms);
+  return std::move(json).text();
 }
 
-// As an array of one, in the format of all scans.
-std::optional<pg::Jsonb> last_to_json(const std::vector<const Scan*>& scans) {
-  if (scans.empty()) return std::nullopt;
-  return to_json(std::span(&scans.back(), 1));
+Scan read_scan(const nlohmann::json& scan) {
+  return {
+      .carrier = scan.at(0),
+      .tracking_number = scan.at(1),
+      .status = parse_delivery_status(scan.at(2).get_ref<const std::string&>()).value(),
+      .location = scan.at(3),
+      .code = scan.at(4),
+      .occurred_at = {scan.at(5)},
+  };
 }
 
-std::vector<Scan> read_scans(const pg::Jsonb& json) {
+std::vector<Scan> read_scans(std::string text) {
   std::vector<Scan> scans;
-  for (const auto& scan : parse_json(json.text))
-    scans.push_back({
-        .carrier = scan.at("carrier"),
-        .tracking_number = scan.at("trackingNumber"),
-        .status = parse_delivery_status(scan.at("status").get_ref<const std::string&>()).value(),
-        .location = scan.at("location"),
-        .code = scan.at("code"),
-        .occurred_at = {scan.at("occurredAt")},
-    });
+  if (text.empty()) return scans;
+  text.front() = '[';  // it was a comma
+  for (const auto& scan : parse_json(text + ']')) scans.push_back(read_scan(scan));
   return scans;
 }
 
-std::optional<Scan> read_last_scan(const std::optional<pg::Jsonb>& json) {
-  if (!json) return std::nullopt;
-  return read_scans(*json).back();
+std::optional<Scan> read_last_scan(const std::optional<std::string>& text) {
+  if (!text) return std::nullopt;
+  return read_scan(parse_json(*text));
+}
+
+// What the columns `scans`, `scan_count` and `last_scan` hold of these.
+struct ScanColumns {
+  explicit ScanColumns(const std::vector<const Scan*>& scans)
+      : count(static_cast<std::int32_t>(scans.size())) {
+    for (const Scan* scan : scans) all.append(",").append(last.emplace(to_json(*scan)));
+  }
+
+  std::string all;
+  std::int32_t count;
+  std::optional<std::string> last;
+};
+
+// The column `ended`.
+std::string_view end_of(DeliveryStatus status, const std::optional<Timestamp>& closed_at) {
+  return closed_at ? to_string(status) : not_ended;
 }
 
 // --- Fold ----------------------------------------------------------------------------------------
@@ -76,16 +92,14 @@ std::optional<Scan> read_last_scan(const std::optional<pg::Jsonb>& json) {
 const std::string add_sql = insert_sql(sql::deliveries);
 
 const std::string move_sql =
-    "UPDATE {schema}.deliveries d SET status = moved.status, "
-    "closed_at = coalesce(moved.closed_at, d.closed_at), "
-    "carrier = coalesce(moved.carrier, d.carrier), "
-    "tracking_number = coalesce(moved.tracking_number, d.tracking_number), "
-    "scans = d.scans || moved.scans, scan_count = d.scan_count + moved.scan_count, "
-    "last_scan = coalesce(moved.last_scan, d.last_scan), "
-    "version_position = moved.version_position, version_index = moved.version_index FROM " +
-    rows_sql(sql::deliveries, {"id", "status", "carrier", "tracking_number", "scans", "scan_count",
-                               "last_scan", "closed_at", "version_position", "version_index"}) +
-    " AS moved WHERE d.id = moved.id";
+    "UPDATE {schema}.deliveries d SET ended = m.ended, "
+    "closed_at = coalesce(m.closed_at, d.closed_at), scans = d.scans || m.scans, "
+    "status = m.status, scan_count = d.scan_count + m.scan_count, "
+    "last_scan = coalesce(m.last_scan, d.last_scan), "
+    "version_position = m.version_position, version_index = m.version_index FROM " +
+    rows_sql(sql::deliveries, {"id", "ended", "closed_at", "scans", "status", "scan_count",
+                               "last_scan", "version_position", "version_index"}) +
+    " AS m WHERE d.id = m.id";
 
 struct Touch {
   const PurchaseCompleted* completed = nullptr;  // in this batch: a new row
@@ -98,7 +112,8 @@ struct Touch {
 class DeliveriesFold final : public Fold, Ignores<AccountFacts, ProductFacts, NothingChanged> {
  public:
   explicit DeliveriesFold(std::string_view schema)
-      : add_{std::string(schema) + ".add", in_schema(add_sql, schema)},
+      : table_(std::string(schema) + ".deliveries"),
+        add_{std::string(schema) + ".add", in_schema(add_sql, schema)},
         move_{std::string(schema) + ".move", in_schema(move_sql, schema)} {}
 
   void apply(EventId id, const RecordedEvent& recorded) override {
@@ -108,27 +123,21 @@ class DeliveriesFold final : public Fold, Ignores<AccountFacts, ProductFacts, No
   std::vector<Change> take(const Wanted& wanted) override {
     pg::BulkRows added, moved;
     for (const auto& [id, delivery] : deliveries_.take(wanted)) {
-      std::optional<std::string_view> carrier, tracking_number;
-      if (!delivery.scans.empty()) {
-        carrier = delivery.scans.back()->carrier;
-        tracking_number = delivery.scans.back()->tracking_number;
-      }
-      const auto scan_count = static_cast<std::int32_t>(delivery.scans.size());
+      const ScanColumns scans(delivery.scans);
+      const std::string_view ended = end_of(delivery.status, delivery.closed_at);
       if (!delivery.completed) {
-        moved.add(id, to_string(delivery.status), carrier, tracking_number, to_json(delivery.scans),
-                  scan_count, last_to_json(delivery.scans), delivery.closed_at,
-                  delivery.version.position, index_of(delivery.version));
+        moved.add(id, ended, delivery.closed_at, scans.all, to_string(delivery.status), scans.count,
+                  scans.last, delivery.version.position, index_of(delivery.version));
         continue;
       }
       const PurchaseCompleted& fact = *delivery.completed;
-      added.add(id, fact.buyer, fact.recipient.name, fact.recipient.address.line,
-                fact.recipient.address.zip_code, to_json(fact.lines), to_string(delivery.status),
-                carrier.value_or(""), tracking_number.value_or(""), to_json(delivery.scans),
-                scan_count, last_to_json(delivery.scans), fact.purchased_at, delivery.closed_at,
+      added.add(id, fact.buyer, fact.purchased_at, fact.recipient.name, fact.recipient.address.line,
+                fact.recipient.address.zip_code, to_json(fact.lines), ended, delivery.closed_at,
+                scans.all, to_string(delivery.status), scans.count, scans.last,
                 delivery.version.position, index_of(delivery.version));
     }
     std::vector<Change> changes;
-    add_change(changes, add_, std::move(added), true);
+    add_change(changes, add_, std::move(added), table_);
     add_change(changes, move_, std::move(moved));
     return changes;
   }
@@ -158,6 +167,7 @@ class DeliveriesFold final : public Fold, Ignores<AccountFacts, ProductFacts, No
     return delivery;
   }
 
+  std::string table_;
   pg::Statement add_;
   pg::Statement move_;
   Touched<PurchaseId, Touch> deliveries_;
@@ -170,11 +180,9 @@ DeliveryRow read_delivery(pg::Row& row) {
       .id = row.next<PurchaseId>(),
       .buyer = row.next<AccountId>(),
       .recipient = {row.next<std::string>(), {row.next<std::string>(), row.next<std::string>()}},
-      .items = read_items(row.next<pg::Json>()),
+      .items = read_items(row.next<std::string>()),
       .status = parse_delivery_status(row.next<std::string>()).value(),
-      .carrier = row.next<std::string>(),
-      .tracking_number = row.next<std::string>(),
-      .scans = read_scans(row.next<pg::Jsonb>()),
+      .scans = read_scans(row.next<std::string>()),
       .opened_at = row.next<Timestamp>(),
       .closed_at = row.next_optional<Timestamp>(),
       .version = read_event_id(row),
@@ -186,10 +194,10 @@ DeliverySummary read_summary(pg::Row& row) {
       .id = row.next<PurchaseId>(),
       .buyer = row.next<AccountId>(),
       .recipient = {row.next<std::string>(), {row.next<std::string>(), row.next<std::string>()}},
-      .items = read_items(row.next<pg::Json>()),
+      .items = read_items(row.next<std::string>()),
       .status = parse_delivery_status(row.next<std::string>()).value(),
       .scan_count = row.next<std::int32_t>(),
-      .last_scan = read_last_scan(row.next_optional<pg::Jsonb>()),
+      .last_scan = read_last_scan(row.next_optional<std::string>()),
       .opened_at = row.next<Timestamp>(),
       .closed_at = row.next_optional<Timestamp>(),
       .version = read_event_id(row),
@@ -198,53 +206,54 @@ DeliverySummary read_summary(pg::Row& row) {
 
 constexpr QueryText by_id{
     "delivery_by_id", "deliveries",
-    "SELECT id, buyer_id, recipient, address_line, zip_code, items, status, carrier, "
-    "tracking_number, scans, opened_at, closed_at, version_position, version_index "
-    "FROM {schema}.deliveries WHERE id = $1",
+    "SELECT id, buyer_id, recipient, address_line, zip_code, items, status, scans, opened_at, "
+    "closed_at, version_position, version_index FROM {schema}.deliveries WHERE id = $1",
     "$1"};
 
-// The status determines whether a delivery is closed. The open statuses come first.
-constexpr std::array statuses{
-    DeliveryStatus::preparing,
-    DeliveryStatus::label_created,
-    DeliveryStatus::picked_up,
-    DeliveryStatus::in_transit,
-    DeliveryStatus::out_for_delivery,
-    DeliveryStatus::attempt_failed,
-    DeliveryStatus::available_for_pickup,
-    DeliveryStatus::exception,
-    DeliveryStatus::delivered,
-    DeliveryStatus::returned_to_sender,
-    DeliveryStatus::cancelled,
-    DeliveryStatus::receipt_confirmed,
-};
-static_assert(statuses.size() == static_cast<std::size_t>(DeliveryStatus::last) + 1);
-constexpr std::size_t open_statuses = 9;
+constexpr std::string_view view =
+    "id, buyer_id, recipient, address_line, zip_code, "
+    "(SELECT json_agg(json_build_object('productId', item->0, 'name', item->1, 'quantity', "
+    "item->2)) FROM json_array_elements(items::json) item) AS items, status, "
+    "coalesce(last_scan::json->>0, '') AS carrier, "
+    "coalesce(last_scan::json->>1, '') AS tracking_number, "
+    "(SELECT coalesce(jsonb_agg(jsonb_build_object('carrier', scan->0, 'trackingNumber', scan->1, "
+    "'status', scan->2, 'location', scan->3, 'code', scan->4, 'occurredAt', scan->5)), '[]') "
+    "FROM jsonb_array_elements(('[' || substr(scans, 2) || ']')::jsonb) scan) AS scans, "
+    "scan_count, opened_at, closed_at, version_position, version_index";
 
-std::string list_sql(const std::string& rows) {
-  return page_sql(rows, "items_bytes + octet_length(address_line)",
-                  "id, buyer_id, recipient, address_line, zip_code, items, status, scan_count, "
-                  "last_scan, opened_at, closed_at, version_position, version_index");
-}
-
-std::vector<std::string> first_statuses(std::size_t count) {
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < count; ++i)
-    names.push_back("'" + std::string(to_string(statuses[i])) + "'");
-  return names;
-}
-
-std::string list_sql_of(std::span<const std::string> statuses_in_sql,
-                        std::optional<OfColumn> of = std::nullopt) {
-  return list_sql(newest_of_statuses("deliveries", statuses_in_sql, of));
-}
-
+constexpr std::string_view ends[] = {"'~'", "'returned-to-sender'", "'cancelled'",
+                                     "'receipt-confirmed'"};
 constexpr OfColumn of_buyer{"buyer_id", "$3"};
-const std::string third[] = {"$3"};
-const std::string fourth[] = {"$4"};
+
+std::string list_sql(const std::string& rows, std::string_view shown_if = "true") {
+  return page_sql(rows, "octet_length(items) + octet_length(address_line)",
+                  "id, buyer_id, recipient, address_line, zip_code, items, status, scan_count, "
+                  "last_scan, opened_at, closed_at, version_position, version_index",
+                  shown_if);
+}
+
+std::string list_sql_of(std::span<const std::string_view> of_ends,
+                        std::optional<OfColumn> of = std::nullopt) {
+  return list_sql(newest_of_ends("deliveries", of_ends, "$2", of));
+}
+
+// No index knows the statuses of open deliveries, or every scan would have to change it. Those with
+// a certain one are looked for among the newest open ones, a bounded number for a page: a row
+// behind the last one looked at, never shown, tells that there may be more.
+std::string search_sql_of(std::string_view status, std::optional<OfColumn> of = std::nullopt) {
+  const std::string most = std::to_string(most_searched);
+  return list_sql(
+      "SELECT * FROM (SELECT *, row_number() OVER () FROM (" +
+          newest_of_ends("deliveries", std::span(ends, 1), most, of) +
+          ") newest) looked_at, (VALUES (false), (true)) mark (is_end) WHERE CASE WHEN is_end "
+          "THEN row_number = " +
+          most + " ELSE status = " + std::string(status) +
+          " END ORDER BY row_number, is_end LIMIT $2",
+      "NOT is_end");
+}
 
 // One text per combination of filters, so that each has a plan of its own.
-enum class Which { open, all, of_status };
+enum class Which { open, all, of_open_status, of_end };
 struct ListText {
   Which which;
   bool of_buyer;
@@ -253,20 +262,25 @@ struct ListText {
   QueryText text{name, "deliveries", sql};
 };
 
+constexpr std::string_view third[] = {"$3"};
+constexpr std::string_view fourth[] = {"$4"};
+
 const ListText lists[] = {
-    {Which::open, false, "open_deliveries", list_sql_of(first_statuses(open_statuses))},
-    {Which::open, true, "open_deliveries_of_buyer",
-     list_sql_of(first_statuses(open_statuses), of_buyer)},
+    {Which::open, false, "open_deliveries", list_sql_of(std::span(ends, 1))},
+    {Which::open, true, "open_deliveries_of_buyer", list_sql_of(std::span(ends, 1), of_buyer)},
     {Which::all, false, "all_deliveries",
      list_sql("SELECT * FROM {schema}.deliveries WHERE id < $1 ORDER BY id DESC LIMIT $2")},
-    {Which::all, true, "all_deliveries_of_buyer",
-     list_sql_of(first_statuses(statuses.size()), of_buyer)},
-    {Which::of_status, false, "deliveries_of_status", list_sql_of(third)},
-    {Which::of_status, true, "deliveries_of_buyer_and_status", list_sql_of(fourth, of_buyer)},
+    {Which::all, true, "all_deliveries_of_buyer", list_sql_of(ends, of_buyer)},
+    {Which::of_open_status, false, "deliveries_of_open_status", search_sql_of("$3")},
+    {Which::of_open_status, true, "deliveries_of_buyer_and_open_status",
+     search_sql_of("$4", of_buyer)},
+    {Which::of_end, false, "deliveries_of_end", list_sql_of(third)},
+    {Which::of_end, true, "deliveries_of_buyer_and_end", list_sql_of(fourth, of_buyer)},
 };
 
 const QueryText& list_for(const DeliveryFilter& filter) {
-  const Which which = filter.status           ? Which::of_status
+  const Which which = filter.status
+                          ? is_closed(*filter.status) ? Which::of_end : Which::of_open_status
                       : filter.include_closed ? Which::all
                                               : Which::open;
   for (const ListText& list : lists)
@@ -283,7 +297,8 @@ const ReadModel deliveries_model{
     .key = "id",
     .entity = "id",
     .version = "version_position, version_index",
-    .fold_version = 2,
+    .view = deliveries::view,
+    .fold_version = 3,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<deliveries::DeliveriesFold>(schema);
     },

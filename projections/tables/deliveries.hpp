@@ -26,9 +26,7 @@ struct DeliveryRow {
   Recipient recipient;
   std::vector<DeliveryItem> items;
   DeliveryStatus status = DeliveryStatus::preparing;
-  std::string carrier;          // of the latest scan; empty before the first
-  std::string tracking_number;  // likewise
-  std::vector<Scan> scans;      // in the order in which they arrived
+  std::vector<Scan> scans;  // in the order in which they arrived
   Timestamp opened_at;
   std::optional<Timestamp> closed_at;  // receipt confirmed, cancelled or returned to sender
   EventId version;
@@ -62,7 +60,8 @@ struct DeliveryFilter {
 };
 
 Query<std::optional<DeliveryRow>> delivery_by_id(const PurchaseId& id);
-// Newest first.
+// Newest first. Deliveries of an open status are looked for among so many open ones for a page.
+inline constexpr int most_searched = 2'000;
 Query<Page<DeliverySummary>> list_deliveries(const DeliveryFilter& filter,
                                              const From<PurchaseId>& from);
 

@@ -17,7 +17,8 @@ const std::string add_sql = insert_sql(sql::history);
 class HistoryFold final : public Fold {
  public:
   explicit HistoryFold(std::string_view schema)
-      : add_{std::string(schema) + ".add", in_schema(add_sql, schema)} {}
+      : table_(std::string(schema) + ".history"),
+        add_{std::string(schema) + ".add", in_schema(add_sql, schema)} {}
 
   void apply(EventId id, const RecordedEvent& recorded) override {
     // It refers to an entity, but nothing happened to that entity.
@@ -30,17 +31,15 @@ class HistoryFold final : public Fold {
     for (const auto& [id, recorded] : std::exchange(events_, {})) {
       const Entity entity = entity_of(recorded->event);
       if (wanted && !wanted(entity.id)) continue;
-      const WireType wire = wire_type(recorded->event);
-      added.add(entity.id, id.position, index_of(id), to_string(entity.kind), wire.name,
-                std::int32_t{wire.version}, recorded->envelope.occurred_at,
-                pg::Blob{encode(*recorded)});
+      added.add(entity.id, id.position, index_of(id), pg::Blob{encode(*recorded)});
     }
     std::vector<Change> changes;
-    add_change(changes, add_, std::move(added), true);
+    add_change(changes, add_, std::move(added), table_);
     return changes;
   }
 
  private:
+  std::string table_;
   pg::Statement add_;
   std::vector<std::pair<EventId, const RecordedEvent*>> events_;
 };
@@ -55,11 +54,31 @@ HistoryRow read_event(pg::Row& row) {
   return {id, std::move(commit.events.at(0))};
 }
 
+// Where an event's bytes say what it is (events/README.md): the size of its type's name in eight
+// bytes, the name, its version in two, the kind of entity in one, its id in sixteen, and when it
+// occurred, in milliseconds, in eight; numbers begin with their lowest byte.
+#define AFTER_NAME "get_byte(event, 0) + 8"
+#define KIND "get_byte(event, " AFTER_NAME " + 2)"
+
+const std::string view = [] {
+  std::string ms;
+  for (int i = 0; i < 6; ++i)  // years 1970 to 10889
+    ms += std::string(i > 0 ? " + " : "") + "(get_byte(event, " AFTER_NAME " + " +
+          std::to_string(19 + i) + ")::bigint << " + std::to_string(8 * i) + ")";
+  return "entity_id, position, index, CASE " KIND
+         " WHEN 0 THEN 'account' WHEN 1 THEN 'product' ELSE 'purchase' END AS entity_kind, "
+         "convert_from(substr(event, 9, get_byte(event, 0)), 'UTF8') AS type, "
+         "get_byte(event, " AFTER_NAME ") + 256 * get_byte(event, " AFTER_NAME
+         " + 1) AS type_version, to_timestamp((" +
+         ms + ") / 1000.0) AS occurred_at, event";
+}();
+
 // An id belongs to one kind of entity, which its first event gives: if another kind is asked for,
 // there is nothing to read, however many events the id has.
-#define IS_OF_KIND                                                            \
-  " WHERE entity_id = $1 AND $2 = (SELECT entity_kind FROM {schema}.history " \
-  "WHERE entity_id = $1 ORDER BY position, index LIMIT 1) AND entity_kind = $2 "
+#define IS_OF_KIND                               \
+  " WHERE entity_id = $1 AND $2 = (SELECT " KIND \
+  " FROM {schema}.history "                      \
+  "WHERE entity_id = $1 ORDER BY position, index LIMIT 1) AND " KIND " = $2 "
 
 std::string list_sql(const std::string& rows) {
   return page_sql(rows, "octet_length(event)", "position, index, event");
@@ -83,6 +102,12 @@ constexpr QueryText last{"last_event_of", "history",
                          "ORDER BY position DESC, index DESC LIMIT 1",
                          "$1"};
 #undef IS_OF_KIND
+#undef KIND
+#undef AFTER_NAME
+
+std::int32_t kind_of(const Entity& entity) {
+  return static_cast<std::int32_t>(entity.kind);
+}
 
 // Clamped to what the columns can hold: nothing beyond that is stored.
 EventId in_columns(EventId id) {
@@ -97,7 +122,8 @@ const ReadModel history_model{
     .key = "entity_id, position, index",
     .entity = "entity_id",
     .version = "position, index",
-    .fold_version = 2,
+    .view = history::view,
+    .fold_version = 3,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<history::HistoryFold>(schema);
     },
@@ -107,7 +133,7 @@ Query<Page<HistoryRow>> history_of(const Entity& entity, const From<EventId>& fr
   const EventId after = history::in_columns(from.after.value_or(EventId{}));
   return page_of_rows<history::read_event>(
       history::list,
-      pg::Params::of(entity.id, to_string(entity.kind), after.position, index_of(after),
+      pg::Params::of(entity.id, history::kind_of(entity), after.position, index_of(after),
                      until.position, index_of(until), rows_for(from)),
       from.limit);
 }
@@ -122,7 +148,7 @@ Query<Page<HistoryRow>> events_of(EntityId entity, const From<EventId>& from) {
 Query<std::optional<HistoryRow>> last_event_of(const Entity& entity, EventId until) {
   return one_row<history::read_event>(
       history::last,
-      pg::Params::of(entity.id, to_string(entity.kind), until.position, index_of(until)));
+      pg::Params::of(entity.id, history::kind_of(entity), until.position, index_of(until)));
 }
 
 }  // namespace jangbu

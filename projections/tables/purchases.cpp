@@ -21,32 +21,42 @@ constexpr std::array<std::pair<PurchaseStatus, std::string_view>, 4> statuses{{
     {PurchaseStatus::received, "received"},
 }};
 
-pg::Json to_json(const std::vector<PurchaseLine>& lines) {
-  Json json = Json::array();
+std::string to_json(const std::vector<PurchaseLine>& lines) {
+  Json all = Json::array();
   for (const PurchaseLine& line : lines) {
-    json.push_back(Json{{"productId", to_string(line.product)},
-                        {"name", line.name},
-                        {"unitPrice", line.unit_price.amount},
-                        {"currency", to_string(line.unit_price.currency)},
-                        {"quantity", line.quantity},
-                        {"total", line.total.amount}});
+    Json json = Json::array();
+    json.push_back(to_string(line.product));
+    json.push_back(line.name);
+    json.push_back(line.unit_price.amount);
+    json.push_back(to_string(line.unit_price.currency));
+    json.push_back(line.quantity);
+    json.push_back(line.total.amount);
+    all.push_back(json);
   }
-  return {std::move(json).text()};
+  return std::move(all).text();
 }
 
-std::vector<PurchaseLine> read_lines(const pg::Json& json) {
+std::vector<PurchaseLine> read_lines(const std::string& text) {
   std::vector<PurchaseLine> lines;
-  for (const auto& line : parse_json(json.text)) {
-    const auto currency = parse_currency(line.at("currency").get_ref<const std::string&>()).value();
+  for (const auto& line : parse_json(text)) {
+    const auto currency = parse_currency(line.at(3).get_ref<const std::string&>()).value();
     lines.push_back({
-        .product = parse_id<ProductId>(line.at("productId").get_ref<const std::string&>()).value(),
-        .name = line.at("name"),
-        .unit_price = {line.at("unitPrice"), currency},
-        .quantity = line.at("quantity"),
-        .total = {line.at("total"), currency},
+        .product = parse_id<ProductId>(line.at(0).get_ref<const std::string&>()).value(),
+        .name = line.at(1),
+        .unit_price = {line.at(2), currency},
+        .quantity = line.at(4),
+        .total = {line.at(5), currency},
     });
   }
   return lines;
+}
+
+// The column `ended`.
+std::string_view end_of(PurchaseStatus status) {
+  return status == PurchaseStatus::completed ? not_ended : to_string(status);
+}
+PurchaseStatus status_of(const std::string& ended) {
+  return ended == not_ended ? PurchaseStatus::completed : parse_purchase_status(ended).value();
 }
 
 // --- Fold ----------------------------------------------------------------------------------------
@@ -54,12 +64,11 @@ std::vector<PurchaseLine> read_lines(const pg::Json& json) {
 const std::string add_sql = insert_sql(sql::purchases);
 
 const std::string end_sql =
-    "UPDATE {schema}.purchases p SET status = ended.status, "
-    "cancelled_at = coalesce(ended.cancelled_at, p.cancelled_at), "
-    "version_position = ended.version_position, version_index = ended.version_index FROM " +
-    rows_sql(sql::purchases,
-             {"id", "status", "cancelled_at", "version_position", "version_index"}) +
-    " AS ended WHERE p.id = ended.id";
+    "UPDATE {schema}.purchases p SET ended = e.ended, "
+    "cancelled_at = coalesce(e.cancelled_at, p.cancelled_at), "
+    "version_position = e.version_position, version_index = e.version_index FROM " +
+    rows_sql(sql::purchases, {"id", "ended", "cancelled_at", "version_position", "version_index"}) +
+    " AS e WHERE p.id = e.id";
 
 struct Touch {
   const PurchaseCompleted* completed = nullptr;  // in this batch: a new row
@@ -71,7 +80,8 @@ struct Touch {
 class PurchasesFold final : public Fold, Ignores<AccountFacts, ProductFacts, NothingChanged> {
  public:
   explicit PurchasesFold(std::string_view schema)
-      : add_{std::string(schema) + ".add", in_schema(add_sql, schema)},
+      : table_(std::string(schema) + ".purchases"),
+        add_{std::string(schema) + ".add", in_schema(add_sql, schema)},
         end_{std::string(schema) + ".end", in_schema(end_sql, schema)} {}
 
   void apply(EventId id, const RecordedEvent& recorded) override {
@@ -82,18 +92,18 @@ class PurchasesFold final : public Fold, Ignores<AccountFacts, ProductFacts, Not
     pg::BulkRows added, ended;
     for (const auto& [id, purchase] : purchases_.take(wanted)) {
       if (!purchase.completed) {
-        ended.add(id, to_string(purchase.status), purchase.cancelled_at, purchase.version.position,
+        ended.add(id, end_of(purchase.status), purchase.cancelled_at, purchase.version.position,
                   index_of(purchase.version));
         continue;
       }
       const PurchaseCompleted& fact = *purchase.completed;
-      added.add(id, fact.buyer, fact.recipient.name, fact.recipient.address.line,
-                fact.recipient.address.zip_code, to_json(fact.lines), fact.total.amount,
-                to_string(fact.total.currency), to_string(purchase.status), fact.purchased_at,
+      added.add(id, fact.buyer, fact.purchased_at, fact.total.amount,
+                to_string(fact.total.currency), fact.recipient.name, fact.recipient.address.line,
+                fact.recipient.address.zip_code, to_json(fact.lines), end_of(purchase.status),
                 purchase.cancelled_at, purchase.version.position, index_of(purchase.version));
     }
     std::vector<Change> changes;
-    add_change(changes, add_, std::move(added), true);
+    add_change(changes, add_, std::move(added), table_);
     add_change(changes, end_, std::move(ended));
     return changes;
   }
@@ -121,6 +131,7 @@ class PurchasesFold final : public Fold, Ignores<AccountFacts, ProductFacts, Not
     return touched;
   }
 
+  std::string table_;
   pg::Statement add_;
   pg::Statement end_;
   Touched<PurchaseId, Touch> purchases_;
@@ -133,43 +144,48 @@ PurchaseRow read_purchase(pg::Row& row) {
       .id = row.next<PurchaseId>(),
       .buyer = row.next<AccountId>(),
       .recipient = {row.next<std::string>(), {row.next<std::string>(), row.next<std::string>()}},
-      .lines = read_lines(row.next<pg::Json>()),
+      .lines = read_lines(row.next<std::string>()),
       .total = read_money(row),
-      .status = parse_purchase_status(row.next<std::string>()).value(),
+      .status = status_of(row.next<std::string>()),
       .purchased_at = row.next<Timestamp>(),
       .cancelled_at = row.next_optional<Timestamp>(),
       .version = read_event_id(row),
   };
 }
 
-const std::string columns = columns_of(sql::purchases);
-constexpr std::string_view bytes = "lines_bytes + octet_length(address_line)";
+constexpr std::string_view columns =
+    "id, buyer_id, buyer_name, address_line, zip_code, lines, total, currency, ended, "
+    "purchased_at, cancelled_at, version_position, version_index";
+constexpr std::string_view bytes = "octet_length(lines) + octet_length(address_line)";
 
-const std::string by_id_sql = "SELECT " + columns + " FROM {schema}.purchases WHERE id = $1";
+const std::string by_id_sql =
+    "SELECT " + std::string(columns) + " FROM {schema}.purchases WHERE id = $1";
 const QueryText by_id{"purchase_by_id", "purchases", by_id_sql, "$1"};
+
+constexpr std::string_view view =
+    "id, buyer_id, buyer_name, address_line, zip_code, (SELECT json_agg(json_build_object("
+    "'productId', line->0, 'name', line->1, 'unitPrice', line->2, 'currency', line->3, "
+    "'quantity', line->4, 'total', line->5)) FROM json_array_elements(lines::json) line) AS lines, "
+    "total, currency, CASE ended WHEN '~' THEN 'completed' ELSE ended END AS status, "
+    "purchased_at, cancelled_at, version_position, version_index";
 
 std::string list_sql(const std::string& rows) {
   return page_sql(rows, bytes, columns);
 }
 
-std::vector<std::string> all_statuses() {
-  std::vector<std::string> names;
-  for (const auto& [status, name] : statuses) names.push_back("'" + std::string(name) + "'");
-  return names;
-}
-
-std::string list_sql_of(std::span<const std::string> statuses_in_sql,
+std::string list_sql_of(std::span<const std::string_view> ends,
                         std::optional<OfColumn> of = std::nullopt) {
-  return list_sql(newest_of_statuses("purchases", statuses_in_sql, of));
+  return list_sql(newest_of_ends("purchases", ends, "$2", of));
 }
 
+constexpr std::string_view ends[] = {"'~'", "'cancelled'", "'returned'", "'received'"};
+constexpr std::string_view third[] = {"$3"};
+constexpr std::string_view fourth[] = {"$4"};
 constexpr OfColumn of_buyer{"buyer_id", "$3"};
-const std::string third[] = {"$3"};
-const std::string fourth[] = {"$4"};
 
 const std::string all_sql =
     list_sql("SELECT * FROM {schema}.purchases WHERE id < $1 ORDER BY id DESC LIMIT $2");
-const std::string of_buyer_sql = list_sql_of(all_statuses(), of_buyer);
+const std::string of_buyer_sql = list_sql_of(ends, of_buyer);
 const std::string of_status_sql = list_sql_of(third);
 const std::string of_buyer_and_status_sql = list_sql_of(fourth, of_buyer);
 
@@ -199,7 +215,8 @@ const ReadModel purchases_model{
     .key = "id",
     .entity = "id",
     .version = "version_position, version_index",
-    .fold_version = 1,
+    .view = purchases::view,
+    .fold_version = 2,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<purchases::PurchasesFold>(schema);
     },
@@ -218,7 +235,7 @@ Query<Page<PurchaseRow>> list_purchases(const PurchaseFilter& filter,
     text = &purchases::list_of_buyer;
   }
   if (filter.status) {
-    params.add(to_string(*filter.status));
+    params.add(purchases::end_of(*filter.status));
     text = filter.buyer ? &purchases::list_of_buyer_and_status : &purchases::list_of_status;
   }
   return page_of_rows<purchases::read_purchase>(*text, std::move(params), from.limit);

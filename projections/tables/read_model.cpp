@@ -17,9 +17,9 @@ std::string fingerprint(const ReadModel& model) {
 }
 
 void add_change(std::vector<Change>& changes, const pg::Statement& statement, pg::BulkRows rows,
-                bool inserts) {
+                std::string_view table) {
   if (const std::size_t size = rows.size())
-    changes.push_back({&statement, std::move(rows).take(), size, inserts});
+    changes.push_back({&statement, std::move(rows).take(), size, table});
 }
 
 std::string in_schema(std::string_view sql, std::string_view schema) {
@@ -32,35 +32,38 @@ std::string in_schema(std::string_view sql, std::string_view schema) {
   return text.append(sql);
 }
 
-std::string page_sql(std::string_view rows, std::string_view bytes, std::string_view columns) {
+std::string page_sql(std::string_view rows, std::string_view bytes, std::string_view columns,
+                     std::string_view shown_if) {
   // Whether the rows before this one, or before the previous one, leave room on the page: the first
   // row that no longer fits is sent as well, to show that there is more.
   const auto before = [&](int skipped) {
     return "coalesce(sum(" + std::string(bytes) + ") OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND " +
            std::to_string(skipped) + " PRECEDING), 0) < " + std::to_string(page_bytes);
   };
-  return "SELECT shown, " + std::string(columns) + " FROM (SELECT " + before(1) + " AS shown, " +
-         before(2) + " AS sent, listed.* FROM (" + std::string(rows) + ") listed) page WHERE sent";
+  return "SELECT shown, " + std::string(columns) + " FROM (SELECT " + before(1) + " AND " +
+         std::string(shown_if) + " AS shown, " + before(2) + " AS sent, listed.* FROM (" +
+         std::string(rows) + ") listed) page WHERE sent";
 }
 
-std::string newest_of_statuses(std::string_view table, std::span<const std::string> statuses,
-                               std::optional<OfColumn> of) {
-  const std::string column = of ? std::string(of->column) + ", " : "";
-  const std::string value = of ? std::string(of->value) + ", " : "";
-  const std::string columns = '(' + column + "status, id)";
-  const std::string order = of ? std::string(of->column) + " DESC, " : "";
+std::string newest_of_ends(std::string_view table, std::span<const std::string_view> ends,
+                           std::string_view most, std::optional<OfColumn> of) {
+  const std::string ended = of ? "ended COLLATE \"POSIX\"" : "ended";
+  const std::string is_of =
+      of ? std::string(of->column) + " = " + std::string(of->value) + " AND " : "";
+  const std::string limit = " LIMIT " + std::string(most);
   std::string sql;
-  for (const std::string& status : statuses) {
+  for (const std::string_view end : ends) {
     const auto bound = [&](std::string_view id) {
-      return '(' + value + status + ", " + std::string(id) + ')';
+      return " (" + std::string(end) + ", " + std::string(id) + ')';
     };
+    const std::string range = '(' + ended + ", id)";
     sql.append(sql.empty() ? "SELECT * FROM ((" : ") UNION ALL (")
-        .append("SELECT * FROM {schema}." + std::string(table))
-        .append(" WHERE " + columns + " < " + bound("$1"))
-        .append(" AND " + columns + " > " + bound("'00000000-0000-0000-0000-000000000000'"))
-        .append(" ORDER BY " + order + "status DESC, id DESC LIMIT $2");
+        .append("SELECT * FROM {schema}." + std::string(table) + " WHERE " + is_of)
+        .append(range + " <" + bound("$1") + " AND " + range + " >")
+        .append(bound("'00000000-0000-0000-0000-000000000000'"))
+        .append(" ORDER BY " + ended + " DESC, id DESC" + limit);
   }
-  return sql + ")) newest ORDER BY id DESC LIMIT $2";
+  return sql + ")) newest ORDER BY id DESC" + limit;
 }
 
 EventId read_event_id(pg::Row& row) {

@@ -38,12 +38,12 @@ struct Change {
   const pg::Statement* statement;
   pg::Params params;
   std::size_t rows;
-  bool inserts = false;  // inserts whole rows, given as columns, so COPY works too
+  std::string_view table = {};  // where it inserts whole rows, so COPY works too
 };
 
 // Appends a change for these rows, if there are any.
 void add_change(std::vector<Change>& changes, const pg::Statement& statement, pg::BulkRows rows,
-                bool inserts = false);
+                std::string_view table = {});
 
 // Which rows are wanted, by the id of the entity they are about. Empty: all.
 using Wanted = std::function<bool(const EntityId&)>;
@@ -56,7 +56,7 @@ class Fold {
   // REQUIRES: the event stays where it is until take() has returned.
   virtual void apply(EventId id, const RecordedEvent& recorded) = 0;
   // The statements for everything applied since the last take(), in the order in which they must be
-  // executed, for the wanted rows only. They point into the fold.
+  // executed, insertions first, for the wanted rows only. They point into the fold.
   virtual std::vector<Change> take(const Wanted& wanted) = 0;
 };
 
@@ -99,6 +99,7 @@ struct ReadModel {
   std::string_view key;      // columns of its primary key
   std::string_view entity;   // column with the id of the entity it is about
   std::string_view version;  // columns with the event that last changed the row
+  std::string_view view;     // what the view for people shows of it: a SELECT's columns
   unsigned fold_version;     // raised with every change of what the fold writes
   std::unique_ptr<Fold> (*fold)(std::string_view schema);
 };
@@ -155,26 +156,36 @@ inline constexpr std::size_t page_bytes = 1024 * 1024;
 
 // The text of a list. `rows` selects the rows in order, one more than a page shows; `columns` are
 // sent for each row, and `bytes` gives its size, without reading the row if possible. An additional
-// first column says whether the row is on the page or only shows that there is more.
-std::string page_sql(std::string_view rows, std::string_view bytes, std::string_view columns);
+// first column says whether the row is on the page or only shows that there is more; rows for which
+// `shown_if` does not hold never are on it.
+std::string page_sql(std::string_view rows, std::string_view bytes, std::string_view columns,
+                     std::string_view shown_if = "true");
 
-// Selects rows of a table that has an index (status, id), or (…, status, id): those with any of
-// these statuses (SQL expressions), newest id first, below $1, at most $2 of them. Each status is a
-// range of that index, and no other index has the requested order, so that no statistics, or
-// missing ones, can lead PostgreSQL to another index and past rows that nobody wants. At most $2
-// rows are read per status, whatever else the table holds.
+// What a table's column `ended` holds until a row has ended: it sorts behind every end (in "C"), so
+// new rows, which have the highest ids, go to the end of an index (ended, id).
+inline constexpr std::string_view not_ended = "~";
+
+// Selects rows of a table that has an index (ended, id), or with `of` one of (column, ended COLLATE
+// "POSIX", id): those that ended in any of these ways (SQL expressions; `not_ended` is one), newest
+// id first, below $1, at most `most` of them. Each way is a range of that index, with an end on
+// both sides, so at most `most` rows are read per range, whatever else the table holds. No other
+// index has the requested order, so that no statistics, or missing ones, can lead PostgreSQL to
+// another one and past rows that nobody wants: to it, "POSIX" orders otherwise than "C", though it
+// does not.
 struct OfColumn {
-  std::string_view column;  // which the index has before the status
+  std::string_view column;
   std::string_view value;
 };
-std::string newest_of_statuses(std::string_view table, std::span<const std::string> statuses,
-                               std::optional<OfColumn> of = std::nullopt);
+std::string newest_of_ends(std::string_view table, std::span<const std::string_view> ends,
+                           std::string_view most, std::optional<OfColumn> of = std::nullopt);
 
 // A part of a list.
 template <class Row>
 struct Page {
   std::vector<Row> items;
   bool more = false;  // there are rows after the last of these
+  // Without items, though there may be more: the row that a bounded search came to.
+  std::optional<Row> searched_to = std::nullopt;
 };
 
 // At most `limit` (from 1) items of a list, from its beginning or after the given one.
@@ -224,6 +235,7 @@ auto page_of_rows(const QueryText& text, pg::Params params, std::size_t limit) {
                                 page.items.push_back(read_row(row));
                               else
                                 page.more = true;
+                              if (page.more && page.items.empty()) page.searched_to = read_row(row);
                             }
                             return page;
                           }};

@@ -101,11 +101,6 @@ class Fold {
 
 }  // namespace
 
-bool is_closed(DeliveryStatus status) {
-  return status == DeliveryStatus::returned_to_sender || status == DeliveryStatus::cancelled ||
-         status == DeliveryStatus::receipt_confirmed;
-}
-
 PurchaseView evolve(PurchaseCompleted event, EventId id) {
   return {.purchase = std::move(event), .purchase_version = id, .delivery_version = id};
 }

@@ -173,8 +173,6 @@ using Purchase = std::shared_ptr<const PurchaseView>;
 // An entity after an event.
 using EntityView = std::variant<Account, Product, Purchase>;
 
-bool is_closed(DeliveryStatus status);
-
 // A purchase as one of its events leaves it. A parcel that went back closes it when that was
 // recorded, not when the carrier says it happened.
 PurchaseView evolve(PurchaseCompleted event, EventId id);

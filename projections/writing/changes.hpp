@@ -28,8 +28,12 @@ std::vector<Change> take_changes(Fold& fold, const Wanted& wanted);
 // How many rows a statement changed.
 std::size_t rows_of(const pg::Result& result);
 
-// Executes the changes, and then `others`, in one round trip. Throws Unfit if a change does not
-// fit.
+// Copies the rows of a change that inserts. `options` are those of COPY, each behind a comma.
+// Throws Unfit if a value does not fit.
+void copy(pg::Connection& connection, const Change& change, std::string_view options = {});
+
+// Executes the changes, and then `others`: large insertions by COPY, the rest in one round trip.
+// Throws Unfit if a change does not fit.
 void execute(pg::Connection& connection, std::vector<Change> changes,
              const std::vector<pg::Call>& others = {});
 

@@ -180,8 +180,8 @@ void show(pg::Connection& connection, const ReadModel& model, const Checkpoint& 
   const auto before = shown(connection, model);
   if (before && before->generation == checkpoint.generation) return;
   const std::string view = "jangbu." + checkpoint.read_model;
-  const std::string select =
-      " AS SELECT * FROM " + checkpoint.schema() + "." + checkpoint.read_model;
+  const std::string select = " AS SELECT " + std::string(model.view) + " FROM " +
+                             checkpoint.schema() + "." + checkpoint.read_model;
   // REPLACE keeps the privileges granted on the view, but needs the same columns.
   constexpr std::string_view invalid_table_definition = "42P16";
   connection.run("SAVEPOINT view");

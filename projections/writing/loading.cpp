@@ -1,6 +1,7 @@
 #include "projections/writing/loading.hpp"
 
 #include <future>
+#include <iterator>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -12,27 +13,15 @@ namespace jangbu {
 
 namespace {
 
-// A batch folded for one table.
-struct Part {
-  std::string table;
-  std::vector<Change> changes;
-};
-
-void load_part(pg::Connection& connection, Part part) {
-  for (Change& change : part.changes) {
-    if (!change.inserts) {
-      std::vector<Change> one;
-      one.push_back(std::move(change));
-      execute(connection, std::move(one));
+void load(pg::Connection& connection, std::vector<Change> changes) {
+  for (Change& change : changes) {
+    if (!change.table.empty()) {
+      copy(connection, change, ", FREEZE");
       continue;
     }
-    try {
-      connection.copy("COPY " + part.table + " FROM STDIN (FORMAT binary, FREEZE)",
-                      pg::copy_rows(change.params, change.rows));
-    } catch (const pg::SqlError& error) {
-      if (!pg::is_about_values(error.sqlstate())) throw;
-      throw Unfit(error.what());
-    }
+    std::vector<Change> one;
+    one.push_back(std::move(change));
+    execute(connection, std::move(one));
   }
 }
 
@@ -52,25 +41,25 @@ Loaded load_tables(pg::Connection& connection, EventLog& log, std::span<const Ne
   while (loaded.position < to) {
     const Batch batch = batches.full(to);
     const Position before = loaded.position;
-    std::vector<Part> parts;
+    std::vector<Change> changes;
     for (std::size_t i = 0; i < tables.size(); ++i) {
       for (const LogCommit& commit : batch.commits) fold_commit(*folds[i], commit);
       try {
-        parts.push_back({tables[i].schema + "." + std::string(tables[i].model->name),
-                         take_changes(*folds[i], {})});
+        auto taken = take_changes(*folds[i], {});
+        std::move(taken.begin(), taken.end(), std::back_inserter(changes));
       } catch (const Unfit& unfit) {
         throw LoadRefused(before, unfit.what());
       }
     }
     if (writing.valid()) writing.get();
-    writing =
-        std::async(std::launch::async, [&connection, before, parts = std::move(parts)]() mutable {
-          try {
-            for (Part& part : parts) load_part(connection, std::move(part));
-          } catch (const Unfit& unfit) {
-            throw LoadRefused(before, unfit.what());
-          }
-        });
+    writing = std::async(std::launch::async,
+                         [&connection, before, changes = std::move(changes)]() mutable {
+                           try {
+                             load(connection, std::move(changes));
+                           } catch (const Unfit& unfit) {
+                             throw LoadRefused(before, unfit.what());
+                           }
+                         });
     loaded = {batch.last().position, batch.last().id};
     on_batch(batch);
   }

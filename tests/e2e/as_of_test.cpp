@@ -252,11 +252,13 @@ TEST_CASE("A history that somebody edited is told of, and hurts nothing else") {
   database.run("DELETE FROM jangbu.history WHERE type = 'PurchaseCompleted' AND entity_id = '" +
                headless + "'");
   database.run(
-      "INSERT INTO jangbu.history SELECT entity_id, position, index + 1, entity_kind, type, "
-      "type_version, occurred_at, event FROM jangbu.history WHERE entity_id = '" +
+      "INSERT INTO jangbu.history (entity_id, position, index, event) SELECT entity_id, position, "
+      "index + 1, event FROM jangbu.history WHERE entity_id = '" +
       twice + "'");
-  database.run("UPDATE jangbu.history SET entity_kind = 'product' WHERE entity_id = '" + account +
-               "'");
+  database.run(
+      "UPDATE jangbu.history SET event = (SELECT event FROM jangbu.history WHERE entity_kind = "
+      "'product' LIMIT 1) WHERE entity_id = '" +
+      account + "'");
   for (const Reply& reply : {deliveries.get(as_of("/deliveries/" + headless, 5)),
                              deliveries.get(as_of("/deliveries/" + twice, 5)),
                              products.get(as_of("/products/" + account, 5))}) {

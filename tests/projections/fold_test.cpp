@@ -87,8 +87,6 @@ DeliveryRow delivery_of(const PurchaseCompleted& fact, EventId version) {
                   .recipient = fact.recipient,
                   .items = {},
                   .status = DeliveryStatus::preparing,
-                  .carrier = "",
-                  .tracking_number = "",
                   .scans = {},
                   .opened_at = fact.purchased_at,
                   .closed_at = std::nullopt,
@@ -206,8 +204,6 @@ TEST_CASE("purchases and their deliveries", "[fold]") {
     const EventId last =
         then({scanned(purchase, picked_up), scanned(purchase, late, DeliveryStatus::picked_up)});
     delivery.status = DeliveryStatus::picked_up;
-    delivery.carrier = late.carrier;
-    delivery.tracking_number = late.tracking_number;
     delivery.scans = {picked_up, late};
     delivery.version = last;
     CHECK(the_delivery() == delivery);
@@ -227,8 +223,6 @@ TEST_CASE("purchases and their deliveries", "[fold]") {
     const EventId last = then({scanned(purchase, arrived),
                                ReceiptConfirmed{first_purchase, hong.account, after_minutes(60)}});
     delivery.status = DeliveryStatus::receipt_confirmed;
-    delivery.carrier = arrived.carrier;
-    delivery.tracking_number = arrived.tracking_number;
     delivery.scans = {arrived};
     delivery.closed_at = after_minutes(60);
     delivery.version = last;
@@ -252,8 +246,6 @@ TEST_CASE("purchases and their deliveries", "[fold]") {
     const Scan back = scan(DeliveryStatus::returned_to_sender, after_minutes(90));
     const EventId last = then({scanned(purchase, back)});
     delivery.status = DeliveryStatus::returned_to_sender;
-    delivery.carrier = back.carrier;
-    delivery.tracking_number = back.tracking_number;
     delivery.scans = {back};
     delivery.closed_at = opening;  // when it was recorded, not when the carrier says it was
     delivery.version = last;
