@@ -200,8 +200,8 @@ constexpr QueryText by_id{
     "delivery_by_id", "deliveries",
     "SELECT id, buyer_id, recipient, address_line, zip_code, items, status, carrier, "
     "tracking_number, scans, opened_at, closed_at, version_position, version_index "
-    "FROM {schema}.deliveries WHERE id = $1",
-    "$1"};
+    "FROM {schema}.deliveries WHERE id = asked.key",
+    "asked.key", id_key};
 
 // The status determines whether a delivery is closed. The open statuses come first.
 constexpr std::array statuses{

@@ -145,8 +145,8 @@ PurchaseRow read_purchase(pg::Row& row) {
 const std::string columns = columns_of(sql::purchases);
 constexpr std::string_view bytes = "lines_bytes + octet_length(address_line)";
 
-const std::string by_id_sql = "SELECT " + columns + " FROM {schema}.purchases WHERE id = $1";
-const QueryText by_id{"purchase_by_id", "purchases", by_id_sql, "$1"};
+const std::string by_id_sql = "SELECT " + columns + " FROM {schema}.purchases WHERE id = asked.key";
+const QueryText by_id{"purchase_by_id", "purchases", by_id_sql, "asked.key", id_key};
 
 std::string list_sql(const std::string& rows) {
   return page_sql(rows, bytes, columns);
