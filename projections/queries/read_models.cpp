@@ -148,6 +148,7 @@ class ReadModels::Loop {
   void run(const std::stop_token& stop);
   void turn();
   void take_in();
+  bool may_sleep();
   void route(Pending query);
   void to_send(Pending query);
   void send_batches();
@@ -184,8 +185,9 @@ class ReadModels::Loop {
   std::atomic<bool> ready_ = false;
   std::atomic<std::size_t> unfinished_ = 0;
 
-  mutable std::mutex mutex_;  // guards the next three
+  mutable std::mutex mutex_;  // guards the next four
   std::vector<Pending> inbox_;
+  bool sleeps_ = false;  // until the next query, among others
   bool closed_ = false;
   std::string away_because_;
 
@@ -300,11 +302,11 @@ void ReadModels::Loop::submit(const QueryText& text, pg::Params params, ReadAt a
     lock.unlock();
     return finish(done, Unavailable("closing"));
   }
-  const bool was_empty = inbox_.empty();
   inbox_.push_back(
       {&text, std::move(params), at.min_position, Clock::now() + at.wait, std::move(done)});
+  const bool sleeps = std::exchange(sleeps_, false);
   lock.unlock();
-  if (was_empty) wake_.wake();
+  if (sleeps) wake_.wake();
 }
 
 void ReadModels::Loop::run(const std::stop_token& stop) {
@@ -345,6 +347,7 @@ void ReadModels::Loop::turn() {
   if (!all_connected) last_trouble_ = now;
   if (trouble_ && now > last_trouble_ + well_again) trouble_.over();
 
+  if (!may_sleep()) due = now;
   const auto left = std::chrono::ceil<milliseconds>(due - now);
   constexpr milliseconds longest{60'000};
   ::poll(fds.data(), fds.size(),
@@ -366,6 +369,16 @@ void ReadModels::Loop::take_in() {
     taken.swap(inbox_);
   }
   for (Pending& query : taken) route(std::move(query));
+}
+
+// Whether nothing has come in meanwhile. While all connections are busy, queries have to wait
+// anyway: they wake nobody, and are taken in with the next answer.
+bool ReadModels::Loop::may_sleep() {
+  const pg::AsyncConnection* const idlest = this->idlest();
+  const bool busy = idlest && idlest->in_flight() > 0;
+  const std::scoped_lock lock(mutex_);
+  sleeps_ = !busy && inbox_.empty();
+  return busy || sleeps_;
 }
 
 // Has the query sent, or wait for its position.
