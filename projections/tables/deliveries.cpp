@@ -1,11 +1,10 @@
 #include "projections/tables/deliveries.hpp"
 
 #include <array>
-#include <nlohmann/json.hpp>
 #include <span>
 
 #include "infra/json.hpp"
-#include "infra/json_tree.hpp"
+#include "infra/json_reader.hpp"
 #include "projections/tables/columns.hpp"
 #include "tables_sql.hpp"
 
@@ -24,12 +23,13 @@ pg::Json to_json(const std::vector<PurchaseLine>& lines) {
 
 std::vector<DeliveryItem> read_items(const pg::Json& json) {
   std::vector<DeliveryItem> items;
-  for (const auto& item : parse_json(json.text))
-    items.push_back({
-        .product = parse_id<ProductId>(item.at("productId").get_ref<const std::string&>()).value(),
-        .name = item.at("name"),
-        .quantity = item.at("quantity"),
-    });
+  JsonReader reader(json.text);
+  reader.array([&] {
+    DeliveryItem& item = items.emplace_back();
+    std::string_view product;
+    reader.object("productId", product, "name", item.name, "quantity", item.quantity);
+    item.product = parse_id<ProductId>(product).value();
+  });
   return items;
 }
 
@@ -54,15 +54,15 @@ std::optional<pg::Jsonb> last_to_json(const std::vector<const Scan*>& scans) {
 
 std::vector<Scan> read_scans(const pg::Jsonb& json) {
   std::vector<Scan> scans;
-  for (const auto& scan : parse_json(json.text))
-    scans.push_back({
-        .carrier = scan.at("carrier"),
-        .tracking_number = scan.at("trackingNumber"),
-        .status = parse_delivery_status(scan.at("status").get_ref<const std::string&>()).value(),
-        .location = scan.at("location"),
-        .code = scan.at("code"),
-        .occurred_at = {scan.at("occurredAt")},
-    });
+  JsonReader reader(json.text);
+  reader.array([&] {
+    Scan& scan = scans.emplace_back();
+    std::string_view status;
+    reader.object("code", scan.code, "status", status, "carrier", scan.carrier, "location",
+                  scan.location, "occurredAt", scan.occurred_at.ms, "trackingNumber",
+                  scan.tracking_number);
+    scan.status = parse_delivery_status(status).value();
+  });
   return scans;
 }
 

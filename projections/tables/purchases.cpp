@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 #include <span>
 
 #include "infra/json.hpp"
-#include "infra/json_tree.hpp"
+#include "infra/json_reader.hpp"
 #include "projections/tables/columns.hpp"
 #include "tables_sql.hpp"
 
@@ -36,16 +35,15 @@ pg::Json to_json(const std::vector<PurchaseLine>& lines) {
 
 std::vector<PurchaseLine> read_lines(const pg::Json& json) {
   std::vector<PurchaseLine> lines;
-  for (const auto& line : parse_json(json.text)) {
-    const auto currency = parse_currency(line.at("currency").get_ref<const std::string&>()).value();
-    lines.push_back({
-        .product = parse_id<ProductId>(line.at("productId").get_ref<const std::string&>()).value(),
-        .name = line.at("name"),
-        .unit_price = {line.at("unitPrice"), currency},
-        .quantity = line.at("quantity"),
-        .total = {line.at("total"), currency},
-    });
-  }
+  JsonReader reader(json.text);
+  reader.array([&] {
+    PurchaseLine& line = lines.emplace_back();
+    std::string_view product, currency;
+    reader.object("productId", product, "name", line.name, "unitPrice", line.unit_price.amount,
+                  "currency", currency, "quantity", line.quantity, "total", line.total.amount);
+    line.product = parse_id<ProductId>(product).value();
+    line.unit_price.currency = line.total.currency = parse_currency(currency).value();
+  });
   return lines;
 }
 
