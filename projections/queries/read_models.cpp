@@ -47,7 +47,7 @@ constexpr int most_asked = 10;
 
 const pg::Statement listen{"read_models.listen", "LISTEN " + std::string(checkpoints_channel)};
 
-// Rows that one statement looks up at most, so that no connection gets all of a crowd.
+// Rows that one statement looks up at most, so that nobody waits for all of a crowd.
 constexpr std::size_t most_keys = 128;
 
 // The columns before a query's own: the position at which its rows are true, whether the requested
@@ -80,6 +80,11 @@ const Unavailable not_connected("PostgreSQL is not connected");
 
 Unavailable not_there(const ReadModel& model) {
   return Unavailable("the read model " + std::string(model.name) + " is not there yet");
+}
+
+ReadModels::Options with_connections(ReadModels::Options options, std::size_t connections) {
+  options.connections = connections;
+  return options;
 }
 
 class EventFd {
@@ -215,8 +220,9 @@ class ReadModels::Loop {
   std::jthread thread_;  // last: it uses everything above
 };
 
+// One connection for rows: with more of them batches would only be smaller.
 ReadModels::ReadModels(Options options)
-    : rows_(std::make_unique<Loop>(options, "queries", query_duration_)),
+    : rows_(std::make_unique<Loop>(with_connections(options, 1), "queries", query_duration_)),
       lists_(std::make_unique<Loop>(options, "lists", query_duration_)) {}
 ReadModels::~ReadModels() = default;
 
