@@ -39,9 +39,11 @@ template <class T, class Respond>
 void answer_query(const Backend& backend, ReadAt at, const http::Exchange& exchange, Query<T> query,
                   Respond respond) {
   backend.read_models.query<T>(
-      std::move(query), at, [exchange, at, respond](QueryResult<T> result) {
-        exchange.respond_with(
-            [result = std::move(result), at, respond] { return response_of(result, at, respond); });
+      std::move(query), at,
+      [exchange, at, respond = std::move(respond)](QueryResult<T> result) mutable {
+        exchange.respond_with([result = std::move(result), at, respond = std::move(respond)] {
+          return response_of(result, at, respond);
+        });
       });
 }
 

@@ -141,9 +141,11 @@ void AsyncConnection::read(Clock::time_point now) {
   while (!PQisBusy(connection) && !expected_.empty()) {
     Result result(PQgetResult(connection));
     if (PQstatus(connection) != CONNECTION_OK) return lose(trouble_of(connection), now);
-    if (std::exchange(ends_statement_, false)) continue;
     Expected next = std::move(expected_.front());
     expected_.pop_front();
+    // The null that ends a statement follows at once. It is taken before anybody is told of the
+    // result: after an error libpq would skip it if another statement was queued first.
+    if (!std::holds_alternative<Sync>(next)) Result(PQgetResult(connection)).reset();
     std::visit([&](auto&& item) { take(std::forward<decltype(item)>(item), std::move(result)); },
                std::move(next));
   }
@@ -154,7 +156,6 @@ void AsyncConnection::read(Clock::time_point now) {
 
 // If there was nothing to remove, the turn has failed, and the query that needed it is sent again.
 void AsyncConnection::take(const Removal& removal, Result result) {
-  ends_statement_ = true;
   const ExecStatusType status = PQresultStatus(result.get());
   if (status == PGRES_COMMAND_OK) return;
   if (sqlstate_of(result.get()) == sqlstate::unknown_statement) {
@@ -165,7 +166,6 @@ void AsyncConnection::take(const Removal& removal, Result result) {
 }
 
 void AsyncConnection::take(const Preparation& preparation, Result result) {
-  ends_statement_ = true;
   const ExecStatusType status = PQresultStatus(result.get());
   if (status == PGRES_COMMAND_OK) return;
   if (sqlstate_of(result.get()) == sqlstate::duplicate_statement) {
@@ -180,7 +180,6 @@ void AsyncConnection::take(const Preparation& preparation, Result result) {
 }
 
 void AsyncConnection::take(Query query, Result result) {
-  ends_statement_ = true;
   switch (PQresultStatus(result.get())) {
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
@@ -224,7 +223,7 @@ void AsyncConnection::take(const Sync&, Result) {
 void AsyncConnection::answer(Query& query, Reply reply) {
   --unanswered_;
   if (std::holds_alternative<Result>(reply)) pause_ = std::chrono::milliseconds::zero();
-  query.on_reply(std::move(reply), std::move(query.params));
+  query.on_reply(std::move(reply));
 }
 
 void AsyncConnection::lose(const Away& why, Clock::time_point now) {
@@ -237,7 +236,7 @@ void AsyncConnection::lose(const Away& why, Clock::time_point now) {
 void AsyncConnection::close(const Unavailable& why) {
   state_ = State::down;
   connection_.reset();
-  unsent_ = open_turn_ = ends_statement_ = false;
+  unsent_ = open_turn_ = false;
   syncs_ = 0;
   prepared_.clear();
   failed_preparation_.reset();

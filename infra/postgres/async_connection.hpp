@@ -40,8 +40,7 @@ class AsyncConnection {
  public:
   using Clock = std::chrono::steady_clock;
   using Reply = std::variant<Result, SqlError, Unavailable>;
-  // The parameters are returned for callers that have to ask again.
-  using OnReply = std::function<void(Reply, Params)>;
+  using OnReply = std::function<void(Reply)>;
 
   struct Events {
     std::function<void()> on_connected = [] {};
@@ -116,7 +115,6 @@ class AsyncConnection {
   std::chrono::milliseconds pause_{0};  // before reconnecting; doubles until a query succeeds
   bool unsent_ = false;                 // libpq holds bytes that the socket has not taken
   bool open_turn_ = false;              // statements were sent since the last sync
-  bool ends_statement_ = false;         // the next result is the null that ends a statement
   std::size_t unanswered_ = 0;
   std::size_t syncs_ = 0;  // syncs that have not been answered
   std::deque<Expected> expected_;

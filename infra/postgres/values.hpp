@@ -206,6 +206,13 @@ class Array {
     patch(start - 4, static_cast<std::int32_t>(bytes_.size() - start));
   }
 
+  // A value that is encoded already, as Params are.
+  void push_encoded(std::string_view value) {
+    ++size_;
+    detail::append_integer(bytes_, static_cast<std::int32_t>(value.size()));
+    bytes_.append(value);
+  }
+
   template <class Value>
   void push(const std::optional<Value>& value) {
     if (value) return push(*value);

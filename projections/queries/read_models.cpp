@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -46,23 +47,44 @@ constexpr int most_asked = 10;
 
 const pg::Statement listen{"read_models.listen", "LISTEN " + std::string(checkpoints_channel)};
 
-// The columns before a query's own: the position at which its rows are true, and whether the
-// requested row is parked.
-constexpr int own_columns = 2;
+// Rows that one statement looks up at most, so that nobody waits for all of a crowd.
+constexpr std::size_t most_keys = 128;
 
-// The rows of `text` in their order: there is one checkpoint and the join has no condition, so it
-// runs as a loop over the rows. No row at all means that this generation no longer serves.
+// The columns before a query's own: the position at which its rows are true, whether the requested
+// row is parked, and which of the batch's queries the row answers, from 1.
+constexpr int own_columns = 3;
+
+// The rows of `text` in their order: there is one checkpoint and the joins have no conditions, so
+// they run as loops over the rows. No row at all means that this generation no longer serves.
 std::string with_position(const QueryText& text, const Checkpoint& checkpoint) {
+  std::string number = "1::bigint", asked;
+  if (text.key) {
+    number = "asked.number";
+    asked = " CROSS JOIN unnest($1::" + std::string(text.key->name) +
+            "[]) WITH ORDINALITY AS asked(key, number)";
+  }
   const std::string parked = text.entity.empty()
                                  ? "false"
                                  : "c.parked > 0 AND EXISTS (SELECT FROM jangbu.parked p WHERE "
                                    "p.read_model = c.read_model AND p.generation = c.generation "
                                    "AND p.entity_id = " +
                                        std::string(text.entity) + ")";
-  return "SELECT c.position, " + parked + ", r.* FROM jangbu.checkpoints c LEFT JOIN LATERAL (" +
-         in_schema(text.sql, checkpoint.schema()) + ") r ON true WHERE c.read_model = '" +
-         checkpoint.read_model + "' AND c.generation = " + std::to_string(checkpoint.generation) +
+  return "SELECT c.position, " + parked + ", " + number + ", r.* FROM jangbu.checkpoints c" +
+         asked + " LEFT JOIN LATERAL (" + in_schema(text.sql, checkpoint.schema()) +
+         ") r ON true WHERE c.read_model = '" + checkpoint.read_model +
+         "' AND c.generation = " + std::to_string(checkpoint.generation) +
          " AND c.state = 'serving'";
+}
+
+const Unavailable not_connected("PostgreSQL is not connected");
+
+Unavailable not_there(const ReadModel& model) {
+  return Unavailable("the read model " + std::string(model.name) + " is not there yet");
+}
+
+ReadModels::Options with_connections(ReadModels::Options options, std::size_t connections) {
+  options.connections = connections;
+  return options;
 }
 
 class EventFd {
@@ -106,6 +128,8 @@ class ReadModels::Loop {
     int generation = 0;  // last sent to; 0 if that one did not serve
     int asked = 0;       // how often it was sent
   };
+  // Queries of one text that one statement answers; without a key, each is a batch of its own.
+  using Batch = std::vector<Pending>;
   // A query that is sent again if another generation serves now; otherwise `why` is its answer.
   struct Displaced {
     Pending query;
@@ -129,22 +153,32 @@ class ReadModels::Loop {
   void run(const std::stop_token& stop);
   void turn();
   void take_in();
+  bool may_sleep();
   void route(Pending query);
-  void send(Pending query, const Checkpoint& checkpoint);
-  void answer(Pending query, pg::AsyncConnection::Reply reply);
+  void to_send(Pending query);
+  void send_batches();
+  static Batch take_batch(std::deque<Pending>& queries);
+  pg::AsyncConnection* idlest() const;
+  void send(pg::AsyncConnection* connection, Batch batch);
+  void answer(Batch batch, const pg::AsyncConnection::Reply& reply);
+  void answer(const Pending& query, const PGresult* result, int first_row, int rows);
+  void refused(Batch batch, const pg::SqlError& error);
   void displace(Pending query, const Unavailable& why);
   void ask_again(Displaced displaced);
-  Known& known_to(const Pending& query);
+  Known& known_to(const QueryText& text);
   void notified(std::string_view payload);
   void look();
-  void looked(pg::AsyncConnection::Reply reply, std::vector<Displaced> displaced);
+  void looked(const pg::AsyncConnection::Reply& reply, std::vector<Displaced> displaced);
   void release(std::size_t model);
   void expire(Clock::time_point now);
   void on_connected();
   void lost(const pg::Away& why);
   void listener_lost(const pg::Away& why);
+  void fail_to_send(const Unavailable& why);
   void fail_waiting(const Unavailable& why);
   void finish(const Done& done, RawResult result);
+  void finish_all(const Batch& batch, const Unavailable& why);
+  static pg::Params keys_of(const Batch& batch, const KeyType& key);
   std::shared_ptr<const pg::Statement> statement_for(const QueryText& text,
                                                      const Checkpoint& checkpoint);
 
@@ -156,8 +190,9 @@ class ReadModels::Loop {
   std::atomic<bool> ready_ = false;
   std::atomic<std::size_t> unfinished_ = 0;
 
-  mutable std::mutex mutex_;  // guards the next three
+  mutable std::mutex mutex_;  // guards the next four
   std::vector<Pending> inbox_;
+  bool sleeps_ = false;  // until the next query, among others
   bool closed_ = false;
   std::string away_because_;
 
@@ -167,7 +202,8 @@ class ReadModels::Loop {
     int generation;
     std::shared_ptr<const pg::Statement> statement;  // shared with the queries in flight
   };
-  std::map<const QueryText*, Asked> statements_;  // of the generation queried last
+  std::map<const QueryText*, Asked> statements_;             // of the generation queried last
+  std::map<const QueryText*, std::deque<Pending>> to_send_;  // by key, on the next idle connection
   std::map<Waiting, Pending> waiting_;
   std::set<std::pair<Clock::time_point, Waiting>> deadlines_;
   std::vector<Displaced> displaced_;  // until the next look says what serves now
@@ -184,8 +220,9 @@ class ReadModels::Loop {
   std::jthread thread_;  // last: it uses everything above
 };
 
+// One connection for rows: with more of them batches would only be smaller.
 ReadModels::ReadModels(Options options)
-    : rows_(std::make_unique<Loop>(options, "queries", query_duration_)),
+    : rows_(std::make_unique<Loop>(with_connections(options, 1), "queries", query_duration_)),
       lists_(std::make_unique<Loop>(options, "lists", query_duration_)) {}
 ReadModels::~ReadModels() = default;
 
@@ -271,11 +308,11 @@ void ReadModels::Loop::submit(const QueryText& text, pg::Params params, ReadAt a
     lock.unlock();
     return finish(done, Unavailable("closing"));
   }
-  const bool was_empty = inbox_.empty();
   inbox_.push_back(
       {&text, std::move(params), at.min_position, Clock::now() + at.wait, std::move(done)});
+  const bool sleeps = std::exchange(sleeps_, false);
   lock.unlock();
-  if (was_empty) wake_.wake();
+  if (sleeps) wake_.wake();
 }
 
 void ReadModels::Loop::run(const std::stop_token& stop) {
@@ -286,6 +323,7 @@ void ReadModels::Loop::run(const std::stop_token& stop) {
   }
   take_in();
   const Unavailable closing("closing");
+  fail_to_send(closing);
   for (auto& connection : connections_) connection->close(closing);
   listener_.close(closing);
   fail_waiting(closing);
@@ -294,6 +332,7 @@ void ReadModels::Loop::run(const std::stop_token& stop) {
 // Takes in queries, sends them, waits, and handles what arrived.
 void ReadModels::Loop::turn() {
   take_in();
+  send_batches();
   Clock::time_point due = next_look_;
   if (!deadlines_.empty()) due = std::min(due, deadlines_.begin()->first);
   auto now = Clock::now();
@@ -314,6 +353,7 @@ void ReadModels::Loop::turn() {
   if (!all_connected) last_trouble_ = now;
   if (trouble_ && now > last_trouble_ + well_again) trouble_.over();
 
+  if (!may_sleep()) due = now;
   const auto left = std::chrono::ceil<milliseconds>(due - now);
   constexpr milliseconds longest{60'000};
   ::poll(fds.data(), fds.size(),
@@ -337,16 +377,24 @@ void ReadModels::Loop::take_in() {
   for (Pending& query : taken) route(std::move(query));
 }
 
-// Sends the query, or has it wait for its position.
+// Whether nothing has come in meanwhile. While all connections are busy, queries have to wait
+// anyway: they wake nobody, and are taken in with the next answer.
+bool ReadModels::Loop::may_sleep() {
+  const pg::AsyncConnection* const idlest = this->idlest();
+  const bool busy = idlest && idlest->in_flight() > 0;
+  const std::scoped_lock lock(mutex_);
+  sleeps_ = !busy && inbox_.empty();
+  return busy || sleeps_;
+}
+
+// Has the query sent, or wait for its position.
 void ReadModels::Loop::route(Pending query) {
-  const Known& known = known_to(query);
-  if (!known.checkpoint)
-    return finish(query.done, Unavailable("the read model " + std::string(known.model->name) +
-                                          " is not there yet"));
+  const Known& known = known_to(*query.text);
+  if (!known.checkpoint) return finish(query.done, not_there(*known.model));
   // The known checkpoint may be out of date, so a query that cannot wait is sent too, to find out.
   if (known.checkpoint->position >= query.min_position || query.deadline <= Clock::now())
-    return send(std::move(query), *known.checkpoint);
-  if (!listener_.connected()) return finish(query.done, Unavailable("PostgreSQL is not connected"));
+    return to_send(std::move(query));
+  if (!listener_.connected()) return finish(query.done, not_connected);
   const Waiting place{static_cast<std::size_t>(&known - known_.data()), query.min_position,
                       next_number_++};
   deadlines_.emplace(query.deadline, place);
@@ -354,55 +402,121 @@ void ReadModels::Loop::route(Pending query) {
   look();
 }
 
-ReadModels::Loop::Known& ReadModels::Loop::known_to(const Pending& query) {
+ReadModels::Loop::Known& ReadModels::Loop::known_to(const QueryText& text) {
   const auto known = std::find_if(known_.begin(), known_.end(), [&](const Known& candidate) {
-    return candidate.model->name == query.text->read_model;
+    return candidate.model->name == text.read_model;
   });
   invariant(known != known_.end(), "a query names a read model that is registered");
   return *known;
 }
 
-void ReadModels::Loop::send(Pending query, const Checkpoint& checkpoint) {
-  pg::AsyncConnection* idlest = nullptr;
-  for (auto& connection : connections_)
-    if (connection->connected() && (!idlest || connection->in_flight() < idlest->in_flight()))
-      idlest = connection.get();
-  if (!idlest) return finish(query.done, Unavailable("PostgreSQL is not connected"));
-  const auto statement = statement_for(*query.text, checkpoint);
-  query.generation = checkpoint.generation;
-  ++query.asked;
-  pg::Params params = std::move(query.params);
-  idlest->send(*statement, std::move(params),
-               [this, statement, query = std::move(query), sent = Clock::now()](
-                   pg::AsyncConnection::Reply reply, pg::Params again) mutable {
-                 query_duration_.observe(Clock::now() - sent);
-                 query.params = std::move(again);
-                 answer(std::move(query), std::move(reply));
-               });
+void ReadModels::Loop::to_send(Pending query) {
+  if (query.text->key) return to_send_[query.text].push_back(std::move(query));
+  Batch batch;
+  batch.push_back(std::move(query));
+  send(idlest(), std::move(batch));
 }
 
-void ReadModels::Loop::answer(Pending query, pg::AsyncConnection::Reply reply) {
+// A connection that has answered everything gets what has come in meanwhile, so batches grow with
+// the load by themselves.
+void ReadModels::Loop::send_batches() {
+  for (const auto& connection : connections_) {
+    if (!connection->connected() || connection->in_flight() > 0) continue;
+    for (auto& [text, queries] : to_send_)
+      if (!queries.empty()) send(connection.get(), take_batch(queries));
+  }
+  if (!idlest()) fail_to_send(not_connected);
+}
+
+ReadModels::Loop::Batch ReadModels::Loop::take_batch(std::deque<Pending>& queries) {
+  const auto end =
+      queries.begin() + static_cast<std::ptrdiff_t>(std::min(queries.size(), most_keys));
+  Batch batch(std::move_iterator(queries.begin()), std::move_iterator(end));
+  queries.erase(queries.begin(), end);
+  return batch;
+}
+
+// Null when none is connected.
+pg::AsyncConnection* ReadModels::Loop::idlest() const {
+  pg::AsyncConnection* idlest = nullptr;
+  for (const auto& connection : connections_)
+    if (connection->connected() && (!idlest || connection->in_flight() < idlest->in_flight()))
+      idlest = connection.get();
+  return idlest;
+}
+
+void ReadModels::Loop::send(pg::AsyncConnection* connection, Batch batch) {
+  const QueryText& text = *batch.front().text;
+  const Known& known = known_to(text);
+  if (!connection) return finish_all(batch, not_connected);
+  if (!known.checkpoint) return finish_all(batch, not_there(*known.model));
+  for (Pending& query : batch) {
+    query.generation = known.checkpoint->generation;
+    ++query.asked;
+  }
+  const auto statement = statement_for(text, *known.checkpoint);
+  pg::Params params = text.key ? keys_of(batch, *text.key) : batch.front().params;
+  connection->send(*statement, std::move(params),
+                   [this, statement, batch = std::move(batch),
+                    sent = Clock::now()](const pg::AsyncConnection::Reply& reply) mutable {
+                     const auto duration = Clock::now() - sent;
+                     for (std::size_t i = 0; i < batch.size(); ++i)
+                       query_duration_.observe(duration);
+                     answer(std::move(batch), reply);
+                   });
+}
+
+void ReadModels::Loop::answer(Batch batch, const pg::AsyncConnection::Reply& reply) {
   if (const auto* unavailable = std::get_if<Unavailable>(&reply))
-    return finish(query.done, *unavailable);
-  if (const auto* error = std::get_if<pg::SqlError>(&reply)) {
-    if (!pg::is_about_values(error->sqlstate()))
-      return displace(std::move(query), Unavailable(error->what()));
-    log::error("a query failed: {}", error->what());
-    return finish(query.done, Unavailable(error->what()));
-  }
-  auto& result = std::get<pg::Result>(reply);
-  const int rows = PQntuples(result.get());
+    return finish_all(batch, *unavailable);
+  if (const auto* error = std::get_if<pg::SqlError>(&reply))
+    return refused(std::move(batch), *error);
+  const PGresult* const result = std::get<pg::Result>(reply).get();
+  const int rows = PQntuples(result);
   if (rows == 0) {
-    query.generation = 0;  // even if it serves again by now
-    return displace(std::move(query), Unavailable("no generation of the read model serves"));
+    for (Pending& query : batch) {
+      query.generation = 0;  // even if it serves again by now
+      displace(std::move(query), Unavailable("no generation of the read model serves"));
+    }
+    return;
   }
-  pg::Row first(result.get(), 0);
-  const auto position = first.next<Position>();
-  if (first.next<bool>()) return finish(query.done, EntityParked{});
+  const auto number = [&](int row) {
+    return pg::Row(result, row, own_columns - 1).next<std::int64_t>();
+  };
+  for (int first = 0, end = 0; first < rows; first = end) {
+    const std::int64_t asked = number(first);
+    while (end < rows && number(end) == asked) ++end;
+    answer(batch.at(static_cast<std::size_t>(asked - 1)), result, first, end - first);
+  }
+}
+
+void ReadModels::Loop::answer(const Pending& query, const PGresult* result, int first_row,
+                              int rows) {
+  pg::Row row(result, first_row);
+  const auto position = row.next<Position>();
+  if (row.next<bool>()) return finish(query.done, EntityParked{});
   if (position < query.min_position) return finish(query.done, Behind{position});
   // If the query has no rows, the outer join gives one row of nulls.
-  const bool none = PQgetisnull(result.get(), 0, own_columns);
-  finish(query.done, Answer<Rows>{Rows(std::move(result), none ? 0 : rows, own_columns), position});
+  if (PQgetisnull(result, first_row, own_columns)) rows = 0;
+  finish(query.done, Answer<Rows>{Rows(result, first_row, rows, own_columns), position});
+}
+
+// A refused value is the fault of one query of the batch: each is asked by itself to find out
+// which.
+void ReadModels::Loop::refused(Batch batch, const pg::SqlError& error) {
+  const Unavailable why(error.what());
+  if (!pg::is_about_values(error.sqlstate())) {
+    for (Pending& query : batch) displace(std::move(query), why);
+  } else if (batch.size() == 1) {
+    log::error("a query failed: {}", error.what());
+    finish(batch.front().done, why);
+  } else {
+    for (Pending& query : batch) {
+      Batch alone;
+      alone.push_back(std::move(query));
+      send(idlest(), std::move(alone));
+    }
+  }
 }
 
 // The query's generation no longer serves, or no longer exists: looks for the one that serves now.
@@ -414,7 +528,7 @@ void ReadModels::Loop::displace(Pending query, const Unavailable& why) {
 
 // Runs after that look. If the same generation still serves, what it said is the answer.
 void ReadModels::Loop::ask_again(Displaced displaced) {
-  const Known& known = known_to(displaced.query);
+  const Known& known = known_to(*displaced.query.text);
   if (!known.checkpoint || known.checkpoint->generation != displaced.query.generation)
     return route(std::move(displaced.query));
   trouble_.failed(std::string(displaced.query.text->name) + ": " + displaced.why.what());
@@ -425,6 +539,18 @@ void ReadModels::Loop::ask_again(Displaced displaced) {
 void ReadModels::Loop::finish(const Done& done, RawResult result) {
   --unfinished_;
   done(std::move(result));
+}
+
+void ReadModels::Loop::finish_all(const Batch& batch, const Unavailable& why) {
+  for (const Pending& query : batch) finish(query.done, why);
+}
+
+pg::Params ReadModels::Loop::keys_of(const Batch& batch, const KeyType& key) {
+  pg::Array keys(key.oid);
+  for (const Pending& query : batch) keys.push_encoded(query.params.values().front().value());
+  std::vector<pg::Array> arrays;
+  arrays.push_back(std::move(keys));
+  return pg::Params::of(std::move(arrays));
 }
 
 // A statement keeps its name across generations, so a session holds one plan for each text.
@@ -456,13 +582,14 @@ void ReadModels::Loop::look() {
   looking_ = true;
   next_look_ = Clock::now() + (heard_ ? look_interval : look_interval_unheard);
   listener_.send(select_checkpoints, {},
-                 [this, displaced = std::exchange(displaced_, {})](pg::AsyncConnection::Reply reply,
-                                                                   const pg::Params&) mutable {
-                   looked(std::move(reply), std::move(displaced));
+                 [this, displaced = std::exchange(displaced_, {})](
+                     const pg::AsyncConnection::Reply& reply) mutable {
+                   looked(reply, std::move(displaced));
                  });
 }
 
-void ReadModels::Loop::looked(pg::AsyncConnection::Reply reply, std::vector<Displaced> displaced) {
+void ReadModels::Loop::looked(const pg::AsyncConnection::Reply& reply,
+                              std::vector<Displaced> displaced) {
   looking_ = false;
   const auto* error = std::get_if<pg::SqlError>(&reply);
   std::optional<std::vector<Checkpoint>> checkpoints;
@@ -487,7 +614,7 @@ void ReadModels::Loop::release(std::size_t model) {
   while (next != waiting_.end() && next->first.model == model &&
          next->first.min_position <= checkpoint.position) {
     deadlines_.erase({next->second.deadline, next->first});
-    send(std::move(next->second), checkpoint);
+    to_send(std::move(next->second));
     next = waiting_.erase(next);
   }
 }
@@ -504,7 +631,7 @@ void ReadModels::Loop::expire(Clock::time_point now) {
 
 void ReadModels::Loop::on_connected() {
   // LISTEN has a turn of its own: a look that fails (no table yet) rolls back its whole turn.
-  listener_.send(listen, {}, [this](const pg::AsyncConnection::Reply& reply, const pg::Params&) {
+  listener_.send(listen, {}, [this](const pg::AsyncConnection::Reply& reply) {
     heard_ = std::holds_alternative<pg::Result>(reply);
     look();
   });
@@ -522,6 +649,11 @@ void ReadModels::Loop::listener_lost(const pg::Away& why) {
   next_look_ = Clock::time_point::max();
   lost(why);
   fail_waiting(why);
+}
+
+void ReadModels::Loop::fail_to_send(const Unavailable& why) {
+  for (auto& [text, queries] : std::exchange(to_send_, {}))
+    for (const Pending& query : queries) finish(query.done, why);
 }
 
 void ReadModels::Loop::fail_waiting(const Unavailable& why) {

@@ -1,7 +1,9 @@
 // Answers queries from the read models without ever blocking the caller: I/O threads, a few
 // PostgreSQL connections in pipeline mode, answers through callbacks. Single rows and lists have
 // lanes, each with a thread and connections of its own, so a single row never waits for lists,
-// however many are read, however large they are, and even if a lock holds them up.
+// however many are read, however large they are, and even if a lock holds them up. Rows that are
+// asked for while others are looked up are looked up next, together, by one statement for each
+// text.
 //
 //   read_models.query(account_by_id(id), {.min_position = position, .wait = 2s},
 //                     [](QueryResult<std::optional<AccountRow>> result) { … });
@@ -65,7 +67,7 @@ class ReadModels {
  public:
   struct Options {
     std::string conninfo;
-    std::size_t connections = 2;        // per lane, for queries; one more listens
+    std::size_t connections = 2;        // for lists; rows have one, and for each lane one listens
     std::size_t most_queries = 50'000;  // per lane, waiting or in flight; more are refused
     std::chrono::milliseconds answer_timeout{5'000};
   };

@@ -1,10 +1,9 @@
 #include "projections/tables/deliveries.hpp"
 
-#include <nlohmann/json.hpp>
 #include <span>
 
 #include "infra/json.hpp"
-#include "infra/json_tree.hpp"
+#include "infra/json_reader.hpp"
 #include "projections/tables/columns.hpp"
 #include "tables_sql.hpp"
 
@@ -26,12 +25,13 @@ std::string to_json(const std::vector<PurchaseLine>& lines) {
 
 std::vector<DeliveryItem> read_items(const std::string& text) {
   std::vector<DeliveryItem> items;
-  for (const auto& item : parse_json(text))
-    items.push_back({
-        .product = parse_id<ProductId>(item.at(0).get_ref<const std::string&>()).value(),
-        .name = item.at(1),
-        .quantity = item.at(2),
-    });
+  JsonReader reader(text);
+  reader.array([&] {
+    DeliveryItem& item = items.emplace_back();
+    std::string_view product;
+    reader.tuple(product, item.name, item.quantity);
+    item.product = parse_id<ProductId>(product).value();
+  });
   return items;
 }
 
@@ -46,28 +46,29 @@ std::string to_json(const Scan& scan) {
   return std::move(json).text();
 }
 
-Scan read_scan(const nlohmann::json& scan) {
-  return {
-      .carrier = scan.at(0),
-      .tracking_number = scan.at(1),
-      .status = parse_delivery_status(scan.at(2).get_ref<const std::string&>()).value(),
-      .location = scan.at(3),
-      .code = scan.at(4),
-      .occurred_at = {scan.at(5)},
-  };
+Scan read_scan(JsonReader& reader) {
+  Scan scan;
+  std::string_view status;
+  reader.tuple(scan.carrier, scan.tracking_number, status, scan.location, scan.code,
+               scan.occurred_at.ms);
+  scan.status = parse_delivery_status(status).value();
+  return scan;
 }
 
 std::vector<Scan> read_scans(std::string text) {
   std::vector<Scan> scans;
   if (text.empty()) return scans;
   text.front() = '[';  // it was a comma
-  for (const auto& scan : parse_json(text + ']')) scans.push_back(read_scan(scan));
+  text.push_back(']');
+  JsonReader reader(text);
+  reader.array([&] { scans.push_back(read_scan(reader)); });
   return scans;
 }
 
 std::optional<Scan> read_last_scan(const std::optional<std::string>& text) {
   if (!text) return std::nullopt;
-  return read_scan(parse_json(*text));
+  JsonReader reader(*text);
+  return read_scan(reader);
 }
 
 // What the columns `scans`, `scan_count` and `last_scan` hold of these.
@@ -207,8 +208,8 @@ DeliverySummary read_summary(pg::Row& row) {
 constexpr QueryText by_id{
     "delivery_by_id", "deliveries",
     "SELECT id, buyer_id, recipient, address_line, zip_code, items, status, scans, opened_at, "
-    "closed_at, version_position, version_index FROM {schema}.deliveries WHERE id = $1",
-    "$1"};
+    "closed_at, version_position, version_index FROM {schema}.deliveries WHERE id = asked.key",
+    "asked.key", id_key};
 
 constexpr std::string_view view =
     "id, buyer_id, recipient, address_line, zip_code, "

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 #include <span>
 
 #include "infra/json.hpp"
-#include "infra/json_tree.hpp"
+#include "infra/json_reader.hpp"
 #include "projections/tables/columns.hpp"
 #include "tables_sql.hpp"
 
@@ -38,16 +37,15 @@ std::string to_json(const std::vector<PurchaseLine>& lines) {
 
 std::vector<PurchaseLine> read_lines(const std::string& text) {
   std::vector<PurchaseLine> lines;
-  for (const auto& line : parse_json(text)) {
-    const auto currency = parse_currency(line.at(3).get_ref<const std::string&>()).value();
-    lines.push_back({
-        .product = parse_id<ProductId>(line.at(0).get_ref<const std::string&>()).value(),
-        .name = line.at(1),
-        .unit_price = {line.at(2), currency},
-        .quantity = line.at(4),
-        .total = {line.at(5), currency},
-    });
-  }
+  JsonReader reader(text);
+  reader.array([&] {
+    PurchaseLine& line = lines.emplace_back();
+    std::string_view product, currency;
+    reader.tuple(product, line.name, line.unit_price.amount, currency, line.quantity,
+                 line.total.amount);
+    line.product = parse_id<ProductId>(product).value();
+    line.unit_price.currency = line.total.currency = parse_currency(currency).value();
+  });
   return lines;
 }
 
@@ -159,8 +157,8 @@ constexpr std::string_view columns =
 constexpr std::string_view bytes = "octet_length(lines) + octet_length(address_line)";
 
 const std::string by_id_sql =
-    "SELECT " + std::string(columns) + " FROM {schema}.purchases WHERE id = $1";
-const QueryText by_id{"purchase_by_id", "purchases", by_id_sql, "$1"};
+    "SELECT " + std::string(columns) + " FROM {schema}.purchases WHERE id = asked.key";
+const QueryText by_id{"purchase_by_id", "purchases", by_id_sql, "asked.key", id_key};
 
 constexpr std::string_view view =
     "id, buyer_id, buyer_name, address_line, zip_code, (SELECT json_agg(json_build_object("

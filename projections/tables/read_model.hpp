@@ -112,29 +112,43 @@ std::string in_schema(std::string_view sql, std::string_view schema);
 
 // --- Queries -------------------------------------------------------------------------------------
 
-// Rows of one query's answer. The first `first_column` columns are not the query's own.
+// Rows of one query's answer, among those of a result that outlives this. The columns before
+// `first_column` are not the query's own.
 class Rows {
  public:
-  Rows(pg::Result result, int rows, int first_column)
-      : result_(std::move(result)), rows_(rows), first_column_(first_column) {}
+  Rows(const PGresult* result, int first_row, int rows, int first_column)
+      : result_(result), first_row_(first_row), rows_(rows), first_column_(first_column) {}
 
   int size() const { return rows_; }
-  pg::Row operator[](int row) const { return {result_.get(), row, first_column_}; }
+  pg::Row operator[](int row) const { return {result_, first_row_ + row, first_column_}; }
 
  private:
-  pg::Result result_;
+  const PGresult* result_;
+  int first_row_;
   int rows_;
   int first_column_;
 };
+
+// The type of a key by which rows are looked up, many at a time.
+struct KeyType {
+  std::string_view name;
+  Oid oid;
+};
+inline constexpr KeyType id_key{"uuid", pg::Binary<EntityId>::oid};
+inline constexpr KeyType text_key{"text", pg::Binary<std::string_view>::oid};
 
 // A SELECT from one read model. Its first column is never null. REQUIRES: its name is unique.
 struct QueryText {
   std::string_view name;
   std::string_view read_model;
   std::string_view sql;
-  // What the query asks about, if that is a single entity: a parameter, or a column of the answer,
-  // `r.id`. If that entity's row is parked, there is no answer.
+  // What the query asks about, if that is a single entity: a parameter, the key, or a column of the
+  // answer, `r.id`. If that entity's row is parked, there is no answer.
   std::string_view entity = {};
+  // If the text selects one row at most, by a key that it calls `asked.key` and that is the query's
+  // only parameter: the key's type. One statement then looks up all rows that are asked for at the
+  // same time.
+  std::optional<KeyType> key = std::nullopt;
 };
 
 // Single rows and lists have separate connections, so that nobody who asks for an account waits for

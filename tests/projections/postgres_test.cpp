@@ -63,7 +63,7 @@ struct Outcomes {
 
   AsyncConnection::OnReply at(std::size_t place) {
     if (of.size() <= place) of.resize(place + 1);
-    return [this, place](AsyncConnection::Reply reply, const pg::Params&) {
+    return [this, place](AsyncConnection::Reply reply) {
       REQUIRE(of[place].empty());
       if (const auto* result = std::get_if<pg::Result>(&reply)) {
         of[place] = "ok";
@@ -232,6 +232,19 @@ TEST_CASE("errors in a pipeline hit only the statements that made them", "[postg
     connection.flush(AsyncConnection::Clock::now());
     turn_until(connection, [&] { return outcomes.all(); });
     CHECK(outcomes.of == std::vector<std::string>{"22012", "ok 1", "ok 2"});
+  }
+  SECTION("a statement that is sent when another one has failed") {
+    Outcomes outcomes;
+    connection.send(divide, pg::Params::of(std::int64_t{0}),
+                    [&, failed = outcomes.at(0)](AsyncConnection::Reply reply) {
+                      for (const std::size_t place : {1, 2})
+                        connection.send(echo, pg::Params::of(static_cast<std::int64_t>(place)),
+                                        outcomes.at(place));
+                      failed(std::move(reply));
+                    });
+    connection.send(echo, pg::Params::of(std::int64_t{3}), outcomes.at(3));
+    turn_until(connection, [&] { return outcomes.all(); });
+    CHECK(outcomes.of == std::vector<std::string>{"22012", "ok 1", "ok 2", "ok 3"});
   }
   CHECK(connection.in_flight() == 0);
 }

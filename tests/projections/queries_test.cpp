@@ -299,6 +299,39 @@ TEST_CASE("queries from many threads", "[queries]") {
   wait_until("all answers", [&] { return right == 1'000; });
 }
 
+TEST_CASE("of many rows that are looked up together, everybody gets his own", "[queries]") {
+  const std::string conninfo = shared_postgres().create_database();
+  MemoryLog log;
+  std::vector<Event> events;
+  for (std::uint8_t n = 1; n <= 100; ++n)
+    events.push_back(opened(n, "account " + std::to_string(n)));
+  append(log, events);
+  project(log, conninfo);
+  Asker asker(conninfo);
+  std::atomic<int> answered = 0, right = 0;
+  constexpr int queries = 1'000;
+  for (int i = 0; i < queries; ++i) {
+    // One in two does not exist, and each that does is asked for several times.
+    const auto n = static_cast<std::uint8_t>(i % 200 + 1);
+    AccountId id;
+    id.bytes[15] = n;
+    const std::string name = "account " + std::to_string(n);
+    const auto check = [&, id, name, exists = n <= 100](const auto& result) {
+      const auto* found = std::get_if<Answer<std::optional<AccountRow>>>(&result);
+      if (found && found->position == Position{1} && found->value.has_value() == exists &&
+          (!exists || (found->value->id == id && found->value->name == name)))
+        ++right;
+      ++answered;
+    };
+    if (i % 3)
+      asker.query<std::optional<AccountRow>>(account_by_id(id), {}, check);
+    else
+      asker.query<std::optional<AccountRow>>(account_by_name(name), {}, check);
+  }
+  wait_until("all answers", [&] { return answered == queries; });
+  CHECK(right == queries);
+}
+
 TEST_CASE("PostgreSQL away: Unavailable at once, and back by itself", "[queries]") {
   PostgresServer server;
   const std::string conninfo = server.create_database();
