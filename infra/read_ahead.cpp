@@ -87,7 +87,7 @@ void ReadAhead::read() {
 // False: it is not wanted any more.
 bool ReadAhead::hand_over() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return stop_ || ready_.size() < most_batches; });
+  changed_.wait(lock, [this] { return stop_ || batch_.empty() || ready_.size() < most_batches; });
   if (!stop_ && !batch_.empty()) ready_.push_back(std::exchange(batch_, {}));
   changed_.notify_all();
   return !stop_;

@@ -4,10 +4,13 @@
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <condition_variable>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 
+#include "tests/support/process.hpp"
 #include "tests/support/samples.hpp"
 
 namespace jangbu::test {
@@ -32,11 +35,15 @@ class Log final : public EventLog {
   std::size_t at_once = 1'000;
   // The commit that cannot be decoded, and the one at which the log is away.
   std::uint64_t broken = 0, away_at = 0;
-  // The last one that has arrived.
-  std::atomic<std::uint64_t> arrived{~std::uint64_t{0}};
-
   std::atomic<std::uint64_t> given{0};
   std::thread::id read_by;
+
+  // No commit after this has arrived.
+  void set_arrived(std::uint64_t last) {
+    std::lock_guard lock(mutex_);
+    arrived_ = last;
+    changed_.notify_all();
+  }
 
   AppendResult append(Position, const CommitId&, std::string_view,
                       std::chrono::milliseconds) override {
@@ -56,7 +63,9 @@ class Log final : public EventLog {
     std::vector<StoredCommit> next(std::size_t max, std::chrono::milliseconds timeout) override {
       log_.read_by = std::this_thread::get_id();
       std::vector<StoredCommit> commits;
-      const std::uint64_t end = std::min(log_.commits_, log_.arrived.load());
+      std::unique_lock lock(log_.mutex_);
+      log_.changed_.wait_for(lock, timeout, [&] { return next_ <= log_.arrived_; });
+      const std::uint64_t end = std::min(log_.commits_, log_.arrived_);
       for (; next_ <= end && commits.size() < std::min(max, log_.at_once); ++next_) {
         if (next_ == log_.away_at) {
           if (!commits.empty()) break;
@@ -69,7 +78,6 @@ class Log final : public EventLog {
         commits.push_back(std::move(stored));
         ++log_.given;
       }
-      if (commits.empty()) std::this_thread::sleep_for(std::min(timeout, 10ms));
       return commits;
     }
 
@@ -80,6 +88,9 @@ class Log final : public EventLog {
 
   std::uint64_t commits_;
   std::vector<std::string> payloads_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t arrived_ = ~std::uint64_t{0};
 };
 
 // Reads on and tells up to where there was no gap, and each commit was the one of its place.
@@ -142,29 +153,28 @@ TEST_CASE("what cannot be read is told after all that comes before it") {
 
 TEST_CASE("nothing is given while nothing arrives, and then what has arrived") {
   Log log(many);
-  log.arrived = 3;
+  log.set_arrived(3);
   ReadAhead reader(log, {}, log.last());
   CHECK(read_all(reader, {}, {3}) == Position{3});
   CHECK(reader.next(1ms).empty());
-  log.arrived = many;
+  log.set_arrived(many);
   CHECK(read_all(reader, {3}, log.last()) == log.last());
 }
 
 TEST_CASE("only so much is read ahead of a slow caller, who may leave at any time") {
-  const bool large = GENERATE(false, true);
-  Log log(3'000, large ? 100'000 : 0);
-  log.at_once = ReadAhead::batch_commits;
+  const auto [text_bytes, each] = GENERATE(
+      std::pair(std::size_t{0}, std::uint64_t{ReadAhead::batch_commits}),
+      std::pair(std::size_t{100'000}, std::uint64_t{ReadAhead::batch_bytes / 100'000 + 1}));
+  Log log(300, text_bytes);
+  log.at_once = each;
+  // One batch has been given away, and one waits for a place.
+  const std::uint64_t most = (ReadAhead::most_batches + 2) * each;
   {
     ReadAhead reader(log, {}, log.last());
-    CHECK_FALSE(reader.next(10s).empty());
-    std::this_thread::sleep_for(50ms);
-    // One batch has been given away, one is being made, of what was read at once.
-    const std::uint64_t batches = ReadAhead::most_batches + 2;
-    const std::uint64_t each =
-        large ? ReadAhead::batch_bytes / 100'000 + 1 : ReadAhead::batch_commits;
-    CHECK(log.given <= batches * each + log.at_once);
+    CHECK(reader.next(10s).size() == each);
+    wait_until("as much as there is room for", [&] { return log.given >= most; });
   }
-  CHECK(log.given < 3'000);
+  CHECK(log.given == most);
 }
 
 }  // namespace jangbu::test
