@@ -28,7 +28,7 @@ struct ScansInRow {
 
 // One overload per event: it records and does not judge. decide() has settled what may happen.
 // Returns the entity as it is afterwards if the answer to a command is to show it; a replay does
-// not need it, and making it takes longer than the rest.
+// not need it, and so does not make it.
 class Fold {
  public:
   Fold(Shop& shop, bool answers, EventId id, Timestamp recorded_at, Timestamp committed_at)
