@@ -7,6 +7,7 @@
 
 #include "events/errors.hpp"
 #include "infra/log.hpp"
+#include "infra/read_ahead.hpp"
 
 namespace jangbu {
 
@@ -14,7 +15,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t replay_batch = 500;
 constexpr std::size_t recent_commits = 65'536;
 
 // Counts a result; one overload per kind.
@@ -238,16 +238,15 @@ void Writer::catch_up() {
   const Position last = log_.last();
   require_not_shorter(last);
   if (last == position_) return;
-  const auto reader = log_.read_from(position_.next());
+  ReadAhead reader(log_, position_, last);
   while (position_ < last) {
-    for (const StoredCommit& stored : reader->next(replay_batch, 1s)) {
-      invariant(stored.position == position_.next(), "the log is read without a gap");
-      Commit commit = decode(stored);
-      committed_at_ = commit.committed_at;
-      const std::size_t events = commit.events.size();
-      fold(shop_, std::move(commit), stored.position);
-      position_ = stored.position;
-      commit_id_ = stored.id;
+    for (DecodedCommit& read : reader.next(1s)) {
+      invariant(read.position == position_.next(), "the log is read without a gap");
+      committed_at_ = read.commit.committed_at;
+      const std::size_t events = read.commit.events.size();
+      fold(shop_, std::move(read.commit), read.position);
+      position_ = read.position;
+      commit_id_ = read.id;
       std::lock_guard lock(mutex_);
       note_commit(position_, events, committed_at_);
     }

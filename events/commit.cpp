@@ -27,45 +27,44 @@ class EventReader {
   EventReader(CommitInput& input, Position position, std::span<const Decoder> decoders)
       : input_(input), position_(position), decoders_(decoders) {}
 
-  RecordedEvent next() {
+  void next(RecordedEvent& recorded) {
     std::uint8_t kind = 0;
     EntityId entity;
-    RecordedEvent recorded;
     const std::uint32_t size = read_head(kind, entity, recorded.envelope);
     const std::size_t after = input_.left() - size;
-    recorded.event = decoder()(input_);
+    decoder()(input_, recorded.event);
     if (input_.left() != after) fail("its bytes are more or fewer than it needs");
     if (entity_of(recorded.event) != Entity{static_cast<EntityKind>(kind), entity})
       fail("it is about another entity than its envelope says");
     ++index_;
-    return recorded;
   }
 
   // Like next(), but skips the event's own bytes. `rest` begins at the event.
-  StoredEvent skip(std::string_view rest) {
+  void skip(StoredEvent& event, std::string_view rest) {
     std::uint8_t kind = 0;
-    StoredEvent event;
     const std::uint32_t size = read_head(kind, event.entity, event.envelope);
-    input_.skip(size);
+    input_.take(size);
     event.type = type_;
     event.version = version_;
     event.kind = static_cast<EntityKind>(kind);
     event.bytes = rest.substr(0, rest.size() - input_.left());
     ++index_;
-    return event;
   }
 
   [[noreturn]] void fail(const std::string& why) const {
-    throw Undecodable(position_, index_, type_, version_, why);
+    throw Undecodable(position_, index_, std::string(type_), version_, why);
   }
 
  private:
   // Reads up to the event's own bytes and returns their size.
   std::uint32_t read_head(std::uint8_t& kind, EntityId& entity, Envelope& envelope) {
-    type_.clear();
+    type_ = {};
     version_ = 0;
+    std::uint64_t type_size = 0;
     std::uint32_t size = 0;
-    input_(type_, version_, kind, entity, envelope, size);
+    input_(type_size);
+    type_ = input_.take(type_size);
+    input_(version_, kind, entity, envelope, size);
     input_.require(size);
     return size;
   }
@@ -81,7 +80,7 @@ class EventReader {
   Position position_;
   std::span<const Decoder> decoders_;
   std::size_t index_ = 0;
-  std::string type_;
+  std::string_view type_;
   std::uint16_t version_ = 0;
 };
 
@@ -102,10 +101,11 @@ void write(CommitOutput& output, const RecordedEvent& recorded) {
   output.patch(start - sizeof size, &size, sizeof size);
 }
 
-// Reads a commit's head and passes each event to `next_event`. Returns the commit's time.
-template <class Item, class NextEvent>
+// Reads a commit's head, and has `read_event` read each event into its place. Returns the commit's
+// time.
+template <class Item, class ReadEvent>
 Timestamp read_commit(const StoredCommit& stored, std::span<const Decoder> decoders,
-                      std::vector<Item>& events, NextEvent next_event) {
+                      std::vector<Item>& events, ReadEvent read_event) {
   CommitInput input(stored.payload);
   EventReader reader(input, stored.position, decoders);
   if (stored.format != commit_format)
@@ -120,8 +120,8 @@ Timestamp read_commit(const StoredCommit& stored, std::span<const Decoder> decod
     input.require(count);
     events.reserve(std::min<std::size_t>(count, 4096));
     for (std::uint64_t i = 0; i < count; ++i)
-      events.push_back(
-          next_event(reader, stored.payload.substr(stored.payload.size() - input.left())));
+      read_event(reader, events.emplace_back(),
+                 stored.payload.substr(stored.payload.size() - input.left()));
     if (input.left() != 0) reader.fail("bytes follow the last event of its commit");
     return committed_at;
   } catch (const std::out_of_range& error) {  // what CommitInput throws
@@ -167,16 +167,18 @@ Commit decode(const StoredCommit& stored) {
 
 Commit decode(const StoredCommit& stored, std::span<const Decoder> decoders) {
   Commit commit;
-  commit.committed_at =
-      read_commit(stored, decoders, commit.events,
-                  [](EventReader& reader, std::string_view) { return reader.next(); });
+  commit.committed_at = read_commit(
+      stored, decoders, commit.events,
+      [](EventReader& reader, RecordedEvent& event, std::string_view) { reader.next(event); });
   return commit;
 }
 
 std::vector<StoredEvent> list_events(const StoredCommit& stored) {
   std::vector<StoredEvent> events;
   read_commit(stored, {}, events,
-              [](EventReader& reader, std::string_view rest) { return reader.skip(rest); });
+              [](EventReader& reader, StoredEvent& event, std::string_view rest) {
+                reader.skip(event, rest);
+              });
   return events;
 }
 

@@ -17,27 +17,38 @@
 namespace jangbu {
 
 struct Decoder {
-  using Function = Event (*)(CommitInput&);
+  // Reads the event into its place, since moving one from place to place takes as long as reading
+  // it.
+  using Function = void (*)(CommitInput&, Event&);
 
   WireType wire;
   Function decode;
 };
 
 template <class Version>
+inline constexpr bool is_current = !requires(Version version) {
+  std::move(version).upcast();
+};
+
+template <class Version>
 Event to_current(Version version) {
-  if constexpr (requires { std::move(version).upcast(); }) {
-    return to_current(std::move(version).upcast());
-  } else {
+  if constexpr (is_current<Version>) {
     return version;
+  } else {
+    return to_current(std::move(version).upcast());
   }
 }
 
 template <class Version>
 constexpr Decoder decoder_of() {
-  return {Version::wire, [](CommitInput& input) {
-            Version version;
-            input(version);
-            return to_current(std::move(version));
+  return {Version::wire, [](CommitInput& input, Event& event) {
+            if constexpr (is_current<Version>) {
+              input(event.emplace<Version>());
+            } else {
+              Version version;
+              input(version);
+              event = to_current(std::move(version));
+            }
           }};
 }
 

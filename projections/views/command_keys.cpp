@@ -18,6 +18,10 @@ std::optional<CommandKeys::Remembered> CommandKeys::find(const KeyHash& key) con
   return entries_[*youngest].command();
 }
 
+void CommandKeys::expect(const KeyHash& key) const {
+  index_.find(hash_of(bytes_of(key)), [](Ref) { return false; });
+}
+
 void CommandKeys::remember(const KeyHash& key, const Remembered& command, Timestamp committed_at) {
   const std::uint64_t position = command.event.position.value;
   entries_.push_back({.key = key,

@@ -42,6 +42,9 @@ class CommandKeys {
   // The last command with this key.
   std::optional<Remembered> find(const KeyHash& key) const;
 
+  // As Table::expect().
+  void expect(const KeyHash& key) const;
+
   // REQUIRES: time does not go backwards; fewer than 2^32 keys are remembered.
   void remember(const KeyHash& key, const Remembered& command, Timestamp committed_at);
 

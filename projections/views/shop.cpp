@@ -1,16 +1,42 @@
 #include "projections/views/shop.hpp"
 
+#include <algorithm>
+#include <span>
+#include <type_traits>
+
 #include "events/errors.hpp"
 
 namespace jangbu {
 
 namespace {
 
+// The scans behind a PurchaseHead: how many they are, their bytes, and what follows them.
+struct ScansInRow {
+  explicit ScansInRow(RowInput behind_head) {
+    behind_head(count);
+    const std::string_view from = behind_head.rest();
+    ScanInRow scan;
+    for (std::uint64_t i = 0; i < count; ++i) behind_head(scan);
+    behind = behind_head.rest();
+    bytes = from.substr(0, from.size() - behind.size());
+  }
+
+  std::uint64_t count = 0;
+  std::string_view bytes;
+  std::string_view behind;
+};
+
 // One overload per event: it records and does not judge. decide() has settled what may happen.
+// Returns the entity as it is afterwards if the answer to a command is to show it; a replay does
+// not need it, and so does not make it.
 class Fold {
  public:
-  Fold(Shop& shop, EventId id, Timestamp recorded_at, Timestamp committed_at)
-      : shop_(shop), id_(id), recorded_at_(recorded_at), committed_at_(committed_at) {}
+  Fold(Shop& shop, bool answers, EventId id, Timestamp recorded_at, Timestamp committed_at)
+      : shop_(shop),
+        answers_(answers),
+        id_(id),
+        recorded_at_(recorded_at),
+        committed_at_(committed_at) {}
 
   EntityView operator()(AccountOpened&& event) {
     return put(AccountView{std::move(event.state), std::nullopt, id_});
@@ -43,17 +69,28 @@ class Fold {
     if (event.quote)
       shop_.keys.remember(id_cast<KeyHash>(*event.quote),
                           {id_cast<RequestHash>(event.purchase), id_}, committed_at_);
-    return put(evolve(std::move(event), id_));
+    PurchaseView purchase = evolve(std::move(event), id_);
+    shop_.purchases.put(purchase);
+    return answer(std::move(purchase));
   }
   EntityView operator()(PurchaseCancelled&& event) {
     for (const PurchaseLine& line : event.lines) move_stock(line.product, line.quantity);
-    return put(evolve(open_purchase(event.purchase), event, id_));
+    EntityView cancelled = answer_after(event);
+    close(event.purchase);
+    return cancelled;
   }
   EntityView operator()(DeliveryScanned&& event) {
-    return put(evolve(open_purchase(event.purchase), event, id_, recorded_at_));
+    EntityView scanned = answer_after(event, recorded_at_);
+    if (is_closed(event.status))
+      close(event.purchase);
+    else
+      add_scan(event);
+    return scanned;
   }
   EntityView operator()(ReceiptConfirmed&& event) {
-    return put(evolve(open_purchase(event.purchase), event, id_));
+    EntityView confirmed = answer_after(event);
+    close(event.purchase);
+    return confirmed;
   }
 
   // Only its command's key is remembered, as for any event.
@@ -62,42 +99,102 @@ class Fold {
  private:
   EntityView put(AccountView account) {
     shop_.accounts.put(account);
-    return std::make_shared<const AccountView>(std::move(account));
+    return answer(std::move(account));
   }
   EntityView put(ProductView product) {
     shop_.products.put(product);
     shop_.stock.put({product.state.product, product.state.stock});
-    return std::make_shared<const ProductView>(std::move(product));
-  }
-  EntityView put(PurchaseView purchase) {
-    if (is_closed(purchase.status)) {
-      shop_.purchases.erase(purchase.purchase.purchase);
-    } else {
-      shop_.purchases.put(purchase);
-    }
-    return std::make_shared<const PurchaseView>(std::move(purchase));
+    return answer(std::move(product));
   }
 
-  PurchaseView open_purchase(const PurchaseId& id) const {
-    auto purchase = shop_.purchases.find(id);
-    invariant(purchase.has_value(), "a delivery's events follow its purchase");
-    return *std::move(purchase);
+  // As evolve() does it to the view, without making one: the other scans are copied as they lie.
+  void add_scan(const DeliveryScanned& event) {
+    const auto write = [&](Table<PurchaseView>::Begun<PurchaseHead> row, RowOutput& output) {
+      row.head.status = event.status;
+      row.head.delivery_version = id_;
+      const ScansInRow scans(row.rest);
+      output(row.head, scans.count + 1);
+      output.copy(scans.bytes);
+      output(event.scan);
+      output.copy(scans.behind);
+    };
+    require_open(shop_.purchases.rewrite<PurchaseHead>(event.purchase, write));
+  }
+
+  void close(const PurchaseId& purchase) { require_open(shop_.purchases.erase(purchase)); }
+
+  static void require_open(bool is_open) {
+    invariant(is_open, "a delivery's events follow its purchase");
   }
 
   void move_stock(const ProductId& product, std::int64_t change) {
-    const auto stock = shop_.stock.find(product);
-    invariant(stock.has_value(), "a product that is bought was listed");
-    std::int64_t pieces = 0;
-    invariant(!__builtin_add_overflow(stock->pieces, change, &pieces) && pieces >= 0,
-              "stock never falls below zero, nor beyond what can be counted");
-    shop_.stock.put({product, pieces});
+    const auto write = [&](Table<StockView>::Begun<StockView> stock, RowOutput& output) {
+      std::int64_t& pieces = stock.head.pieces;
+      invariant(!__builtin_add_overflow(pieces, change, &pieces) && pieces >= 0,
+                "stock never falls below zero, nor beyond what can be counted");
+      output(stock.head);
+    };
+    invariant(shop_.stock.rewrite<StockView>(product, write),
+              "a product that is bought was listed");
+  }
+
+  template <class View>
+  EntityView answer(View&& view) const {
+    if (!answers_) return {};
+    return std::make_shared<const std::remove_cvref_t<View>>(std::forward<View>(view));
+  }
+
+  // REQUIRES: the shop has not folded the event yet.
+  template <class Fact, class... Time>
+  EntityView answer_after(const Fact& event, Time... recorded_at) const {
+    if (!answers_) return {};
+    auto before = shop_.purchases.find(event.purchase);
+    require_open(before.has_value());
+    return answer(evolve(*std::move(before), event, id_, recorded_at...));
   }
 
   Shop& shop_;
+  bool answers_;
   EventId id_;
   Timestamp recorded_at_;
   Timestamp committed_at_;
 };
+
+// Fetches what folding the event will need.
+class Expect {
+ public:
+  explicit Expect(const Shop& shop) : shop_(shop) {}
+
+  void operator()(const PurchaseCompleted& event) const {
+    if (event.quote) shop_.keys.expect(id_cast<KeyHash>(*event.quote));
+    lines(event.lines);
+    shop_.purchases.expect(event.purchase);
+  }
+  void operator()(const PurchaseCancelled& event) const {
+    lines(event.lines);
+    shop_.purchases.expect(event.purchase);
+  }
+  template <OneOf<DeliveryScanned, ReceiptConfirmed> Fact>
+  void operator()(const Fact& event) const {
+    shop_.purchases.expect(event.purchase);
+  }
+  template <OneOf<AccountFacts, ProductFacts, NothingChanged> Fact>
+  void operator()(const Fact&) const {}
+
+ private:
+  void lines(const std::vector<PurchaseLine>& lines) const {
+    for (const PurchaseLine& line : lines) shop_.stock.expect(line.product);
+  }
+
+  const Shop& shop_;
+};
+
+void expect(const Shop& shop, std::span<const RecordedEvent> events) {
+  for (const RecordedEvent& recorded : events) {
+    if (const auto& key = recorded.envelope.command_key) shop.keys.expect(key->key);
+    std::visit(Expect(shop), recorded.event);
+  }
+}
 
 }  // namespace
 
@@ -152,17 +249,31 @@ bool leaves_key(const RecordedEvent& recorded) {
   return recorded.envelope.command_key || (completed && completed->quote);
 }
 
-EntityView fold(Shop& shop, RecordedEvent recorded, EventId id, Timestamp committed_at) {
+namespace {
+
+EntityView fold(Shop& shop, bool answers, RecordedEvent&& recorded, EventId id,
+                Timestamp committed_at) {
   if (const auto& key = recorded.envelope.command_key)
     shop.keys.remember(key->key, {key->request, id}, committed_at);
-  return std::visit(Fold{shop, id, recorded.envelope.occurred_at, committed_at},
+  return std::visit(Fold{shop, answers, id, recorded.envelope.occurred_at, committed_at},
                     std::move(recorded.event));
 }
 
+}  // namespace
+
+EntityView fold(Shop& shop, RecordedEvent recorded, EventId id, Timestamp committed_at) {
+  return fold(shop, true, std::move(recorded), id, committed_at);
+}
+
 void fold(Shop& shop, Commit commit, Position position) {
-  std::uint32_t index = 0;
-  for (RecordedEvent& recorded : commit.events)
-    fold(shop, std::move(recorded), EventId{position, index++}, commit.committed_at);
+  constexpr std::size_t expected = 16;
+  const std::span events(commit.events);
+  for (std::size_t index = 0; index < events.size(); ++index) {
+    if (index % expected == 0)
+      expect(shop, events.subspan(index, std::min(expected, events.size() - index)));
+    fold(shop, false, std::move(events[index]),
+         EventId{position, static_cast<std::uint32_t>(index)}, commit.committed_at);
+  }
   shop.keep(commit.committed_at);
 }
 

@@ -187,6 +187,32 @@ TEST_CASE("a replay of the log gives the shop that wrote it") {
   });
 }
 
+TEST_CASE("an answer shows what the shop holds, and what a replay makes of it") {
+  property("after every event", [] {
+    Simulation simulation;
+    simulation.run(*any_steps());
+    Shop answering, replayed;
+    Position position;
+    for (const RecordedEvent& recorded : simulation.events()) {
+      position = position.next();
+      const Timestamp at = recorded.envelope.occurred_at;
+      const EntityView shown = fold(answering, recorded, {position, 0}, at);
+      answering.keep(at);
+      fold(replayed, Commit{at, {recorded}}, position);
+      RC_ASSERT(same(answering, replayed));
+      if (const auto* account = std::get_if<Account>(&shown); account && *account) {
+        RC_ASSERT(replayed.accounts.find((*account)->state.account) == **account);
+      } else if (const auto* product = std::get_if<Product>(&shown)) {
+        RC_ASSERT(replayed.products.find((*product)->state.product) == **product);
+      } else if (const auto* purchase = std::get_if<Purchase>(&shown)) {
+        const auto held = replayed.purchases.find((*purchase)->purchase.purchase);
+        RC_ASSERT(held.has_value() == !is_closed((*purchase)->status));
+        if (held) RC_ASSERT(*held == **purchase);
+      }
+    }
+  });
+}
+
 TEST_CASE("where commits begin and end changes nothing") {
   property("events folded with and without stops in between", [] {
     Simulation simulation({5 * 60 * 60 * 1000});

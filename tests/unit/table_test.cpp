@@ -56,6 +56,20 @@ Content content(std::initializer_list<Item> items) {
   return content;
 }
 
+// A view without a name.
+struct Note {
+  using Key = EntityId;
+  static constexpr bool named = false;
+
+  EntityId id;
+  std::string text;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id, text);
+  }
+};
+
 // What an Item begins with.
 struct ItemHead {
   EntityId id;
@@ -282,6 +296,63 @@ TEST_CASE("a table is what the kept changes make of it") {
     table.drop();
     RC_ASSERT(content_of(table) == model.kept);
   });
+}
+
+TEST_CASE(
+    "rows without a name are changed where they are, and that is taken back like any change") {
+  property("as a map that is copied for every turn, and so are its copies", [] {
+    using Changes = std::vector<std::tuple<int, unsigned, std::string>>;
+    const auto changes = *rc::gen::scale(
+        5, rc::gen::container<Changes>(rc::gen::tuple(
+               rc::gen::inRange(0, 20), rc::gen::inRange(0U, 10U),
+               rc::gen::element<std::string>("a", "b", "c", "dd", "", std::string(300, 'e')))));
+    using Notes = Table<Note>;
+    const auto content_of = [](const Notes& table) {
+      std::map<EntityId, std::string> content;
+      table.for_each([&](const Note& note) { content.emplace(note.id, note.text); });
+      return content;
+    };
+    Notes table, copy;
+    std::map<EntityId, std::string> kept, staged, copied;
+    for (const auto& [what, number, text] : changes) {
+      const auto note = id<EntityId>(number);
+      if (what < 6) {
+        table.put({note, text});
+        staged[note] = text;
+      } else if (what < 12) {
+        const bool is_there = table.rewrite<Note>(
+            note, [&, added = text](Table<Note>::Begun<Note> row, RowOutput& output) {
+              row.head.text = added + row.head.text.substr(0, 5);
+              output(row.head);
+            });
+        RC_ASSERT(is_there == staged.contains(note));
+        if (is_there) staged[note] = text + staged[note].substr(0, 5);
+      } else if (what < 14) {
+        RC_ASSERT(table.erase(note) == (staged.erase(note) > 0));
+      } else if (what < 16) {
+        table.keep();
+        kept = staged;
+      } else if (what < 18) {
+        table.drop();
+        staged = kept;
+      } else {
+        copy = table;
+        copied = staged;
+      }
+      RC_ASSERT(content_of(table) == staged);
+    }
+    RC_ASSERT(content_of(copy) == copied);
+    table.drop();
+    RC_ASSERT(content_of(table) == kept);
+  });
+}
+
+TEST_CASE("rows that keep their length leave no garbage") {
+  Table<Note> table;
+  table.put({id<EntityId>(1), "0"});
+  table.keep();
+  for (int i = 0; i < 100'000; ++i) table.put({id<EntityId>(1), std::to_string(i % 10)});
+  CHECK(table.row_bytes() == RowPages::page_bytes);
 }
 
 TEST_CASE("a table of rows that change all the time takes twice what lives, and a page or two") {

@@ -34,6 +34,8 @@ class RowOutput {
     write(std::uint64_t{text.size()});
     bytes_.append(text);
   }
+  // Bytes that were written by a RowOutput before.
+  void copy(std::string_view bytes) { bytes_.append(bytes); }
 
   const std::string& bytes() const { return bytes_; }
   void clear() { bytes_.clear(); }
@@ -90,6 +92,7 @@ class RowInput {
   void read(std::string_view& text) { text = take(read_size()); }
 
   std::size_t left() const { return rest_.size(); }
+  std::string_view rest() const { return rest_; }
 
  private:
   std::string_view take(std::size_t size) {

@@ -49,6 +49,20 @@ std::string_view RowPages::at(Ref ref) const {
   return {from + length_bytes(length), length};
 }
 
+void RowPages::expect(Ref ref) const {
+  constexpr std::size_t cache_line = 64, most_lines = 4;
+  const char* row = pages_[(ref - 1) / page_units].data + (ref - 1) % page_units * unit_bytes;
+  for (std::size_t line = 0; line < most_lines; ++line) __builtin_prefetch(row + line * cache_line);
+}
+
+void RowPages::overwrite(Ref ref, std::string_view row) {
+  Page& page = pages_[(ref - 1) / page_units];
+  std::vector<char>& bytes = page.bytes.change();
+  page.data = bytes.data();
+  char* to = bytes.data() + (ref - 1) % page_units * unit_bytes + length_bytes(row.size());
+  std::memcpy(to, row.data(), row.size());
+}
+
 void RowPages::forget(Ref ref) {
   const std::size_t number = (ref - 1) / page_units;
   const std::size_t units = units_of(at(ref).size());

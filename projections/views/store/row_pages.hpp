@@ -1,5 +1,5 @@
-// Rows of bytes, one behind the other on pages, each preceded by its length. A row is never changed
-// but replaced by a new one, and pages that have become mostly garbage are emptied and freed a
+// Rows of bytes, one behind the other on pages, each preceded by its length. A row of another
+// length takes a new place, and pages that have become mostly garbage are emptied and freed a
 // little at a time.
 //
 // Memory: at most about twice the live rows, plus a page. A row larger than a page has a page of
@@ -27,6 +27,12 @@ class RowPages {
   Ref append(std::string_view row);
   // Valid until the next append(), or until the row is forgotten.
   std::string_view at(Ref ref) const;
+  // Fetches a row from memory while something else is done.
+  void expect(Ref ref) const;
+  // Whether this row can take the place of the one at `ref`, and what lets it. The place may move
+  // in memory, but not its `ref`.
+  bool fits(Ref ref, std::string_view row) const { return at(ref).size() == row.size(); }
+  void overwrite(Ref ref, std::string_view row);
   // The row is garbage from now on.
   void forget(Ref ref);
 

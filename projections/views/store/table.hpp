@@ -16,8 +16,8 @@
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "events/values.hpp"
@@ -57,14 +57,36 @@ class Table {
     return begin_at<Head>(ref_of_name(name));
   }
 
-  void put(const View& view) {
-    RowOutput output;
-    output(view);
-    put_row(output.bytes());
+  // Fetches what a look-up or a change of this view will need. A table may be far larger than the
+  // processor's caches, and it waits for the memory of several views in the time of one.
+  void expect(const Key& key) const {
+    const auto likely = [](Ref) { return true; };
+    if (const Ref ref = by_key_.find(hash_of(bytes_of(key)), likely)) rows_.expect(ref);
   }
 
-  void erase(const Key& key) {
-    if (const Ref ref = find_ref(bytes_of(key))) change(ref, none);
+  void put(const View& view) {
+    output_.clear();
+    output_(view);
+    put_row(output_.bytes());
+  }
+
+  // Has `write` write a row anew, from its beginning and the rest of it: without making a view
+  // where only a few bytes change. False if there is none. REQUIRES: the key and the name stay.
+  template <class Head, class Write>
+  bool rewrite(const Key& key, const Write& write) {
+    const Ref ref = find_ref(bytes_of(key));
+    if (!ref) return false;
+    output_.clear();
+    write(Begun<Head>(rows_.at(ref)), output_);
+    replace(ref, output_.bytes());
+    return true;
+  }
+
+  // False if there is none.
+  bool erase(const Key& key) {
+    const Ref ref = find_ref(bytes_of(key));
+    if (ref) change(ref, none);
+    return ref != none;
   }
 
   // Puts a row that for_each_row() gave. Throws std::out_of_range if it is not a row of this View.
@@ -77,9 +99,9 @@ class Table {
   }
 
   void keep() {
-    for (const auto& [before, after] : journal_)
-      if (before) rows_.forget(before);
-    journal_.clear();
+    for (const Change& change : journal_)
+      if (change.before && !change.in_place()) rows_.forget(change.before);
+    clear_journal();
     rows_.compact([this](Ref ref) {
       const std::string_view row = rows_.at(ref);
       if (find_ref(key_in(row)) != ref) return;
@@ -90,10 +112,16 @@ class Table {
 
   void drop() {
     for (auto change = journal_.rbegin(); change != journal_.rend(); ++change) {
-      move(change->second, change->first);
-      if (change->second) rows_.forget(change->second);
+      if (change->in_place()) {
+        const std::size_t size = rows_.at(change->after).size();
+        rows_.overwrite(change->after, {overwritten_.data() + overwritten_.size() - size, size});
+        overwritten_.resize(overwritten_.size() - size);
+        continue;
+      }
+      move(change->after, change->before);
+      if (change->after) rows_.forget(change->after);
     }
-    journal_.clear();
+    clear_journal();
   }
 
   std::size_t size() const { return size_; }
@@ -161,11 +189,26 @@ class Table {
     return view;
   }
 
-  void put_row(std::string_view row) { change(find_ref(key_in(row)), rows_.append(row)); }
+  void put_row(std::string_view row) { replace(find_ref(key_in(row)), row); }
+
+  // A row that has no name and keeps its length stays where it is, as most stocks do: no index is
+  // touched, and there is no garbage.
+  void replace(Ref before, std::string_view row) {
+    if (View::named || !before || !rows_.fits(before, row))
+      return change(before, rows_.append(row));
+    overwritten_ += rows_.at(before);
+    rows_.overwrite(before, row);
+    journal_.push_back({before, before});
+  }
 
   void change(Ref before, Ref after) {
     move(before, after);
-    journal_.emplace_back(before, after);
+    journal_.push_back({before, after});
+  }
+
+  void clear_journal() {
+    journal_.clear();
+    overwritten_.clear();
   }
 
   // Makes the indexes lead to one row in place of the other; either may be none.
@@ -191,7 +234,15 @@ class Table {
   HashIndex by_name_;
   std::size_t size_ = 0;
   // Each change in order: the row that was there before it, and the one after.
-  std::vector<std::pair<Ref, Ref>> journal_;
+  struct Change {
+    Ref before = none;
+    Ref after = none;
+
+    bool in_place() const { return before == after; }
+  };
+  std::vector<Change> journal_;
+  std::string overwritten_;  // rows that were changed in place, as they were, in that order
+  RowOutput output_;         // of the row that is written
 };
 
 }  // namespace jangbu

@@ -1,0 +1,104 @@
+#include "infra/read_ahead.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace jangbu {
+
+namespace {
+
+// How long to wait for the log before checking for a stop request.
+constexpr std::chrono::milliseconds read_timeout{100};
+constexpr std::size_t most_read = 256;
+
+DecodedCommit decoded(const StoredCommit& stored) {
+  return {stored.position, stored.id, decode(stored)};
+}
+
+}  // namespace
+
+ReadAhead::ReadAhead(EventLog& log, Position after, Position last)
+    : reader_(log.read_from(after.next())), read_until_(after), last_(last) {
+  if (last.value - after.value >= worth_a_thread) thread_ = std::thread([this] { run(); });
+}
+
+ReadAhead::~ReadAhead() {
+  if (!thread_.joinable()) return;
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+std::vector<DecodedCommit> ReadAhead::next(std::chrono::milliseconds timeout) {
+  if (!thread_.joinable()) {
+    Batch batch;
+    for (const StoredCommit& stored : read_stored(most_read, timeout))
+      batch.push_back(decoded(stored));
+    return batch;
+  }
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, timeout, [this] { return !ready_.empty() || error_; });
+  if (ready_.empty()) {
+    if (error_) std::rethrow_exception(error_);
+    return {};
+  }
+  Batch batch = std::move(ready_.front());
+  ready_.pop_front();
+  lock.unlock();
+  changed_.notify_all();
+  return batch;
+}
+
+void ReadAhead::run() {
+  ::pthread_setname_np(::pthread_self(), "read-ahead");
+  std::exception_ptr error;
+  try {
+    read();
+  } catch (...) {
+    error = std::current_exception();
+  }
+  hand_over();  // what was decoded before the error
+  std::lock_guard lock(mutex_);
+  error_ = error;
+  changed_.notify_all();
+}
+
+void ReadAhead::read() {
+  std::size_t bytes = 0;
+  while (read_until_ < last_) {
+    for (const StoredCommit& stored : read_stored(most_read, read_timeout)) {
+      batch_.push_back(decoded(stored));
+      bytes += stored.payload.size();
+      if (batch_.size() < batch_commits && bytes < batch_bytes) continue;
+      if (!hand_over()) return;
+      bytes = 0;
+    }
+    // Nothing waits here for more to arrive.
+    if (!hand_over()) return;
+    bytes = 0;
+  }
+}
+
+// False: it is not wanted any more.
+bool ReadAhead::hand_over() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return stop_ || batch_.empty() || ready_.size() < most_batches; });
+  if (!stop_ && !batch_.empty()) ready_.push_back(std::exchange(batch_, {}));
+  changed_.notify_all();
+  return !stop_;
+}
+
+std::vector<StoredCommit> ReadAhead::read_stored(std::size_t most,
+                                                 std::chrono::milliseconds timeout) {
+  const std::uint64_t left = last_.value - read_until_.value;
+  auto stored = reader_->next(std::min<std::uint64_t>(most, left), timeout);
+  if (!stored.empty()) read_until_ = stored.back().position;
+  return stored;
+}
+
+}  // namespace jangbu
