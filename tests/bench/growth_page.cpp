@@ -95,7 +95,7 @@ std::string figure(const std::optional<double>& value) {
 }
 
 std::string times(const std::optional<double>& value) {
-  return value ? figure(*value) + "\u00d7" : "";
+  return value ? with_decimals(*value, *value < 10 ? 2 : 0) + "\u00d7" : "";
 }
 
 // On an axis: 0.2, 5, 1,000.
@@ -325,7 +325,8 @@ body { margin: 0 auto; padding: 1em 1.5em 3em; max-width: 1180px; background: va
   color: var(--ink); }
 h1 { font-size: 1.6em; margin-bottom: 0; } h2 { margin: 2em 0 0.3em; font-size: 1.2em; }
 code { overflow-wrap: anywhere; } .faint { color: var(--faint); }
-.charts { display: grid; gap: 1em; grid-template-columns: repeat(auto-fill, minmax(260px, 1fr)); }
+.charts { display: grid; gap: 1em; grid-template-columns: repeat(auto-fill, minmax(260px, 1fr));
+  align-items: end; }
 figure { margin: 0; } figcaption { font-weight: 600; font-size: 0.93em; }
 .grid line { stroke: var(--rule); } .grid text { fill: var(--faint); font-size: 11px; }
 polyline { fill: none; stroke-width: 2; }
@@ -415,7 +416,7 @@ std::string growth_text(const Json& result) {
         std::vector<std::string> values;
         for (const auto& value : curve.values) values.push_back(figure(value));
         const auto grown = growth_of(curve);
-        values.push_back(grown ? figure(*grown) : "");
+        values.push_back(grown ? with_decimals(*grown, 2) : "");
         row("  " + chart.name + (curve.name.empty() ? "" : ", " + curve.name) + ", " + chart.unit,
             values);
       }

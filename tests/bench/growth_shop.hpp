@@ -20,6 +20,8 @@
 
 namespace jangbu::bench {
 
+class LogFiller;
+
 struct Question {
   std::string target;
   std::size_t items;  // how many there must be in the answer
@@ -49,7 +51,7 @@ class GrowthShop {
     std::uint32_t buyer;
     DeliveryStatus status;
   };
-  void add(std::uint64_t number, class LogFiller& filler);
+  void add(std::uint64_t number, LogFiller& filler);
   std::vector<ListKind> of_purchases() const;
   std::vector<ListKind> of_deliveries() const;
   std::vector<ListKind> of_names() const;
