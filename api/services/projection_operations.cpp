@@ -11,6 +11,7 @@
 #include "api/requests/body.hpp"
 #include "api/services/operations.hpp"
 #include "api/services/queries.hpp"
+#include "api/telemetry/metrics.hpp"
 #include "commands/writer.hpp"
 #include "infra/ids.hpp"
 #include "projections/tables/registry.hpp"
@@ -25,8 +26,7 @@ namespace {
 Json to_json(const Projector::ReadModelStatus& model, const Projector::Status& status,
              const Writer* writer, const std::optional<RebuildJobs::Status>& rebuild) {
   const Position position = model.checkpoint ? model.checkpoint->position : Position{};
-  const Position end =
-      writer ? std::max(status.log_end, writer->status().position) : status.log_end;
+  const Position end = log_end(status, writer);
   Json json{{"name", model.name},
             {"status", is_up(status.state) && model.checkpoint ? "up" : "down"},
             {"state", model.checkpoint ? to_string(status.state) : "building"},

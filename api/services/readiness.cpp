@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "api/answers/documents.hpp"
+#include "api/telemetry/metrics.hpp"
 #include "commands/writer.hpp"
 #include "projections/queries/read_models.hpp"
 #include "projections/writing/projector.hpp"
@@ -26,11 +27,12 @@ Json writer_check(const Writer* writer) {
   return json;
 }
 
-Json projector_check(const Projector::Status& status) {
+Json projector_check(const Projector::Status& status, const Writer* writer) {
+  const Position end = log_end(status, writer);
   Json json{{"status", is_up(status.state) ? "up" : "down"},
             {"state", to_string(status.state)},
             {"position", status.position.value},
-            {"lag", status.log_end.value - std::min(status.log_end, status.position).value}};
+            {"lag", end.value - std::min(end, status.position).value}};
   if (!status.reason.empty()) json.add("reason", status.reason);
   return json;
 }
@@ -70,7 +72,7 @@ http::Response Readiness::answer() {
   if (parts_.projector) {
     const auto projector = parts_.projector->status();
     all = all && is_up(projector.state);
-    checks.add("projector", projector_check(projector));
+    checks.add("projector", projector_check(projector, parts_.writer));
   }
   const char* status = all ? "up" : takes_work ? "degraded" : "down";
   auto response = of_now(takes_work ? 200 : 503, {{"status", status}, {"checks", checks}});

@@ -198,12 +198,10 @@ Families snapshot_families(const SnapshotFile& snapshots) {
 
 // --- Read models ---------------------------------------------------------------------------------
 
-// A writer in this process learns of commits first.
 Families projection_families(const Projector& projector, const Writer* writer) {
   using State = Projector::State;
   const Projector::Status status = projector.status();
-  const Position end =
-      writer ? std::max(status.log_end, writer->status().position) : status.log_end;
+  const Position end = log_end(status, writer);
   auto parked = family(MetricType::Gauge, "jangbu_projection_parked_rows",
                        "Rows that are frozen, because an event could not be folded into them");
   for (const auto& model : status.read_models)
@@ -281,6 +279,10 @@ Families stream_families(const Metrics::Parts& parts) {
 }
 
 }  // namespace
+
+Position log_end(const Projector::Status& status, const Writer* writer) {
+  return writer ? std::max(status.log_end, writer->status().position) : status.log_end;
+}
 
 std::string Metrics::text() const {
   Families all{build_info()};

@@ -50,4 +50,8 @@ class Metrics {
   std::vector<std::pair<std::string, const http::Server*>> servers_;
 };
 
+// What is known here of the log's end: a writer in this process (null: there is none) learns of
+// commits first, and a projector that cannot write does not learn of them.
+Position log_end(const Projector::Status& status, const Writer* writer);
+
 }  // namespace jangbu

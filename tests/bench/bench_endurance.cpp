@@ -1,8 +1,10 @@
-// What too much load does to the shop, and what an hour of load does to it. See README.md.
+// What too much load does to the shop, what an hour of load does to it, and at which rate the read
+// models keep up. See README.md.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <deque>
 #include <exception>
 #include <future>
@@ -13,9 +15,11 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/bench/bench_shop.hpp"
+#include "tests/bench/lag_watch.hpp"
 #include "tests/bench/machine.hpp"
 #include "tests/bench/report.hpp"
 
@@ -321,10 +325,130 @@ int soak(const SoakFlags& flags) {
   return right ? 0 : 1;
 }
 
+// --- Lag -----------------------------------------------------------------------------------------
+
+struct LagFlags {
+  int minutes = 10;
+  int seconds = 20;
+  double most = 1;
+  std::size_t connections = 64;
+};
+
+// Purchases at one rate, until it is over or the lag passes the limit.
+struct Hold {
+  double asked = 0;  // a second; 0: as fast as it goes
+  Measured measured;
+  std::vector<double> lags;  // in order of size
+  CpuTimes cpu;
+  double others = 0;  // the share of the processors that programs of others used
+
+  double lag(double share) const {
+    const auto rank = std::ceil(share * static_cast<double>(lags.size()));
+    return lags[static_cast<std::size_t>(rank) - 1];
+  }
+  // Whether the read models stayed that close, and the shop took what was asked for.
+  bool within(double most) const {
+    return lags.back() < most && measured.per_second() > asked * 0.98;
+  }
+};
+
+class LagBench {
+ public:
+  // PostgreSQL writes its checkpoints as often as by default: ten minutes must have some.
+  explicit LagBench(const LagFlags& flags)
+      : flags_(flags),
+        servers_({"checkpoint_timeout=5min"}),
+        shop_(servers_, servers_.postgres.create_database(), true, 1'000, 10'000) {
+    print_circumstances(servers_);
+    print_row({"asked/s", "bought/s", "seconds", "lag p50 s", "p99 s", "most s", "p50 ms", "p99 ms",
+               "verdict"},
+              12);
+  }
+
+  // Halves what is between a rate that is too high and one that is not, to 5 %.
+  double search() {
+    const auto time = std::chrono::seconds(flags_.seconds);
+    const Hold all = hold(0, time);
+    double low = 0, high = all.measured.per_second();
+    if (all.within(flags_.most)) return high;
+    while (low < high * 0.95) {
+      const double middle = (low + high) / 2;
+      (hold(middle, time).within(flags_.most) ? low : high) = middle;
+      if (high < 10) throw std::runtime_error("the read models keep up with no rate");
+    }
+    return low;
+  }
+
+  // Holds the rate for long, and takes a tenth less while that is too much.
+  int run() {
+    double rate = search();
+    const auto time = std::chrono::minutes(flags_.minutes);
+    Hold held = hold(rate, time);
+    for (; !held.within(flags_.most) && rate > 10; held = hold(rate, time)) rate *= 0.9;
+    std::cout << "For " << flags_.minutes << " minutes " << grouped(held.measured.per_second())
+              << " purchases a second, with a lag of p50 " << with_decimals(held.lag(0.5), 3)
+              << " s, p99 " << with_decimals(held.lag(0.99), 3) << " s, most "
+              << with_decimals(held.lag(1), 3) << " s\nprocessor time a second:";
+    for (const auto& [program, seconds] : held.cpu.by_program)
+      if (seconds / held.measured.seconds >= 0.005)
+        std::cout << ' ' << program << ' ' << with_decimals(seconds / held.measured.seconds, 2);
+    std::cout << ", others " << with_decimals(100 * held.others, 0) << " % of all\n";
+    bool right = held.within(flags_.most);
+    for (const auto& [status, count] : answers_) {
+      std::cout << grouped(static_cast<double>(count)) << " answers " << status << "\n";
+      right = right && status == 201;
+    }
+    return right ? 0 : 1;
+  }
+
+ private:
+  Hold hold(double rate, std::chrono::nanoseconds time) {
+    std::atomic<bool> too_far = false;
+    const CpuTimes before = cpu_times();
+    const auto start = std::chrono::steady_clock::now();
+    LagWatch watch(shop_.process(), [&](double seconds) { too_far = seconds >= flags_.most; });
+    auto purchase = purchase_requests(shop_.catalogue(), false, false, random_);
+    Hold hold{
+        .asked = rate,
+        .measured = bench::run(
+            {.port = shop_.process().port(Service::purchase),
+             .connections = flags_.connections,
+             .next =
+                 [&](std::string& request) { return !(rate > 0 && too_far) && purchase(request); },
+             .answered = [&](int status, std::string_view) { ++answers_[status]; },
+             .time = time,
+             .per_second = rate}),
+        .lags = watch.stop(),
+        .cpu = cpu_times().since(before)};
+    const std::chrono::duration<double> all = std::chrono::steady_clock::now() - start;
+    hold.others = std::max(0.0, hold.cpu.all - hold.cpu.ours()) /
+                  (all.count() * std::thread::hardware_concurrency());
+    std::ranges::sort(hold.lags);
+    print_row({rate > 0 ? grouped(rate) : "all", grouped(hold.measured.per_second()),
+               with_decimals(hold.measured.seconds, 0), with_decimals(hold.lag(0.5), 3),
+               with_decimals(hold.lag(0.99), 3), with_decimals(hold.lag(1), 3),
+               with_decimals(hold.measured.percentile_ms(0.5), 2),
+               with_decimals(hold.measured.percentile_ms(0.99), 2),
+               hold.within(flags_.most) ? "keeps up" : "too much"},
+              12);
+    shop_.catch_up();
+    return hold;
+  }
+
+  const LagFlags& flags_;
+  Servers servers_;
+  BenchShop shop_;
+  std::mt19937_64 random_{1};
+  std::map<int, std::uint64_t> answers_;
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"What load does to the shop when it is too much, or lasts", "tests/bench/run"};
+  CLI::App app{
+      "What load does to the shop when it is too much, or lasts, or is too much for the read "
+      "models",
+      "tests/bench/run"};
   app.require_subcommand(1);
   app.option_defaults()->always_capture_default();
   OverloadFlags too_much;
@@ -346,12 +470,24 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0.0, 1.0));
   soaked->add_option("--connections", lasting.connections, "With each of two services")
       ->check(CLI::Range(1, 1'000));
+  LagFlags behind;
+  CLI::App* lagging =
+      app.add_subcommand("lag", "At which rate the read models keep up, and for long");
+  lagging->add_option("--minutes", behind.minutes, "How long that rate is held")
+      ->check(CLI::Range(1, 10'000));
+  lagging->add_option("--seconds", behind.seconds, "Length of a round of the search")
+      ->check(CLI::Range(1, 600));
+  lagging->add_option("--most", behind.most, "The lag in seconds that is too much")
+      ->check(CLI::Range(0.01, 3600.0));
+  lagging->add_option("--connections", behind.connections, "That purchases come over")
+      ->check(CLI::Range(1, 10'000));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   try {
+    if (lagging->parsed()) return LagBench(behind).run();
     return overloaded->parsed() ? overload(too_much) : soak(lasting);
   } catch (const std::exception& error) {
     std::cerr << "tests/bench: " << error.what() << '\n';

@@ -48,8 +48,6 @@ std::string product_body(std::size_t number) {
       .dump();
 }
 
-// A purchase by a random account, of a random product or always the first. Ids have one length, so
-// that the same bytes are written over again.
 class PurchaseRequests {
  public:
   PurchaseRequests(const Catalogue& catalogue, bool hot, bool keys, std::mt19937_64& random)
@@ -99,9 +97,22 @@ class PurchaseRequests {
 }  // namespace
 
 // Room for 256 clients, and no checkpoint in the middle of a round.
-Servers::Servers()
-    : postgres({"fsync=on", "synchronous_commit=on", "max_connections=400", "shared_buffers=512MB",
-                "max_wal_size=8GB", "checkpoint_timeout=1h"}) {}
+Servers::Servers(const std::vector<std::string>& settings)
+    : postgres([&] {
+        std::vector<std::string> all{"fsync=on",
+                                     "synchronous_commit=on",
+                                     "max_connections=400",
+                                     "shared_buffers=512MB",
+                                     "max_wal_size=8GB",
+                                     "checkpoint_timeout=1h"};
+        all.insert(all.end(), settings.begin(), settings.end());
+        return all;
+      }()) {}
+
+std::function<bool(std::string&)> purchase_requests(const Catalogue& catalogue, bool hot, bool keys,
+                                                    std::mt19937_64& random) {
+  return PurchaseRequests(catalogue, hot, keys, random);
+}
 
 std::map<std::string, std::string> versions(const Servers& servers,
                                             const std::filesystem::path& folder) {
@@ -161,7 +172,7 @@ std::vector<std::string> BenchShop::create(Service service, const std::string& t
 Measured BenchShop::purchases(const Round& round) {
   return run({.port = process().port(Service::purchase),
               .connections = round.connections,
-              .next = PurchaseRequests(catalogue_, round.hot, round.keys, random_),
+              .next = purchase_requests(catalogue_, round.hot, round.keys, random_),
               .answered =
                   [this](int status, std::string_view) {
                     if (status == 201)

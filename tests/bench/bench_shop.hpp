@@ -23,7 +23,8 @@
 namespace jangbu::bench {
 
 struct Servers {
-  Servers();
+  // With more settings of PostgreSQL, "name=value"; of two of one name the last counts.
+  explicit Servers(const std::vector<std::string>& settings = {});
 
   test::NatsServer nats;
   test::PostgresServer postgres;
@@ -38,6 +39,12 @@ struct Catalogue {
   std::vector<std::string> accounts;
   std::vector<std::string> products;
 };
+
+// HttpLoad::next for purchases of one piece by random accounts, of random products or (`hot`)
+// always the first, and with `keys` an idempotency key each. Ids have one length, so that the same
+// bytes are written over again. Both references must outlive it.
+std::function<bool(std::string& request)> purchase_requests(const Catalogue& catalogue, bool hot,
+                                                            bool keys, std::mt19937_64& random);
 
 class BenchShop {
  public:

@@ -4,19 +4,18 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iostream>
 #include <memory>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "infra/eventlog/jetstream_log.hpp"
 #include "tests/bench/bench_shop.hpp"
+#include "tests/bench/log_filler.hpp"
 #include "tests/bench/machine.hpp"
 #include "tests/bench/report.hpp"
 #include "tests/bench/shop_content.hpp"
@@ -41,44 +40,10 @@ double seconds(const std::function<void()>& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Commits of 250 events, 50 a second of the shop's time.
-class Filler {
- public:
-  explicit Filler(EventLog& log) : log_(log) {}
-
-  void add(Event event, std::optional<CommandKey> key = std::nullopt) {
-    commit_.events.push_back({{now(), key, {}, {}, {}}, std::move(event)});
-    ++events_;
-    if (commit_.events.size() == 250) append();
-  }
-
-  void append() {
-    if (commit_.events.empty()) return;
-    commit_.committed_at = now();
-    CommitId id;
-    ++commits_;
-    std::memcpy(id.bytes.data(), &commits_, sizeof commits_);
-    const auto result = log_.append(Position{commits_ - 1}, id, encode_commit(commit_), 10s);
-    if (!std::holds_alternative<Appended>(result))
-      throw std::runtime_error("a commit could not be appended to the log");
-    commit_.events.clear();
-  }
-
-  Timestamp now() const { return {1'772'357'400'000 + static_cast<std::int64_t>(events_) * 20}; }
-  std::uint64_t events() const { return events_; }
-  std::uint64_t commits() const { return commits_; }
-
- private:
-  EventLog& log_;
-  Commit commit_;
-  std::uint64_t events_ = 0;
-  std::uint64_t commits_ = 0;
-};
-
 // Accounts and products; then purchases, each with a key, picked up, delivered and confirmed. One
 // in fifty is still on its way.
 std::uint64_t fill(EventLog& log, const Flags& flags) {
-  Filler filler(log);
+  LogFiller filler(log);
   for (std::uint64_t i = 0; i < flags.accounts; ++i) filler.add(account_opened(i, filler.now()));
   for (std::uint64_t i = 0; i < flags.products; ++i) filler.add(product_listed(i, filler.now()));
   for (std::uint64_t i = 0; filler.events() < flags.events; ++i) {

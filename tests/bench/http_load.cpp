@@ -74,7 +74,7 @@ class Connection {
   }
 
   bool receive(Answer& answer) {
-    if (received_ == input_.size()) throw std::runtime_error("an answer is too large");
+    if (received_ == input_.size()) input_.resize(2 * received_);
     const ssize_t size =
         ::recv(descriptor(), input_.data() + received_, input_.size() - received_, 0);
     if (size < 0) throw_errno("recv");
@@ -88,7 +88,7 @@ class Connection {
  private:
   Descriptor socket_;
   std::string request_;
-  std::array<char, 8192> input_;
+  std::vector<char> input_ = std::vector<char>(8192);
   std::size_t received_ = 0;
   Clock::time_point asked_at_;
 };

@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "infra/postgres/connection.hpp"
 #include "tests/e2e/requests.hpp"
 #include "tests/support/files.hpp"
 
@@ -172,6 +173,40 @@ TEST_CASE("Metrics tell how far behind the read models are while PostgreSQL is a
   CHECK(scrape["jangbu_projection_lag_commits"] == 3);
   CHECK(scrape["jangbu_projection_lag_events"] == 3);
   CHECK(scrape["jangbu_projection_lag_seconds"] < 60);
+}
+
+TEST_CASE("read models that fall behind are seen in metrics, in answers and at /projections") {
+  Shop shop;
+  open_account(shop, "홍길동");
+  wait_until("the read models", [&] { return Scrape(shop)["jangbu_projection_position"] == 1; });
+  jangbu::pg::Connection holder({.conninfo = shop.database});
+  jangbu::pg::Transaction held(holder);
+  holder.run("LOCK TABLE accounts_1.accounts IN EXCLUSIVE MODE");  // who reads does not notice
+
+  REQUIRE(shop.accounts().post("/accounts", account("김영희")).position() == 2);
+  double lag = 0;
+  wait_until("the lag", [&] { return (lag = Scrape(shop)["jangbu_projection_lag_seconds"]) > 0; });
+  wait_until("more lag", [&] { return Scrape(shop)["jangbu_projection_lag_seconds"] > lag + 0.2; });
+  CHECK(Scrape(shop)["jangbu_projection_lag_commits"] == 1);
+
+  const Reply list = shop.accounts().get("/accounts");
+  CHECK(list.position() == 1);
+  CHECK(list.json.at("items").size() == 1);
+  const Reply waiting = shop.accounts().get("/accounts?minPosition=2&waitMs=0");
+  CHECK(waiting.code() == "read-model-behind");
+  CHECK(waiting.json.at("expected") == 2);
+  CHECK(waiting.json.at("actual") == 1);
+  const Json checks = shop.operations().get("/health/ready").json.at("checks");
+  CHECK(checks.at("writer").at("position") == 2);
+  CHECK(checks.at("projector").at("lag") == 1);
+  for (const Json& model : shop.operations().get("/projections").json.at("items"))
+    if (model.at("name") == "accounts") CHECK(model.at("lag") == 1);
+
+  held.commit();
+  wait_until("the end of the lag",
+             [&] { return Scrape(shop)["jangbu_projection_lag_seconds"] == 0; });
+  CHECK(shop.accounts().get("/accounts").position() == 2);
+  CHECK(shop.accounts().get("/accounts").json.at("items").size() == 2);
 }
 
 TEST_CASE("Every metric that the dashboard and the alert rules name is there") {
