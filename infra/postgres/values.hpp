@@ -27,16 +27,6 @@ namespace jangbu::pg {
 
 using Result = Handle<PGresult, PQclear>;
 
-// json: PostgreSQL keeps the text as it is.
-struct Json {
-  std::string text;
-};
-
-// jsonb, as JSON text: PostgreSQL parses it, and can modify it.
-struct Jsonb {
-  std::string text;
-};
-
 // bytea
 struct Blob {
   std::string bytes;
@@ -127,27 +117,6 @@ struct Binary<Blob> {
   static constexpr Oid oid = 17;
   static void append(std::string& out, const Blob& value) { out.append(value.bytes); }
   static Blob read(std::string_view bytes) { return {std::string(bytes)}; }
-};
-
-template <>
-struct Binary<Json> {
-  static constexpr Oid oid = 114;
-  static void append(std::string& out, const Json& value) { out.append(value.text); }
-  static Json read(std::string_view bytes) { return {std::string(bytes)}; }
-};
-
-template <>
-struct Binary<Jsonb> {
-  static constexpr Oid oid = 3802;
-  static constexpr char version = 1;
-  static void append(std::string& out, const Jsonb& value) {
-    out.push_back(version);
-    out.append(value.text);
-  }
-  static Jsonb read(std::string_view bytes) {
-    if (bytes.empty() || bytes[0] != version) detail::unexpected_column("jsonb of another version");
-    return {std::string(bytes.substr(1))};
-  }
 };
 
 template <class Of>

@@ -31,7 +31,7 @@ using std::chrono::milliseconds;
 // A plan is made once and must use the indexes, however small the table was at the time.
 constexpr std::string_view session_settings =
     "-c default_transaction_read_only=on -c plan_cache_mode=force_generic_plan -c jit=off "
-    "-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off "
+    "-c enable_seqscan=off -c enable_material=off -c enable_bitmapscan=off -c enable_hashjoin=off "
     "-c enable_mergejoin=off -c enable_sort=off -c statement_timeout=";
 
 // NOTIFY says when to look at the checkpoints; a periodic look finds what it missed. Without NOTIFY

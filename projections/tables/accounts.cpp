@@ -81,12 +81,10 @@ AccountRow read_account(pg::Row& row) {
 const std::string columns = columns_of(sql::accounts);
 constexpr std::string_view bytes = "octet_length(name) + octet_length(address_line)";
 
-const std::string by_id_sql = "SELECT " + columns + " FROM {schema}.accounts WHERE id = asked.key";
+const std::string by_id_sql = row_of_key(columns, "accounts", "id");
 const QueryText by_id{"account_by_id", "accounts", by_id_sql, "asked.key", id_key};
 
-const std::string by_name_sql =
-    "SELECT " + columns +
-    " FROM {schema}.accounts WHERE name = asked.key AND closed_at IS NULL LIMIT 1";
+const std::string by_name_sql = row_of_key(columns, "accounts", "name", "closed_at IS NULL");
 const QueryText by_name{"account_by_name", "accounts", by_name_sql, "r.id", text_key};
 
 const std::string list_sql = page_sql(

@@ -205,11 +205,11 @@ DeliverySummary read_summary(pg::Row& row) {
   };
 }
 
-constexpr QueryText by_id{
-    "delivery_by_id", "deliveries",
-    "SELECT id, buyer_id, recipient, address_line, zip_code, items, status, scans, opened_at, "
-    "closed_at, version_position, version_index FROM {schema}.deliveries WHERE id = asked.key",
-    "asked.key", id_key};
+const std::string by_id_sql = row_of_key(
+    "id, buyer_id, recipient, address_line, zip_code, items, status, scans, opened_at, closed_at, "
+    "version_position, version_index",
+    "deliveries", "id");
+const QueryText by_id{"delivery_by_id", "deliveries", by_id_sql, "asked.key", id_key};
 
 constexpr std::string_view view =
     "id, buyer_id, recipient, address_line, zip_code, "

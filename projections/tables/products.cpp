@@ -98,12 +98,10 @@ ProductRow read_product(pg::Row& row) {
 const std::string columns = columns_of(sql::products);
 constexpr std::string_view bytes = "octet_length(name) + octet_length(description)";
 
-const std::string by_id_sql = "SELECT " + columns + " FROM {schema}.products WHERE id = asked.key";
+const std::string by_id_sql = row_of_key(columns, "products", "id");
 const QueryText by_id{"product_by_id", "products", by_id_sql, "asked.key", id_key};
 
-const std::string by_name_sql =
-    "SELECT " + columns +
-    " FROM {schema}.products WHERE name = asked.key AND withdrawn_at IS NULL LIMIT 1";
+const std::string by_name_sql = row_of_key(columns, "products", "name", "withdrawn_at IS NULL");
 const QueryText by_name{"product_by_name", "products", by_name_sql, "r.id", text_key};
 
 const std::string list_sql = page_sql(

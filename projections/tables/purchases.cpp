@@ -156,8 +156,7 @@ constexpr std::string_view columns =
     "purchased_at, cancelled_at, version_position, version_index";
 constexpr std::string_view bytes = "octet_length(lines) + octet_length(address_line)";
 
-const std::string by_id_sql =
-    "SELECT " + std::string(columns) + " FROM {schema}.purchases WHERE id = asked.key";
+const std::string by_id_sql = row_of_key(columns, "purchases", "id");
 const QueryText by_id{"purchase_by_id", "purchases", by_id_sql, "asked.key", id_key};
 
 constexpr std::string_view view =

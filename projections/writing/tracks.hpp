@@ -34,7 +34,7 @@ namespace jangbu {
 // readers would see things un-happen. A batch is flushed as one, and batches grow with the load.
 inline constexpr std::string_view projection_settings =
     "-c synchronous_commit=on -c plan_cache_mode=force_generic_plan -c jit=off "
-    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
+    "-c enable_seqscan=off -c enable_material=off -c enable_hashjoin=off -c enable_mergejoin=off";
 
 // One generation of one read model.
 struct Track {

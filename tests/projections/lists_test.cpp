@@ -81,6 +81,10 @@ std::string deliveries_sql(int first, int count, const std::string& buyer,
          "', NULL, 1, 0" + numbers;
 }
 
+constexpr std::string_view one_sale = "c0000000-0000-7000-8000-000000000002";
+constexpr std::size_t limit = 20;
+constexpr std::size_t most_ends = 4;  // of a delivery, with none yet
+
 constexpr std::string_view one_buyer = "a1000000-0000-7000-8000-000000000001";
 constexpr std::string_view other_buyer = "a1000000-0000-7000-8000-000000000002";
 
@@ -90,7 +94,6 @@ TEST_CASE("a query reads a page of each status at most, whatever the table holds
   auto& server = explaining_postgres();
   const Tables tables(server);
   Asker asker(ReadModels::Options{.conninfo = tables.conninfo, .connections = 1});
-  constexpr std::size_t limit = 20;
   const auto some = [](auto cursor) { return From<decltype(cursor)>{limit, std::nullopt}; };
   const auto buyer = parse_id<AccountId>(one_buyer).value();
   const auto other = parse_id<AccountId>(other_buyer).value();
@@ -102,7 +105,6 @@ TEST_CASE("a query reads a page of each status at most, whatever the table holds
     std::size_t most_rows;  // that it may read
   };
   std::vector<List> lists;
-  constexpr std::size_t most_ends = 4;
   const auto add = [&](const std::string& name, auto query,
                        std::size_t most_rows = most_ends * (limit + 1)) {
     lists.push_back(
@@ -127,7 +129,7 @@ TEST_CASE("a query reads a page of each status at most, whatever the table holds
             "deliveries " + std::string(closed ? "with closed " : "") +
                 std::string(filter.status ? to_string(*filter.status) : "") + who,
             [=] { return list_deliveries(filter, some(PurchaseId{})); },
-            filter.status && !is_closed(*filter.status) ? 2 * most_searched
+            filter.status && !is_closed(*filter.status) ? 3 * most_searched
                                                         : most_ends * (limit + 1));
       }
   }
@@ -137,10 +139,12 @@ TEST_CASE("a query reads a page of each status at most, whatever the table holds
     });
   add("events of anything", [&] { return events_of(many_events, some(EventId{})); });
   const auto add_row = [&](const std::string& name, auto query) {
-    lists.push_back({name, [&asker, query] { return answer(asker, query()) ? 1u : 0u; }, 1});
+    lists.push_back({name, [&asker, query] { return answer(asker, query()) ? 1u : 0u; }, 2});
   };
   add_row("account by name", [&] { return account_by_name(hong.person.name); });
   add_row("account by id", [&] { return account_by_id(hong.account); });
+  add_row("purchase by id", [&] { return purchase_by_id(parse_id<PurchaseId>(one_sale).value()); });
+  add_row("delivery by id", [&] { return delivery_by_id(parse_id<PurchaseId>(one_sale).value()); });
   add_row("product by name", [&] { return product_by_name(keyboard.name); });
   for (const auto kind : {EntityKind::account, EntityKind::product})
     add_row("last event of a product, asked for as " + std::string(to_string(kind)), [=] {
@@ -185,6 +189,33 @@ TEST_CASE("a query reads a page of each status at most, whatever the table holds
     CHECK(pages_read(plan) <= 40 + list.most_rows);
   }
   CHECK(shown > 500);
+}
+
+TEST_CASE("deliveries of an open status are found, a bounded search at a time", "[lists]") {
+  const Tables tables(shared_postgres());
+  const std::string one = "'" + std::string(one_buyer) + "'::uuid";
+  tables.run(deliveries_sql(1, 30, one, "preparing", false) +
+             deliveries_sql(100, most_searched, one, "cancelled", true) +
+             deliveries_sql(10'000, 2 * most_searched - 30, one, "in-transit", false) +
+             deliveries_sql(20'000, 30, one, "preparing", false));
+  Asker asker(tables.conninfo);
+  for (const auto& buyer : {std::optional<AccountId>(), parse_id<AccountId>(one_buyer)}) {
+    std::vector<std::size_t> pages;
+    std::set<PurchaseId> found;
+    for (From<PurchaseId> from{.limit = limit}; pages.size() < 10;) {
+      const auto page = answer(
+          asker, list_deliveries({.buyer = buyer, .status = DeliveryStatus::preparing}, from));
+      for (const DeliverySummary& row : page.items) CHECK(found.insert(row.id).second);
+      pages.push_back(page.items.size());
+      CHECK(page.searched_to.has_value() == (page.more && page.items.empty()));
+      if (!page.more) break;
+      from.after = page.searched_to ? page.searched_to->id : page.items.back().id;
+    }
+    // Ten of the newest thirty are on the second page, whose search ends before it finds another;
+    // the third finds none; the last page's search begins where the third's ended.
+    CHECK(pages == std::vector<std::size_t>{20, 10, 0, 20, 10});
+    CHECK(found.size() == 60);
+  }
 }
 
 TEST_CASE("a page ends at a mebibyte, and PostgreSQL sends no more", "[lists]") {

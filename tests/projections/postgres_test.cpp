@@ -91,32 +91,28 @@ TEST_CASE("values come back from PostgreSQL as they went", "[postgres]") {
   pg::Connection connection({.conninfo = shared_postgres().conninfo()});
   const pg::Statement statement{
       "values",
-      "SELECT $1::boolean, $2::int, $3::bigint, $4::text, $5::bytea, $6::jsonb, $7::uuid, "
-      "$8::timestamptz, $9::text, $8::timestamptz = '1969-07-20T20:17:40.123Z', "
-      "$10::json"};
+      "SELECT $1::boolean, $2::int, $3::bigint, $4::text, $5::bytea, $6::uuid, "
+      "$7::timestamptz, $8::text, $7::timestamptz = '1969-07-20T20:17:40.123Z'"};
   const Timestamp landing{parse_timestamp("1969-07-20T20:17:40.123Z").value()};
   const std::string bytes("\0\xff'\\", 4);
   const auto result = connection.execute(
       {&statement,
        pg::Params::of(true, std::int32_t{-7}, std::int64_t{-10'000'000'000}, std::string("홍길동"),
-                      pg::Blob{bytes}, pg::Jsonb{R"({"a": "ü"})"}, id<AccountId>(7), landing,
-                      std::optional<std::string>(), pg::Json{"[1 ]"})});
+                      pg::Blob{bytes}, id<AccountId>(7), landing, std::optional<std::string>())});
   pg::Row row(result.get(), 0);
   CHECK(row.next<bool>());
   CHECK(row.next<std::int32_t>() == -7);
   CHECK(row.next<std::int64_t>() == -10'000'000'000);
   CHECK(row.next<std::string>() == "홍길동");
   CHECK(row.next<pg::Blob>().bytes == bytes);
-  CHECK(row.next<pg::Jsonb>().text == R"({"a": "ü"})");
   CHECK(row.next<AccountId>() == id<AccountId>(7));
   CHECK(row.next<Timestamp>() == landing);
   CHECK(row.next_optional<std::string>() == std::nullopt);
   CHECK(row.next<bool>());
-  CHECK(row.next<pg::Json>().text == "[1 ]");
 
   pg::Row again(result.get(), 0);
   CHECK_THROWS_AS(again.next<std::int64_t>(), Corrupt);  // a boolean
-  pg::Row null(result.get(), 0, 8);
+  pg::Row null(result.get(), 0, 7);
   CHECK_THROWS_AS(null.next<std::string>(), Corrupt);
 }
 
