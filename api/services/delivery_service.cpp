@@ -111,8 +111,11 @@ const Endpoint endpoints[] = {
       .path = "/deliveries",
       .id = "listDeliveries",
       .summary = "List the open deliveries",
-      .description = "Each with its last scan and the number of scans. With a `status` that closes "
-                     "a delivery, the closed ones.",
+      .description =
+          "Each with its last scan and the number of scans. With a `status` that closes "
+          "a delivery, the closed ones. With an open one, a page is looked for among the "
+          "newest 2,000 open deliveries: it may have few or none, and a `next` that "
+          "leads on.",
       .kind = Kind::page,
       .gives = "DeliverySummary",
       .parameters = {"buyer", "buyerId", "deliveryStatus", "include", "after"},

@@ -223,11 +223,12 @@ TEST_CASE("a page ends at a mebibyte, and PostgreSQL sends no more", "[lists]") 
   constexpr int rows = 60;
   // 100 lines of about 800 bytes each: as large as a purchase can be, and hard to compress.
   const std::string line =
-      "json_build_array(gen_random_uuid(), (SELECT string_agg(md5(random()::text || i || l), '') "
-      "FROM generate_series(1, 20) i), 1, 'KRW', 1, 1)";
+      "'[\"' || gen_random_uuid() || '\",\"' || (SELECT string_agg(md5(random()::text || i || l), "
+      "'') FROM generate_series(1, 20) i) || '\",1,\"KRW\",1,1]'";
   tables.run("INSERT INTO purchases_1.purchases SELECT " + sql_id("c0", "n") + ", " +
-             sql_id("a0", "1") + ", now(), 0, 'KRW', '', '', '', (SELECT json_agg(" + line +
-             ") FROM generate_series(1, 100) l), '~', NULL, 1, 0 "
+             sql_id("a0", "1") + ", now(), 0, 'KRW', '', '', '', (SELECT '[' || string_agg(" +
+             line +
+             ", ',') || ']' FROM generate_series(1, 100) l), '~', NULL, 1, 0 "
              "FROM generate_series(1, " +
              std::to_string(rows) + ") n");
   Asker asker(tables.conninfo);
