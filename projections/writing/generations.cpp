@@ -176,6 +176,13 @@ std::optional<Checkpoint> shown(pg::Connection& connection, const ReadModel& mod
   return std::nullopt;
 }
 
+void show_alone(pg::Connection& connection, const ReadModel& model, const std::string& schema) {
+  const std::string name = schema + "." + std::string(model.name);
+  const std::string stored = std::string(model.name) + "_stored";
+  connection.run("ALTER TABLE " + name + " RENAME TO " + stored + "; CREATE VIEW " + name +
+                 " AS SELECT " + std::string(model.view) + " FROM " + schema + "." + stored);
+}
+
 void show(pg::Connection& connection, const ReadModel& model, const Checkpoint& checkpoint) {
   const auto before = shown(connection, model);
   if (before && before->generation == checkpoint.generation) return;

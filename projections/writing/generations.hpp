@@ -71,6 +71,9 @@ void clean_up(pg::Connection& connection, const ReadModel& model,
 // there is no view.
 std::optional<Checkpoint> shown(pg::Connection& connection, const ReadModel& model);
 
+// Puts such a view in the place of a table that is no generation and that nobody fills any more.
+void show_alone(pg::Connection& connection, const ReadModel& model, const std::string& schema);
+
 // Makes the view for people (`jangbu.deliveries`) show this generation.
 void show(pg::Connection& connection, const ReadModel& model, const Checkpoint& checkpoint);
 

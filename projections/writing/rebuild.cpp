@@ -221,6 +221,8 @@ Comparison Rebuild::as_of(const ReadModel& model, Position position, const std::
   const Position at = position_of(comparer, look, now);
   Comparison comparison = compare(comparer, model, schema, now.schema());
   comparison.position = at;
+  comparer.run("COMMIT");
+  show_alone(comparer, model, schema);
   return comparison;
 }
 
