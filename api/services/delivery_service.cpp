@@ -114,7 +114,7 @@ const Endpoint endpoints[] = {
       .description =
           "Each with its last scan and the number of scans. With a `status` that closes "
           "a delivery, the closed ones. With an open one, a page is looked for among the "
-          "newest 2,000 open deliveries: it may have few or none, and a `next` that "
+          "newest 20,000 open deliveries: it may have few or none, and a `next` that "
           "leads on.",
       .kind = Kind::page,
       .gives = "DeliverySummary",

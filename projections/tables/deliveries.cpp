@@ -244,12 +244,14 @@ std::string list_sql_of(std::span<const std::string_view> of_ends,
 std::string search_sql_of(std::string_view status, std::optional<OfColumn> of = std::nullopt) {
   const std::string most = std::to_string(most_searched);
   return list_sql(
-      "SELECT * FROM (SELECT *, row_number() OVER () FROM (" +
+      "SELECT d.*, is_end FROM (SELECT * FROM (SELECT id, status, row_number() OVER () FROM (" +
           newest_of_ends("deliveries", std::span(ends, 1), most, of) +
           ") newest) looked_at, (VALUES (false), (true)) mark (is_end) WHERE CASE WHEN is_end "
           "THEN row_number = " +
           most + " ELSE status = " + std::string(status) +
-          " END ORDER BY row_number, is_end LIMIT $2",
+          " END ORDER BY row_number, is_end LIMIT $2) found, LATERAL (" +
+          row_of_key("*", "deliveries", "id", "true", "found.id") +
+          ") d ORDER BY row_number, is_end",
       "NOT is_end");
 }
 

@@ -33,11 +33,11 @@ std::string in_schema(std::string_view sql, std::string_view schema) {
 }
 
 std::string row_of_key(std::string_view columns, std::string_view table, std::string_view key,
-                       std::string_view condition) {
-  const std::string column(key);
+                       std::string_view condition, std::string_view value) {
+  const std::string column(key), wanted(value);
   return "SELECT " + std::string(columns) + " FROM {schema}." + std::string(table) + " WHERE " +
-         column + " BETWEEN asked.key AND asked.key AND " + std::string(condition) + " ORDER BY " +
-         column + " LIMIT 1";
+         column + " BETWEEN " + wanted + " AND " + wanted + " AND " + std::string(condition) +
+         " ORDER BY " + column + " LIMIT 1";
 }
 
 std::string page_sql(std::string_view rows, std::string_view bytes, std::string_view columns,

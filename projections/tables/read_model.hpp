@@ -151,11 +151,11 @@ struct QueryText {
   std::optional<KeyType> key = std::nullopt;
 };
 
-// The text of a QueryText with one key: the row with this key. Only the key's index has the order,
-// and a text with a LIMIT is not merged into the statement around it, so that no other plan can be
-// made while the table is all but empty, and be kept.
+// Selects the row whose column `key` is `value`, that of a QueryText with one key by default. Only
+// the key's index has the order, and a text with a LIMIT is not merged into the statement around
+// it, so that no other plan can be made while the table is all but empty, and be kept.
 std::string row_of_key(std::string_view columns, std::string_view table, std::string_view key,
-                       std::string_view condition = "true");
+                       std::string_view condition = "true", std::string_view value = "asked.key");
 
 // Single rows and lists have separate connections, so that nobody who asks for an account waits for
 // somebody else's list.

@@ -196,8 +196,8 @@ TEST_CASE("deliveries of an open status are found, a bounded search at a time", 
   const std::string one = "'" + std::string(one_buyer) + "'::uuid";
   tables.run(deliveries_sql(1, 30, one, "preparing", false) +
              deliveries_sql(100, most_searched, one, "cancelled", true) +
-             deliveries_sql(10'000, 2 * most_searched - 30, one, "in-transit", false) +
-             deliveries_sql(20'000, 30, one, "preparing", false));
+             deliveries_sql(50'000, 2 * most_searched - 30, one, "in-transit", false) +
+             deliveries_sql(100'000, 30, one, "preparing", false));
   Asker asker(tables.conninfo);
   for (const auto& buyer : {std::optional<AccountId>(), parse_id<AccountId>(one_buyer)}) {
     std::vector<std::size_t> pages;
