@@ -1,5 +1,7 @@
 #include "api/serve/serve.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -79,6 +81,14 @@ streams::Subject deliveries_of(ReadModels& read_models) {
   }));
 }
 
+// By default glibc raises its mmap threshold to the size of the largest block freed and keeps
+// smaller ones for reuse: hundreds of megabytes after a few large answers. With a fixed threshold,
+// large blocks go back to the system at once.
+void give_large_memory_back() {
+  constexpr int large = 128 * 1024;
+  ::mallopt(M_MMAP_THRESHOLD, large);
+}
+
 // The parts that take commands, if this process does.
 struct CommandParts {
   CommandParts(const ServeOptions& options, EventLog& log, const Quotes& quotes,
@@ -99,6 +109,7 @@ void run(const ServeOptions& options) {
   log::info("jangbu {} starts", version());
   check_listen(options);
   const http::Limits limits = limits_of_each(options);
+  give_large_memory_back();
   ShutdownSignals signals;
   std::optional<Quotes> quotes;
   if (options.writer) quotes.emplace(quote_secret(options));

@@ -45,17 +45,6 @@ TEST_CASE("jangbu is hardened: position-independent, read-only after relocation,
                           ContainsSubstring("read_chk") || ContainsSubstring("printf_chk"));
 }
 
-TEST_CASE("jangbu allocates with jemalloc, which gives freed memory back soon") {
-  if (!hardened) SKIP("a sanitizer brings an allocator of its own");
-
-  const std::string libraries = readelf("--dynamic");
-  CHECK_THAT(libraries, ContainsSubstring("[libjemalloc.so"));
-  // As the loader looks for names.
-  CHECK(libraries.find("[libjemalloc.so") < libraries.find("[libc.so"));
-  CHECK(libraries.find("[libjemalloc.so") < libraries.find("[libstdc++.so"));
-  CHECK_THAT(readelf("--dyn-syms"), ContainsSubstring(" malloc_conf\n"));
-}
-
 TEST_CASE("every source of the product is compiled hardened") {
   if (!hardened) SKIP("neither a debug build nor one with a sanitizer is hardened");
 
