@@ -103,7 +103,6 @@ const ReadModel accounts_model{
     .key = "id",
     .entity = "id",
     .version = "version_position, version_index",
-    .view = "*",
     .fold_version = 1,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<accounts::AccountsFold>(schema);

@@ -300,11 +300,11 @@ const ReadModel deliveries_model{
     .key = "id",
     .entity = "id",
     .version = "version_position, version_index",
-    .view = deliveries::view,
     .fold_version = 3,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<deliveries::DeliveriesFold>(schema);
     },
+    .view = deliveries::view,
 };
 
 Query<std::optional<DeliveryRow>> delivery_by_id(const PurchaseId& id) {

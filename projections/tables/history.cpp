@@ -122,11 +122,11 @@ const ReadModel history_model{
     .key = "entity_id, position, index",
     .entity = "entity_id",
     .version = "position, index",
-    .view = history::view,
     .fold_version = 3,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<history::HistoryFold>(schema);
     },
+    .view = history::view,
 };
 
 Query<Page<HistoryRow>> history_of(const Entity& entity, const From<EventId>& from, EventId until) {

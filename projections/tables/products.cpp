@@ -120,7 +120,6 @@ const ReadModel products_model{
     .key = "id",
     .entity = "id",
     .version = "version_position, version_index",
-    .view = "*",
     .fold_version = 1,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<products::ProductsFold>(schema);

@@ -212,11 +212,11 @@ const ReadModel purchases_model{
     .key = "id",
     .entity = "id",
     .version = "version_position, version_index",
-    .view = purchases::view,
     .fold_version = 2,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<purchases::PurchasesFold>(schema);
     },
+    .view = purchases::view,
 };
 
 Query<std::optional<PurchaseRow>> purchase_by_id(const PurchaseId& id) {

@@ -99,9 +99,9 @@ struct ReadModel {
   std::string_view key;      // columns of its primary key
   std::string_view entity;   // column with the id of the entity it is about
   std::string_view version;  // columns with the event that last changed the row
-  std::string_view view;     // what the view for people shows of it: a SELECT's columns
   unsigned fold_version;     // raised with every change of what the fold writes
   std::unique_ptr<Fold> (*fold)(std::string_view schema);
+  std::string_view view = "*";  // what the view for people shows of it: a SELECT's columns
 };
 
 // A hash of the schema and the fold version, in hexadecimal digits.
