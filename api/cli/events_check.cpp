@@ -128,6 +128,7 @@ class DeployGate {
     Scratch own(flags_.database, std::string(model.name) + "_check_own");
     let_program_build(model, end, other.name);
     rebuild().build(model, end, own.name);
+    show_alone(own.connection, model, own.name);  // as that program does
     Comparison comparison = compare(own.connection, model, other.name, own.name);
     comparison.position = end;
     return {.name = {}, .comparison = std::move(comparison), .note = {}};
