@@ -157,7 +157,7 @@ class ReadModels::Loop {
   void route(Pending query);
   void to_send(Pending query);
   void send_batches();
-  static Batch take_batch(std::deque<Pending>& queries);
+  static Batch take_batch(std::deque<Pending>& queries, std::size_t most);
   pg::AsyncConnection* idlest() const;
   void send(pg::AsyncConnection* connection, Batch batch);
   void answer(Batch batch, const pg::AsyncConnection::Reply& reply);
@@ -203,7 +203,7 @@ class ReadModels::Loop {
     std::shared_ptr<const pg::Statement> statement;  // shared with the queries in flight
   };
   std::map<const QueryText*, Asked> statements_;             // of the generation queried last
-  std::map<const QueryText*, std::deque<Pending>> to_send_;  // by key, on the next idle connection
+  std::map<const QueryText*, std::deque<Pending>> to_send_;  // on the next idle connection
   std::map<Waiting, Pending> waiting_;
   std::set<std::pair<Clock::time_point, Waiting>> deadlines_;
   std::vector<Displaced> displaced_;  // until the next look says what serves now
@@ -323,9 +323,9 @@ void ReadModels::Loop::run(const std::stop_token& stop) {
   }
   take_in();
   const Unavailable closing("closing");
-  fail_to_send(closing);
   for (auto& connection : connections_) connection->close(closing);
-  listener_.close(closing);
+  listener_.close(closing);  // a displaced query may be routed once more
+  fail_to_send(closing);
   fail_waiting(closing);
 }
 
@@ -411,7 +411,10 @@ ReadModels::Loop::Known& ReadModels::Loop::known_to(const QueryText& text) {
 }
 
 void ReadModels::Loop::to_send(Pending query) {
-  if (query.text->key) return to_send_[query.text].push_back(std::move(query));
+  // Whoever has no key does not overtake those who wait, or the connection might never be idle.
+  const bool others_wait = std::any_of(to_send_.begin(), to_send_.end(),
+                                       [](const auto& entry) { return !entry.second.empty(); });
+  if (query.text->key || others_wait) return to_send_[query.text].push_back(std::move(query));
   Batch batch;
   batch.push_back(std::move(query));
   send(idlest(), std::move(batch));
@@ -422,15 +425,17 @@ void ReadModels::Loop::to_send(Pending query) {
 void ReadModels::Loop::send_batches() {
   for (const auto& connection : connections_) {
     if (!connection->connected() || connection->in_flight() > 0) continue;
-    for (auto& [text, queries] : to_send_)
-      if (!queries.empty()) send(connection.get(), take_batch(queries));
+    for (auto& [text, queries] : to_send_) {
+      if (text->key && !queries.empty()) send(connection.get(), take_batch(queries, most_keys));
+      while (!text->key && !queries.empty()) send(connection.get(), take_batch(queries, 1));
+    }
   }
   if (!idlest()) fail_to_send(not_connected);
 }
 
-ReadModels::Loop::Batch ReadModels::Loop::take_batch(std::deque<Pending>& queries) {
-  const auto end =
-      queries.begin() + static_cast<std::ptrdiff_t>(std::min(queries.size(), most_keys));
+ReadModels::Loop::Batch ReadModels::Loop::take_batch(std::deque<Pending>& queries,
+                                                     std::size_t most) {
+  const auto end = queries.begin() + static_cast<std::ptrdiff_t>(std::min(queries.size(), most));
   Batch batch(std::move_iterator(queries.begin()), std::move_iterator(end));
   queries.erase(queries.begin(), end);
   return batch;

@@ -7,7 +7,8 @@
 namespace jangbu {
 
 std::string fingerprint(const ReadModel& model) {
-  const std::string text = std::string(model.ddl) + '\n' + std::to_string(model.fold_version);
+  const std::string text = std::string(model.ddl) + '\n' + std::to_string(model.fold_version) +
+                           '\n' + std::string(model.view);
   const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
   char digits[33];
   std::snprintf(digits, sizeof digits, "%016llx%016llx",

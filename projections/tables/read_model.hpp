@@ -104,7 +104,7 @@ struct ReadModel {
   std::string_view view = "*";  // what the view for people shows of it: a SELECT's columns
 };
 
-// A hash of the schema and the fold version, in hexadecimal digits.
+// A hash of the schema, the fold version and the view, in hexadecimal digits.
 std::string fingerprint(const ReadModel& model);
 
 // `sql` with every `{schema}` replaced.
