@@ -61,7 +61,7 @@ struct DeliveryFilter {
 
 Query<std::optional<DeliveryRow>> delivery_by_id(const PurchaseId& id);
 // Newest first. Deliveries of an open status are looked for among so many open ones for a page,
-// which takes about 15 ms.
+// which takes about 11 ms (50,000 took 28).
 inline constexpr int most_searched = 20'000;
 Query<Page<DeliverySummary>> list_deliveries(const DeliveryFilter& filter,
                                              const From<PurchaseId>& from);
