@@ -314,14 +314,13 @@ Json event_data(const Event& event) {
 
 Json to_cloud_event(EventId id, const RecordedEvent& recorded) {
   const WireType wire = wire_type(recorded.event);
-  const Entity entity = entity_of(recorded.event);
   const Envelope& envelope = recorded.envelope;
   Json json{{"specversion", "1.0"},
             {"id", to_string(id)},
             {"source", "/jangbu"},
             {"type", wire.name},
             {"typeversion", wire.version},
-            {"subject", std::string(to_string(entity.kind)) + '/' + to_string(entity.id)},
+            {"subject", cloud_event_subject(entity_of(recorded.event))},
             {"time", to_string(envelope.occurred_at)}};
   put_text(json, "correlation", envelope.correlation);
   put_text(json, "causation", envelope.causation);
@@ -329,6 +328,14 @@ Json to_cloud_event(EventId id, const RecordedEvent& recorded) {
   json.add("datacontenttype", "application/json");
   json.add("data", event_data(recorded.event));
   return json;
+}
+
+std::string cloud_event_source(std::string_view shop) {
+  return "/jangbu/" + std::string(shop);
+}
+
+std::string cloud_event_subject(const Entity& entity) {
+  return std::string(to_string(entity.kind)) + '/' + to_string(entity.id);
 }
 
 }  // namespace jangbu

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "commands/decision.hpp"
 #include "events/commit.hpp"
@@ -52,5 +53,9 @@ Json event_data(const Event& event);
 // An event with its metadata, in the JSON format of CloudEvents 1.0
 // (https://github.com/cloudevents/spec).
 Json to_cloud_event(EventId id, const RecordedEvent& recorded);
+// Its `source`, which distinguishes the events of different shops: /jangbu/shop.
+std::string cloud_event_source(std::string_view shop);
+// Its `subject`, what it is about: purchase/0199f3b0-55aa-7d02-9c1f-8e7d6c5b4a39.
+std::string cloud_event_subject(const Entity& entity);
 
 }  // namespace jangbu

@@ -44,18 +44,20 @@ const std::vector<std::pair<std::string, std::set<std::string>>>& rooms() {
     add("answers", {});
     add("requests", {"api/answers"});
     add("openapi", {"api/answers", "api/requests"});
+    add("publishing", {"api/answers", "api/openapi"});
     add("pages", {"api/answers", "api/openapi"});
     add("log", {});
     add("client", {});
     add("load", {"api/client"});
     add("streams", {"api/answers"});
     add("jobs", {"api/answers", "api/load", "api/log", "api/requests"});
-    add("telemetry", {"api/answers", "api/jobs", "api/streams"});
+    add("telemetry", {"api/answers", "api/jobs", "api/publishing", "api/streams"});
     add("services", {"api/answers", "api/jobs", "api/load", "api/log", "api/openapi", "api/pages",
-                     "api/requests", "api/streams", "api/telemetry"});
-    add("serve", {"api/jobs", "api/load", "api/log", "api/pages", "api/services", "api/streams",
-                  "api/telemetry"});
-    add("cli", {"api/answers", "api/client", "api/load", "api/log", "api/serve", "api/telemetry"});
+                     "api/publishing", "api/requests", "api/streams", "api/telemetry"});
+    add("serve", {"api/jobs", "api/load", "api/log", "api/pages", "api/publishing", "api/services",
+                  "api/streams", "api/telemetry"});
+    add("cli", {"api/answers", "api/client", "api/load", "api/log", "api/publishing", "api/serve",
+                "api/telemetry"});
     add("main.cpp", {"api/cli"});
     Names everything;
     for (const auto& [room, others] : list) everything.insert(room);

@@ -1,0 +1,32 @@
+// What other teams may know of the shop: its public events. They are a contract of their own,
+// spelled out by the schemas in schemas/ (README.md), so that neither the log's bytes nor our own
+// JSON bind us to strangers. Everything that is not named here is private: people's names, e-mails
+// and addresses, reasons, places and numbers of parcels, who asked, and with which request.
+//
+// Threads: pure functions.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "events/commit.hpp"
+
+namespace jangbu {
+
+// How a shop's events look to other teams.
+struct PublicView {
+  std::string shop;
+  bool recipients = false;  // PurchaseCompleted tells to whom and where the goods are sent
+};
+
+struct PublicEvent {
+  std::string subject;  // of NATS: `jangbu.<shop>.<kind>.<Type>`
+  std::string
+      cloud_event;  // CloudEvents 1.0, in its JSON format (https://github.com/cloudevents/spec)
+};
+
+// Nothing when the event's type is private.
+std::optional<PublicEvent> to_public(const PublicView& view, EventId id,
+                                     const RecordedEvent& recorded);
+
+}  // namespace jangbu
