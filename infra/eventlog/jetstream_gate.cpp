@@ -207,7 +207,7 @@ std::vector<GateFinding> JetStreamLog::inspect() {
                         "The NATS server takes messages of " + std::to_string(max) +
                             " bytes at most. Put `max_payload: 1MB` into its configuration"});
 
-  const auto answer = stream.try_call("STREAM.INFO." + stream.name(), nullptr);
+  const auto answer = stream.api.try_call("STREAM.INFO." + stream.name(), nullptr);
   const int error = answer ? error_code(*answer) : 0;
   if (!answer || error == api_error::not_enabled || error == api_error::not_enabled_for_account) {
     if (std::ranges::none_of(findings, [](auto& f) { return f.code == Code::jetstream_off; }))
@@ -218,7 +218,7 @@ std::vector<GateFinding> JetStreamLog::inspect() {
   }
 
   if (error == api_error::stream_not_found) {
-    const json takers = stream.call("STREAM.NAMES", {{"subject", stream.subject}});
+    const json takers = stream.api.call("STREAM.NAMES", {{"subject", stream.subject}});
     if (const json names = takers.value("streams", json()); !names.empty())
       findings.push_back({Code::subject_taken, "The subject " + stream.subject +
                                                    " belongs to the stream " +
@@ -269,7 +269,7 @@ std::vector<GateFinding> JetStreamLog::inspect() {
 
 void JetStreamLog::create_stream() {
   Stream& stream = *stream_;
-  const json info = stream.call("STREAM.INFO." + stream.name(), nullptr);
+  const json info = stream.api.call("STREAM.INFO." + stream.name(), nullptr);
   if (error_code(info) == 0) return;
   if (error_code(info) != api_error::stream_not_found)
     throw Unavailable(stream.called() + ": " + error_text(info));
@@ -282,7 +282,7 @@ void JetStreamLog::create_stream() {
     Trouble trouble("making " + stream.called());
     for (const auto deadline = std::chrono::steady_clock::now() + make_patience;;) {
       try {
-        return stream.call("STREAM.CREATE." + stream.name(), wanted);
+        return stream.api.call("STREAM.CREATE." + stream.name(), wanted);
       } catch (const Unavailable& late) {
         if (std::chrono::steady_clock::now() >= deadline) throw;
         std::this_thread::sleep_for(trouble.failed(late.what()));

@@ -66,18 +66,18 @@ void JetStreamReader::open() {
   // The mailbox comes first, so that it learns of a connection lost from here on.
   consumer_.emplace(stream_.bulk, name);
   try {
-    const json answer = stream_.call("CONSUMER.CREATE." + stream_.name() + "." + name,
-                                     {{"stream_name", stream_.name()},
-                                      {"action", "create"},
-                                      {"config",
-                                       {{"name", name},
-                                        {"deliver_policy", "by_start_sequence"},
-                                        {"opt_start_seq", next_.value},
-                                        {"ack_policy", "none"},
-                                        {"replay_policy", "instant"},
-                                        {"mem_storage", true},
-                                        {"num_replicas", 1},
-                                        {"inactive_threshold", inactive_threshold.count()}}}});
+    const json answer = stream_.api.call("CONSUMER.CREATE." + stream_.name() + "." + name,
+                                         {{"stream_name", stream_.name()},
+                                          {"action", "create"},
+                                          {"config",
+                                           {{"name", name},
+                                            {"deliver_policy", "by_start_sequence"},
+                                            {"opt_start_seq", next_.value},
+                                            {"ack_policy", "none"},
+                                            {"replay_policy", "instant"},
+                                            {"mem_storage", true},
+                                            {"num_replicas", 1},
+                                            {"inactive_threshold", inactive_threshold.count()}}}});
     if (error_code(answer) == api_error::stream_not_found) stream_.last();  // throws with the loss
     if (error_code(answer) != 0)
       throw Unavailable("reading " + stream_.called() + ": " + error_text(answer));

@@ -8,8 +8,7 @@
 #include <utility>
 
 #include "events/errors.hpp"
-#include "infra/base64.hpp"
-#include "infra/json_tree.hpp"
+#include "infra/eventlog/stored_message.hpp"
 #include "infra/log.hpp"
 
 namespace jangbu {
@@ -24,54 +23,17 @@ std::string subject_of(std::string stream) {
   return stream + ".commits";
 }
 
-std::string decode_base64(const std::string& text) {
-  auto bytes = from_base64(text);
-  if (!bytes) throw Corrupt("the server sent a message that is not base64");
-  return std::move(*bytes);
-}
-
-// The value of a header in a header block as NATS stores it: "NATS/1.0\r\nName: value\r\n\r\n".
-std::string_view find_header(std::string_view block, std::string_view name) {
-  const auto start = block.find("\r\n" + std::string(name) + ": ");
-  if (start == std::string_view::npos) return {};
-  block.remove_prefix(start + 2 + name.size() + 2);
-  return block.substr(0, block.find("\r\n"));
-}
-
 }  // namespace
-
-int error_code(const json& answer) {
-  return answer.value(json::json_pointer("/error/err_code"), 0);
-}
-
-std::string error_text(const json& answer) {
-  return answer.value(json::json_pointer("/error/description"), std::string("no reason given")) +
-         " (" + std::to_string(error_code(answer)) + ")";
-}
 
 Stream::Stream(JetStreamOptions chosen, std::chrono::milliseconds wait)
     : options(std::move(chosen)),
       subject(subject_of(options.stream)),
       connection(options.url, "appends", wait),
-      bulk(options.url, "readers", wait) {}
-
-std::optional<json> Stream::try_call(const std::string& what, const json& body) {
-  const auto answer = connection.request(
-      "$JS.API." + what, body.is_null() ? std::string() : json_text(body), options.request_timeout);
-  if (natsMsg_IsNoResponders(answer.get())) return std::nullopt;
-  json parsed = parse_json_if_valid(payload(*answer));
-  if (!parsed.is_object()) throw Unavailable("the server's answer to " + what + " is not JSON");
-  return parsed;
-}
-
-json Stream::call(const std::string& what, const json& body) {
-  auto answer = try_call(what, body);
-  if (!answer) throw Unavailable("JetStream does not answer " + what);
-  return std::move(*answer);
-}
+      bulk(options.url, "readers", wait),
+      api(connection, options.request_timeout) {}
 
 std::optional<StoredCommit> Stream::get(Position position) {
-  const json answer = call("STREAM.MSG.GET." + name(), {{"seq", position.value}});
+  const json answer = api.call("STREAM.MSG.GET." + name(), {{"seq", position.value}});
   switch (error_code(answer)) {
     case 0:
       break;
@@ -82,16 +44,13 @@ std::optional<StoredCommit> Stream::get(Position position) {
     default:
       throw Unavailable("reading " + called() + ": " + error_text(answer));
   }
-  const json& message = answer.at("message");
-  const std::string headers = decode_base64(message.value("hdrs", std::string()));
-  const auto data =
-      std::make_shared<const std::string>(decode_base64(message.value("data", std::string())));
-  return stored_commit(*this, position, find_header(headers, commit_id_header),
-                       find_header(headers, commit_format_header), *data, data);
+  const auto message = std::make_shared<const StoredMessage>(answer.at("message"));
+  return stored_commit(*this, position, message->header(commit_id_header),
+                       message->header(commit_format_header), message->data, message);
 }
 
 Position Stream::last() {
-  const json answer = call("STREAM.INFO." + name(), nullptr);
+  const json answer = api.call("STREAM.INFO." + name(), nullptr);
   if (error_code(answer) == api_error::stream_not_found) lose("it does not exist");
   if (error_code(answer) != 0) throw Unavailable(called() + ": " + error_text(answer));
   const Position last{answer.at("state").at("last_seq").get<std::uint64_t>()};

@@ -1,4 +1,4 @@
-// State shared by the log and its readers: the connection, the stream's names, its raw JSON API,
+// State shared by the log and its readers: the connections, the stream's names, its JSON API,
 // and the last commit seen in it. Internal to infra/eventlog.
 //
 // Threads: every member from any thread. Errors: Unavailable, Corrupt.
@@ -6,12 +6,12 @@
 
 #include <chrono>
 #include <mutex>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "events/event_log.hpp"
+#include "infra/eventlog/jetstream_api.hpp"
 #include "infra/eventlog/jetstream_log.hpp"
 #include "infra/eventlog/nats_connection.hpp"
 
@@ -20,21 +20,6 @@ namespace jangbu {
 // Headers of a commit message.
 inline constexpr const char* commit_id_header = "Jangbu-Commit-Id";
 inline constexpr const char* commit_format_header = "Jangbu-Format";
-
-// Error codes of the JetStream API.
-namespace api_error {
-inline constexpr int not_enabled_for_account = 10039;
-inline constexpr int insufficient_resources = 10023;
-inline constexpr int message_not_found = 10037;
-inline constexpr int stream_not_found = 10059;
-inline constexpr int wrong_last_sequence = 10071;
-inline constexpr int not_enabled = 10076;
-inline constexpr int wrong_last_sequence_in_flight = 10164;  // on replicated streams
-}  // namespace api_error
-
-// The err_code of an answer's error; 0 when there is none.
-int error_code(const nlohmann::json& answer);
-std::string error_text(const nlohmann::json& answer);
 
 class Stream {
  public:
@@ -47,16 +32,11 @@ class Stream {
   // connection, ends this one.
   NatsConnection connection;
   NatsConnection bulk;
+  JetStreamApi api;
 
   const std::string& name() const { return options.stream; }
   // "stream SHOP", for people.
   std::string called() const { return "stream " + options.stream; }
-
-  // Calls `$JS.API.<what>`. Empty when nobody answers such calls: JetStream is off. The caller
-  // handles errors that the API reports.
-  std::optional<nlohmann::json> try_call(const std::string& what, const nlohmann::json& body);
-  // The same, for when JetStream is known to be on: throws Unavailable when nobody answers.
-  nlohmann::json call(const std::string& what, const nlohmann::json& body);
 
   // The message at a position, read from the stream's leader. Throws Corrupt when it is not a
   // commit.
