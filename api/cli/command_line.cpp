@@ -9,6 +9,7 @@
 #include "api/cli/events_command.hpp"
 #include "api/cli/load_command.hpp"
 #include "api/cli/projections_command.hpp"
+#include "api/cli/public_command.hpp"
 #include "api/cli/serve_command.hpp"
 #include "api/cli/settings.hpp"
 #include "api/cli/status_command.hpp"
@@ -26,6 +27,7 @@ int run(int argc, const char* const* argv) {
   add_serve(app, status);
   add_events(app, status);
   add_projections(app, status);
+  add_public(app, status);
   add_status(app, status);
   add_load(app, status);
 

@@ -29,6 +29,9 @@ struct ServeFlags {
   int import_s = 900;
   bool no_projector = false;
   bool no_writer = false;
+  bool no_publisher = false;
+  int public_days = 30;
+  std::string public_from = "1.0";
   bool print_config = false;
 };
 
@@ -55,9 +58,28 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
       ->check(CLI::Range(1, 1'000'000));
   add_log_flags(app, options.log);
   add_gate_flags(app, options.log, options.accept_weak_durability);
+  add_shop_flag(app, options.shop);
   add_database_flag(app, options.database);
   setting(app, "no-projector", flags.no_projector, "Another process fills the read models");
   setting(app, "no-writer", flags.no_writer, "Answer queries only; another process takes commands");
+  setting(app, "no-publisher", flags.no_publisher,
+          "Do not publish events to the stream that other teams read");
+  add_public_url_flag(app, options.public_nats_url);
+  setting(app, "public-from", flags.public_from,
+          "The first event in a new public stream: an id, such as 42.0")
+      ->check([](const std::string& id) {
+        return parse_event_id(id) ? std::string()
+                                  : "must be the id of an event, such as 42.0, not '" + id + "'";
+      });
+  setting(app, "public-days", flags.public_days, "Days that events stay in the public stream")
+      ->check(CLI::Range(1, 3650));
+  setting(
+      app, "public-max-bytes", options.public_max_bytes,
+      "Bytes the public stream may have, which NATS reserves; when it is nearly full, its oldest "
+      "events go sooner")
+      ->check(CLI::Range(std::uint64_t{1} << 20, std::uint64_t{1} << 50));
+  setting(app, "public-recipients", options.public_recipients,
+          "Publish to whom and where purchases are sent: personal data");
   setting(app, "swagger-ui", options.swagger_ui, "Folder of the npm package swagger-ui-dist");
   setting(app, "uplot", options.uplot, "Folder of the npm package uplot, for the console's charts");
   setting(app, "cors-origin", options.cors_origins,
@@ -132,7 +154,8 @@ void apply_file(CLI::App& app, const std::string& file) {
 // A setting's value, fit to be shown.
 std::string without_secrets(const std::string& name, const std::string& value) {
   if (name == "database") return pg::without_secrets(value);
-  if (name == "nats-url" || name == "nats-monitor-url") return without_credentials(value);
+  if (name == "nats-url" || name == "nats-monitor-url" || name == "public-nats-url")
+    return without_credentials(value);
   if (name == "quote-secret" && !value.empty()) return "***";
   return value;
 }
@@ -171,6 +194,10 @@ void print_config(const CLI::App& app) {
 
 int run_serve(CLI::App& app, ServeFlags& flags) {
   if (!flags.config.empty()) apply_file(app, flags.config);
+  if (flags.options.shop.empty()) {
+    flags.options.shop = default_shop(flags.options.log.stream);
+    app.get_option("--shop")->default_str(flags.options.shop);
+  }
   if (flags.print_config) {
     print_config(app);
     return 0;
@@ -181,6 +208,9 @@ int run_serve(CLI::App& app, ServeFlags& flags) {
   flags.options.heartbeat = std::chrono::milliseconds(flags.heartbeat_ms);
   flags.options.projector = !flags.no_projector;
   flags.options.writer = !flags.no_writer;
+  flags.options.publisher = !flags.no_publisher;
+  flags.options.public_from = parse_event_id(flags.public_from).value();
+  flags.options.public_keep = std::chrono::days(flags.public_days);
   return serve(flags.options);
 }
 

@@ -20,7 +20,7 @@ std::string environment_name(std::string flag) {
   return "JANGBU_" + flag;
 }
 
-std::string check_stream_name(const std::string& name) {
+std::string check_name(const std::string& name) {
   if (JetStreamLog::is_stream_name(name)) return {};
   return "must have 1 to 64 letters, digits, '-' and '_', not '" + name + "'";
 }
@@ -81,7 +81,20 @@ void add_log_flags(CLI::App& app, JetStreamOptions& log) {
   setting(app, "nats-url", log.url,
           "NATS servers, separated by commas; percent-encode special characters in a password");
   setting(app, "stream", log.stream, "JetStream stream that holds the event log")
-      ->check(check_stream_name);
+      ->check(check_name);
+}
+
+void add_shop_flag(CLI::App& app, std::string& shop) {
+  setting(
+      app, "shop", shop,
+      "Name of the shop in the source of its CloudEvents, /jangbu/NAME; unique among your shops "
+      "(default: the stream's, in lower case)")
+      ->check(check_name);
+}
+
+std::string default_shop(std::string stream) {
+  for (char& c : stream) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return stream;
 }
 
 void add_gate_flags(CLI::App& app, JetStreamOptions& log, bool& accept_weak_durability) {
@@ -89,6 +102,11 @@ void add_gate_flags(CLI::App& app, JetStreamOptions& log, bool& accept_weak_dura
           "NATS monitoring URL, which says whether NATS fsyncs");
   setting(app, "accept-weak-durability", accept_weak_durability,
           "Start even though a power loss may lose acknowledged events");
+}
+
+void add_public_url_flag(CLI::App& app, std::string& url) {
+  setting(app, "public-nats-url", url,
+          "NATS servers for the stream of public events (default: those of the event log)");
 }
 
 void add_database_flag(CLI::App& app, std::string& database) {

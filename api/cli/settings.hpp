@@ -38,7 +38,7 @@ void on_run(CLI::App& command, std::function<void()> run);
 int report(const CLI::App& app, const CLI::ParseError& error, int argc, const char* const* argv);
 
 // What is wrong with a value, for people; empty when nothing is.
-std::string check_stream_name(const std::string& name);
+std::string check_name(const std::string& name);  // of a stream or a shop
 // An origin as browsers send it (RFC 6454, section 6.2).
 std::string check_origin(const std::string& origin);
 // A name or address of a host, without scheme and port.
@@ -46,8 +46,14 @@ std::string check_host(const std::string& host);
 
 // --nats-url and --stream: where the event log is.
 void add_log_flags(CLI::App& app, JetStreamOptions& log);
+// --shop. The default depends on --stream, which is known only when all settings are: whoever finds
+// the name still empty then takes default_shop().
+void add_shop_flag(CLI::App& app, std::string& shop);
+std::string default_shop(std::string stream);
 // --nats-monitor-url and --accept-weak-durability, for commands that create a stream.
 void add_gate_flags(CLI::App& app, JetStreamOptions& log, bool& accept_weak_durability);
+// --public-nats-url
+void add_public_url_flag(CLI::App& app, std::string& url);
 // --database
 void add_database_flag(CLI::App& app, std::string& database);
 // The accepted values of a flag that names read models.

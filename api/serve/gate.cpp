@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/jobs/snapshot_file.hpp"
+#include "api/publishing/publisher.hpp"
 #include "events/errors.hpp"
 #include "infra/log.hpp"
 #include "infra/postgres/connection.hpp"
@@ -79,6 +80,26 @@ void check_snapshot(const SnapshotFile& snapshots, EventLog& log) {
   if (const auto wrong = missing_from(log, "the snapshot has", *mark))
     throw std::runtime_error(*wrong + right_log + "remove " + snapshots.path().string() +
                              ", and all of it will be replayed");
+}
+
+void check_public_stream(const PublicStreamOptions& options, EventLog& log) {
+  try {
+    PublicStream stream(options, std::chrono::milliseconds(0));
+    const auto state = stream.find();
+    if (!state || state->messages == 0) return;
+    const auto message = stream.message(state->last);
+    if (!message) return;
+    const LastPublished last = last_published(*message);
+    if (const auto wrong = contradiction(last, log.read(last.id.position)))
+      throw std::runtime_error("stream " + options.stream + ": " + *wrong + right_log +
+                               "remove the stream with `nats stream rm " + options.stream +
+                               "`, and it begins anew, as those who read it must");
+  } catch (const Unavailable& away) {
+    log::warn("whether stream {} belongs to this log cannot be told: {}", options.stream,
+              away.what());
+  } catch (const Corrupt& corrupt) {
+    log::warn("stream {}: {}", options.stream, corrupt.what());
+  }
 }
 
 }  // namespace jangbu

@@ -14,6 +14,7 @@
 namespace jangbu {
 
 class SnapshotFile;
+struct PublicStreamOptions;
 
 // Connects, trying for `wait`, and checks that what this server acknowledges can be called durable,
 // and that the stream is ours. Logs every finding. Throws Corrupt when one is not acceptable,
@@ -26,5 +27,8 @@ void check_database(const std::string& conninfo, std::chrono::seconds wait, Even
 
 // Likewise for the snapshot.
 void check_snapshot(const SnapshotFile& snapshots, EventLog& log);
+
+// Likewise for the public stream, if its server answers: else its publisher will look.
+void check_public_stream(const PublicStreamOptions& options, EventLog& log);
 
 }  // namespace jangbu

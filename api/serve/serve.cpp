@@ -18,6 +18,7 @@
 #include "api/log/log_search.hpp"
 #include "api/pages/console/console.hpp"
 #include "api/pages/swagger_ui/swagger_ui.hpp"
+#include "api/publishing/publisher.hpp"
 #include "api/serve/gate.hpp"
 #include "api/serve/ports.hpp"
 #include "api/serve/signals.hpp"
@@ -81,6 +82,18 @@ streams::Subject deliveries_of(ReadModels& read_models) {
   }));
 }
 
+Publisher::Options publishing(const ServeOptions& options) {
+  return {
+      .stream = {.url = options.public_nats_url.empty() ? options.log.url : options.public_nats_url,
+                 .stream = public_stream_name(options.log.stream),
+                 .subjects = "jangbu." + options.shop + ".>",
+                 .max_bytes = options.public_max_bytes,
+                 .replicas = options.log.replicas},
+      .view = {.shop = options.shop, .recipients = options.public_recipients},
+      .from = options.public_from,
+      .keep = options.public_keep};
+}
+
 // By default glibc raises its mmap threshold to the size of the largest block freed and keeps
 // smaller ones for reuse: hundreds of megabytes after a few large answers. With a fixed threshold,
 // large blocks go back to the system at once.
@@ -124,6 +137,7 @@ void run(const ServeOptions& options) {
                                             .events = options.snapshot_events});
     check_snapshot(*snapshots, *log);
   }
+  if (options.publisher) check_public_stream(publishing(options).stream, *log);
   log->create_stream();
   signals.begun();
 
@@ -135,6 +149,9 @@ void run(const ServeOptions& options) {
   std::unique_ptr<Projector> projector;
   if (options.projector)
     projector = std::make_unique<Projector>(*log, Projector::Options{.conninfo = options.database});
+
+  std::unique_ptr<Publisher> publisher;
+  if (options.publisher) publisher = std::make_unique<Publisher>(*log, publishing(options));
 
   std::unique_ptr<CommandParts> commands;
   if (options.writer) commands = std::make_unique<CommandParts>(options, *log, *quotes, *snapshots);
@@ -150,11 +167,11 @@ void run(const ServeOptions& options) {
   EventFeed log_feed(*log, all_events(history_from(read_models, events_of)), streams);
 
   Metrics metrics({writer, snapshots ? &*snapshots : nullptr, read_models, projector.get(),
-                   delivery_feed, log_feed, access_log.get()});
+                   publisher.get(), delivery_feed, log_feed, access_log.get()});
   const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options));
   const Console console(options.uplot, neighbours(options));
-  Readiness readiness(
-      {writer, read_models, projector.get(), [&log = *log] { return log.why_away(); }});
+  Readiness readiness({writer, read_models, projector.get(), publisher.get(),
+                       [&log = *log] { return log.why_away(); }});
   const OperationsSide operations{projector.get(), log_search, log_feed, rebuilds,
                                   loads,           readiness,  metrics,  console};
   const Backend backend{commands ? &commands->side : nullptr, read_models, delivery_feed,

@@ -13,6 +13,7 @@
 #include "api/pages/console/console.hpp"
 #include "api/pages/swagger_ui/swagger_ui.hpp"
 #include "infra/eventlog/jetstream_log.hpp"
+#include "infra/eventlog/public_stream.hpp"
 #include "projections/views/shop.hpp"
 
 namespace jangbu {
@@ -25,12 +26,20 @@ struct ServeOptions {
   int workers = 1;                                               // HTTP threads per service
   std::size_t max_connections = http::Limits{}.max_connections;  // of each service
 
+  std::string shop;  // its name, in the `source` of its CloudEvents. REQUIRES: one
   JetStreamOptions log;
   bool accept_weak_durability = false;
 
   std::string database = "postgresql://jangbu@127.0.0.1:5432/jangbu";
   bool projector = true;
   bool writer = true;  // false: commands are not taken
+
+  bool publisher = true;        // of public events, to a stream that other teams read
+  std::string public_nats_url;  // that has the stream; empty: the log's
+  EventId public_from{{1}, 0};  // where a new stream begins
+  std::chrono::days public_keep{30};
+  std::uint64_t public_max_bytes = PublicStreamOptions{}.max_bytes;
+  bool public_recipients = false;  // to whom and where goods are sent
 
   std::filesystem::path swagger_ui = SwaggerUi::default_folder();
   std::filesystem::path uplot = Console::default_uplot();

@@ -26,7 +26,7 @@ namespace {
 Json to_json(const Projector::ReadModelStatus& model, const Projector::Status& status,
              const Writer* writer, const std::optional<RebuildJobs::Status>& rebuild) {
   const Position position = model.checkpoint ? model.checkpoint->position : Position{};
-  const Position end = log_end(status, writer);
+  const Position end = log_end(status.log_end, writer);
   Json json{{"name", model.name},
             {"status", is_up(status.state) && model.checkpoint ? "up" : "down"},
             {"state", model.checkpoint ? to_string(status.state) : "building"},

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "api/answers/documents.hpp"
+#include "api/publishing/publisher.hpp"
 #include "api/telemetry/metrics.hpp"
 #include "commands/writer.hpp"
 #include "projections/queries/read_models.hpp"
@@ -28,7 +29,17 @@ Json writer_check(const Writer* writer) {
 }
 
 Json projector_check(const Projector::Status& status, const Writer* writer) {
-  const Position end = log_end(status, writer);
+  const Position end = log_end(status.log_end, writer);
+  Json json{{"status", is_up(status.state) ? "up" : "down"},
+            {"state", to_string(status.state)},
+            {"position", status.position.value},
+            {"lag", end.value - std::min(end, status.position).value}};
+  if (!status.reason.empty()) json.add("reason", status.reason);
+  return json;
+}
+
+Json publisher_check(const Publisher::Status& status, const Writer* writer) {
+  const Position end = log_end(status.log_end, writer);
   Json json{{"status", is_up(status.state) ? "up" : "down"},
             {"state", to_string(status.state)},
             {"position", status.position.value},
@@ -73,6 +84,11 @@ http::Response Readiness::answer() {
     const auto projector = parts_.projector->status();
     all = all && is_up(projector.state);
     checks.add("projector", projector_check(projector, parts_.writer));
+  }
+  if (parts_.publisher) {
+    const auto publisher = parts_.publisher->status();
+    all = all && is_up(publisher.state);
+    checks.add("publisher", publisher_check(publisher, parts_.writer));
   }
   const char* status = all ? "up" : takes_work ? "degraded" : "down";
   auto response = of_now(takes_work ? 200 : 503, {{"status", status}, {"checks", checks}});

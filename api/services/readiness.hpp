@@ -12,6 +12,7 @@
 namespace jangbu {
 
 class Projector;
+class Publisher;
 class ReadModels;
 class Writer;
 
@@ -21,6 +22,7 @@ class Readiness {
     const Writer* writer;  // null when another process takes commands
     const ReadModels& read_models;
     const Projector* projector;             // null when another process projects
+    const Publisher* publisher;             // null when another process publishes
     std::function<std::string()> log_away;  // why the log is away; empty while it is there
   };
 

@@ -201,7 +201,7 @@ Families snapshot_families(const SnapshotFile& snapshots) {
 Families projection_families(const Projector& projector, const Writer* writer) {
   using State = Projector::State;
   const Projector::Status status = projector.status();
-  const Position end = log_end(status, writer);
+  const Position end = log_end(status.log_end, writer);
   auto parked = family(MetricType::Gauge, "jangbu_projection_parked_rows",
                        "Rows that are frozen, because an event could not be folded into them");
   for (const auto& model : status.read_models)
@@ -222,15 +222,52 @@ Families projection_families(const Projector& projector, const Writer* writer) {
                 projector.measures().batch_duration, seconds_per_ns)};
 }
 
+double age_in_seconds(const Writer::Backlog& backlog) {
+  const auto age_ms = system_now().ms - backlog.oldest.ms;
+  return backlog.events > 0 ? static_cast<double>(std::max<std::int64_t>(age_ms, 0)) / 1e3 : 0;
+}
+
 // From what the writer remembers of the commits that the projector has not reached.
 Families backlog_families(const Projector& projector, const Writer& writer) {
   const Writer::Backlog backlog = writer.after(projector.status().position);
-  const auto age_ms = system_now().ms - backlog.oldest.ms;
-  return {
-      gauge("jangbu_projection_lag_events", "Events that are not in the read models yet",
-            backlog.events),
-      gauge("jangbu_projection_lag_seconds", "Age of the oldest commit that is not there yet",
-            backlog.events > 0 ? static_cast<double>(std::max<std::int64_t>(age_ms, 0)) / 1e3 : 0)};
+  return {gauge("jangbu_projection_lag_events", "Events that are not in the read models yet",
+                backlog.events),
+          gauge("jangbu_projection_lag_seconds", "Age of the oldest commit that is not there yet",
+                age_in_seconds(backlog))};
+}
+
+// --- The public stream ---------------------------------------------------------------------------
+
+Families publishing_families(const Publisher& publisher, const Writer* writer) {
+  using State = Publisher::State;
+  const Publisher::Status status = publisher.status();
+  const Position end = log_end(status.log_end, writer);
+  auto unread = family(MetricType::Counter, "jangbu_public_unread_total",
+                       "Messages that were removed before a durable consumer had read them");
+  for (const auto& [consumer, count] : publisher.unread())
+    add_count(unread, count, {{"consumer", consumer}});
+  Families families{
+      unread,
+      states("jangbu_public_state", "Which state the publisher is in", status.state,
+             {State::starting, State::active, State::standby, State::waiting, State::stopped}),
+      gauge("jangbu_public_position", "The commit up to which all public events are published",
+            status.position.value),
+      gauge("jangbu_public_lag_commits", "Commits whose public events are not published yet",
+            end.value - std::min(end, status.position).value),
+      gauge("jangbu_public_sequence", "The last message of the public stream", status.sequence),
+      gauge("jangbu_public_bytes", "Size of the public stream", status.bytes),
+      gauge("jangbu_public_max_bytes", "What its size is limited to",
+            publisher.options().stream.max_bytes),
+      counter("jangbu_public_events_total", "Events published by this process",
+              publisher.measures().events.value()),
+      histogram("jangbu_public_append_duration_seconds",
+                "From sending a batch of events to its acknowledgement",
+                publisher.measures().append_duration, seconds_per_ns)};
+  if (writer)
+    families.push_back(gauge("jangbu_public_lag_seconds",
+                             "Age of the oldest commit that is not published yet",
+                             age_in_seconds(writer->after(status.position))));
+  return families;
 }
 
 Families query_families(const ReadModels& read_models) {
@@ -280,8 +317,8 @@ Families stream_families(const Metrics::Parts& parts) {
 
 }  // namespace
 
-Position log_end(const Projector::Status& status, const Writer* writer) {
-  return writer ? std::max(status.log_end, writer->status().position) : status.log_end;
+Position log_end(Position seen, const Writer* writer) {
+  return writer ? std::max(seen, writer->status().position) : seen;
 }
 
 std::string Metrics::text() const {
@@ -295,6 +332,7 @@ std::string Metrics::text() const {
   if (parts_.projector) append(all, projection_families(*parts_.projector, parts_.writer));
   if (parts_.projector && parts_.writer)
     append(all, backlog_families(*parts_.projector, *parts_.writer));
+  if (parts_.publisher) append(all, publishing_families(*parts_.publisher, parts_.writer));
   append(all, query_families(parts_.read_models));
   append(all, stream_families(parts_));
   if (parts_.access_log)

@@ -15,6 +15,7 @@
 
 #include "api/http/server.hpp"
 #include "api/jobs/snapshot_file.hpp"
+#include "api/publishing/publisher.hpp"
 #include "api/streams/event_feed.hpp"
 #include "api/telemetry/access_log.hpp"
 #include "commands/writer.hpp"
@@ -30,6 +31,7 @@ class Metrics {
     const SnapshotFile* snapshots;  // likewise
     const ReadModels& read_models;
     const Projector* projector;  // null when another process projects
+    const Publisher* publisher;  // null when another process publishes
     const EventFeed& delivery_feed;
     const EventFeed& log_feed;
     const AccessLog* access_log;  // null unless enabled
@@ -51,7 +53,7 @@ class Metrics {
 };
 
 // What is known here of the log's end: a writer in this process (null: there is none) learns of
-// commits first, and a projector that cannot write does not learn of them.
-Position log_end(const Projector::Status& status, const Writer* writer);
+// commits first, and who follows the log may be held up.
+Position log_end(Position seen, const Writer* writer);
 
 }  // namespace jangbu
