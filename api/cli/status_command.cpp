@@ -145,6 +145,11 @@ void print_for_people(const Value& found) {
       projector == checks.end()
           ? Row{"projector", "off", "", "another process projects (--no-projector)"}
           : part("projector", *projector, text_of(*projector, "lag") + " commits behind"));
+  const auto publisher = checks.find("publisher");
+  rows.push_back(
+      publisher == checks.end()
+          ? Row{"publisher", "off", "", "another process publishes, or none (--no-publisher)"}
+          : part("publisher", *publisher, text_of(*publisher, "lag") + " commits behind"));
   rows.push_back(part("queries", checks.value("readModels", Value::object()), ""));
   print("\n");
   print_rows(rows);
