@@ -312,12 +312,12 @@ Json event_data(const Event& event) {
   return std::visit(Fact{}, event);
 }
 
-Json to_cloud_event(EventId id, const RecordedEvent& recorded) {
+Json to_cloud_event(std::string_view source, EventId id, const RecordedEvent& recorded) {
   const WireType wire = wire_type(recorded.event);
   const Envelope& envelope = recorded.envelope;
   Json json{{"specversion", "1.0"},
             {"id", to_string(id)},
-            {"source", "/jangbu"},
+            {"source", source},
             {"type", wire.name},
             {"typeversion", wire.version},
             {"subject", cloud_event_subject(entity_of(recorded.event))},

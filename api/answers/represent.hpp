@@ -52,10 +52,11 @@ Json to_json(const HistoryRow& event);
 Json event_data(const Event& event);
 // An event with its metadata, in the JSON format of CloudEvents 1.0
 // (https://github.com/cloudevents/spec).
-Json to_cloud_event(EventId id, const RecordedEvent& recorded);
-// Its `source`, which distinguishes the events of different shops: /jangbu/shop.
+Json to_cloud_event(std::string_view source, EventId id, const RecordedEvent& recorded);
+// The `source` of a shop's events, "/jangbu/shop". Two shops' events may have the same id; source
+// and id together are unique.
 std::string cloud_event_source(std::string_view shop);
-// Its `subject`, what it is about: purchase/0199f3b0-55aa-7d02-9c1f-8e7d6c5b4a39.
+// What an event is about: "purchase/0199f3b0-55aa-7d02-9c1f-8e7d6c5b4a39".
 std::string cloud_event_subject(const Entity& entity);
 
 }  // namespace jangbu

@@ -81,7 +81,10 @@ void add_events(CLI::App& app, int& status) {
     CLI::App* command = events->add_subcommand(name, description);
     command->footer(std::string("Examples:\n") + examples);
     add_log_flags(*command, flags->log);
-    on_run(*command, [flags, run, &status] { status = run_tool([&] { return run(*flags); }); });
+    on_run(*command, [flags, run, &status] {
+      if (flags->shop.empty()) flags->shop = default_shop(flags->log.stream);
+      status = run_tool([&] { return run(*flags); });
+    });
     return command;
   };
 
@@ -91,6 +94,7 @@ void add_events(CLI::App& app, int& status) {
                           "  jangbu events list --entity 0195501c-3a00-7000-8000-00000000c001 "
                           "--json | jq .data",
                           run_list);
+  add_shop_flag(*command, flags->shop);
   add_filter_flags(*command, *flags);
   add_stretch_flags(*command, *flags);
   command->add_option("--limit", flags->limit, "At most this many events")
@@ -99,6 +103,7 @@ void add_events(CLI::App& app, int& status) {
 
   command = add("show", "Print everything about a commit or one of its events",
                 "  jangbu events show 42\n  jangbu events show 42.1 --json", run_show);
+  add_shop_flag(*command, flags->shop);
   command->add_option("PLACE", flags->place, "Position or event, such as 42 or 42.1")
       ->required()
       ->check(check_place);
@@ -107,6 +112,7 @@ void add_events(CLI::App& app, int& status) {
   command = add("tail", "Print the last events and new ones as they come, until Ctrl-C",
                 "  jangbu events tail\n  jangbu events tail -n 0 --type DeliveryScanned --json",
                 run_tail);
+  add_shop_flag(*command, flags->shop);
   add_filter_flags(*command, *flags);
   command->add_option("--from", flags->from, "Begin at this position or event instead of the end")
       ->check(check_place);
@@ -119,6 +125,7 @@ void add_events(CLI::App& app, int& status) {
                 "  jangbu events export backup.ndjson.gz --gzip     # run again: adds what is new\n"
                 "  jangbu events export | jq -c '{id, type}'",
                 run_export);
+  add_shop_flag(*command, flags->shop);
   command->add_option("FILE", flags->file, "The file; - or none is standard output")
       ->type_name("FILE");
   command->add_flag("--gzip", flags->gzip, "Compress");

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/answers/represent.hpp"
 #include "api/cli/commit_source.hpp"
 #include "api/cli/events_tools.hpp"
 #include "api/cli/export_file.hpp"
@@ -28,7 +29,10 @@ int run_export(const EventsFlags& flags) {
       std::max(parse_place(flags.from.empty() ? "1" : flags.from)->position, Position{1});
   Position last = log->last();
   if (!flags.to.empty()) last = std::min(last, parse_place(flags.to)->position);
-  ExportWriter writer(flags.file.empty() ? "-" : flags.file, flags.gzip, *log, from);
+  ExportWriter writer({.path = flags.file.empty() ? "-" : flags.file,
+                       .compressed = flags.gzip,
+                       .source = cloud_event_source(flags.shop)},
+                      *log, from);
   const Position begin = writer.next();
   LogRange range(*log, begin, last, stop);
   std::uint64_t written = 0;

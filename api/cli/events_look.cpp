@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -70,19 +71,20 @@ std::string table_line(EventId id, Timestamp committed_at, const Event& event) {
          "/" + to_string(entity.id) + "\n";
 }
 
-std::string event_line(EventId id, const Commit& commit, bool json) {
+std::string event_line(EventId id, const Commit& commit, const EventsFlags& flags) {
   const RecordedEvent& recorded = commit.events[id.index];
-  return json ? to_cloud_event(id, recorded).text() + "\n"
-              : table_line(id, commit.committed_at, recorded.event);
+  return flags.json ? to_cloud_event(cloud_event_source(flags.shop), id, recorded).text() + "\n"
+                    : table_line(id, commit.committed_at, recorded.event);
 }
 
 // Passes on each matching event of a commit as a line.
 template <class Take>
-void each_match(const StoredCommit& stored, const EventFilter& filter, bool json, Take take) {
+void each_match(const StoredCommit& stored, const EventFilter& filter, const EventsFlags& flags,
+                Take take) {
   const Commit commit = decode(stored);
   for (std::uint32_t index = 0; index < commit.events.size(); ++index) {
     const EventId id{stored.position, index};
-    if (filter.matches(id, commit.events[index].event)) take(event_line(id, commit, json));
+    if (filter.matches(id, commit.events[index].event)) take(event_line(id, commit, flags));
   }
 }
 
@@ -97,7 +99,7 @@ int run_list(const EventsFlags& flags) {
   std::uint64_t left = flags.limit > 0 ? flags.limit : std::numeric_limits<std::uint64_t>::max();
   for (auto commits = range.next(); !commits.empty() && left > 0; commits = range.next())
     for (const StoredCommit& stored : commits)
-      each_match(stored, filter, flags.json, [&](const std::string& line) {
+      each_match(stored, filter, flags, [&](const std::string& line) {
         if (left == 0) return;
         print(line);
         --left;
@@ -121,7 +123,7 @@ std::deque<std::string> last_lines(EventLog& log, Position last, const EventFilt
     LogRange range(log, begin, end, stop);
     for (auto commits = range.next(); !commits.empty(); commits = range.next())
       for (const StoredCommit& stored : commits)
-        each_match(stored, filter, flags.json, [&](std::string line) {
+        each_match(stored, filter, flags, [&](std::string line) {
           earlier.push_back(std::move(line));
           if (earlier.size() > flags.last) earlier.pop_front();
         });
@@ -149,7 +151,7 @@ int run_tail(const EventsFlags& flags) {
     for (;;) {
       flush_output();
       for (const StoredCommit& stored : reader.next())
-        each_match(stored, filter, flags.json, [](const std::string& line) { print(line); });
+        each_match(stored, filter, flags, [](const std::string& line) { print(line); });
     }
   } catch (const Interrupted& interrupted) {
     if (interrupted.is_stop()) return 0;
@@ -180,7 +182,7 @@ Shown look_at(StoredCommit stored) {
   return shown;
 }
 
-Json json_of(const Shown& shown, std::optional<std::uint32_t> only) {
+Json json_of(const Shown& shown, std::optional<std::uint32_t> only, std::string_view source) {
   Json json{{"position", shown.stored.position.value},
             {"commitId", to_string(shown.stored.id)},
             {"format", shown.stored.format},
@@ -199,8 +201,8 @@ Json json_of(const Shown& shown, std::optional<std::uint32_t> only) {
       event.add("requestHash", to_string(key->request));
     }
     if (shown.commit)
-      event.add("event",
-                to_cloud_event({shown.stored.position, index}, shown.commit->events[index]));
+      event.add("event", to_cloud_event(source, {shown.stored.position, index},
+                                        shown.commit->events[index]));
     events.push_back(event);
   }
   json.add("events", events);
@@ -253,7 +255,8 @@ int run_show(const EventsFlags& flags) {
   if (only && shown.commit && *only >= shown.heads.size())
     throw Failure("there is no event " + flags.place + ": its commit has " +
                   std::to_string(shown.heads.size()));
-  print(flags.json ? json_of(shown, only).text() + "\n" : text_of(shown, only));
+  print(flags.json ? json_of(shown, only, cloud_event_source(flags.shop)).text() + "\n"
+                   : text_of(shown, only));
   if (!shown.wrong.empty()) throw Failure(shown.wrong);
   return 0;
 }

@@ -17,6 +17,7 @@ namespace jangbu::cli {
 // The flags of all subcommands; each has some of them.
 struct EventsFlags {
   JetStreamOptions log;
+  std::string shop;
   bool accept_weak_durability = false;
   std::vector<std::string> types;
   std::string entity;

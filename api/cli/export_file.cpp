@@ -63,6 +63,7 @@ std::string compress(std::string_view text) {
 // A commit found in the text, and where it ends.
 struct Found {
   StoredCommit commit;
+  std::string source;
   std::size_t end = 0;
 };
 
@@ -71,17 +72,18 @@ std::optional<Found> commit_at(std::string_view text, std::size_t at) {
   try {
     const std::size_t line_end = text.find('\n', at);
     if (line_end == text.npos) return std::nullopt;
-    auto stored = parse_first_line(text.substr(at, line_end - at));
-    if (!stored) return std::nullopt;
-    const std::size_t events = decode(*stored).events.size();
+    auto first = parse_first_line(text.substr(at, line_end - at));
+    if (!first || first->source.empty()) return std::nullopt;
+    const StoredCommit& stored = first->commit;
+    const std::size_t events = decode(stored).events.size();
     std::size_t end = line_end + 1;
     for (std::uint32_t index = 1; index < events; ++index) {
-      if (!text.substr(end).starts_with(line_start({stored->position, index}))) return std::nullopt;
+      if (!text.substr(end).starts_with(line_start({stored.position, index}))) return std::nullopt;
       const std::size_t next = text.find('\n', end);
       if (next == text.npos) return std::nullopt;
       end = next + 1;
     }
-    return Found{std::move(*stored), end};
+    return Found{std::move(first->commit), std::move(first->source), end};
   } catch (const Corrupt&) {
     return std::nullopt;
   }
@@ -103,6 +105,7 @@ struct Kept {
   std::uint64_t size = 0;
   Position next;
   std::optional<StoredCommit> last;
+  std::string source = {};  // of the last commit
   // A member that is not full is rewritten together with what follows: its beginning and its text.
   std::uint64_t member_begin = 0;
   std::string member = {};
@@ -123,6 +126,7 @@ Kept find_end_of_plain(int fd, const std::string& path, std::uint64_t size, Posi
       return {.size = begin + found->end,
               .next = found->commit.position.next(),
               .last = std::move(found->commit),
+              .source = std::move(found->source),
               .member_begin = begin + found->end};
     if (begin == 0) return {.size = 0, .next = first, .last = std::nullopt};
     end = std::min(end, begin + longest_commit_text);
@@ -145,6 +149,7 @@ Kept find_end_of_compressed(const std::string& path, Position first) {
       kept.size = file.member_end();
       kept.next = last->commit.position.next();
       kept.last = std::move(last->commit);
+      kept.source = std::move(last->source);
       if (member.size() < member_text) {
         kept.member = std::move(member);
         break;
@@ -246,32 +251,40 @@ std::optional<StoredCommit> ExportFile::take_commit() {
   if (!first) return std::nullopt;
   const std::uint64_t first_line = line_number_;
   try {
-    std::optional<StoredCommit> stored;
+    std::optional<FirstLine> told;
     try {
-      stored = parse_first_line(*first);
-      if (!stored) throw Corrupt("does not begin a commit, as it should");
+      told = parse_first_line(*first);
+      if (!told) throw Corrupt("does not begin a commit, as it should");
     } catch (const Corrupt& corrupt) {
       throw Corrupt("line " + std::to_string(line_number_) + " " + corrupt.what());
     }
+    StoredCommit& stored = told->commit;
     Commit commit;
     try {
-      commit = decode(*stored);
+      commit = decode(stored);
     } catch (const Undecodable& undecodable) {
       throw Corrupt("line " + std::to_string(line_number_) + ": " + undecodable.what());
     }
-    const std::string expected = export_lines(*stored, commit);
+    const std::string expected = export_lines(expected_source(told->source), stored, commit);
     std::string_view rest = expected;
     for (std::uint32_t index = 0; index < commit.events.size(); ++index) {
       const std::size_t end = rest.find('\n');
-      check_line({stored->position, index}, commit.events[index], rest.substr(0, end));
+      check_line({stored.position, index}, commit.events[index], rest.substr(0, end));
       rest.remove_prefix(end + 1);
     }
     if (commit.events.empty()) consume();
-    return stored;
+    return std::move(stored);
   } catch (const Corrupt& corrupt) {
     if (ended_) throw;
     throw Corrupt(corrupt.what() + skip_commit(first_line));
   }
+}
+
+// A file is an export of one shop, which the first line with its name tells.
+const std::string& ExportFile::expected_source(const std::string& found) {
+  if (found == nameless_source) return found;
+  if (source_.empty()) source_ = found;
+  return source_;
 }
 
 // The next line must be this event's. If it begins another commit, it is not consumed.
@@ -354,8 +367,9 @@ std::string ExportFile::skip_commit(std::uint64_t first_line) {
 
 // --- Writing -------------------------------------------------------------------------------------
 
-ExportWriter::ExportWriter(const std::string& path, bool compressed, EventLog& log, Position first)
-    : path_(path), compressed_(compressed), next_(first) {
+ExportWriter::ExportWriter(Options options, EventLog& log, Position first)
+    : options_(std::move(options)), next_(first) {
+  const std::string& path = options_.path;
   file_ =
       Descriptor(path == "-" ? ::dup(STDOUT_FILENO)
                              : ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, private_file));
@@ -371,43 +385,46 @@ ExportWriter::ExportWriter(const std::string& path, bool compressed, EventLog& l
 }
 
 void ExportWriter::resume(EventLog& log, Position first) {
+  const std::string& path = options_.path;
   struct stat about {};
-  if (::fstat(file_.number(), &about) != 0) throw failure(path_, "read");
+  if (::fstat(file_.number(), &about) != 0) throw failure(path, "read");
   const auto size = static_cast<std::uint64_t>(about.st_size);
 
   std::array<char, gzip_magic.size()> magic{};
   const ssize_t read = ::pread(file_.number(), magic.data(), magic.size(), 0);
   const std::string_view begins(magic.data(), static_cast<std::size_t>(std::max<ssize_t>(read, 0)));
   const bool is_compressed = begins == gzip_magic.substr(0, begins.size());
-  if (is_compressed != compressed_)
-    throw Failure(path_ +
+  if (is_compressed != options_.compressed)
+    throw Failure(path +
                   (is_compressed ? " is compressed: add --gzip to go on with it, or name "
                                  : " is not compressed: leave --gzip out to go on with it, "
                                    "or name ") +
                   "another file. It was left as it is");
 
   const std::string wanted = line_start({first, 0});
-  std::string found = beginning(path_, wanted.size());
+  std::string found = beginning(path, wanted.size());
   // A crash may leave zeros where the last bytes should have been written.
   while (found.ends_with('\0')) found.pop_back();
   if (found != wanted.substr(0, found.size()))
-    throw Failure(path_ + " is not an export that begins at position " +
+    throw Failure(path + " is not an export that begins at position " +
                   std::to_string(first.value) +
                   ": name another file, or say --from as for this one. It was left as it is");
 
-  Kept kept = compressed_ ? find_end_of_compressed(path_, first)
-                          : find_end_of_plain(file_.number(), path_, size, first);
+  Kept kept = options_.compressed ? find_end_of_compressed(path, first)
+                                  : find_end_of_plain(file_.number(), path, size, first);
   if (kept.last) {
     const auto there = log.read(kept.last->position);
     if (!there || there->id != kept.last->id || there->payload != kept.last->payload)
-      throw Failure(path_ + " is an export of another log: commit " +
+      throw Failure(path + " is an export of another log: commit " +
                     std::to_string(kept.last->position.value) +
                     (there ? " is another one in this log" : " is not in this log") +
                     ". Name another file. It was left as it is");
+    if (kept.source != options_.source && kept.source != nameless_source)
+      throw Failure(path + " is an export of " + kept.source + ", not of " + options_.source +
+                    ": say --shop as for this file, or name another. It was left as it is");
     resumed_behind_ = kept.last->position;
   }
-  if (::ftruncate(file_.number(), static_cast<off_t>(kept.size)) != 0)
-    throw failure(path_, "write");
+  if (::ftruncate(file_.number(), static_cast<off_t>(kept.size)) != 0) throw failure(path, "write");
   begin_ = static_cast<off_t>(kept.member_begin);
   text_ = std::move(kept.member);
   next_ = kept.next;
@@ -423,7 +440,7 @@ void ExportWriter::append(const StoredCommit& stored, const Commit& commit) {
                   grouped(stored.payload.size()) +
                   " bytes, more than jangbu writes, and cannot be "
                   "exported");
-  text_ += export_lines(stored, commit);
+  text_ += export_lines(options_.source, stored, commit);
   appended_ = true;
   next_ = stored.position.next();
   if (text_.size() >= member_text) write_text();
@@ -432,8 +449,8 @@ void ExportWriter::append(const StoredCommit& stored, const Commit& commit) {
 void ExportWriter::finish() {
   if (appended_) write_text();
   if (!is_file_) return;
-  if (::fsync(file_.number()) != 0) throw failure(path_, "write");
-  const auto folder = std::filesystem::absolute(path_).parent_path();
+  if (::fsync(file_.number()) != 0) throw failure(options_.path, "write");
+  const auto folder = std::filesystem::absolute(options_.path).parent_path();
   try {
     sync_folder(folder);
   } catch (const std::system_error&) {
@@ -444,10 +461,10 @@ void ExportWriter::finish() {
 // A partial member stays in the file until there is more to write: a log that cannot be read any
 // further must not cost what was exported from it before.
 void ExportWriter::write_text() {
-  const std::string bytes = compressed_ ? compress(text_) : std::move(text_);
+  const std::string bytes = options_.compressed ? compress(text_) : std::move(text_);
   if (begin_ &&
       (::ftruncate(file_.number(), *begin_) != 0 || ::lseek(file_.number(), *begin_, SEEK_SET) < 0))
-    throw failure(path_, "write");
+    throw failure(options_.path, "write");
   begin_.reset();
   write(bytes);
   text_.clear();
@@ -459,7 +476,7 @@ void ExportWriter::write(std::string_view bytes) {
     const ssize_t written = ::write(file_.number(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0 && errno == EPIPE) throw Interrupted{SIGPIPE};
-    if (written < 0) throw failure(path_, "write");
+    if (written < 0) throw failure(options_.path, "write");
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
 }

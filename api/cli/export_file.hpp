@@ -66,6 +66,7 @@ class ExportFile final : public CommitSource {
 
  private:
   std::optional<StoredCommit> take_commit();
+  const std::string& expected_source(const std::string& found);
   void check_line(EventId id, const RecordedEvent& recorded, std::string_view expected);
   std::optional<std::string_view> peek();
   void consume();
@@ -77,6 +78,7 @@ class ExportFile final : public CommitSource {
   std::size_t at_ = 0;                   // where the next line begins
   std::optional<std::size_t> line_end_;  // of the next line, once known
   std::uint64_t line_number_ = 1;        // of the next line
+  std::string source_;                   // of the shop; empty until known
   std::optional<std::string> wrong_;     // to be reported next
   bool ended_ = false;
 };
@@ -84,9 +86,15 @@ class ExportFile final : public CommitSource {
 // Writes an export, or continues one.
 class ExportWriter {
  public:
-  // The path may be "-" for standard output. Throws Failure, and leaves the file as it is, if that
-  // is not an export of this log from `first` on, in this form.
-  ExportWriter(const std::string& path, bool compressed, EventLog& log, Position first);
+  struct Options {
+    std::string path;  // may be "-" for standard output
+    bool compressed = false;
+    std::string source;  // of the CloudEvents
+  };
+
+  // Throws Failure, and leaves the file as it is, if that is not an export of this log from `first`
+  // on, in this form.
+  ExportWriter(Options options, EventLog& log, Position first);
 
   // The first commit that is not in the file yet.
   Position next() const { return next_; }
@@ -105,8 +113,7 @@ class ExportWriter {
   void write_text();
   void write(std::string_view bytes);
 
-  const std::string path_;
-  const bool compressed_;
+  const Options options_;
   Descriptor file_;
   bool is_file_ = false;
   Position next_;

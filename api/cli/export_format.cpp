@@ -9,6 +9,7 @@
 #include "api/answers/represent.hpp"
 #include "events/errors.hpp"
 #include "infra/base64.hpp"
+#include "infra/eventlog/jetstream_log.hpp"
 #include "infra/sha256.hpp"
 #include "infra/text.hpp"
 
@@ -100,17 +101,19 @@ class Attributes final : public nlohmann::json_sax<nlohmann::json> {
   std::map<std::string, std::uint64_t> numbers_;
 };
 
-std::string subject_of(const Event& event) {
-  const Entity entity = entity_of(event);
-  return std::string(to_string(entity.kind)) + '/' + to_string(entity.id);
+bool is_source(std::string_view text) {
+  const std::string before_name = cloud_event_source("");
+  return text == nameless_source || (text.starts_with(before_name) &&
+                                     JetStreamLog::is_stream_name(text.substr(before_name.size())));
 }
 
 }  // namespace
 
-std::string export_lines(const StoredCommit& stored, const Commit& commit) {
+std::string export_lines(std::string_view source, const StoredCommit& stored,
+                         const Commit& commit) {
   std::string lines;
   for (std::uint32_t index = 0; index < commit.events.size(); ++index) {
-    Json line = to_cloud_event(EventId{stored.position, index}, commit.events[index]);
+    Json line = to_cloud_event(source, EventId{stored.position, index}, commit.events[index]);
     if (index == 0) {
       line.add("commitid", to_string(stored.id));
       line.add("commitformat", stored.format);
@@ -127,7 +130,7 @@ std::string line_start(EventId id) {
   return R"({"specversion":"1.0","id":")" + to_string(id) + '"';
 }
 
-std::optional<StoredCommit> parse_first_line(std::string_view text) {
+std::optional<FirstLine> parse_first_line(std::string_view text) {
   if (text.find(R"("commitid":)") == text.npos) return std::nullopt;
   const auto line = Attributes::of(text);
   if (!line) throw Corrupt("is not JSON");
@@ -144,14 +147,16 @@ std::optional<StoredCommit> parse_first_line(std::string_view text) {
   StoredCommit stored{id->position, *commit_id, static_cast<unsigned>(*format), *owner, owner};
   if (line->text("commitsha256") != sha256_of(stored))
     throw Corrupt("is damaged: its commit does not fit its SHA-256");
-  return stored;
+  std::string source = line->text("source");
+  if (!is_source(source)) source.clear();
+  return FirstLine{std::move(stored), std::move(source)};
 }
 
 bool tells_of(std::string_view text, EventId id, const RecordedEvent& recorded) {
   const auto line = Attributes::of(text);
   return line && line->text("id") == to_string(id) &&
          line->text("type") == wire_type(recorded.event).name &&
-         line->text("subject") == subject_of(recorded.event) &&
+         line->text("subject") == cloud_event_subject(entity_of(recorded.event)) &&
          line->text("time") == to_string(recorded.envelope.occurred_at);
 }
 

@@ -28,16 +28,25 @@ inline constexpr std::size_t longest_line = 8 * largest_commit;
 // All lines of a commit: even the smallest events take at most 16 bytes of text per byte.
 inline constexpr std::size_t longest_commit_text = 16 * largest_commit;
 
+// The CloudEvents' source in exports made before shops had names.
+inline constexpr std::string_view nameless_source = "/jangbu";
+
 // The lines of a commit, each with its line feed. REQUIRES: `commit` is what `stored` holds, and
 // has events.
-std::string export_lines(const StoredCommit& stored, const Commit& commit);
+std::string export_lines(std::string_view source, const StoredCommit& stored, const Commit& commit);
 
 // How every line of a position begins; a commit's first line has index 0.
 std::string line_start(EventId id);
 
-// The commit whose first event is on this line (no line feed). Nothing when it is not a commit's
-// first line. Throws Corrupt when it is one but damaged; the message does not name the line.
-std::optional<StoredCommit> parse_first_line(std::string_view line);
+// What a commit's first line tells.
+struct FirstLine {
+  StoredCommit commit;
+  std::string source;  // empty when it is none of a shop
+};
+
+// Nothing when the line (no line feed) is not a commit's first. Throws Corrupt when it is one but
+// damaged; the message does not name the line.
+std::optional<FirstLine> parse_first_line(std::string_view line);
 
 // Whether the line agrees with this event in what restoring relies on: id, type, subject and time.
 // Other versions of jangbu may write the rest differently.

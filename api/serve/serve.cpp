@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/answers/represent.hpp"
 #include "api/http/server.hpp"
 #include "api/jobs/import.hpp"
 #include "api/jobs/load_jobs.hpp"
@@ -164,7 +165,8 @@ void run(const ServeOptions& options) {
                                          projector ? projector->status().log_end : Position{});
                                    }};
   EventFeed delivery_feed(*log, deliveries_of(read_models), streams);
-  EventFeed log_feed(*log, all_events(history_from(read_models, events_of)), streams);
+  EventFeed log_feed(*log, all_events(source, history_from(read_models, events_of)), streams);
+  const std::string source = cloud_event_source(options.shop);
 
   Metrics metrics({writer, snapshots ? &*snapshots : nullptr, read_models, projector.get(),
                    publisher.get(), delivery_feed, log_feed, access_log.get()});
@@ -173,7 +175,8 @@ void run(const ServeOptions& options) {
   Readiness readiness({writer, read_models, projector.get(), publisher.get(),
                        [&log = *log] { return log.why_away(); }});
   const OperationsSide operations{projector.get(), log_search, log_feed, rebuilds,
-                                  loads,           readiness,  metrics,  console};
+                                  loads,           readiness,  metrics,  console,
+                                  source};
   const Backend backend{commands ? &commands->side : nullptr, read_models, delivery_feed,
                         &operations};
   std::vector<std::unique_ptr<http::Server>> servers;

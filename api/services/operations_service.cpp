@@ -57,12 +57,12 @@ std::vector<std::string> asked_types(const http::Request& request) {
   return {std::string(type)};
 }
 
-http::Response events_response(const LogSearch::Result& result) {
+http::Response events_response(const LogSearch::Result& result, const std::string& source) {
   if (std::holds_alternative<Unavailable>(result)) return log_away();
   const auto& found = std::get<LogSearch::Found>(result);
   Json items = Json::array();
-  const std::size_t taken = push_page(items, found.events, [](const HistoryRow& event) {
-    return to_cloud_event(event.id, event.recorded);
+  const std::size_t taken = push_page(items, found.events, [&](const HistoryRow& event) {
+    return to_cloud_event(source, event.id, event.recorded);
   });
   Json next;
   if (taken < found.events.size())
@@ -79,8 +79,8 @@ void list_events(const Backend& backend, const Request& request, const Exchange&
                   .entity = query_id<EntityId>(request, "entity")},
        .limit = page_limit(request),
        .is_wanted = [exchange] { return !exchange.client_left(); }},
-      [exchange](LogSearch::Result result) {
-        exchange.respond_from_here([&] { return events_response(result); });
+      [exchange, source = backend.operations->source](LogSearch::Result result) {
+        exchange.respond_from_here([&] { return events_response(result, source); });
       });
 }
 

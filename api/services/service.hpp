@@ -49,6 +49,7 @@ struct OperationsSide {
   Readiness& readiness;
   const Metrics& metrics;
   const Console& console;
+  std::string source;  // of CloudEvents
 };
 
 struct Backend {

@@ -6,12 +6,11 @@
 
 namespace jangbu {
 
-streams::Subject all_events(streams::History history) {
+streams::Subject all_events(std::string source, streams::History history) {
   return {.name = "events",
           .event_name = std::string(log_event),
-          .data = [](EventId id, const RecordedEvent& recorded) -> std::optional<Json> {
-            return to_cloud_event(id, recorded);
-          },
+          .data = [source = std::move(source)](EventId id, const RecordedEvent& recorded)
+              -> std::optional<Json> { return to_cloud_event(source, id, recorded); },
           .history = std::move(history),
           .not_found = std::nullopt};
 }

@@ -8,7 +8,8 @@ using namespace jangbu;
 namespace {
 
 nlohmann::json cloud_event(const Envelope& envelope) {
-  return nlohmann::json::parse(to_cloud_event({{7}, 1}, {envelope, AccountClosed{}}).text());
+  return nlohmann::json::parse(
+      to_cloud_event("/jangbu/shop", {{7}, 1}, {envelope, AccountClosed{}}).text());
 }
 
 }  // namespace
@@ -17,6 +18,7 @@ TEST_CASE("a CloudEvent tells what led to it, where that is known") {
   Envelope envelope;
   const auto bare = cloud_event(envelope);
   CHECK(bare.at("id") == "7.1");
+  CHECK(bare.at("source") == "/jangbu/shop");
   CHECK(bare.at("type") == "AccountClosed");
   for (const char* name : {"correlation", "causation", "actor"}) CHECK_FALSE(bare.contains(name));
 

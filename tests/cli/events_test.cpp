@@ -78,6 +78,14 @@ TEST_CASE("events are listed, all or those that are asked for") {
   CHECK(listed({"--since", "2030-01-01T00:00:00Z"}).empty());
   CHECK(listed({"--until", "2020-01-01T00:00:00Z"}).empty());
   CHECK(listed({"--from", "5"}).empty());
+
+  const auto source = [&](const Words& more) {
+    Words arguments{"list", "--json", "--limit", "1"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return json::parse(story.run(arguments).output).at("source");
+  };
+  CHECK(source({}) == "/jangbu/shop");
+  CHECK(source({"--shop", "Seoul_2"}) == "/jangbu/Seoul_2");
 }
 
 TEST_CASE("a line tells when, what and about whom") {
@@ -232,6 +240,7 @@ TEST_CASE("wrong usage of the tools ends with status 2 and says what is right") 
            {{"events", "list", "--since", "yesterday"}, "2026-03-01T09:30:00Z"},
            {{"events", "list", "--limit", "0"}, "--limit"},
            {{"events", "list", "--stream", "two.words"}, "--stream"},
+           {{"events", "list", "--shop", "two.words"}, "letters, digits"},
            {{"events", "show"}, "PLACE"},
            {{"events", "show", "x"}, "such as 42 or 42.1"},
            {{"events", "tail", "-n", "-1"}, "--last"},

@@ -53,6 +53,71 @@ TEST_CASE("an export has a CloudEvent a line, and the first of a commit can rest
     CHECK(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") == name.npos);
 }
 
+// A line as written when all shops had the same source.
+const std::string old_line =
+    R"({"specversion":"1.0","id":"1.0")"
+    R"(,"source":"/jangbu","type":"AccountOpened","typeversion":1)"
+    R"(,"subject":"account/0195501c-3a00-7000-8000-00000000a001","time":"2026-03-02T10:00:00.)"
+    R"(001Z")"
+    R"(,"correlation":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","causation":")"
+    R"(41.2","actor":"점원 1")"
+    R"(,"datacontenttype":"application/json")"
+    R"(,"data":{"id":"0195501c-3a00-7000-8000-00000000a001","name":"홍길동","email":"hong@exampl)"
+    R"(e.com","address":{"line":"서울특별시 종로구 세종대로 209","zipCode":"03171"})"
+    R"(,"memberType":"seller","membershipLevel":"VIP"})"
+    R"(,"commitid":"0195501c-3a00-7000-8000-00000000d001","commitformat":1)"
+    R"(,"commitbytes":"AfqJ/a2cAQAAAQAAAAAAAAANAAAAAAAAAEFjY291bnRPcGVuZWQBAAABlVAcOgBwAIAA)"
+    R"(AAAAAKABAYn9rZwBAAAAn4bQgYhMfWWaL+qgxVrQFWAwOuIrmYhhvOOyjzPuwb43AAAAAAAAADAwLTRiZjky)"
+    R"(ZjM1NzdiMzRkYTZhM2NlOTI5ZDBlMGU0NzM2LTAwZjA2N2FhMGJhOTAyYjctMDEEAAAAAAAAADQxLjIIAAAAAA)"
+    R"(AAAOygkOybkCAxggAAAAGVUBw6AHAAgAAAAAAAoAEJAAAAAAAAAO2Zjeq4uOuPmRAAAAAAAAAAaG9uZ0BleGFt)"
+    R"(cGxlLmNvbSoAAAAAAAAA7ISc7Jq47Yq567OE7IucIOyiheuhnOq1rCDshLjsooXrjIDroZwgMjA5BQAAAAAAAA)"
+    R"(AwMzE3MQEDO7a7qJwBAAA=")"
+    R"(,"commitsha256":"l/InszMfCe7a36WGzvpwLLtmSs2Ao8lL0oXtV7jnIcg="})"
+    "\n";
+
+TEST_CASE("an export made before shops had names is read and gone on with as any other") {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "log";
+  write_text(file, old_line);
+  const auto old = read_export(file, cli::ExportFile::Lines::as_written_today);
+  REQUIRE(old.size() == 1);
+  CHECK(same_commits(old, read_export(file, cli::ExportFile::Lines::as_needed)));
+  MemoryLog log;
+  CHECK(import_from(file, log).end == Position{1});
+  CHECK(same_commits(old, all_of(log)));
+
+  append(log, small_story().front());
+  export_to(file, log, false);
+  const std::string text = read_text(file);
+  CHECK(text.starts_with(old_line));
+  CHECK_THAT(text.substr(old_line.size()), ContainsSubstring(R"("source":"/jangbu/shop")"));
+  CHECK(same_commits(read_export(file, cli::ExportFile::Lines::as_written_today), all_of(log)));
+}
+
+TEST_CASE("an export is of one shop") {
+  const bool compressed = GENERATE(false, true);
+  MemoryLog log;
+  const auto story = small_story();
+  append(log, story.front());
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "log";
+  export_to(file, log, compressed);
+  for (const Commit& commit : std::vector(story.begin() + 1, story.end())) append(log, commit);
+  const std::string before = read_text(file);
+  CHECK_THROWS_MATCHES(
+      export_to(file, log, compressed, {1}, "/jangbu/another"), cli::Failure,
+      MessageMatches(ContainsSubstring("is an export of /jangbu/shop, not of /jangbu/another")));
+  CHECK((read_text(file) == before));
+
+  if (compressed) return;
+  export_to(folder.path() / "other", log, false, {1}, "/jangbu/another");
+  const std::string other = read_text(folder.path() / "other");
+  write_text(file, before + other.substr(other.find(cli::line_start({{2}, 0}))));
+  CHECK(same_commits(read_export(file, cli::ExportFile::Lines::as_needed), all_of(log)));
+  CHECK_THROWS_MATCHES(read_export(file, cli::ExportFile::Lines::as_written_today), Corrupt,
+                       MessageMatches(ContainsSubstring("line 4 differs from event 2.0")));
+}
+
 TEST_CASE("an export that was cut off anywhere is gone on with, to the same bytes") {
   const bool compressed = GENERATE(false, true);
   MemoryLog log;
@@ -88,7 +153,7 @@ TEST_CASE("an export of a log that cannot be read any more keeps what it has") {
   export_to(file, log, compressed);
   const std::string before = read_text(file);
 
-  cli::ExportWriter writer(file, compressed, log, {1});
+  cli::ExportWriter writer({file, compressed, "/jangbu/shop"}, log, {1});
   CHECK(writer.next() == Position{5});
   writer.finish();
   CHECK((read_text(file) == before));
@@ -136,7 +201,7 @@ TEST_CASE("a file that is not this log's export is refused, and left as it is") 
   refuses(true, {1}, "is not compressed");
   refuses(false, {2}, "is not an export that begins at position 2");
 
-  const cli::ExportWriter writer(file, false, log, {1});
+  const cli::ExportWriter writer({file, false, "/jangbu/shop"}, log, {1});
   refuses(false, {1}, "is being written");
 }
 
@@ -402,7 +467,7 @@ TEST_CASE("a line may hold anything, and is kept by what is asked of it alone") 
   MemoryLog log;
   for (const Commit& commit : small_story()) append(log, commit);
   const StoredCommit stored = all_of(log).front();
-  std::string line = cli::export_lines(stored, decode(stored));
+  std::string line = cli::export_lines("/jangbu/shop", stored, decode(stored));
   line.resize(line.find('\n'));
   CHECK(cli::parse_first_line(line));
   const auto begin = line.find("commitbytes\":\"") + 14;

@@ -14,9 +14,9 @@
 namespace jangbu::test {
 
 inline void export_to(const std::filesystem::path& file, EventLog& log, bool compressed,
-                      Position from = {1}) {
+                      Position from = {1}, const std::string& source = "/jangbu/shop") {
   const cli::StopSignals stop;
-  cli::ExportWriter writer(file, compressed, log, from);
+  cli::ExportWriter writer({file, compressed, source}, log, from);
   cli::LogRange range(log, writer.next(), log.last(), stop);
   for (auto commits = range.next(); !commits.empty(); commits = range.next())
     for (const StoredCommit& stored : commits) writer.append(stored, decode(stored));

@@ -95,6 +95,7 @@ TEST_CASE("Wrong usage ends with status 2") {
                           {"serve", "--queue", "-1"},
                           {"serve", "--idempotency-keys", "10"},
                           {"serve", "--stream", "two.words"},
+                          {"serve", "--shop", "two words"},
                           {"serve", "--config", "/nonexistent/jangbu.toml"},
                           {"demo", "--port-base"}}) {
     const Ended ended = run_to_its_end(arguments);
@@ -383,11 +384,12 @@ TEST_CASE("The settings are printed as a file, with secrets masked") {
              "JANGBU_QUOTE_SECRET=geheim5geheim5geheim5"});
   CAPTURE(printed);
   CHECK(printed.find("geheim") == std::string::npos);
-  for (const char* line : {"queue = 77", "insecure = true", "no-projector = false",
-                           "no-writer = false", "services = [\"account\", \"product\"]",
-                           "nats-url = \"nats://***@one:4222,nats://***@two\"",
-                           "database = \"postgresql://***@db/shop?password=***&sslmode=require\"",
-                           "quote-secret = \"***\"", "port-base = 11000"})
+  for (const char* line :
+       {"queue = 77", "shop = \"shop\"", "insecure = true", "no-projector = false",
+        "no-writer = false", "services = [\"account\", \"product\"]",
+        "nats-url = \"nats://***@one:4222,nats://***@two\"",
+        "database = \"postgresql://***@db/shop?password=***&sslmode=require\"",
+        "quote-secret = \"***\"", "port-base = 11000"})
     CHECK_THAT(printed, ContainsSubstring(std::string(line) + "\n"));
   CHECK_THAT(print({"--database", "host=db password='it\\'s geheim' user=jangbu"}),
              !ContainsSubstring("geheim"));
@@ -395,6 +397,9 @@ TEST_CASE("The settings are printed as a file, with secrets masked") {
                     "http://jangbu:geheim@one:8222"}),
              !ContainsSubstring("geheim") && ContainsSubstring("nats://***@one:4222"));
 
+  CHECK_THAT(print({"--stream", "SEOUL_2"}), ContainsSubstring("shop = \"seoul_2\"\n"));
+  CHECK_THAT(print({"--stream", "SEOUL_2", "--shop", "Busan"}),
+             ContainsSubstring("shop = \"Busan\"\n"));
   CHECK_THAT(print({"--allow-host", "shop.example,::1"}),
              ContainsSubstring("allow-host = [\"shop.example\", \"::1\"]\n"));
 

@@ -54,8 +54,8 @@ const std::vector<std::pair<std::string, std::set<std::string>>>& rooms() {
     add("telemetry", {"api/answers", "api/jobs", "api/publishing", "api/streams"});
     add("services", {"api/answers", "api/jobs", "api/load", "api/log", "api/openapi", "api/pages",
                      "api/publishing", "api/requests", "api/streams", "api/telemetry"});
-    add("serve", {"api/jobs", "api/load", "api/log", "api/pages", "api/publishing", "api/services",
-                  "api/streams", "api/telemetry"});
+    add("serve", {"api/answers", "api/jobs", "api/load", "api/log", "api/pages", "api/publishing",
+                  "api/services", "api/streams", "api/telemetry"});
     add("cli", {"api/answers", "api/client", "api/load", "api/log", "api/publishing", "api/serve",
                 "api/telemetry"});
     add("main.cpp", {"api/cli"});
