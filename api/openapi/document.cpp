@@ -242,8 +242,8 @@ Json answer_content(const Operation& operation) {
     return {{"application/json",
              {{"schema", page_of(operation.gives)},
               {"example", {{"items", Json::array({example})}, {"next", nullptr}}}}}};
-  Json content{
-      {"application/json", {{"schema", ref("schemas", operation.gives)}, {"example", example}}}};
+  Json content{{std::string(operation.media_type),
+                {{"schema", ref("schemas", operation.gives)}, {"example", example}}}};
   if (operation.or_html) content["text/html; charset=utf-8"]["schema"] = {{"type", "string"}};
   return content;
 }

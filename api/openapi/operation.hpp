@@ -35,7 +35,8 @@ struct Operation {
   Kind kind = Kind::plain;
   std::string_view takes = {};  // schema of the body, or of its rows; empty when there is none
   bool body_is_optional = false;
-  std::string_view gives;         // schema of the answer; of a page, rows or a stream: of its items
+  std::string_view gives;  // schema of the answer; of a page, rows or a stream: of its items
+  std::string_view media_type = "application/json";  // of an answer that is one JSON document
   std::string_view example = {};  // which of the answer's examples; the first unless named
   std::string_view event = {};    // of a stream: what its events are called
   bool or_html = false;           // a client that asks for HTML gets a page instead

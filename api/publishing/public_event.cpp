@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/answers/represent.hpp"
+#include "api/publishing/schemas.hpp"
 #include "infra/json.hpp"
 
 namespace jangbu {
@@ -14,7 +15,7 @@ namespace {
 
 // An event's public data, and the version of the schema that they conform to.
 struct Content {
-  int schema_version = 1;
+  unsigned schema_version = 0;
   Json data;
 };
 
@@ -144,25 +145,30 @@ std::string sequence_of(EventId id) {
 
 }  // namespace
 
+std::string public_subject(std::string_view shop, EntityKind kind, std::string_view type) {
+  std::string subject = "jangbu";
+  for (const std::string_view token : {shop, to_string(kind), type})
+    subject.append(".").append(token);
+  return subject;
+}
+
 std::optional<PublicEvent> to_public(const PublicView& view, EventId id,
                                      const RecordedEvent& recorded) {
   const auto content = std::visit(Published(view), recorded.event);
   if (!content) return std::nullopt;
-  const std::string type(wire_type(recorded.event).name);
+  const std::string_view type = wire_type(recorded.event).name;
   const Entity entity = entity_of(recorded.event);
-  const Json event{
-      {"specversion", "1.0"},
-      {"id", to_string(id)},
-      {"source", cloud_event_source(view.shop)},
-      {"type", type},
-      {"subject", cloud_event_subject(entity)},
-      {"time", to_string(recorded.envelope.occurred_at)},
-      {"datacontenttype", "application/json"},
-      {"dataschema", "/schemas/" + type + '/' + std::to_string(content->schema_version)},
-      {"sequence", sequence_of(id)},
-      {"data", content->data}};
-  return PublicEvent{"jangbu." + view.shop + '.' + std::string(to_string(entity.kind)) + '.' + type,
-                     event.text()};
+  const Json event{{"specversion", "1.0"},
+                   {"id", to_string(id)},
+                   {"source", cloud_event_source(view.shop)},
+                   {"type", type},
+                   {"subject", cloud_event_subject(entity)},
+                   {"time", to_string(recorded.envelope.occurred_at)},
+                   {"datacontenttype", "application/json"},
+                   {"dataschema", schema_uri(type, content->schema_version)},
+                   {"sequence", sequence_of(id)},
+                   {"data", content->data}};
+  return PublicEvent{public_subject(view.shop, entity.kind, type), event.text()};
 }
 
 }  // namespace jangbu

@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "events/commit.hpp"
 
@@ -20,10 +21,12 @@ struct PublicView {
 };
 
 struct PublicEvent {
-  std::string subject;  // of NATS: `jangbu.<shop>.<kind>.<Type>`
-  std::string
-      cloud_event;  // CloudEvents 1.0, in its JSON format (https://github.com/cloudevents/spec)
+  std::string subject;      // where it is in the public stream: see public_subject()
+  std::string cloud_event;  // CloudEvents 1.0 in JSON (https://github.com/cloudevents/spec)
 };
+
+// Where events of a type are in the public stream: `jangbu.<shop>.<kind>.<Type>`.
+std::string public_subject(std::string_view shop, EntityKind kind, std::string_view type);
 
 // Nothing when the event's type is private.
 std::optional<PublicEvent> to_public(const PublicView& view, EventId id,

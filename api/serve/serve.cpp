@@ -18,7 +18,9 @@
 #include "api/log/log_lookup.hpp"
 #include "api/log/log_search.hpp"
 #include "api/pages/console/console.hpp"
+#include "api/pages/static_content.hpp"
 #include "api/pages/swagger_ui/swagger_ui.hpp"
+#include "api/publishing/asyncapi.hpp"
 #include "api/publishing/publisher.hpp"
 #include "api/serve/gate.hpp"
 #include "api/serve/ports.hpp"
@@ -164,9 +166,9 @@ void run(const ServeOptions& options) {
                                          writer ? writer->status().position : Position{},
                                          projector ? projector->status().log_end : Position{});
                                    }};
+  const std::string source = cloud_event_source(options.shop);
   EventFeed delivery_feed(*log, deliveries_of(read_models), streams);
   EventFeed log_feed(*log, all_events(source, history_from(read_models, events_of)), streams);
-  const std::string source = cloud_event_source(options.shop);
 
   Metrics metrics({writer, snapshots ? &*snapshots : nullptr, read_models, projector.get(),
                    publisher.get(), delivery_feed, log_feed, access_log.get()});
@@ -174,9 +176,13 @@ void run(const ServeOptions& options) {
   const Console console(options.uplot, neighbours(options));
   Readiness readiness({writer, read_models, projector.get(), publisher.get(),
                        [&log = *log] { return log.why_away(); }});
-  const OperationsSide operations{projector.get(), log_search, log_feed, rebuilds,
-                                  loads,           readiness,  metrics,  console,
-                                  source};
+  const PublicStreamOptions public_stream = publishing(options).stream;
+  const StaticContent asyncapi(asyncapi_document({.shop = options.shop,
+                                                  .nats_url = public_stream.url,
+                                                  .stream = public_stream.stream}),
+                               "application/json");
+  const OperationsSide operations{projector.get(), log_search, log_feed, rebuilds, loads,
+                                  readiness,       metrics,    console,  asyncapi, source};
   const Backend backend{commands ? &commands->side : nullptr, read_models, delivery_feed,
                         &operations};
   std::vector<std::unique_ptr<http::Server>> servers;

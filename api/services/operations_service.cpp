@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <map>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -11,6 +13,8 @@
 #include "api/log/event_filter.hpp"
 #include "api/log/log_search.hpp"
 #include "api/pages/console/console.hpp"
+#include "api/pages/static_content.hpp"
+#include "api/publishing/schemas.hpp"
 #include "api/requests/parameters.hpp"
 #include "api/services/operations.hpp"
 #include "api/services/readiness.hpp"
@@ -92,6 +96,35 @@ void stream_events(const Backend& backend, const Request& request, const Exchang
                                          last_event_id(request));
 }
 
+constexpr std::string_view schema_media_type = "application/schema+json";
+
+// The schemas as they are served, by type and version: PurchaseCompleted/1.
+const std::map<std::string, StaticContent>& schema_contents() {
+  static const auto contents = [] {
+    std::map<std::string, StaticContent> all;
+    for (const PublicSchema& schema : public_schemas())
+      all.emplace(std::string(schema.type) + '/' + std::to_string(schema.version),
+                  StaticContent(std::string(schema.text), std::string(schema_media_type)));
+    return all;
+  }();
+  return contents;
+}
+
+void show_schema(const Backend&, const Request& request, const Exchange& exchange) {
+  const std::string name =
+      std::string(request.param("type")) + '/' + std::string(request.param("version"));
+  const auto found = schema_contents().find(name);
+  if (found == schema_contents().end())
+    return exchange.respond(
+        http::problem(problems::not_found,
+                      "There is no schema " + name + ". /asyncapi.json tells which are in use."));
+  exchange.respond(found->second.respond(request));
+}
+
+void show_asyncapi(const Backend& backend, const Request& request, const Exchange& exchange) {
+  exchange.respond(backend.operations->asyncapi.respond(request));
+}
+
 const Endpoint endpoints[] = {
     {live,
      {.method = Method::get,
@@ -145,6 +178,26 @@ const Endpoint endpoints[] = {
       .gives = "CloudEvent",
       .event = log_event,
       .parameters = {"eventType", "entity"}}},
+    {show_asyncapi,
+     {.method = Method::get,
+      .path = "/asyncapi.json",
+      .id = "getAsyncApi",
+      .summary = "The public events, as an AsyncAPI document",
+      .description = "Which events other teams can listen to, where, and how they look.",
+      .kind = Kind::content,
+      .gives = "AsyncApi"}},
+    {show_schema,
+     {.method = Method::get,
+      .path = "/schemas/{type}/{version}",
+      .id = "getSchema",
+      .summary = "The schema of a public event's data",
+      .description = "Its name, and the `dataschema` of its events, is `jangbu:` and this path. A "
+                     "schema never changes once "
+                     "it was published; another version is another schema.",
+      .kind = Kind::content,
+      .gives = "PublicSchema",
+      .media_type = schema_media_type,
+      .problems = {problems::not_found}}},
     {list_projections,
      {.method = Method::get,
       .path = "/projections",

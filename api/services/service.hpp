@@ -29,6 +29,7 @@ class Quotes;
 class Readiness;
 class ReadModels;
 class RebuildJobs;
+class StaticContent;
 class Writer;
 
 // The parts that take commands.
@@ -49,6 +50,7 @@ struct OperationsSide {
   Readiness& readiness;
   const Metrics& metrics;
   const Console& console;
+  const StaticContent& asyncapi;
   std::string source;  // of CloudEvents
 };
 

@@ -1,4 +1,5 @@
 // The log as operations shows it, and as it can be followed there.
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 #include <future>
@@ -45,6 +46,7 @@ TEST_CASE("The log can be read as CloudEvents, page by page, by type and by enti
   const Json& opened = reply.json.at("items").at(0);
   CHECK(opened.at("specversion") == "1.0");
   CHECK(opened.at("id") == "1.0");
+  CHECK(opened.at("source") == "/jangbu/shop");
   CHECK(opened.at("subject") == "account/" + id_of(buyer));
   CHECK(opened.at("time") == buyer.at("openedAt"));
   CHECK(opened.at("data").at("name") == "홍길동");
@@ -66,6 +68,37 @@ TEST_CASE("The log can be read as CloudEvents, page by page, by type and by enti
   REQUIRE(reply.json.at("items").size() == 1);
   CHECK(reply.json.at("items").at(0).at("id") == "5.0");
   CHECK(reply.json.at("next").is_null());
+}
+
+TEST_CASE("A shop of another name has events of another source, and tells others where they are") {
+  Shop shop({"--shop", "Seoul-2"});
+  HttpClient operations = shop.operations();
+  open_account(shop, "홍길동");
+  const std::string source = "/jangbu/Seoul-2";
+  CHECK(operations.get("/events").json.at("items").at(0).at("source") == source);
+  EventStream stream(shop.jangbu.port(Service::operations), "/events/stream?lastEventId=0.0");
+  CHECK(stream.next()->data.at("source") == source);
+
+  const Reply api = operations.get("/asyncapi.json");
+  CHECK(api.status == 200);
+  CHECK(api.json.at("channels").at("AccountOpened").at("address") ==
+        "jangbu.Seoul-2.account.AccountOpened");
+  const Json links = operations.get("/").json.at("links");
+  CHECK(std::ranges::count(links, "/asyncapi.json", [](const Json& link) {
+          return link.at("href").get<std::string>();
+        }) == 1);
+
+  const Reply schema = operations.get("/schemas/AccountOpened/1");
+  CHECK(schema.status == 200);
+  CHECK(schema.header("content-type") == "application/schema+json");
+  CHECK(schema.json.at("$id") == "jangbu:/schemas/AccountOpened/1");
+  CHECK(operations.get("/schemas/AccountOpened/1", {{"If-None-Match", schema.header("etag")}})
+            .status == 304);
+  for (const char* target : {"/schemas/AccountOpened/77", "/schemas/NothingChanged/1"}) {
+    const Reply none = operations.get(target);
+    CHECK(none.status == 404);
+    CHECK(none.code() == "not-found");
+  }
 }
 
 TEST_CASE("A question to the log that is not understood names its field") {

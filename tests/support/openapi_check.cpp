@@ -98,9 +98,12 @@ class OpenApiCheck::Schemas {
 
  private:
   // References are to places in the document; so the schema stands in one with its components.
+  // Those of a schema that is a document itself are to its own definitions.
   std::unique_ptr<valijson::Schema> parse(Json schema) const {
     close_objects(schema);
-    const Json root{{"allOf", Json::array({std::move(schema)})}, {"components", components_}};
+    const Json own = schema.value("$defs", Json::object());
+    const Json root{
+        {"allOf", Json::array({std::move(schema)})}, {"components", components_}, {"$defs", own}};
     auto parsed = std::make_unique<valijson::Schema>();
     valijson::SchemaParser().populateSchema(valijson::adapters::NlohmannJsonAdapter(root), *parsed);
     return parsed;
