@@ -1,5 +1,6 @@
 // The schemas of public events' data, JSON Schema 2020-12, from the files of schemas/. A schema is
-// known by its event's type and by its own version, and never changes once it was published.
+// known by its event's type and by its own version; once published, it gets optional fields at
+// most.
 //
 // Threads: pure functions.
 #pragma once

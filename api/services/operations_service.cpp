@@ -192,8 +192,7 @@ const Endpoint endpoints[] = {
       .id = "getSchema",
       .summary = "The schema of a public event's data",
       .description = "Its name, and the `dataschema` of its events, is `jangbu:` and this path. A "
-                     "schema never changes once "
-                     "it was published; another version is another schema.",
+                     "version once published gets optional fields at most.",
       .kind = Kind::content,
       .gives = "PublicSchema",
       .media_type = schema_media_type,

@@ -70,6 +70,16 @@ void list_places(const Value& value, const std::string& place, Names& places) {
   }
 }
 
+// Whether all that was told then is told now.
+bool has_all_of(const Value& now, const Value& then) {
+  if (now.is_object() && then.is_object())
+    return std::ranges::all_of(then.items(), [&](const auto& field) {
+      return now.contains(field.key()) && has_all_of(now.at(field.key()), field.value());
+    });
+  if (now.is_array() && then.is_array()) return std::ranges::equal(now, then, has_all_of);
+  return now == then;
+}
+
 // Puts a word into every field that tells of a person, or may. A new event does not compile until
 // somebody has decided which of its fields do.
 struct Mark {
@@ -181,16 +191,16 @@ TEST_CASE("two shops have no event in common") {
   CHECK(there->subject != here->subject);
 }
 
-// The files are what was published. Whoever has to change one breaks what others rely on: a new
-// version is a new schema and a new file.
-TEST_CASE("what was published once is published in the same way ever after") {
+// The files are what was published. Whoever has to change one breaks what others rely on, and needs
+// a new version.
+TEST_CASE("what was published once is published ever after, and perhaps more") {
   const std::filesystem::path golden = JANGBU_PUBLISHED;
   Schemas schemas;
   Names published;
   for (const PublicSample& sample : public_samples(telling)) {
     const std::string name = file_name(sample);
-    INFO(sample.event.cloud_event << " is not as in tests/publishing/golden/" << name);
-    CHECK(read_text(golden / name) == sample.event.cloud_event + "\n");
+    INFO(sample.event.cloud_event << " lacks something of tests/publishing/golden/" << name);
+    CHECK(has_all_of(parsed(sample.event), Value::parse(read_text(golden / name))));
     published.insert(name);
   }
   for (const PublicSchema& schema : public_schemas()) {
