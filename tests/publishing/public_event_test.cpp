@@ -10,7 +10,6 @@
 #include <string>
 #include <variant>
 
-#include "api/answers/represent.hpp"
 #include "api/publishing/asyncapi.hpp"
 #include "api/publishing/schemas.hpp"
 #include "tests/publishing/public_events.hpp"
