@@ -177,10 +177,10 @@ void run(const ServeOptions& options) {
   Readiness readiness({writer, read_models, projector.get(), publisher.get(),
                        [&log = *log] { return log.why_away(); }});
   const PublicStreamOptions public_stream = publishing(options).stream;
-  const StaticContent asyncapi(asyncapi_document({.shop = options.shop,
-                                                  .nats_url = public_stream.url,
-                                                  .stream = public_stream.stream}),
-                               "application/json");
+  const StaticContent asyncapi(
+      asyncapi_document(
+          {.shop = options.shop, .nats_url = public_stream.url, .stream = public_stream.stream}),
+      "application/json");
   const OperationsSide operations{projector.get(), log_search, log_feed, rebuilds, loads,
                                   readiness,       metrics,    console,  asyncapi, source};
   const Backend backend{commands ? &commands->side : nullptr, read_models, delivery_feed,
