@@ -148,9 +148,10 @@ struct NatsConnection::Link {
 };
 
 NatsConnection::NatsConnection(const std::string& urls, std::string purpose,
-                               std::chrono::milliseconds wait)
+                               std::chrono::milliseconds wait, Sending sending)
     : urls_(split(urls, ',')),
       purpose_(std::move(purpose)),
+      sending_(sending),
       servers_(without_credentials(urls)),
       pause_(first_pause) {
   natsInbox* inbox = nullptr;
@@ -212,8 +213,7 @@ NatsConnection::LinkPtr NatsConnection::try_connect(Failure& failure) {
   const auto set = [](natsStatus status) { require(status, "cnats refused an option"); };
   set(natsOptions_SetName(made, name.c_str()));
   set(natsOptions_SetTimeout(made, timeout_ms));
-  // Latency over throughput: messages are sent at once.
-  set(natsOptions_SetSendAsap(made, true));
+  set(natsOptions_SetSendAsap(made, sending_ == Sending::at_once));
   // A peer that stopped reading is given up; otherwise a publish would block forever.
   set(natsOptions_SetWriteDeadline(made, timeout_ms));
   // A peer that vanished silently is noticed within 15 s rather than minutes.
@@ -259,8 +259,8 @@ NatsConnection::LinkPtr NatsConnection::try_connect(Failure& failure) {
   return nullptr;
 }
 
-// Returns once cnats makes no more callbacks for the link. Nothing needs draining: published
-// messages are already with the operating system.
+// Returns once cnats makes no more callbacks for the link. Nothing needs draining: what was published
+// is with the operating system, or somebody waits for its acknowledgement.
 void NatsConnection::end(Link& link) {
   natsConnection_Close(link.connection.get());
   std::unique_lock lock(mutex_);

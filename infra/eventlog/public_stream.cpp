@@ -52,7 +52,8 @@ AppendResult append_result(std::uint64_t expected_last, natsMsg& answer) {
 
 PublicStream::PublicStream(PublicStreamOptions options, std::chrono::milliseconds wait)
     : options_(std::move(options)),
-      connection_(std::make_unique<NatsConnection>(options_.url, "publishes", wait)),
+      connection_(std::make_unique<NatsConnection>(options_.url, "publishes", wait,
+                                                   NatsConnection::Sending::together)),
       api_(std::make_unique<JetStreamApi>(*connection_, options_.request_timeout)) {}
 
 PublicStream::~PublicStream() = default;
