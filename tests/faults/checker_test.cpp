@@ -8,6 +8,8 @@
 #include <iterator>
 #include <map>
 
+#include "tests/faults/public_checker.hpp"
+
 using namespace jangbu::test;
 using namespace std::chrono_literals;
 
@@ -583,6 +585,68 @@ TEST_CASE("Read models that have not caught up") {
   CHECK(story.broken() == std::vector<std::string>{"read models catch up"});
 }
 
+// --- The public stream ---------------------------------------------------------------------------
+
+namespace {
+
+std::vector<std::string> broken(const std::vector<PublicEvent>& stream) {
+  std::vector<std::string> rules;
+  for (const Violation& one : check_public(Story().log, stream)) rules.push_back(one.rule);
+  return rules;
+}
+
+}  // namespace
+
+TEST_CASE("A public stream that has what the log has") {
+  Story story;
+  const auto stream = public_events(story.log);
+  REQUIRE(stream.size() == 7);
+  CHECK(stream[2] == PublicEvent{.id = "2.0",
+                                 .subject = "jangbu.shop.purchase.PurchaseCompleted",
+                                 .commit = "",
+                                 .entity = "purchase/one",
+                                 .order = "00000000000000000002.00000"});
+  CHECK(broken(stream).empty());
+
+  story.append({event("NothingChanged", "account", "again")});
+  CHECK(public_events(story.log) == stream);
+}
+
+TEST_CASE("A public stream that does not have what the log has") {
+  auto stream = public_events(Story().log);
+  std::string rule;
+  SECTION("a gap") {
+    stream.erase(stream.begin() + 3);
+    rule = "what is public is published";
+  }
+  SECTION("an end that is missing") {
+    stream.pop_back();
+    rule = "what is public is published";
+  }
+  SECTION("a double") {
+    stream.push_back(stream.back());
+    rule = "what is public is published once";
+  }
+  SECTION("another order") {
+    std::swap(stream[3], stream[4]);
+    rule = "what is public is in the log's order";
+  }
+  SECTION("something that never was") {
+    stream.back().id = "9.0";
+    stream.push_back(public_events(Story().log).back());
+    rule = "nothing else is public";
+  }
+  SECTION("another subject") {
+    stream[0].subject = "jangbu.shop.account.AccountClosed";
+    rule = "what is public is what the log says";
+  }
+  SECTION("another commit") {
+    stream[0].commit = "another";
+    rule = "what is public is what the log says";
+  }
+  CHECK(broken(stream) == std::vector<std::string>{rule});
+}
+
 // --- The bytes -----------------------------------------------------------------------------------
 
 namespace {
@@ -637,6 +701,7 @@ TEST_CASE("The reader and the checker know every event") {
     REQUIRE(read.size() == 1);
     CHECK(read[0].type == type);
     CHECK_NOTHROW(check({}, {{1, "", read}}, {}));
+    CHECK_NOTHROW(public_events({{1, "", read}}));
   }
 }
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <charconv>
 #include <concepts>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
@@ -221,7 +222,7 @@ LogEvent read_event(Bytes& bytes) {
 // --- NATS ----------------------------------------------------------------------------------------
 
 struct Message {
-  std::string reply, headers, payload;
+  std::string subject, reply, headers, payload;
 };
 
 class NatsSocket {
@@ -283,6 +284,7 @@ class NatsSocket {
     const std::size_t sizes = words[0] == "HMSG" ? 2 : 1;
     if (words.size() < 3 + sizes) fail(line);
     Message message;
+    message.subject = words[1];
     if (words.size() > 3 + sizes) message.reply = words[3];
     std::string all = bytes(size_of(words.back()) + 2);
     all.resize(all.size() - 2);
@@ -349,6 +351,48 @@ std::uint64_t sequence_of(const std::string& reply) {
   return std::stoull(reply.substr(at));
 }
 
+constexpr int no_such_stream = 10059;
+
+// What JetStream's API answers.
+nlohmann::json ask(NatsSocket& nats, const std::string& what, const nlohmann::json& body) {
+  nats.publish("$JS.API." + what, "checker.answers", body.is_null() ? "" : body.dump());
+  return nlohmann::json::parse(nats.next().payload);
+}
+
+std::uint64_t last_sequence(NatsSocket& nats, const std::string& stream) {
+  const auto answer = ask(nats, "STREAM.INFO." + stream, nullptr);
+  if (answer.contains("error")) {
+    if (answer.at("error").at("err_code") == no_such_stream) return 0;
+    fail(answer.dump());
+  }
+  return answer.at("state").at("last_seq").get<std::uint64_t>();
+}
+
+// Every message from the first to the one that is the last now, of a stream that has lost none.
+void read_stream(int port, const std::string& stream,
+                 const std::function<void(std::uint64_t sequence, const Message&)>& take) {
+  using nlohmann::json;
+  NatsSocket nats(port);
+  nats.subscribe("checker.answers");
+  const std::uint64_t last = last_sequence(nats, stream);
+  nats.subscribe("checker.messages");
+  nats.publish("$JS.API.CONSUMER.CREATE." + stream, "checker.created",
+               json{{"stream_name", stream},
+                    {"config",
+                     {{"deliver_subject", "checker.messages"},
+                      {"deliver_policy", "all"},
+                      {"ack_policy", "none"},
+                      {"mem_storage", true},
+                      {"num_replicas", 1}}}}
+                   .dump());
+  for (std::uint64_t read = 0; read < last; ++read) {
+    const Message message = nats.next();
+    const std::uint64_t sequence = sequence_of(message.reply);
+    if (sequence != read + 1) fail("a gap after " + std::to_string(read) + " of " + stream);
+    take(sequence, message);
+  }
+}
+
 }  // namespace
 
 std::vector<LogEvent> read_commit(std::uint64_t position, std::string_view payload) {
@@ -366,38 +410,34 @@ std::vector<LogEvent> read_commit(std::uint64_t position, std::string_view paylo
 }
 
 std::vector<LogCommit> read_log(int port, const std::string& stream) {
-  using nlohmann::json;
-  NatsSocket nats(port);
-  const auto ask = [&](const std::string& what, const json& body) {
-    nats.publish("$JS.API." + what, "checker.answers", body.is_null() ? "" : body.dump());
-    auto answer = json::parse(nats.next().payload);
-    if (answer.contains("error")) fail(answer.dump());
-    return answer;
-  };
-  nats.subscribe("checker.answers");
-  const auto last = ask("STREAM.INFO." + stream, nullptr)
-                        .at(json::json_pointer("/state/last_seq"))
-                        .get<std::uint64_t>();
-  nats.subscribe("checker.commits");
-  nats.publish("$JS.API.CONSUMER.CREATE." + stream, "checker.created",
-               json{{"stream_name", stream},
-                    {"config",
-                     {{"deliver_subject", "checker.commits"},
-                      {"deliver_policy", "all"},
-                      {"ack_policy", "none"},
-                      {"mem_storage", true},
-                      {"num_replicas", 1}}}}
-                   .dump());
   std::vector<LogCommit> log;
-  while (log.size() < last) {
-    const Message message = nats.next();
-    const std::uint64_t position = sequence_of(message.reply);
-    if (position != log.size() + 1) fail("a gap after " + std::to_string(log.size()));
+  read_stream(port, stream, [&](std::uint64_t position, const Message& message) {
     if (header(message.headers, "Jangbu-Format") != "1") fail("another format");
     log.push_back({position, header(message.headers, "Jangbu-Commit-Id"),
                    read_commit(position, message.payload)});
-  }
+  });
   return log;
+}
+
+std::vector<PublicEvent> read_public(int port, const std::string& stream) {
+  std::vector<PublicEvent> events;
+  read_stream(port, stream, [&](std::uint64_t, const Message& message) {
+    if (header(message.headers, "Content-Type") != "application/cloudevents+json")
+      fail("what is public is no CloudEvent");
+    const auto event = nlohmann::json::parse(message.payload);
+    events.push_back({.id = event.at("id"),
+                      .subject = message.subject,
+                      .commit = header(message.headers, "Jangbu-Commit-Id"),
+                      .entity = event.at("subject"),
+                      .order = event.at("sequence")});
+  });
+  return events;
+}
+
+std::uint64_t last_sequence(int port, const std::string& stream) {
+  NatsSocket nats(port);
+  nats.subscribe("checker.answers");
+  return last_sequence(nats, stream);
 }
 
 }  // namespace jangbu::test

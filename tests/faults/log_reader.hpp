@@ -1,7 +1,7 @@
-// Reads the shop's log past the shop: the NATS protocol over a plain socket, and a commit's bytes
-// by their specification (events/README.md). It shares no code with what it checks, so that a
-// mistake is not made twice and unseen. Only what the checker asks about is kept; the framing is
-// read strictly, to the last byte.
+// Reads the shop's log, and its public stream, past the shop: the NATS protocol over a plain
+// socket, and a commit's bytes by their specification (events/README.md). It shares no code with
+// what it checks, so that a mistake is not made twice and unseen. Only what the checker asks about
+// is kept; the framing is read strictly, to the last byte.
 //
 // Threads: pure functions. Errors: std::runtime_error.
 // Sources: https://docs.nats.io/reference/reference-protocols/nats-protocol.
@@ -46,5 +46,22 @@ std::vector<LogEvent> read_commit(std::uint64_t position, std::string_view paylo
 
 // All of them, from the nats-server on this loopback port.
 std::vector<LogCommit> read_log(int port, const std::string& stream = "SHOP");
+
+// An event as other teams get it: a CloudEvent.
+struct PublicEvent {
+  std::string id;       // <position>.<index>
+  std::string subject;  // of its message
+  std::string commit;   // the id of the commit that it was in
+  std::string entity;   // its own subject: purchase/<id>
+  std::string order;    // its attribute `sequence`
+
+  friend bool operator==(const PublicEvent&, const PublicEvent&) = default;
+};
+
+// All of them, in the stream's order.
+std::vector<PublicEvent> read_public(int port, const std::string& stream = "SHOP_PUBLIC");
+
+// How many messages a stream has ever had; 0 when there is none.
+std::uint64_t last_sequence(int port, const std::string& stream);
 
 }  // namespace jangbu::test

@@ -12,6 +12,7 @@
 #include "tests/faults/checker.hpp"
 #include "tests/faults/clients.hpp"
 #include "tests/faults/faulty_shop.hpp"
+#include "tests/faults/public_checker.hpp"
 
 namespace jangbu::test {
 namespace {
@@ -33,7 +34,7 @@ struct Options {
 struct Totals {
   std::map<std::string, std::size_t> rounds;  // by fault
   std::size_t commands = 0, acknowledged = 0, refused = 0, uncertain_tries = 0, turned_away = 0;
-  std::size_t queries = 0, commits = 0, from_snapshot = 0;
+  std::size_t queries = 0, commits = 0, published = 0, from_snapshot = 0;
   double conflicts = 0, resends = 0;
 };
 
@@ -144,8 +145,8 @@ class Season {
     totals_.commits += log.size();
     if (!reach(shop_.database, log.size(), 60) && well)
       violations_.push_back({"read models catch up", "not within 60 s"});
-    const auto found = check(history, log, read_rows(shop_.database));
-    violations_.insert(violations_.end(), found.begin(), found.end());
+    note(check(history, log, read_rows(shop_.database)));
+    note(check_public(log, published(log)));
     look_at_snapshots();
     if (well) second_opinion();
     if (!violations_.empty()) keep_evidence(options_.evidence, shop_, history, violations_);
@@ -153,6 +154,21 @@ class Season {
   }
 
  private:
+  void note(const std::vector<Violation>& found) {
+    violations_.insert(violations_.end(), found.begin(), found.end());
+  }
+
+  // The public stream, once the publisher has reached the log's end, or has had time to.
+  std::vector<PublicEvent> published(const std::vector<LogCommit>& log) {
+    const std::size_t all = public_events(log).size();
+    const auto until = Clock::now() + recovery_deadline;
+    while (last_sequence(shop_.nats.port(), "SHOP_PUBLIC") < all && Clock::now() < until)
+      let_pass(random_, 20ms, 20ms);
+    auto stream = read_public(shop_.nats.port());
+    totals_.published += stream.size();
+    return stream;
+  }
+
   bool recovers(const Fault& fault) {
     const auto until = Clock::now() + recovery_deadline;
     const std::size_t settled = clients_.settled() + 20;
@@ -245,12 +261,13 @@ void report(const Totals& totals, const std::vector<Violation>& violations) {
       std::printf("%-24s %6zu  %s\n", fault.name, found->second, fault.what);
   std::printf(
       "\ncommands %zu: acknowledged %zu, refused %zu; tries turned away %zu, uncertain %zu\n"
-      "queries %zu; commits %zu; writers' conflicts %.0f, resends %.0f; starts from a snapshot "
-      "%zu\n"
+      "queries %zu; commits %zu; events published %zu; writers' conflicts %.0f, resends %.0f; "
+      "starts "
+      "from a snapshot %zu\n"
       "violations %zu\n",
       totals.commands, totals.acknowledged, totals.refused, totals.turned_away,
-      totals.uncertain_tries, totals.queries, totals.commits, totals.conflicts, totals.resends,
-      totals.from_snapshot, violations.size());
+      totals.uncertain_tries, totals.queries, totals.commits, totals.published, totals.conflicts,
+      totals.resends, totals.from_snapshot, violations.size());
   std::map<std::string, std::size_t> shown;
   for (const Violation& one : violations)
     if (shown[one.rule]++ < 5)
