@@ -56,14 +56,12 @@ int show(const PublicFlags& flags) {
   const PublicStream::State& state = both.state;
   std::optional<LastPublished> last;
   std::string trouble;
-  if (state.messages > 0) {
-    if (const auto message = both.stream.message(state.last)) {
-      last = last_published(*message);
-      trouble = contradiction(*last, both.log->read(last->id.position)).value_or("");
+  if (state.last > 0) try {
+      last = read_last(both.stream, state);
+      trouble = contradiction(*last, *both.log).value_or("");
+    } catch (const Corrupt& corrupt) {
+      trouble = corrupt.what();
     }
-  } else if (state.last > 0) {
-    trouble = "somebody purged it: see jangbu public resume --help";
-  }
   const Position end = both.log->last();
   const Position position = last ? last->id.position : Position{};
   const auto readers = both.stream.readers();
@@ -97,20 +95,30 @@ int show(const PublicFlags& flags) {
   return trouble.empty() ? 0 : 1;
 }
 
+bool has_its_place(Both& both) {
+  try {
+    read_last(both.stream, both.state);
+    return true;
+  } catch (const Corrupt&) {
+    return false;
+  }
+}
+
 int resume(const PublicFlags& flags) {
   Both both(flags);
   const EventId from = parse_event_id(flags.from).value();
   if (both.state.last == 0)
     throw Failure("the stream is new: a publisher begins it at --public-from by itself");
-  if (both.state.messages > 0)
+  if (has_its_place(both))
     throw Failure(
-        "the stream has its last message, after which a publisher goes on by itself; "
-        "this is for a stream that somebody purged");
+        "the stream's last message says where to go on, and a publisher does so by itself; this is "
+        "for a stream that somebody purged or wrote to");
   if (const Position end = both.log->last(); from.position > end.next())
     throw Failure("event " + flags.from + " is not in the log, which ends at position " +
                   std::to_string(end.value));
   both.stream.resume(resume_note(from, both.state.last));
-  print("A publisher that runs goes on from event " + flags.from + " within seconds.\n");
+  print("A publisher that has stopped goes on from event " + flags.from +
+        " within seconds. One that still knows its place goes on there.\n");
   return 0;
 }
 
@@ -159,10 +167,7 @@ void add_public(CLI::App& app, int& status) {
           "The first event to publish, such as 42.0: the one after the last that the other "
           "teams have had")
       ->required()
-      ->check([](const auto& id) {
-        return parse_event_id(id) ? std::string()
-                                  : "must be the id of an event, such as 42.0, not '" + id + "'";
-      });
+      ->check(check_event_id);
 }
 
 }  // namespace jangbu::cli

@@ -67,10 +67,7 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
   add_public_url_flag(app, options.public_nats_url);
   setting(app, "public-from", flags.public_from,
           "The first event in a new public stream: an id, such as 42.0")
-      ->check([](const std::string& id) {
-        return parse_event_id(id) ? std::string()
-                                  : "must be the id of an event, such as 42.0, not '" + id + "'";
-      });
+      ->check(check_event_id);
   setting(app, "public-days", flags.public_days, "Days that events stay in the public stream")
       ->check(CLI::Range(1, 3650));
   setting(

@@ -25,6 +25,11 @@ std::string check_name(const std::string& name) {
   return "must have 1 to 64 letters, digits, '-' and '_', not '" + name + "'";
 }
 
+std::string check_event_id(const std::string& id) {
+  if (const auto event = parse_event_id(id); event && event->position != Position{}) return {};
+  return "must be the id of an event, such as 42.0, not '" + id + "'";
+}
+
 std::string check_origin(const std::string& origin) {
   constexpr std::string_view marks = "-._:[]";
   const auto scheme = origin.find("://");

@@ -39,6 +39,7 @@ int report(const CLI::App& app, const CLI::ParseError& error, int argc, const ch
 
 // What is wrong with a value, for people; empty when nothing is.
 std::string check_name(const std::string& name);  // of a stream or a shop
+std::string check_event_id(const std::string& id);
 // An origin as browsers send it (RFC 6454, section 6.2).
 std::string check_origin(const std::string& origin);
 // A name or address of a host, without scheme and port.

@@ -30,7 +30,6 @@ constexpr std::size_t batch_bytes(std::uint64_t max_bytes) {
 }
 
 constexpr auto standby_pause = 200ms;
-constexpr auto stopped_pause = 2s;
 constexpr auto log_end_age = 1s;
 // How often to look whether messages are to be removed.
 constexpr auto tidy_pause = 10s;
@@ -39,13 +38,19 @@ constexpr std::uint64_t nearly_full(std::uint64_t max_bytes) {
   return max_bytes / 10 * 9;
 }
 
-std::string quoted(EventId id) {
+std::string called(EventId id) {
   return "event " + to_string(id);
 }
 
-// The event after which nothing is missing.
+// The next event of the same commit, if there is one.
 EventId after(EventId id) {
   return {id.position, id.index + 1};
+}
+
+// What resume() has left in the stream, if it is about its last message.
+std::optional<EventId> resume_point(const PublicStream::State& state) {
+  const auto from = parse_event_id(state.resume_from.substr(0, state.resume_from.find(' ')));
+  return from && state.resume_from == resume_note(*from, state.last) ? from : std::nullopt;
 }
 
 Timestamp time_of(const StoredMessage& message) {
@@ -78,27 +83,38 @@ std::string public_stream_name(const std::string& log_stream) {
   return log_stream + "_PUBLIC";
 }
 
-LastPublished last_published(const StoredMessage& message) {
-  const auto event = parse_json_if_valid(message.data);
-  const auto id =
-      parse_event_id(event.is_object() ? event.value("id", std::string()) : std::string());
-  const auto commit = parse_id<CommitId>(message.header(PublicStream::commit_id_header));
+LastPublished read_last(PublicStream& stream, const PublicStream::State& state) {
+  constexpr const char* resume =
+      "tell the publisher where to go on, with `jangbu public resume --from ID`, ID being the "
+      "first "
+      "event that the other teams have not had";
+  const std::string last = "its last message, " + std::to_string(state.last);
+  const auto message = stream.message(state.last);
+  if (!message) {
+    if (const auto now = stream.find(); now && now->last != state.last)
+      throw Unavailable("the public stream has just changed");
+    throw Corrupt(last + ", which marked where to go on, is gone: somebody purged the stream; " +
+                  resume);
+  }
+  const auto event = parse_json_if_valid(message->data);
+  const auto text = event.is_object() ? event.find("id") : event.end();
+  const auto id = text != event.end() && text->is_string()
+                      ? parse_event_id(text->get<std::string>())
+                      : std::nullopt;
+  const auto commit = parse_id<CommitId>(message->header(PublicStream::commit_id_header));
   if (!id || !commit)
-    throw Corrupt("its last message, " + std::to_string(message.sequence) + " on " +
-                  message.subject +
-                  ", is not from a publisher: somebody else has written to the stream. Let nobody "
-                  "else publish there, and have that message removed with `nats stream rmm`");
+    throw Corrupt(last + " on " + message->subject +
+                  ", is not from a publisher: let nobody else publish there, and " + resume);
   return {*id, *commit};
 }
 
-std::optional<std::string> contradiction(const LastPublished& last,
-                                         const std::optional<StoredCommit>& there) {
-  const std::string published = quoted(last.id) + " was published";
-  if (!there) return published + ", and the log ends before it: the log's end was lost";
-  if (there->id != last.commit)
+std::optional<std::string> contradiction(const LastPublished& last, EventLog& log) {
+  const auto commit = log.read(last.id.position);
+  const std::string published = called(last.id) + " was published";
+  if (!commit) return published + ", and the log ends before it: the log's end was lost";
+  if (commit->id != last.commit)
     return published +
-           " from another commit than the log has there: it is not the log that was "
-           "published";
+           " from another commit than the log has there: it is not the log that was published";
   return std::nullopt;
 }
 
@@ -172,63 +188,64 @@ void Publisher::run(const std::stop_token& stop) {
       publish(stop);
     } catch (const Unavailable& away) {
       if (stop.stop_requested()) return;
-      set(State::waiting, away.what());
+      set(State::waiting, "the log or the public stream is away, or takes no events");
+      try_look_at_log_end();
       pause(trouble_.failed(away.what()), stop);
     } catch (const std::exception& error) {
       const std::string reason = "stream " + options_.stream.stream + ": " + error.what();
-      if (status().reason != reason) log::error("publisher stopped; {}", reason);
+      if (std::exchange(told_, reason) != reason) log::error("publisher stopped; {}", reason);
       set(State::stopped, reason);
-      pause(stopped_pause, stop);
+      pause(options_.look_again, stop);
     }
   }
 }
 
 void Publisher::publish(const std::stop_token& stop) {
   Place place = find_place();
-  // Another publisher may be at work.
-  if (overtaken_ || (!ours_ && place.sequence > 0 && log_goes_on(place))) {
-    if (!stand_by(stop)) return;
-    place = find_place();
-  }
-  tidy_up();
+  const bool is_ours = std::exchange(in_doubt_, false) || place.sequence == ours_from_;
+  // Another publisher has appended, or one that this process has not heard of yet may be about to.
+  const bool may_be_anothers = ours_from_ ? !is_ours : place.sequence > 0 && log_goes_on(place);
+  if (may_be_anothers && !stand_by(place, stop)) return;
+  ours_from_ = place.sequence;
   follow(place, stop);
 }
 
 // True once the stream has stood still although there is more to publish.
-bool Publisher::stand_by(const std::stop_token& stop) {
+bool Publisher::stand_by(Place& place, const std::stop_token& stop) {
   set(State::standby);
-  Place place = find_place();
-  auto since = Clock::now();
-  while (!stop.stop_requested()) {
+  for (auto since = Clock::now(); !stop.stop_requested();) {
     pause(standby_pause, stop);
-    const Place now = find_place();
-    if (now.sequence != std::exchange(place, now).sequence || !log_goes_on(now))
-      since = Clock::now();
+    const auto state = stream().find();
+    const bool moved = !state || state->last != place.sequence;
+    if (moved) place = find_place();
+    look_at_log_end();
+    if (moved || !log_goes_on(place)) since = Clock::now();
     if (Clock::now() - since >= options_.stand_by) return true;
   }
   return false;
 }
 
 void Publisher::follow(Place place, const std::stop_token& stop) {
-  const Position first = place.next.position;
-  const auto reader = log_.read_from(first);
-  bool goes = false;
-  const auto does_go = [&] {
+  const EventId first = place.next;
+  const auto reader = log_.read_from(first.position);
+  auto does_go = [&, goes = false]() mutable {
     if (std::exchange(goes, true)) return;
     trouble_.over();
+    told_.clear();
     set(State::active);
-    log::info("publishing to stream {} from {} on", options_.stream.stream, quoted(place.next));
+    log::info("publishing to stream {} from {} on", options_.stream.stream, called(first));
   };
   if (!log_goes_on(place)) does_go();
   Batch batch(batch_bytes(options_.stream.max_bytes));
   while (!stop.stop_requested()) {
+    if (Clock::now() - tidied_at_ > tidy_pause) tidy_up(stop);
     Position position;
     for (const StoredCommit& stored : reader->next(most_commits_read, read_timeout)) {
       Commit commit;
       try {
         commit = decode(stored);
       } catch (const Undecodable&) {
-        if (!append(batch, place)) return;
+        if (!append(batch, place, stop)) return;  // what precedes it
         throw;
       }
       for (std::uint32_t index = 0; index < commit.events.size(); ++index) {
@@ -237,47 +254,46 @@ void Publisher::follow(Place place, const std::stop_token& stop) {
         auto event = to_public(options_.view, id, commit.events[index]);
         if (!event) continue;
         batch.add({std::move(event->subject), std::move(event->cloud_event), stored.id}, id);
-        if (batch.is_full() && !append(batch, place)) return;
+        if (batch.is_full() && !append(batch, place, stop)) return;
       }
       position = stored.position;
     }
-    if (!append(batch, place)) return;
+    if (!append(batch, place, stop)) return;
     if (position != Position{}) {
       const std::scoped_lock lock(mutex_);
       status_.position = position;
       status_.log_end = std::max(status_.log_end, position);
     }
+    look_at_log_end();
     if (position != Position{} || !log_goes_on(place)) does_go();
-    if (Clock::now() - tidied_at_ > tidy_pause) tidy_up();
   }
 }
 
-bool Publisher::append(Batch& batch, Place& place) {
+bool Publisher::append(Batch& batch, Place& place, const std::stop_token& stop) {
   if (batch.messages().empty()) return true;
+  {
+    const std::scoped_lock lock(mutex_);
+    status_.log_end = std::max(status_.log_end, batch.last().position);
+  }
   const auto began = Clock::now();
   const auto result = stream().append(place.sequence, batch.messages(), ack_patience);
   if (const auto* none = std::get_if<NoAnswer>(&result)) {
     in_doubt_ = true;
     throw Unavailable("stream " + options_.stream.stream + ": " + none->why);
   }
-  if (std::holds_alternative<WrongSequence>(result)) {
-    // After a doubtful append it may have been that one.
-    overtaken_ = !std::exchange(in_doubt_, false);
-    ours_ = !overtaken_;
-    return false;
-  }
+  if (std::holds_alternative<WrongSequence>(result)) return false;
   measures_.append_duration.observe(Clock::now() - began);
-  ours_ = true;
-  overtaken_ = in_doubt_ = false;
+  measures_.events.add(batch.messages().size());
+  in_doubt_ = false;
   place = {std::get<Appended>(result).position.value, after(batch.last())};
+  ours_from_ = place.sequence;
   {
     const std::scoped_lock lock(mutex_);
     status_.sequence = place.sequence;
     status_.bytes += batch.bytes();
   }
-  measures_.events.add(batch.messages().size());
   batch.clear();
-  if (status().bytes > nearly_full(options_.stream.max_bytes)) tidy_up();
+  if (status().bytes > nearly_full(options_.stream.max_bytes)) tidy_up(stop);
   return true;
 }
 
@@ -295,96 +311,122 @@ Publisher::Place Publisher::find_place() {
     status_.sequence = state.last;
     status_.bytes = state.bytes;
   }
+  look_at_log_end();
   const auto place = [&](EventId next) {
     const std::scoped_lock lock(mutex_);
     status_.position = std::max(status_.position, Position{next.position.value - 1});
     return Place{state.last, next};
   };
-  if (state.last == 0) return place(options_.from);
-  if (state.messages == 0) {
-    const auto from = parse_event_id(state.resume_from.substr(0, state.resume_from.find(' ')));
-    if (from && state.resume_from == resume_note(*from, state.last)) return place(*from);
-    throw Corrupt(
-        "it is empty, but had " + std::to_string(state.last) +
-        " messages: somebody purged it, and with its last message went the place where "
-        "to go on. Say it with `jangbu public resume --from ID`, ID being the first event "
-        "that the other teams have not had");
+  if (state.last == 0) {
+    if (options_.from.position > log_.last().next())
+      log::warn("stream {} begins with {}, which is beyond the end of the log",
+                options_.stream.stream, called(options_.from));
+    return place(options_.from);
   }
-  const auto message = stream().message(state.last);
-  if (!message) throw Unavailable("stream " + options_.stream.stream + " has just changed");
-  const LastPublished last = last_published(*message);
-  const auto commit = log_.read(last.id.position);
-  if (const auto wrong = contradiction(last, commit))
+  if (const auto from = resume_point(state)) return place(*from);
+  const LastPublished last = read_last(stream(), state);
+  if (const auto wrong = contradiction(last, log_))
     throw Corrupt(*wrong +
                   ". Restore the log from a backup; if what is missing there is lost for good, the "
                   "other teams must be told, and the stream removed with `nats stream rm`: then it "
                   "begins anew");
   const EventId next = after(last.id);
-  const bool is_whole = next.index >= list_events(*commit).size();
+  const bool is_whole = next.index >= list_events(log_.read(last.id.position).value()).size();
   return place(is_whole ? EventId{next.position.next(), 0} : next);
+}
+
+void Publisher::look_at_log_end() {
+  if (Clock::now() - log_end_seen_ < log_end_age) return;
+  const Position end = log_.last();
+  log_end_seen_ = Clock::now();
+  const std::scoped_lock lock(mutex_);
+  status_.log_end = std::max(status_.log_end, end);
+}
+
+// The lag is worth knowing even while the public stream is away.
+void Publisher::try_look_at_log_end() {
+  try {
+    look_at_log_end();
+  } catch (const std::exception&) {
+    // The log is away as well.
+  }
 }
 
 // Whether the log has commits that may have to be published.
 bool Publisher::log_goes_on(const Place& place) {
-  if (Clock::now() - log_end_seen_ > log_end_age) {
-    const Position end = log_.last();
-    log_end_seen_ = Clock::now();
-    const std::scoped_lock lock(mutex_);
-    status_.log_end = std::max(status_.log_end, end);
-  }
   const Status now = status();
   return now.log_end > now.position && now.log_end >= place.next.position;
 }
 
 // --- Removing ------------------------------------------------------------------------------------
 
-void Publisher::tidy_up() {
+// What cannot be removed now does not keep new events waiting.
+void Publisher::tidy_up(const std::stop_token& stop) {
   tidied_at_ = Clock::now();
+  try {
+    tidy_up_now(stop);
+    tidying_.over();
+  } catch (const Unavailable& away) {
+    tidying_.failed(away.what());
+  }
+}
+
+void Publisher::tidy_up_now(const std::stop_token& stop) {
   const auto state = stream().find();
   if (!state) throw Unavailable("stream " + options_.stream.stream + " was removed");
   {
     const std::scoped_lock lock(mutex_);
     status_.bytes = state->bytes;
   }
-  if (state->messages < 2) return;
-  if (const std::uint64_t keep = first_to_keep(*state); keep > state->first) purge_before(keep);
+  const std::uint64_t keep = state->messages < 2 ? state->first : first_to_keep(*state, stop);
+  // The counters begin with 0, so that an increase can be seen.
+  for (const auto& reader : stream().readers()) {
+    const std::scoped_lock lock(mutex_);
+    unread_.try_emplace(reader.name, 0);
+  }
+  if (keep > state->first && !stop.stop_requested()) purge_before(keep);
 }
 
-std::uint64_t Publisher::first_to_keep(const PublicStream::State& state) {
+std::uint64_t Publisher::first_to_keep(const PublicStream::State& state,
+                                       const std::stop_token& stop) {
   const Timestamp limit{system_now().ms - std::chrono::milliseconds(options_.keep).count()};
+  // The last message is kept however old it is.
   const auto is_old = [&](std::uint64_t sequence) {
-    const auto message = stream().message(sequence);
-    return !message || time_of(*message) < limit;
+    const auto message = stream().message_from(sequence);
+    return message && message->sequence < state.last && time_of(*message) < limit;
   };
   std::uint64_t keep = state.first;
   if (is_old(keep)) {
     std::uint64_t old = keep;
-    for (keep = state.last; keep - old > 1;) {
+    for (keep = state.last; keep - old > 1 && !stop.stop_requested();) {
       const std::uint64_t middle = old + (keep - old) / 2;
       (is_old(middle) ? old : keep) = middle;
     }
+    keep = old + 1;
   }
   if (state.bytes > nearly_full(options_.stream.max_bytes))
     keep = std::max(keep, state.first + state.messages / 10 + 1);
   return std::min(keep, state.last);
 }
 
-// Only this thread appends, so what a consumer has fewer of afterwards was removed or, by one that
-// reads this far back just now, read.
+// A consumer has missed at most what lies between what it has acknowledged and what is kept.
 void Publisher::purge_before(std::uint64_t sequence) {
-  std::map<std::string, std::uint64_t> pending;
-  for (const auto& reader : stream().readers()) pending[reader.name] = reader.pending;
+  std::map<std::string, PublicStream::Reader> behind;
+  for (auto& reader : stream().readers())
+    if (reader.acknowledged + 1 < sequence) behind[reader.name] = std::move(reader);
   stream().purge_before(sequence);
-  for (const auto& reader : stream().readers()) {
-    const auto before = pending.find(reader.name);
-    if (before == pending.end() || before->second <= reader.pending) continue;
-    const std::uint64_t missed = before->second - reader.pending;
+  if (behind.empty()) return;
+  for (const auto& now : stream().readers()) {
+    const auto before = behind.find(now.name);
+    if (before == behind.end() || before->second.pending <= now.pending) continue;
+    const std::uint64_t missed =
+        std::min(before->second.pending - now.pending, sequence - 1 - before->second.acknowledged);
     log::warn(
         "consumer {} of stream {} has not read {} messages that were removed since they are "
         "old or the stream is full",
-        reader.name, options_.stream.stream, missed);
+        now.name, options_.stream.stream, missed);
     const std::scoped_lock lock(mutex_);
-    unread_[reader.name] += missed;
+    unread_[now.name] += missed;
   }
 }
 

@@ -3,8 +3,8 @@
 //
 // No table says how far it has come: the last message does, and every append is fenced on the
 // sequence of that message. When an acknowledgement is lost, the last message is read again, and
-// publishing goes on with the event after it. Of several publishers the fence lets one append; who
-// loses stands by, and takes over once the stream has stood still although the log went on.
+// publishing goes on with the event after it. Of several publishers the fence lets one append; a
+// loser stands by, and takes over once the stream has stood still although the log went on.
 //
 // Messages leave the stream when they are old, or when it is nearly full, but never the last one.
 // What a durable consumer has not read by then is counted, and logged.
@@ -47,16 +47,17 @@ struct LastPublished {
   CommitId commit;
 };
 
-// Throws Corrupt when somebody else put the message there.
-LastPublished last_published(const StoredMessage& message);
+// Throws Corrupt, with the remedy, when that message is gone, or is not a publisher's. REQUIRES: a
+// stream that has had messages.
+LastPublished read_last(PublicStream& stream, const PublicStream::State& state);
 
 // What is wrong between the stream's last message and the log, in one sentence, or nothing. A
 // stream that is ahead of the log, or speaks of another commit, means that the log's end was lost.
-// `there` is what the log has at the event's position.
-std::optional<std::string> contradiction(const LastPublished& last,
-                                         const std::optional<StoredCommit>& there);
+// Throws Unavailable when the log cannot be read.
+std::optional<std::string> contradiction(const LastPublished& last, EventLog& log);
 
-// What resume() leaves in a stream that is empty after `last` messages.
+// What PublicStream::resume() leaves in a stream whose last message, which had this sequence, does
+// not tell the place.
 std::string resume_note(EventId from, std::uint64_t last);
 
 class Publisher {
@@ -67,6 +68,7 @@ class Publisher {
     EventId from{{1}, 0};                       // where a new stream begins
     std::chrono::hours keep{30 * 24};           // how long messages stay
     std::chrono::milliseconds stand_by{2'000};  // how long the stream stands still before take-over
+    std::chrono::milliseconds look_again{2'000};  // after what takes a person to mend
   };
 
   enum class State { starting, active, standby, waiting, stopped };
@@ -107,15 +109,18 @@ class Publisher {
   // Publishes until something is away (throws Unavailable) or wrong (throws anything else), another
   // publisher is at work, or a stop is requested.
   void publish(const std::stop_token& stop);
-  bool stand_by(const std::stop_token& stop);
+  bool stand_by(Place& place, const std::stop_token& stop);
   void follow(Place place, const std::stop_token& stop);
   // False when another publisher has appended.
-  bool append(Batch& batch, Place& place);
+  bool append(Batch& batch, Place& place, const std::stop_token& stop);
   PublicStream& stream();
   Place find_place();
-  void tidy_up();
-  std::uint64_t first_to_keep(const PublicStream::State& state);
+  void tidy_up(const std::stop_token& stop);
+  void tidy_up_now(const std::stop_token& stop);
+  std::uint64_t first_to_keep(const PublicStream::State& state, const std::stop_token& stop);
   void purge_before(std::uint64_t sequence);
+  void look_at_log_end();
+  void try_look_at_log_end();
   bool log_goes_on(const Place& place);
   void set(State state, std::string reason = {});
   void pause(std::chrono::milliseconds longest, const std::stop_token& stop);
@@ -123,16 +128,19 @@ class Publisher {
   EventLog& log_;
   const Options options_;
   std::unique_ptr<PublicStream> stream_;
-  bool ours_ = false;       // the last append was ours
-  bool overtaken_ = false;  // the last append was another publisher's
-  bool in_doubt_ = false;   // whether our last append has landed
+  // The sequence after which it is on this publisher to append: as its last append, or a stream
+  // that stood still, left it.
+  std::optional<std::uint64_t> ours_from_;
+  bool in_doubt_ = false;  // whether our last append has landed
+  std::string told_;       // why it has stopped, as logged
   std::chrono::steady_clock::time_point tidied_at_{};
   std::chrono::steady_clock::time_point log_end_seen_{};
   mutable std::mutex mutex_;
   Status status_;
   std::map<std::string, std::uint64_t> unread_;
   Measures measures_;
-  Trouble trouble_{"publishing"};
+  Trouble trouble_{"publishing", std::chrono::seconds(5)};
+  Trouble tidying_{"removing old public events"};
   std::mutex pausing_;
   std::condition_variable_any stopped_;
   std::jthread thread_;  // last: it uses everything above

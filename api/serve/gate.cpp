@@ -18,8 +18,8 @@ namespace jangbu {
 
 namespace {
 
-// What the read models or the snapshot have seen, and the log does not hold. If they have seen
-// anything, a missing stream means that the log was lost.
+// What the read models, the snapshot or other teams have seen, and the log does not hold. If they
+// have seen anything, a missing stream means that the log was lost.
 template <class Seen>
 std::optional<std::string> missing_from(EventLog& log, const std::string& who, const Seen& seen) {
   try {
@@ -83,23 +83,23 @@ void check_snapshot(const SnapshotFile& snapshots, EventLog& log) {
 }
 
 void check_public_stream(const PublicStreamOptions& options, EventLog& log) {
+  std::optional<LastPublished> last;
   try {
     PublicStream stream(options, std::chrono::milliseconds(0));
     const auto state = stream.find();
-    if (!state || state->messages == 0) return;
-    const auto message = stream.message(state->last);
-    if (!message) return;
-    const LastPublished last = last_published(*message);
-    if (const auto wrong = contradiction(last, log.read(last.id.position)))
-      throw std::runtime_error("stream " + options.stream + ": " + *wrong + right_log +
-                               "remove the stream with `nats stream rm " + options.stream +
-                               "`, and it begins anew, as those who read it must");
+    if (!state || state->last == 0) return;
+    last = read_last(stream, *state);
   } catch (const Unavailable& away) {
     log::warn("whether stream {} belongs to this log cannot be told: {}", options.stream,
               away.what());
-  } catch (const Corrupt& corrupt) {
-    log::warn("stream {}: {}", options.stream, corrupt.what());
+  } catch (const Corrupt&) {
+    // The publisher will say so.
   }
+  if (!last) return;
+  if (const auto wrong = missing_from(log, "other teams have", *last))
+    throw std::runtime_error("stream " + options.stream + ": " + *wrong + right_log +
+                             "remove the stream with `nats stream rm " + options.stream +
+                             "`, and it begins anew, as those who read it must");
 }
 
 }  // namespace jangbu

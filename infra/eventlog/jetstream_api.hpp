@@ -21,7 +21,9 @@ namespace api_error {
 inline constexpr int insufficient_resources = 10023;
 inline constexpr int message_not_found = 10037;
 inline constexpr int not_enabled_for_account = 10039;
+inline constexpr int insufficient_storage = 10047;
 inline constexpr int stream_not_found = 10059;
+inline constexpr int subjects_overlap = 10065;
 inline constexpr int wrong_last_sequence = 10071;
 inline constexpr int not_enabled = 10076;
 inline constexpr int wrong_last_sequence_in_flight = 10164;  // on replicated streams

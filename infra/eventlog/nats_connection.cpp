@@ -259,8 +259,8 @@ NatsConnection::LinkPtr NatsConnection::try_connect(Failure& failure) {
   return nullptr;
 }
 
-// Returns once cnats makes no more callbacks for the link. Nothing needs draining: what was published
-// is with the operating system, or somebody waits for its acknowledgement.
+// Returns once cnats makes no more callbacks for the link. Nothing needs draining: what was
+// published is with the operating system, or somebody waits for its acknowledgement.
 void NatsConnection::end(Link& link) {
   natsConnection_Close(link.connection.get());
   std::unique_lock lock(mutex_);

@@ -87,32 +87,59 @@ std::optional<PublicStream::State> PublicStream::find() {
   return state_of(answer);
 }
 
+json PublicStream::create() {
+  const json answer = api_->call("STREAM.CREATE." + options_.stream, config());
+  const std::string text = "stream " + options_.stream + " cannot be made: " + error_text(answer);
+  switch (error_code(answer)) {
+    case 0:
+      return answer;
+    case api_error::subjects_overlap:
+      throw Corrupt(text + ". Another stream has the subjects " + options_.subjects +
+                    ": give this shop another name with --shop");
+    case api_error::insufficient_storage:
+      throw Corrupt(text + ". NATS reserves " + std::to_string(options_.max_bytes) +
+                    " bytes for it: make room, or ask for less with --public-max-bytes");
+    default:
+      throw Unavailable(text);
+  }
+}
+
 PublicStream::State PublicStream::open() {
   json info = api_->call("STREAM.INFO." + options_.stream, nullptr);
   if (error_code(info) == api_error::stream_not_found)
-    info = checked("STREAM.CREATE." + options_.stream, config());
+    info = create();
   else if (error_code(info) != 0)
     throw Unavailable("stream " + options_.stream + ": " + error_text(info));
-  if (info.at("config").value("max_bytes", std::int64_t{-1}) !=
-      static_cast<std::int64_t>(options_.max_bytes)) {
-    json wanted = info.at("config");
-    wanted["max_bytes"] = options_.max_bytes;
-    info = checked("STREAM.UPDATE." + options_.stream, wanted);
-  }
+
   // Servers silently drop settings that they do not know, and somebody else may have created it.
   json wanted = config();
   wanted["num_replicas"] = info.at("config").value("num_replicas", 1);
+  const std::int64_t max_bytes = info.at("config").value("max_bytes", std::int64_t{-1});
+  wanted["max_bytes"] = max_bytes;
   if (const auto differences = config_differences(wanted, info.at("config")); !differences.empty())
     throw Corrupt("stream " + options_.stream +
                   " is not as the publisher needs it: " + differences.front() +
                   ". If it is another shop's or another program's, choose another --stream; if it "
                   "is ours, put it right with `nats stream edit " +
                   options_.stream + "`; a nats-server before 2.12 cannot hold it");
+  if (max_bytes != static_cast<std::int64_t>(options_.max_bytes)) {
+    json larger = info.at("config");
+    larger["max_bytes"] = options_.max_bytes;
+    info = checked("STREAM.UPDATE." + options_.stream, larger);
+  }
   return state_of(info);
 }
 
 std::optional<StoredMessage> PublicStream::message(std::uint64_t sequence) {
-  const json answer = api_->call("STREAM.MSG.GET." + options_.stream, {{"seq", sequence}});
+  return get({{"seq", sequence}});
+}
+
+std::optional<StoredMessage> PublicStream::message_from(std::uint64_t sequence) {
+  return get({{"seq", sequence}, {"next_by_subj", ">"}});
+}
+
+std::optional<StoredMessage> PublicStream::get(const json& which) {
+  const json answer = api_->call("STREAM.MSG.GET." + options_.stream, which);
   if (error_code(answer) == api_error::message_not_found) return std::nullopt;
   if (error_code(answer) != 0)
     throw Unavailable("reading stream " + options_.stream + ": " + error_text(answer));
@@ -170,9 +197,11 @@ std::vector<PublicStream::Reader> PublicStream::readers() {
     if (!consumers.is_array() || consumers.empty()) break;
     for (const json& consumer : consumers)
       if (consumer.at("config").contains("durable_name"))
-        readers.push_back({consumer.at("name").get<std::string>(),
-                           consumer.value("num_pending", std::uint64_t{0}) +
-                               consumer.value("num_ack_pending", std::uint64_t{0})});
+        readers.push_back(
+            {consumer.at("name").get<std::string>(),
+             consumer.value("num_pending", std::uint64_t{0}) +
+                 consumer.value("num_ack_pending", std::uint64_t{0}),
+             consumer.value(json::json_pointer("/ack_floor/stream_seq"), std::uint64_t{0})});
     seen += consumers.size();
     total = page.value("total", std::size_t{0});
   }

@@ -69,10 +69,11 @@ class PublicStream {
     std::string resume_from;  // as resume() left it; empty: nothing
   };
 
-  // A durable consumer, and how many messages it has yet to take or to acknowledge.
+  // A durable consumer.
   struct Reader {
     std::string name;
-    std::uint64_t pending = 0;
+    std::uint64_t pending = 0;       // messages it has yet to take or to acknowledge
+    std::uint64_t acknowledged = 0;  // the sequence up to which it has everything it wants
   };
 
   // Tries to connect for `wait`, then throws Unavailable.
@@ -88,6 +89,8 @@ class PublicStream {
 
   // The message with this sequence, from the stream's leader; nothing when it is not there.
   std::optional<StoredMessage> message(std::uint64_t sequence);
+  // The first message with this sequence or a later one.
+  std::optional<StoredMessage> message_from(std::uint64_t sequence);
 
   // REQUIRES: 1 to most_in_batch messages.
   AppendResult append(std::uint64_t expected_last, std::span<const Message> messages,
@@ -104,6 +107,8 @@ class PublicStream {
  private:
   nlohmann::json config() const;
   nlohmann::json checked(const std::string& what, const nlohmann::json& body);
+  nlohmann::json create();
+  std::optional<StoredMessage> get(const nlohmann::json& which);
 
   const PublicStreamOptions options_;
   const std::unique_ptr<NatsConnection> connection_;

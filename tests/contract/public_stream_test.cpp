@@ -204,7 +204,7 @@ TEST_CASE("a durable consumer has fewer messages to read once some were purged",
   };
   CHECK(pending() == 10);
   test.stream->purge_before(8);
-  wait_until("the consumer's count", [&] { return pending() == 3; });
+  CHECK(pending() == 3);
 }
 
 TEST_CASE("a public stream that was made differently is refused, and its size is put right",
@@ -219,6 +219,29 @@ TEST_CASE("a public stream that was made differently is refused, and its size is
   config["max_age"] = 3'600'000'000'000;
   REQUIRE_FALSE(test.call("STREAM.UPDATE.SHOP_PUBLIC", config).contains("error"));
   CHECK_THROWS_MATCHES(larger.open(), Corrupt, MessageMatches(ContainsSubstring("max_age")));
+}
+
+TEST_CASE("somebody else's stream of that name is left as it is", "[contract]") {
+  StreamUnderTest test(1 << 20);
+  REQUIRE_FALSE(test.call("STREAM.DELETE.SHOP_PUBLIC").contains("error"));
+  REQUIRE_FALSE(test.call("STREAM.CREATE.SHOP_PUBLIC",
+                          {{"name", "SHOP_PUBLIC"}, {"subjects", {"theirs"}}, {"discard", "old"}})
+                    .contains("error"));
+  for (int i = 0; i < 4; ++i) test.admin.request("theirs", std::string(300'000, 'x'), 10s);
+  CHECK_THROWS_AS(test.stream->open(), Corrupt);
+  CHECK(test.stream->find()->messages == 4);
+}
+
+TEST_CASE("a stream that cannot be made says what to do", "[contract]") {
+  StreamUnderTest test;
+  PublicStream same_shop({.url = test.server.url(), .stream = "OTHER_PUBLIC", .max_bytes = 1 << 20},
+                         10s);
+  CHECK_THROWS_MATCHES(same_shop.open(), Corrupt, MessageMatches(ContainsSubstring("--shop")));
+
+  const NatsServer small({.in_jetstream = "max_file_store: 10MB"});
+  PublicStream large({.url = small.url(), .max_bytes = 64 << 20}, 10s);
+  CHECK_THROWS_MATCHES(large.open(), Corrupt,
+                       MessageMatches(ContainsSubstring("--public-max-bytes")));
 }
 
 TEST_CASE("word left for the publisher is kept in the stream", "[contract]") {

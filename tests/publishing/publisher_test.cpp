@@ -13,6 +13,7 @@
 #include "infra/eventlog/memory_log.hpp"
 #include "infra/eventlog/nats_connection.hpp"
 #include "tests/golden/story.hpp"
+#include "tests/support/http_client.hpp"
 #include "tests/support/nats_server.hpp"
 #include "tests/support/samples.hpp"
 #include "tests/support/tcp_proxy.hpp"
@@ -28,6 +29,14 @@ using Strings = std::vector<std::string>;
 
 constexpr const char* stream_name = "SHOP_PUBLIC";
 
+// Empty when it is no event.
+std::string id_in(const StoredMessage& message) {
+  const json event = json::parse(message.data, nullptr, false);
+  return event.is_object() && event.contains("id") && event.at("id").is_string()
+             ? event.at("id").get<std::string>()
+             : "";
+}
+
 // A log, and a server for the public stream with a proxy before it.
 class Publishing {
  public:
@@ -39,7 +48,8 @@ class Publishing {
                        .max_bytes = max_bytes_,
                        .request_timeout = 1s},
             .view = {.shop = "shop"},
-            .stand_by = 500ms};
+            .stand_by = 500ms,
+            .look_again = 20ms};
   }
   std::unique_ptr<Publisher> start() { return std::make_unique<Publisher>(log, options()); }
 
@@ -75,6 +85,22 @@ class Publishing {
     return json::parse(payload(
         *admin.request("$JS.API." + what, body.is_null() ? std::string() : body.dump(), 10s)));
   }
+  // Until whoever asks the server has asked it many more times.
+  void wait_for_questions() {
+    // A connection at a time: of an answer over 2 KiB the server does not tell the length.
+    const auto asked = [&] {
+      std::int64_t messages = 0;
+      for (int offset = 0;; ++offset) {
+        const auto page = HttpClient(server.monitor_port())
+                              .get("/connz?limit=1&offset=" + std::to_string(offset))
+                              .json.at("connections");
+        if (page.empty()) return messages;
+        messages += page[0].at("in_msgs").get<std::int64_t>();
+      }
+    };
+    const auto before = asked();
+    wait_until("questions to the server", [&] { return asked() > before + 20; });
+  }
   json stream() { return call("STREAM.INFO." + std::string(stream_name)).at("state"); }
   // The ids of the events in the stream.
   Strings published() {
@@ -84,7 +110,7 @@ class Publishing {
     if (!state || state->messages == 0) return ids;
     for (auto at = state->first; at <= state->last; ++at)
       if (const auto message = reader.message(at))  // else removed meanwhile
-        ids.push_back(json::parse(message->data).at("id"));
+        ids.push_back(id_in(*message));
     return ids;
   }
   void wait_until_published() {
@@ -93,7 +119,7 @@ class Publishing {
     wait_until("all events in the public stream", [&] {
       const auto state = reader.find();
       const auto last = state && state->last > 0 ? reader.message(state->last) : std::nullopt;
-      return last && json::parse(last->data).at("id") == all.back();
+      return last && id_in(*last) == all.back();
     });
   }
   // As a publisher that was stopped here.
@@ -240,10 +266,14 @@ TEST_CASE("an event that this build does not know stops the publisher, behind al
   std::string payload = encode_commit(Commit{opening, {{{}, PriceChanged{keyboard}}}});
   payload.replace(payload.find("PriceChanged"), 12, "PriceGuessed");
   shop.append(payload);
+  // Also one that has nothing else to publish.
+  if (GENERATE(false, true)) shop.publish_by_hand(0, known);
   const auto publisher = shop.start();
   wait_for(*publisher, State::stopped);
   CHECK_THAT(publisher->status().reason, ContainsSubstring("PriceGuessed"));
   CHECK(shop.published() == known);
+  shop.wait_for_questions();
+  CHECK(publisher->status().state == State::stopped);
 }
 
 TEST_CASE("a log that is shorter than the stream, or another one, stops the publisher",
@@ -285,8 +315,8 @@ TEST_CASE("a purged stream stops the publisher until it is told where to go on",
   PublicStream stream({.url = shop.server.url()}, 10s);
   const EventId from = parse_event_id(all[3]).value();
   stream.resume(resume_note(from, 2));  // left when it had been purged before
-  const auto looked_at = publisher->status().state;
-  CHECK(looked_at == State::stopped);
+  shop.wait_for_questions();
+  CHECK(publisher->status().state == State::stopped);
   stream.resume(resume_note(from, 3));
   shop.wait_until_published();
   CHECK(shop.published() == Strings(all.begin() + 3, all.end()));
@@ -297,11 +327,35 @@ TEST_CASE("a message that is not a publisher's stops it", "[publisher]") {
   Publishing shop;
   shop.append_story();
   shop.publish_by_hand(0, {shop.expected().front()});
-  REQUIRE_FALSE(json::parse(payload(*shop.admin.request("jangbu.shop.purchase.Fake", "{}", 10s)))
+  const std::string theirs = GENERATE("{}", "not JSON", R"({"id": 5})", R"({"id": "5.0"})");
+  REQUIRE_FALSE(json::parse(payload(*shop.admin.request("jangbu.shop.purchase.Fake", theirs, 10s)))
                     .contains("error"));
   const auto publisher = shop.start();
   wait_for(*publisher, State::stopped);
-  CHECK_THAT(publisher->status().reason, ContainsSubstring("somebody else has written"));
+  CHECK_THAT(publisher->status().reason, ContainsSubstring("is not from a publisher"));
+
+  PublicStream stream({.url = shop.server.url()}, 10s);
+  stream.resume(resume_note(parse_event_id(shop.expected()[1]).value(), 2));
+  shop.wait_until_published();
+  CHECK(shop.stream().at("messages") == shop.expected().size() + 1);
+}
+
+TEST_CASE("a stream whose last message was purged by its subject is taken for one without a place",
+          "[publisher]") {
+  Publishing shop;
+  shop.append_prices(1, 3);
+  shop.append(Commit{opening, {{{}, ProductListed{keyboard}}}});
+  shop.publish_by_hand(0, shop.expected());
+  REQUIRE(shop.call("STREAM.PURGE.SHOP_PUBLIC", {{"filter", "jangbu.shop.product.ProductListed"}})
+              .at("success") == true);
+  shop.append_prices(1, 1);
+  const auto publisher = shop.start();
+  wait_for(*publisher, State::stopped);
+  CHECK_THAT(publisher->status().reason, ContainsSubstring("jangbu public resume --from"));
+  PublicStream stream({.url = shop.server.url()}, 10s);
+  stream.resume(resume_note({{3}, 0}, 4));
+  shop.wait_until_published();
+  CHECK(shop.published() == Strings{"1.0", "1.1", "1.2", "3.0"});
 }
 
 TEST_CASE("a new stream begins where it is told to", "[publisher]") {
@@ -331,14 +385,23 @@ TEST_CASE("what is old leaves the stream, but for the last message, and is count
     const auto publisher = shop.start();  // keeps them for 30 days
     wait_for(*publisher, State::active);
     CHECK(shop.published() == shop.expected());
-    CHECK(publisher->unread().empty());
+    wait_until("the consumer", [&] { return publisher->unread().contains("warehouse"); });
+    CHECK(publisher->unread().at("warehouse") == 0);
   }
+  // This one has read everything, and misses nothing.
+  REQUIRE_FALSE(shop.call("CONSUMER.CREATE.SHOP_PUBLIC.swift", {{"stream_name", stream_name},
+                                                                {"config",
+                                                                 {{"name", "swift"},
+                                                                  {"durable_name", "swift"},
+                                                                  {"ack_policy", "explicit"},
+                                                                  {"deliver_policy", "new"}}}})
+                    .contains("error"));
   auto options = shop.options();
   options.keep = 0h;
   const Publisher publisher(shop.log, options);
-  wait_for(publisher, State::active);
-  CHECK(shop.published() == Strings{"1.19"});
-  CHECK(publisher.unread() == std::map<std::string, std::uint64_t>{{"warehouse", 19}});
+  wait_until("the removal", [&] { return shop.published() == Strings{"1.19"}; });
+  const std::map<std::string, std::uint64_t> unread{{"swift", 0}, {"warehouse", 19}};
+  wait_until("the count", [&] { return publisher.unread() == unread; });
 
   shop.append_prices(1, 1);
   shop.wait_until_published();
