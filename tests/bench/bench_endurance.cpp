@@ -406,7 +406,8 @@ class LagBench {
     std::atomic<bool> too_far = false;
     const CpuTimes before = cpu_times();
     const auto start = std::chrono::steady_clock::now();
-    LagWatch watch(shop_.process(), [&](double seconds) { too_far = seconds >= flags_.most; });
+    LagWatch watch(shop_.process(), projection_lag,
+                   [&](double seconds) { too_far = seconds >= flags_.most; });
     auto purchase = purchase_requests(shop_.catalogue(), false, false, random_);
     Hold hold{
         .asked = rate,

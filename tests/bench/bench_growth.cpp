@@ -268,7 +268,7 @@ class Bench {
   void lag() {
     say("full load");
     const Catalogue catalogue = shop_->catalogue();
-    LagWatch watch(*jangbu_);
+    LagWatch watch(*jangbu_, projection_lag);
     const Measured measured =
         bench::run({.port = jangbu_->port(Service::purchase),
                     .connections = buying_connections,

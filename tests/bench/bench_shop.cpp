@@ -181,7 +181,8 @@ Measured BenchShop::purchases(const Round& round) {
                       ++told_.other_answers[status];
                   },
               .warm_up = warm_up,
-              .time = round.time});
+              .time = round.time,
+              .per_second = round.per_second});
 }
 
 std::uint64_t BenchShop::position() {

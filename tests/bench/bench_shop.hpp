@@ -56,8 +56,9 @@ class BenchShop {
   struct Round {
     std::size_t connections;
     std::chrono::seconds time;
-    bool hot;   // all buy the same product
-    bool keys;  // each with an idempotency key of its own
+    bool hot;               // all buy the same product
+    bool keys;              // each with an idempotency key of its own
+    double per_second = 0;  // as for HttpLoad
   };
   Measured purchases(const Round& round);
   const test::ServeProcess& process() const {

@@ -9,14 +9,16 @@ namespace jangbu::bench {
 
 using namespace std::chrono_literals;
 
-LagWatch::LagWatch(const test::ServeProcess& jangbu, std::function<void(double)> seen)
-    : thread_([this, &jangbu, seen = std::move(seen)](const std::stop_token& stop) {
+LagWatch::LagWatch(const test::ServeProcess& jangbu, std::string metric,
+                   std::function<void(double)> seen)
+    : thread_([this, &jangbu, metric = std::move(metric),
+               seen = std::move(seen)](const std::stop_token& stop) {
         std::mutex mutex;
         std::condition_variable_any pause;
         std::unique_lock lock(mutex);
         try {
           while (!pause.wait_for(lock, stop, 100ms, [&] { return stop.stop_requested(); })) {
-            seconds_.push_back(jangbu.metric("jangbu_projection_lag_seconds"));
+            seconds_.push_back(jangbu.metric(metric));
             seen(seconds_.back());
           }
         } catch (...) {

@@ -1,4 +1,4 @@
-// Watches how far the read models are behind the log while something else happens.
+// Watches how far somebody is behind the log while something else happens.
 //
 // Threads: one of its own, which stop() and the destructor end. Errors: stop() throws what a sample
 // threw; there are no more after it.
@@ -6,6 +6,7 @@
 
 #include <exception>
 #include <functional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -13,11 +14,15 @@
 
 namespace jangbu::bench {
 
+inline constexpr const char* projection_lag = "jangbu_projection_lag_seconds";
+inline constexpr const char* publishing_lag = "jangbu_public_lag_seconds";
+
 class LagWatch {
  public:
-  // Ten times a second it asks for jangbu_projection_lag_seconds, and passes it on, on its thread.
-  explicit LagWatch(
-      const test::ServeProcess& jangbu, std::function<void(double)> seen = [](double) {});
+  // Ten times a second it asks for this metric, and passes it on, on its thread.
+  LagWatch(
+      const test::ServeProcess& jangbu, std::string metric,
+      std::function<void(double)> seen = [](double) {});
 
   // All samples, in seconds, in their order.
   std::vector<double> stop();
