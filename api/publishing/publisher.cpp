@@ -21,7 +21,10 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto ack_patience = 5s;
 // How long to wait for the log before checking for a stop request.
-constexpr auto read_timeout = 100ms;
+constexpr milliseconds read_timeout = 100ms;
+// Appends follow each other this slowly unless batches are full: each costs the server an fsync,
+// which it then has not for the log. An event after a while without any is published at once.
+constexpr auto gather = 25ms;
 constexpr std::size_t most_commits_read = 256;
 // A batch is appended when it reaches this, or PublicStream::most_in_batch messages. A stream that
 // is nearly full has room for another one.
@@ -237,10 +240,10 @@ void Publisher::follow(Place place, const std::stop_token& stop) {
   };
   if (!log_goes_on(place)) does_go();
   Batch batch(batch_bytes(options_.stream.max_bytes));
+  Position position;  // that is in the stream once the batch is
   while (!stop.stop_requested()) {
     if (Clock::now() - tidied_at_ > tidy_pause) tidy_up(stop);
-    Position position;
-    for (const StoredCommit& stored : reader->next(most_commits_read, read_timeout)) {
+    for (const StoredCommit& stored : reader->next(most_commits_read, time_to_read(batch))) {
       Commit commit;
       try {
         commit = decode(stored);
@@ -258,15 +261,22 @@ void Publisher::follow(Place place, const std::stop_token& stop) {
       }
       position = stored.position;
     }
-    if (!append(batch, place, stop)) return;
-    if (position != Position{}) {
+    look_at_log_end();
+    if (Clock::now() >= appended_at_ + gather) {
+      if (!append(batch, place, stop)) return;
       const std::scoped_lock lock(mutex_);
-      status_.position = position;
+      status_.position = std::max(status_.position, position);
       status_.log_end = std::max(status_.log_end, position);
     }
-    look_at_log_end();
-    if (position != Position{} || !log_goes_on(place)) does_go();
+    if (batch.messages().empty() && (position != Position{} || !log_goes_on(place))) does_go();
   }
+}
+
+// Until what has been gathered is to be appended.
+milliseconds Publisher::time_to_read(const Batch& batch) const {
+  if (batch.messages().empty()) return read_timeout;
+  const auto left = std::chrono::ceil<milliseconds>(appended_at_ + gather - Clock::now());
+  return std::clamp(left, milliseconds(0), read_timeout);
 }
 
 bool Publisher::append(Batch& batch, Place& place, const std::stop_token& stop) {
@@ -282,7 +292,8 @@ bool Publisher::append(Batch& batch, Place& place, const std::stop_token& stop) 
     throw Unavailable("stream " + options_.stream.stream + ": " + none->why);
   }
   if (std::holds_alternative<WrongSequence>(result)) return false;
-  measures_.append_duration.observe(Clock::now() - began);
+  appended_at_ = Clock::now();
+  measures_.append_duration.observe(appended_at_ - began);
   measures_.events.add(batch.messages().size());
   in_doubt_ = false;
   place = {std::get<Appended>(result).position.value, after(batch.last())};

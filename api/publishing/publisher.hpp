@@ -113,6 +113,7 @@ class Publisher {
   void follow(Place place, const std::stop_token& stop);
   // False when another publisher has appended.
   bool append(Batch& batch, Place& place, const std::stop_token& stop);
+  std::chrono::milliseconds time_to_read(const Batch& batch) const;
   PublicStream& stream();
   Place find_place();
   void tidy_up(const std::stop_token& stop);
@@ -133,6 +134,7 @@ class Publisher {
   std::optional<std::uint64_t> ours_from_;
   bool in_doubt_ = false;  // whether our last append has landed
   std::string told_;       // why it has stopped, as logged
+  std::chrono::steady_clock::time_point appended_at_{};
   std::chrono::steady_clock::time_point tidied_at_{};
   std::chrono::steady_clock::time_point log_end_seen_{};
   mutable std::mutex mutex_;
