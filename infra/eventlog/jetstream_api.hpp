@@ -26,6 +26,7 @@ inline constexpr int stream_not_found = 10059;
 inline constexpr int subjects_overlap = 10065;
 inline constexpr int wrong_last_sequence = 10071;
 inline constexpr int not_enabled = 10076;
+inline constexpr int consumer_exists = 10148;
 inline constexpr int wrong_last_sequence_in_flight = 10164;  // on replicated streams
 }  // namespace api_error
 

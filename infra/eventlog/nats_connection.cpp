@@ -497,10 +497,15 @@ std::optional<Delivery> delivery_of(const natsMsg& message) {
   }
   if (count < 9) return std::nullopt;
   const std::size_t stream = count < 11 ? 2 : 4;
-  const std::string_view sequence = tokens[stream + 3];
-  Delivery delivery{.consumer = tokens[stream + 1]};
-  std::from_chars(sequence.data(), sequence.data() + sequence.size(), delivery.stream_sequence);
-  return delivery;
+  const auto number = [&](std::size_t token) {
+    const std::string_view text = tokens[token];
+    std::uint64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+  };
+  return Delivery{.consumer = tokens[stream + 1],
+                  .deliveries = number(stream + 2),
+                  .stream_sequence = number(stream + 3)};
 }
 
 NatsMessage make_message(const std::string& subject, const std::string& reply,

@@ -155,6 +155,7 @@ class NatsConnection {
 // The origin of a message sent by a consumer, parsed from its reply subject (ADR-15).
 struct Delivery {
   std::string_view consumer;
+  std::uint64_t deliveries = 0;  // of this message by this consumer, including this one
   std::uint64_t stream_sequence = 0;
 };
 std::optional<Delivery> delivery_of(const natsMsg& message);
