@@ -143,6 +143,14 @@ std::string sequence_of(EventId id) {
   return padded(id.position.value, 20) + '.' + padded(id.index, 5);
 }
 
+template <class... Events>
+std::vector<std::string_view> public_types_of(const std::variant<Events...>*) {
+  std::vector<std::string_view> types;
+  const PublicView view{};
+  ((Published(view)(Events{}) ? types.push_back(Events::wire.name) : void()), ...);
+  return types;
+}
+
 }  // namespace
 
 std::string public_subject(std::string_view shop, EntityKind kind, std::string_view type) {
@@ -169,6 +177,12 @@ std::optional<PublicEvent> to_public(const PublicView& view, EventId id,
                    {"sequence", sequence_of(id)},
                    {"data", content->data}};
   return PublicEvent{public_subject(view.shop, entity.kind, type), event.text()};
+}
+
+const std::vector<std::string_view>& public_event_types() {
+  static const std::vector<std::string_view> types =
+      public_types_of(static_cast<const Event*>(nullptr));
+  return types;
 }
 
 }  // namespace jangbu

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "events/commit.hpp"
 
@@ -31,5 +32,8 @@ std::string public_subject(std::string_view shop, EntityKind kind, std::string_v
 // Nothing when the event's type is private.
 std::optional<PublicEvent> to_public(const PublicView& view, EventId id,
                                      const RecordedEvent& recorded);
+
+// The types of events that are public.
+const std::vector<std::string_view>& public_event_types();
 
 }  // namespace jangbu
