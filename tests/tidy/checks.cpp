@@ -51,13 +51,15 @@ const std::vector<std::pair<std::string, std::set<std::string>>>& rooms() {
     add("load", {"api/client"});
     add("streams", {"api/answers"});
     add("jobs", {"api/answers", "api/load", "api/log", "api/requests"});
-    add("telemetry", {"api/answers", "api/jobs", "api/publishing", "api/streams"});
-    add("services", {"api/answers", "api/jobs", "api/load", "api/log", "api/openapi", "api/pages",
-                     "api/publishing", "api/requests", "api/streams", "api/telemetry"});
+    add("webhooks", {"api/answers", "api/log", "api/publishing"});
+    add("telemetry", {"api/answers", "api/jobs", "api/publishing", "api/streams", "api/webhooks"});
+    add("services",
+        {"api/answers", "api/jobs", "api/load", "api/log", "api/openapi", "api/pages",
+         "api/publishing", "api/requests", "api/streams", "api/telemetry", "api/webhooks"});
     add("serve", {"api/answers", "api/jobs", "api/load", "api/log", "api/pages", "api/publishing",
-                  "api/services", "api/streams", "api/telemetry"});
+                  "api/services", "api/streams", "api/telemetry", "api/webhooks"});
     add("cli", {"api/answers", "api/client", "api/load", "api/log", "api/publishing", "api/serve",
-                "api/telemetry"});
+                "api/telemetry", "api/webhooks"});
     add("main.cpp", {"api/cli"});
     Names everything;
     for (const auto& [room, others] : list) everything.insert(room);

@@ -1,0 +1,46 @@
+// A webhook as the configuration file describes it: who is told of events, and how it knows that we
+// tell it.
+//
+//   [webhooks.erp]
+//   url = "https://erp.example/hooks/jangbu"
+//   types = ["PurchaseCompleted", "PurchaseCancelled"]
+//   secret_file = "/etc/jangbu/erp-secret"
+//
+// README.md lists the settings.
+//
+// Threads: plain values, and functions that read files. Errors: std::runtime_error, which names the
+// table and says what to do, and never repeats a URL or a secret.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace jangbu::webhook {
+
+// A table of the configuration as it stands in the file: the values of each setting.
+struct Table {
+  std::string name;
+  std::map<std::string, std::vector<std::string>, std::less<>> settings;
+};
+
+struct Endpoint {
+  std::string name;
+  std::string url;
+  std::vector<std::string> types;    // of events that it is told of; empty: all public ones
+  std::vector<std::string> secrets;  // their bytes; each signs
+  bool allow_private = false;        // addresses that are not public; http without TLS
+  std::string ca_file;               // certificates to trust instead of the system's; empty: those
+
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+
+// Reads the secrets too. `public_types`: the types that a webhook may be told of.
+Endpoint read_endpoint(const Table& table, std::span<const std::string_view> public_types);
+
+// An endpoint's URL as people are shown it: without the values of its query, which may be secrets.
+std::string shown_url(std::string_view url);
+
+}  // namespace jangbu::webhook
