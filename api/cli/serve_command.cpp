@@ -1,19 +1,15 @@
 #include "api/cli/serve_command.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <cstdint>
-#include <fstream>
 #include <iostream>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
+#include "api/cli/config_file.hpp"
 #include "api/cli/settings.hpp"
 #include "api/serve/serve.hpp"
 #include "infra/eventlog/server_urls.hpp"
-#include "infra/json.hpp"
 #include "infra/postgres/conninfo.hpp"
 
 namespace jangbu::cli {
@@ -37,8 +33,10 @@ struct ServeFlags {
 
 void add_flags(CLI::App& app, ServeFlags& flags) {
   ServeOptions& options = flags.options;
-  app.add_option("--config", flags.config,
-                 "Read settings from a TOML file; flags and environment take precedence")
+  app.add_option(
+         "--config", flags.config,
+         "Read settings from a TOML file; flags and environment take precedence. Its tables "
+         "[webhooks.NAME] are read again on SIGHUP, and nothing else")
       ->envname("JANGBU_CONFIG")
       ->configurable(false);
   app.add_flag(
@@ -122,24 +120,10 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
       ->check(CLI::Range(0, 3600));
 }
 
-std::vector<CLI::ConfigItem> read_file(const std::string& file) {
-  constexpr std::streamsize longest = 1024 * 1024;  // for a few dozen settings
-  std::ifstream in(file, std::ios::binary);
-  if (!in) throw CLI::FileError::Missing(file);
-  std::string text(static_cast<std::size_t>(longest) + 1, '\0');
-  in.read(text.data(), longest + 1);
-  if (in.gcount() > longest)
-    throw CLI::FileError(file + " has more than " + std::to_string(longest) +
-                         " bytes, too many for a configuration of jangbu");
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  std::istringstream settings(text);
-  return CLI::ConfigTOML().from_config(settings);
-}
-
 // Takes from the file the settings that neither a flag nor the environment gives. CLI11 itself
 // reads files only for the main command, and lets them override the environment.
-void apply_file(CLI::App& app, const std::string& file) {
-  for (const CLI::ConfigItem& item : read_file(file)) {
+void apply(CLI::App& app, const std::vector<CLI::ConfigItem>& settings) {
+  for (const CLI::ConfigItem& item : settings) {
     CLI::Option* option = app.get_option_no_throw("--" + item.fullname());
     if (!option || !option->get_configurable()) throw CLI::ConfigError::Extras(item.fullname());
     if (option->count() > 0 || item.inputs.empty()) continue;
@@ -168,12 +152,6 @@ std::vector<std::string> values_of(const CLI::Option& option) {
 
 // Prints the settings in the form of a file for --config.
 void print_config(const CLI::App& app) {
-  const auto in_toml = [](const std::string& text) {
-    const bool is_number = !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
-      return std::isdigit(c) != 0;
-    });
-    return is_number ? text : Json(text).text();
-  };
   for (const CLI::Option* option : app.get_options()) {
     if (!option->get_configurable() || option->get_lnames().empty()) continue;
     const std::string& name = option->get_lnames().front();
@@ -190,13 +168,23 @@ void print_config(const CLI::App& app) {
 }
 
 int run_serve(CLI::App& app, ServeFlags& flags) {
-  if (!flags.config.empty()) apply_file(app, flags.config);
+  std::string webhooks;
+  if (!flags.config.empty()) {
+    const ConfigFile file = read_config_file(flags.config);
+    apply(app, file.settings);
+    flags.options.webhooks = read_webhooks(file.webhooks);
+    flags.options.read_webhooks_again = [config = flags.config] {
+      return read_webhooks(read_config_file(config).webhooks);
+    };
+    if (flags.print_config) webhooks = to_toml(file.webhooks);
+  }
   if (flags.options.shop.empty()) {
     flags.options.shop = default_shop(flags.options.log.stream);
     app.get_option("--shop")->default_str(flags.options.shop);
   }
   if (flags.print_config) {
     print_config(app);
+    std::cout << webhooks;
     return 0;
   }
   flags.options.wait = std::chrono::seconds(flags.wait_s);

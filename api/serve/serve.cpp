@@ -33,6 +33,7 @@
 #include "api/streams/log_feed.hpp"
 #include "api/telemetry/access_log.hpp"
 #include "api/telemetry/metrics.hpp"
+#include "api/webhooks/webhooks.hpp"
 #include "commands/writer.hpp"
 #include "infra/eventlog/jetstream_log.hpp"
 #include "infra/ids.hpp"
@@ -97,6 +98,28 @@ Publisher::Options publishing(const ServeOptions& options) {
       .keep = options.public_keep};
 }
 
+webhook::Webhooks::Options delivering(const ServeOptions& options) {
+  const Publisher::Options published = publishing(options);
+  return {.nats_url = published.stream.url,
+          .courier = {.log_stream = options.log.stream,
+                      .public_stream = published.stream.stream,
+                      .shop = options.shop,
+                      .replicas = published.stream.replicas}};
+}
+
+// What cannot be read leaves the webhooks as they are.
+void read_again(const ServeOptions& options, webhook::Webhooks& webhooks) {
+  if (!options.read_webhooks_again)
+    return log::warn("SIGHUP: without --config there is nothing to read again");
+  try {
+    webhooks.configure(options.read_webhooks_again());
+    log::info("SIGHUP: the webhooks are as the configuration says now");
+  } catch (const std::exception& wrong) {
+    log::error("SIGHUP: the webhooks stay as they were, since the configuration is wrong: {}",
+               wrong.what());
+  }
+}
+
 // By default glibc raises its mmap threshold to the size of the largest block freed and keeps
 // smaller ones for reuse: hundreds of megabytes after a few large answers. With a fixed threshold,
 // large blocks go back to the system at once.
@@ -122,11 +145,11 @@ struct CommandParts {
 };
 
 void run(const ServeOptions& options) {
+  Signals signals;
   log::info("jangbu {} starts", version());
   check_listen(options);
   const http::Limits limits = limits_of_each(options);
   give_large_memory_back();
-  ShutdownSignals signals;
   std::optional<Quotes> quotes;
   if (options.writer) quotes.emplace(quote_secret(options));
   const auto access_log = open_access_log(options);
@@ -155,6 +178,8 @@ void run(const ServeOptions& options) {
 
   std::unique_ptr<Publisher> publisher;
   if (options.publisher) publisher = std::make_unique<Publisher>(*log, publishing(options));
+
+  webhook::Webhooks webhooks(delivering(options), options.webhooks);
 
   std::unique_ptr<CommandParts> commands;
   if (options.writer) commands = std::make_unique<CommandParts>(options, *log, *quotes, *snapshots);
@@ -200,8 +225,9 @@ void run(const ServeOptions& options) {
 
   if (commands) commands->writer.start();
   for (const auto& server : servers) server->start();
-  signals.wait();
+  while (signals.wait() == Signals::Request::reload) read_again(options, webhooks);
 
+  webhooks.stop();
   loads.close();
   for (EventFeed* feed : {&delivery_feed, &log_feed}) feed->stop();  // streams never end otherwise
   const auto deadline = std::chrono::steady_clock::now() + options.drain;

@@ -6,12 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "api/http/limits.hpp"
 #include "api/pages/console/console.hpp"
 #include "api/pages/swagger_ui/swagger_ui.hpp"
+#include "api/webhooks/endpoint.hpp"
 #include "infra/eventlog/jetstream_log.hpp"
 #include "infra/eventlog/public_stream.hpp"
 #include "projections/views/shop.hpp"
@@ -40,6 +42,10 @@ struct ServeOptions {
   std::chrono::days public_keep{30};
   std::uint64_t public_max_bytes = PublicStreamOptions{}.max_bytes;
   bool public_recipients = false;  // to whom and where goods are sent
+
+  std::vector<webhook::Endpoint> webhooks;
+  // On SIGHUP; it throws when they cannot be read. Null: there is nothing to read them from.
+  std::function<std::vector<webhook::Endpoint>()> read_webhooks_again;
 
   std::filesystem::path swagger_ui = SwaggerUi::default_folder();
   std::filesystem::path uplot = Console::default_uplot();

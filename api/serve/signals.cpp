@@ -16,16 +16,18 @@ const char* name_of(int signal) {
 
 }  // namespace
 
-ShutdownSignals::ShutdownSignals() {
+Signals::Signals() {
   ::signal(SIGPIPE, SIG_IGN);
   sigemptyset(&signals_);
   sigaddset(&signals_, SIGTERM);
   sigaddset(&signals_, SIGINT);
+  const sigset_t stopping = signals_;
+  sigaddset(&signals_, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-  starting_ = std::jthread([signals = signals_](const std::stop_token& stop) {
+  starting_ = std::jthread([stopping](const std::stop_token& stop) {
     constexpr timespec moment{0, 10'000'000};
     while (!stop.stop_requested()) {
-      const int number = sigtimedwait(&signals, nullptr, &moment);
+      const int number = sigtimedwait(&stopping, nullptr, &moment);
       if (number < 0) continue;
       log::info("stopped on {}, before it had begun", name_of(number));
       std::_Exit(0);
@@ -33,14 +35,16 @@ ShutdownSignals::ShutdownSignals() {
   });
 }
 
-void ShutdownSignals::begun() {
+void Signals::begun() {
   starting_ = {};  // asked to stop, and joined
 }
 
-void ShutdownSignals::wait() const {
+Signals::Request Signals::wait() const {
   int number = 0;
   sigwait(&signals_, &number);
+  if (number == SIGHUP) return Request::reload;
   log::info("stopping on {}", name_of(number));
+  return Request::stop;
 }
 
 }  // namespace jangbu

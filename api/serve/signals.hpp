@@ -1,4 +1,5 @@
-// SIGTERM and SIGINT, the requests to stop.
+// SIGTERM and SIGINT, the requests to stop, and SIGHUP, the request to read the configuration
+// again.
 //
 // Threads: one, the first of the process: every thread started later inherits its signal mask.
 #pragma once
@@ -9,16 +10,18 @@
 
 namespace jangbu {
 
-class ShutdownSignals {
+class Signals {
  public:
+  enum class Request { stop, reload };
+
   // From here on only this object receives them (and SIGPIPE is ignored). Until begun(), a request
   // to stop ends the process at once: nothing has begun that would have to be finished, and waiting
   // for a server may take long.
-  ShutdownSignals();
+  Signals();
 
-  // From here on a request is kept for wait().
+  // From here on a request to stop is kept for wait(). One to reload is from the beginning.
   void begun();
-  void wait() const;
+  Request wait() const;
 
  private:
   sigset_t signals_;

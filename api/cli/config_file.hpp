@@ -1,0 +1,30 @@
+// The configuration file of `jangbu serve` (--config): settings, which flags and environment may
+// give as well, and the tables of webhooks, which only the file has.
+//
+// Threads: one at a time. Errors: CLI::ParseError, which says what is wrong in the file.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "api/webhooks/endpoint.hpp"
+
+namespace jangbu::cli {
+
+struct ConfigFile {
+  std::vector<CLI::ConfigItem> settings;
+  std::vector<webhook::Table> webhooks;
+};
+
+ConfigFile read_config_file(const std::string& file);
+
+// The endpoints that the tables describe.
+std::vector<webhook::Endpoint> read_webhooks(const std::vector<webhook::Table>& tables);
+
+// The tables in the form of the file, without what may be secret.
+std::string to_toml(const std::vector<webhook::Table>& tables);
+// A value in that form.
+std::string in_toml(const std::string& text);
+
+}  // namespace jangbu::cli
