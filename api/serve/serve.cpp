@@ -196,7 +196,7 @@ void run(const ServeOptions& options) {
   EventFeed log_feed(*log, all_events(source, history_from(read_models, events_of)), streams);
 
   Metrics metrics({writer, snapshots ? &*snapshots : nullptr, read_models, projector.get(),
-                   publisher.get(), delivery_feed, log_feed, access_log.get()});
+                   publisher.get(), webhooks, delivery_feed, log_feed, access_log.get()});
   const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options));
   const Console console(options.uplot, neighbours(options));
   Readiness readiness({writer, read_models, projector.get(), publisher.get(),

@@ -270,6 +270,44 @@ Families publishing_families(const Publisher& publisher, const Writer* writer) {
   return families;
 }
 
+// --- Webhooks ------------------------------------------------------------------------------------
+
+Families webhook_families(const webhook::Webhooks& webhooks) {
+  using webhook::Courier;
+  using State = Courier::State;
+  auto attempts = family(MetricType::Counter, "jangbu_webhook_attempts_total",
+                         "Events that were sent to a webhook's endpoint, by what came of it");
+  auto durations = family(MetricType::Histogram, "jangbu_webhook_attempt_duration_seconds",
+                          "From beginning to send an event to the end of the endpoint's answer");
+  auto state = family(MetricType::Gauge, "jangbu_webhook_state", "Which state a webhook is in");
+  auto pending = family(MetricType::Gauge, "jangbu_webhook_pending_events",
+                        "Events that are not delivered yet");
+  auto parked = family(MetricType::Gauge, "jangbu_webhook_parked_events",
+                       "Events that the endpoint refused for good, and that are kept");
+  for (const auto& courier : webhooks.all()) {
+    const Courier::Status status = courier->status();
+    const Courier::Measures& measures = courier->measures();
+    const Labels labels{{"webhook", courier->endpoint().name}};
+    const auto with = [&](const char* label, std::string_view value) {
+      Labels more = labels;
+      more.push_back({label, std::string(value)});
+      return more;
+    };
+    add_count(attempts, measures.delivered.value(), with("outcome", "delivered"));
+    add_count(attempts, measures.failed.value(), with("outcome", "failed"));
+    add_count(attempts, measures.parked.value(), with("outcome", "parked"));
+    if (is_used(measures.duration))
+      add_histogram(durations, measures.duration, seconds_per_ns, labels);
+    for (const State one :
+         {State::active, State::failing, State::paused, State::off, State::waiting})
+      add_gauge(state, one == status.state ? 1 : 0, with("state", to_string(one)));
+    add_gauge(pending, static_cast<double>(status.pending), labels);
+    add_gauge(parked, static_cast<double>(status.parked.size()), labels);
+  }
+  return {std::move(attempts), std::move(durations), std::move(state), std::move(pending),
+          std::move(parked)};
+}
+
 Families query_families(const ReadModels& read_models) {
   return {gauge("jangbu_read_models_ready", "Whether queries can be answered: 1 or 0",
                 read_models.ready() ? 1 : 0),
@@ -333,6 +371,7 @@ std::string Metrics::text() const {
   if (parts_.projector && parts_.writer)
     append(all, backlog_families(*parts_.projector, *parts_.writer));
   if (parts_.publisher) append(all, publishing_families(*parts_.publisher, parts_.writer));
+  append(all, webhook_families(parts_.webhooks));
   append(all, query_families(parts_.read_models));
   append(all, stream_families(parts_));
   if (parts_.access_log)

@@ -18,6 +18,7 @@
 #include "api/publishing/publisher.hpp"
 #include "api/streams/event_feed.hpp"
 #include "api/telemetry/access_log.hpp"
+#include "api/webhooks/webhooks.hpp"
 #include "commands/writer.hpp"
 #include "projections/queries/read_models.hpp"
 #include "projections/writing/projector.hpp"
@@ -32,6 +33,7 @@ class Metrics {
     const ReadModels& read_models;
     const Projector* projector;  // null when another process projects
     const Publisher* publisher;  // null when another process publishes
+    const webhook::Webhooks& webhooks;
     const EventFeed& delivery_feed;
     const EventFeed& log_feed;
     const AccessLog* access_log;  // null unless enabled
