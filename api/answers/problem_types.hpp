@@ -68,6 +68,8 @@ inline constexpr ProblemType load_running{409, "load-running", "Load running"};
 inline constexpr ProblemType load_not_allowed{403, "load-not-allowed", "Load not allowed"};
 inline constexpr ProblemType projection_not_found{404, "projection-not-found",
                                                   "Projection not found"};
+inline constexpr ProblemType webhook_not_found{404, "webhook-not-found", "Webhook not found"};
+inline constexpr ProblemType public_stream_away{503, "public-stream-away", "Public stream away"};
 
 // All of them: each is explained at /problems/<code>.
 inline constexpr ProblemType all[] = {
@@ -132,6 +134,8 @@ inline constexpr ProblemType all[] = {
     load_running,
     load_not_allowed,
     projection_not_found,
+    webhook_not_found,
+    public_stream_away,
 };
 
 }  // namespace jangbu::problems

@@ -13,6 +13,7 @@
 #include "api/cli/serve_command.hpp"
 #include "api/cli/settings.hpp"
 #include "api/cli/status_command.hpp"
+#include "api/cli/webhooks_command.hpp"
 #include "api/telemetry/log_format.hpp"
 #include "infra/version.hpp"
 
@@ -30,6 +31,7 @@ int run(int argc, const char* const* argv) {
   add_public(app, status);
   add_status(app, status);
   add_load(app, status);
+  add_webhooks(app, status);
 
   int demo_port_base = 11000;
   CLI::App* demo_command = app.add_subcommand(

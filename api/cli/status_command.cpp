@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/cli/settings.hpp"
+#include "api/cli/table.hpp"
 #include "api/cli/tool.hpp"
 #include "api/client/shop_client.hpp"
 #include "infra/json_tree.hpp"
@@ -86,70 +87,44 @@ Value look(ShopClient& shop) {
 
 // --- For people ----------------------------------------------------------------------------------
 
-std::string text_of(const Value& json, const char* field) {
-  const auto value = json.find(field);
-  if (value == json.end() || value->is_null()) return {};
-  return value->is_string() ? value->get<std::string>() : json_text(*value);
-}
-
-using Row = std::vector<std::string>;
-
-// Prints in columns, two spaces apart, without trailing spaces. Control characters are made
-// visible, because the texts come from whatever answers on the shop's ports.
-void print_rows(std::vector<Row> rows) {
-  std::vector<std::size_t> widths;
-  for (Row& row : rows) std::ranges::transform(row, row.begin(), visible);
-  for (const Row& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i)
-      line += row[i] + std::string(widths[i] + 2 - row[i].size(), ' ');
-    line.erase(line.find_last_not_of(' ') + 1);
-    print(line + "\n");
-  }
-}
-
 Row part(const std::string& name, const Value& check, const std::string& more) {
-  const std::string reason = text_of(check, "reason");
-  std::string said = text_of(check, "state");
+  const std::string reason = field_text(check, "reason");
+  std::string said = field_text(check, "state");
   for (const std::string& text : {more, reason})
     if (!text.empty()) said += (said.empty() ? "" : ", ") + text;
-  return {name, text_of(check, "status"), text_of(check, "position"), said};
+  return {name, field_text(check, "status"), field_text(check, "position"), said};
 }
 
 void print_for_people(const Value& found) {
-  print("The shop at " + text_of(found, "url") + " is " + visible(text_of(found, "status")) +
+  print("The shop at " + field_text(found, "url") + " is " + visible(field_text(found, "status")) +
         ".\n\n");
   std::vector<Row> rows{{"SERVICE", "STATUS", "URL"}};
   for (const Value& service : found.at("services")) {
-    const std::string reason = text_of(service, "reason");
-    rows.push_back({text_of(service, "name"), text_of(service, "status"),
-                    text_of(service, "url") + (reason.empty() ? "" : "  " + reason)});
+    const std::string reason = field_text(service, "reason");
+    rows.push_back({field_text(service, "name"), field_text(service, "status"),
+                    field_text(service, "url") + (reason.empty() ? "" : "  " + reason)});
   }
   print_rows(rows);
 
   const Value& checks = found.at("checks");
   const Value writer = checks.value("writer", Value::object());
-  const bool decides = text_of(writer, "status") != "off";
+  const bool decides = field_text(writer, "status") != "off";
   rows = {{"PART", "STATUS", "POSITION", ""}};
   rows.push_back(part("log", checks.value("log", Value::object()), ""));
   rows.push_back(part("database", checks.value("database", Value::object()), ""));
   rows.push_back(part("writer", writer,
-                      decides ? text_of(writer, "queued") + " commands queued"
+                      decides ? field_text(writer, "queued") + " commands queued"
                               : "another process takes commands (--no-writer)"));
   const auto projector = checks.find("projector");
   rows.push_back(
       projector == checks.end()
           ? Row{"projector", "off", "", "another process projects (--no-projector)"}
-          : part("projector", *projector, text_of(*projector, "lag") + " commits behind"));
+          : part("projector", *projector, field_text(*projector, "lag") + " commits behind"));
   const auto publisher = checks.find("publisher");
   rows.push_back(
       publisher == checks.end()
           ? Row{"publisher", "off", "", "another process publishes, or none (--no-publisher)"}
-          : part("publisher", *publisher, text_of(*publisher, "lag") + " commits behind"));
+          : part("publisher", *publisher, field_text(*publisher, "lag") + " commits behind"));
   rows.push_back(part("queries", checks.value("readModels", Value::object()), ""));
   print("\n");
   print_rows(rows);
@@ -157,8 +132,9 @@ void print_for_people(const Value& found) {
   if (found.at("readModels").empty()) return;
   rows = {{"READ MODEL", "STATUS", "POSITION", "BEHIND", ""}};
   for (const Value& model : found.at("readModels")) {
-    rows.push_back({text_of(model, "name"), text_of(model, "status"), text_of(model, "position"),
-                    text_of(model, "lag"), text_of(model, "state")});
+    rows.push_back({field_text(model, "name"), field_text(model, "status"),
+                    field_text(model, "position"), field_text(model, "lag"),
+                    field_text(model, "state")});
   }
   print("\n");
   print_rows(rows);

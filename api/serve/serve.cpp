@@ -206,7 +206,7 @@ void run(const ServeOptions& options) {
       asyncapi_document(
           {.shop = options.shop, .nats_url = public_stream.url, .stream = public_stream.stream}),
       "application/json");
-  const OperationsSide operations{projector.get(), log_search, log_feed, rebuilds, loads,
+  const OperationsSide operations{projector.get(), log_search, log_feed, rebuilds, loads, webhooks,
                                   readiness,       metrics,    console,  asyncapi, source};
   const Backend backend{commands ? &commands->side : nullptr, read_models, delivery_feed,
                         &operations};

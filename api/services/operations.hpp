@@ -25,4 +25,18 @@ void show_load(const Backend& backend, const http::Request& request,
 void stop_load(const Backend& backend, const http::Request& request,
                const http::Exchange& exchange);
 
+// The webhooks of this process.
+void list_webhooks(const Backend& backend, const http::Request& request,
+                   const http::Exchange& exchange);
+void show_webhook(const Backend& backend, const http::Request& request,
+                  const http::Exchange& exchange);
+void pause_webhook(const Backend& backend, const http::Request& request,
+                   const http::Exchange& exchange);
+void resume_webhook(const Backend& backend, const http::Request& request,
+                    const http::Exchange& exchange);
+void replay_webhook(const Backend& backend, const http::Request& request,
+                    const http::Exchange& exchange);
+void test_webhook(const Backend& backend, const http::Request& request,
+                  const http::Exchange& exchange);
+
 }  // namespace jangbu

@@ -31,6 +31,9 @@ class ReadModels;
 class RebuildJobs;
 class StaticContent;
 class Writer;
+namespace webhook {
+class Webhooks;
+}
 
 // The parts that take commands.
 struct CommandSide {
@@ -47,6 +50,7 @@ struct OperationsSide {
   EventFeed& log_feed;
   RebuildJobs& rebuilds;
   LoadJobs& loads;
+  webhook::Webhooks& webhooks;
   Readiness& readiness;
   const Metrics& metrics;
   const Console& console;
