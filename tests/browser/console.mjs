@@ -5,6 +5,7 @@
 //
 // The shop runs with --allow-load and is the test's own.
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { launch, origin } from "./browser.mjs";
 import { Console, eventually, order, post, stock_the_shop, wanted } from "./shop_page.mjs";
 
@@ -156,7 +157,7 @@ async function rebuild(browser) {
   for (const width of ["wide", "narrow"]) {
     const page = await Console.open(browser, { width });
     await page.go("operations");
-    for (const part of ["shop", "log", "database", "writer", "projector"])
+    for (const part of ["shop", "log", "database", "writer", "projector", "publisher"])
       await page.get(`.tile.up[data-part="${part}"]`).waitFor();
     await eventually("all five read models", async () => (await page.get("#read-models tr[data-model]").count()) === 5);
     // Pressed for as long as it takes to look at the read models twice: still it is clicked.
@@ -170,6 +171,49 @@ async function rebuild(browser) {
     await page.picture("operations");
     await page.close();
   }
+}
+
+// An endpoint that is down, comes back, is paused, and is told all of it again.
+async function webhooks(browser) {
+  const page = await Console.open(browser);
+  await page.go("operations");
+  const row = page.get('[data-webhook="warehouse"]');
+  const says = (text) => eventually(`it says ${text}`, async () => (await row.innerText()).includes(text));
+  const result = (text) => eventually(`it answers ${text}`, async () => (await page.get('[data-result="warehouse"]').innerText()).match(text));
+  const press = (name) => row.getByRole("button", { name, exact: true }).click();
+  await says("failing");
+  await press("Test");
+  await result(/cannot be reached/);
+  await page.picture("webhook-failing");
+
+  const received = [];
+  const receiver = createServer((request, answer) => {
+    received.push(request.headers["webhook-id"]);
+    request.resume();
+    answer.writeHead(204).end();
+  });
+  await new Promise((done) => receiver.listen(Number(process.env.JANGBU_RECEIVER), "127.0.0.1", done));
+  await press("Test");
+  await result(/It took a test event: 204/);
+  await press("Resume");
+  await says("active");
+  await eventually("all is sent", async () => (await row.locator("td").nth(1).innerText()) === "0");
+
+  await press("Pause");
+  await says("paused");
+  await row.getByLabel("Event or position from which warehouse is replayed").fill("nowhere");
+  await press("Replay from");
+  await result(/nowhere|event id/);
+  await row.getByLabel("Event or position from which warehouse is replayed").fill("1");
+  await press("Replay from");
+  await result(/Everything from event 1\.0 on/);
+  await page.picture("webhook-paused");
+  const before = received.length;
+  await press("Resume");
+  await eventually("it is told again", () => received.slice(before).includes("1.0"));
+  await page.close();
+  receiver.closeAllConnections();
+  receiver.close();
 }
 
 // The charts' axis of time ends now, also while there is nothing yet to draw. It is drawn on a canvas,
@@ -322,6 +366,7 @@ try {
   await too_many(browser);
   await look_into_the_log(browser, purchase);
   await rebuild(browser);
+  await webhooks(browser);
   await charts_begin_now(browser);
   await speak(browser);
   await burst(browser);

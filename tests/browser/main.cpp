@@ -3,13 +3,16 @@
 //   jangbu_browser_test CHROMIUM NODE_MODULES SCRIPT FOLDER
 //
 // A script that wants to see the shop die and come back writes a file `kill` or `start` into
-// FOLDER, which goes when it is done. Exit status: that of the script, or 77 when browser or
-// packages are not there.
+// FOLDER, which goes when it is done. The shop has a webhook, `warehouse`, to a port of its own,
+// JANGBU_RECEIVER, at which the script may listen. Exit status: that of the script, or 77 when
+// browser or packages are not there.
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <filesystem>
 #include <iostream>
 
+#include "tests/support/files.hpp"
 #include "tests/support/shop.hpp"
 
 using namespace jangbu::test;
@@ -29,6 +32,17 @@ void obey(const std::filesystem::path& folder, Shop& shop) {
   }
 }
 
+// Where the shop's webhook goes. Returns the configuration file.
+std::string configure(const std::filesystem::path& folder, int receiver) {
+  const std::filesystem::path secret = folder / "secret", file = folder / "jangbu.toml";
+  write_text(secret, "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=\n");
+  ::chmod(secret.c_str(), 0600);
+  write_text(file, "[webhooks.warehouse]\nurl = \"http://127.0.0.1:" + std::to_string(receiver) +
+                       "/hook\"\nallow_private = true\nsecret_file = \"" + secret.string() +
+                       "\"\n");
+  return file;
+}
+
 int run(const std::string& chromium, const std::string& node_modules, const std::string& script,
         const std::filesystem::path& folder) {
   for (const std::filesystem::path needed : {chromium, node_modules + "/playwright-core"})
@@ -41,11 +55,13 @@ int run(const std::string& chromium, const std::string& node_modules, const std:
   const std::filesystem::path log = folder / "browser.log";
   std::filesystem::remove(log);
 
-  Shop shop({"--allow-load"});
+  const int receiver = free_port_base();
+  Shop shop({"--allow-load", "--config", configure(folder, receiver)});
   Process node(
       {.command = {"node", script, chromium, std::to_string(shop.jangbu.port_base()), folder},
        .log = log,
-       .environment = {"JANGBU_NODE_MODULES=" + node_modules}});
+       .environment = {"JANGBU_NODE_MODULES=" + node_modules,
+                       "JANGBU_RECEIVER=" + std::to_string(receiver)}});
   wait_until(
       "the script ends",
       [&] {

@@ -1,9 +1,11 @@
-// How the shop does: health, rates and latencies, the read models and their rebuilds, parked rows.
+// How the shop does: health, rates and latencies, the read models and their rebuilds, parked rows,
+// webhooks.
 import { get, send } from "./api.js";
 import { Chart, chartsAreThere } from "./chart.js";
 import { el, fill, say } from "./dom.js";
 import { between, histogram, parse, quantile, rate, sum } from "./metrics.js";
 import { dateTime, decimals, milliseconds, number, problemText, t } from "./text.js";
+import { Webhooks } from "./webhooks.js";
 
 const everyMs = 1_000;
 const kept = 180; // looks, and so seconds
@@ -88,6 +90,7 @@ export class Operations {
     this.sampler = new Sampler();
     this.rebuilds = new Map(); // by read model: what GET …/rebuild last said, until it has ended
     this.errors = new Map();
+    this.webhooks = new Webhooks();
   }
 
   mount(root) {
@@ -106,6 +109,8 @@ export class Operations {
     this.health = el("div", { class: "tiles", id: "health" });
     this.models = el("div", { id: "read-models" });
     this.parked = el("div", { id: "parked" });
+    this.hooks = el("div", { id: "webhooks" });
+    this.webhooks.mount(this.hooks);
     fill(
       root,
       el("section", { class: "card" }, el("h2", {}, t.healthTitle), this.health),
@@ -116,6 +121,7 @@ export class Operations {
       ),
       el("section", { class: "card" }, el("h2", {}, t.readModels), el("p", { class: "hint" }, t.readModelsWhat), this.models),
       el("section", { class: "card" }, el("h2", {}, t.parkedTitle), el("p", { class: "hint" }, t.parkedWhat), this.parked),
+      el("section", { class: "card" }, el("h2", {}, t.webhooks.title), el("p", { class: "hint" }, t.webhooks.what), this.hooks),
     );
     this.timer = setInterval(() => this.#refresh(), everyMs);
     this.#refresh();
@@ -139,6 +145,7 @@ export class Operations {
         if (!this.models.querySelector("button:active")) this.#showModels(models);
         await this.#part(this.parked, () => this.#showParked(models));
       }),
+      this.#part(this.hooks, () => this.webhooks.refresh()),
     ]);
     this.refreshing = false;
   }
@@ -156,7 +163,7 @@ export class Operations {
   // --- Health ------------------------------------------------------------------------------------
 
   #showHealth({ status, checks }) {
-    const { writer, projector, log, database } = checks;
+    const { writer, projector, publisher, log, database } = checks;
     const tile = (name, part, ...more) =>
       part && el(
         "div",
@@ -180,6 +187,7 @@ export class Operations {
         writer.idempotencyKeys !== undefined && t.keysHeld(writer.idempotencyKeys),
       ),
       tile("projector", projector, at(projector), projector && t.behind(projector.lag)),
+      tile("publisher", publisher, at(publisher), publisher && t.behind(publisher.lag)),
     );
   }
 
