@@ -141,7 +141,7 @@ class Publisher {
   Status status_;
   std::map<std::string, std::uint64_t> unread_;
   Measures measures_;
-  Trouble trouble_{"publishing", std::chrono::seconds(5)};
+  Trouble trouble_{"publishing", std::chrono::seconds(2)};
   Trouble tidying_{"removing old public events"};
   std::mutex pausing_;
   std::condition_variable_any stopped_;
