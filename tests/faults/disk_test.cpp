@@ -3,6 +3,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <chrono>
+#include <string>
+#include <vector>
 
 #include "tests/e2e/requests.hpp"
 #include "tests/faults/disk_market.hpp"
@@ -18,6 +20,9 @@ void require_mounts() {
   const std::string why = cannot_mount();
   if (!why.empty()) SKIP("no disk that is full: " << why);
 }
+
+// NATS would not set aside on these volumes what it may become by default.
+const std::vector<std::string> small_public_stream{"--public-max-bytes", "1048576"};
 
 Json writer_of(const Shop& shop) {
   return shop.operations().get("/health/ready").json.at("checks").at("writer");
@@ -50,7 +55,8 @@ void check_refusing(const Shop& shop, const std::string& reason) {
 TEST_CASE("The log's disk is full while people buy") {
   require_mounts();
   SmallVolume volume(16 << 20);
-  Shop shop({.in_jetstream = "max_file_store: 1GB", .volume = volume.path()}, {});
+  Shop shop({.in_jetstream = "max_file_store: 1GB", .volume = volume.path()},
+            {.flags = small_public_stream});
   const Market market(shop);
   Buyers buyers(market.insistent(8));
   wait_for_sales(buyers, 200);
@@ -78,7 +84,7 @@ TEST_CASE("The log has used what it may of its disk while people buy") {
   require_mounts();
   SmallVolume volume(16 << 20);
   volume.fill(512 << 10);  // nats-server takes three quarters of what is free when it starts
-  Shop shop({.volume = volume.path()}, {});
+  Shop shop({.volume = volume.path()}, {.flags = small_public_stream});
   const Market market(shop);
   Buyers buyers(market.insistent(8));
   wait_until(
