@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "api/http/body_stream.hpp"
 #include "api/http/framing.hpp"
 #include "api/http/message.hpp"
+#include "api/http/tls.hpp"
 #include "api/http/wire.hpp"
 
 namespace jangbu::http {
@@ -72,6 +74,9 @@ struct Serving {
   bool replayed = false;
 };
 
+class Connection;
+using Handshakes = std::list<std::shared_ptr<Connection>>;  // the longest first
+
 class Connection final : public Pistache::Tcp::Peer {
  public:
   Connection(int descriptor, const Pistache::Address& address)
@@ -85,6 +90,10 @@ class Connection final : public Pistache::Tcp::Peer {
   Phase phase = Phase::receiving;
   Clock::time_point deadline;  // of the phase
   bool turned_away = false;    // over the limit: its first request is refused
+
+  std::unique_ptr<TlsSession> tls;                // null: plain HTTP,
+  bool lacks_tls = false;                         // although it is wanted: nothing is answered
+  std::optional<Handshakes::iterator> handshake;  // the one that has to end before anything else
 
   std::string input;                   // received but not yet consumed
   std::optional<Announced> announced;  // consumed from the input, waiting for its body

@@ -12,9 +12,10 @@ namespace {
 // How long a browser may remember the answer to OPTIONS, in seconds.
 constexpr std::string_view preflight_lifetime_s = "600";
 
-// Whether an origin such as "https://shop.example" is what was called. Either scheme will do, since
-// a proxy may have terminated TLS.
-bool is_origin_of(std::string_view origin, std::string_view host) {
+// Whether an origin such as "https://shop.example" is what was called. If we do not speak TLS
+// ourselves either scheme will do, since a proxy may have terminated it.
+bool is_origin_of(std::string_view origin, std::string_view host, bool tls) {
+  if (tls && !origin.starts_with("https://")) return false;
   for (const auto& [scheme, default_port] :
        {std::pair("http://", "80"), std::pair("https://", "443")}) {
     if (!origin.starts_with(scheme)) continue;
@@ -30,7 +31,7 @@ bool is_origin_of(std::string_view origin, std::string_view host) {
 
 }  // namespace
 
-Cors::Cors(const Options& options) : request_headers_(options.request_headers) {
+Cors::Cors(const Options& options) : request_headers_(options.request_headers), tls_(options.tls) {
   if (options.origins.empty()) return;
   // A cache must not give one origin's answer to another.
   fields_of_others_ = "Vary: Origin\r\n";
@@ -51,7 +52,7 @@ bool Cors::is_foreign(const Headers& request, std::string_view host) const {
     const auto& [name, value] = request[i];
     if (equal_ignoring_case(name, "Origin")) {
       says_origin = true;
-      if (!allows(value) && !is_origin_of(value, host)) return true;  // "null", too
+      if (!allows(value) && !is_origin_of(value, host, tls_)) return true;  // "null", too
     } else if (equal_ignoring_case(name, "Sec-Fetch-Site")) {
       // "none": a person did it, with a bookmark or the address bar. "same-site": another port.
       same_site = same_site && (value == "same-origin" || value == "none");

@@ -23,6 +23,7 @@ class Cors {
     std::vector<std::string> origins;  // as browsers send them: "http://127.0.0.1:11001"
     std::string request_headers;       // that such pages may send: "Content-Type, If-Match"
     std::string response_headers;      // that such pages may read
+    bool tls = false;  // the server itself speaks TLS: a page of its own came over https
   };
 
   Cors() = default;  // allows none
@@ -45,6 +46,7 @@ class Cors {
   std::vector<std::pair<std::string, std::string>> fields_;  // by origin
   std::string fields_of_others_;
   std::string request_headers_;
+  bool tls_ = false;
 };
 
 }  // namespace jangbu::http

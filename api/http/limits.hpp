@@ -17,6 +17,7 @@ struct Limits {
   std::size_t streamed_body_bytes = 64 * mib;    // 413, for routes that take the body in pieces
   std::size_t stream_backlog_bytes = 256 * kib;  // a streaming client that leaves more is cut off
 
+  std::chrono::milliseconds handshake_timeout{5000};  // of TLS, from its beginning to its end
   std::chrono::milliseconds header_timeout{5000};  // from the first byte of a head to its last: 408
   std::chrono::milliseconds body_timeout{10000};   // from there to the last byte of the body, or
                                                    // to the next piece of it: 408
@@ -28,6 +29,7 @@ struct Limits {
 
   std::size_t max_connections = 10'000;
   std::size_t max_turned_away = 1'000;  // beyond those: answered with 503 and closed
+  std::size_t max_handshakes = 1'000;   // of TLS, on a worker: beyond, the longest one is cut off
   int backlog = 4096;                   // of the kernel's queue for more; the system may cap it
 };
 

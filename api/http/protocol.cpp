@@ -43,6 +43,9 @@ Response malformed_target() {
 }
 
 constexpr Refusal parsers_disagree = {problems::malformed_request, "The request is ambiguous."};
+constexpr Refusal plain_http = {
+    problems::malformed_request,
+    "This port speaks HTTPS, and the request came without TLS: its URL begins with https://."};
 constexpr Refusal misdirected = {
     problems::misdirected_request,
     "This server does not go by the name in Host. Its operator can add names with --allow-host."};
@@ -201,7 +204,7 @@ void Protocol::input_ended(const std::shared_ptr<Connection>& connection) {
   const bool waits_for_input = connection->phase == Phase::receiving ||
                                connection->phase == Phase::lingering ||
                                (body && body->reader.needs_more_than(connection->input));
-  if (waits_for_input) transport().drop(connection);
+  if (waits_for_input) transport().close(connection);
 }
 
 // Enters the phase in which the next request may come; part of it may be here already.
@@ -243,6 +246,7 @@ void Protocol::read_request(const std::shared_ptr<Connection>& connection) {
 
 // Why a request is refused, whatever its body is.
 std::optional<Refusal> Protocol::refused_at_head(const Connection& c) const {
+  if (c.lacks_tls) return plain_http;
   if (c.turned_away) return one_too_many;
   const Announced& announced = *c.announced;
   const Headers& headers = announced.request.headers;
@@ -531,11 +535,13 @@ void Protocol::expired(const std::shared_ptr<Connection>& connection) {
       answer->give_up(problem(request_timeout.type, request_timeout.detail));
   } else if (connection->phase == Phase::receiving && !connection->idle())
     refuse(connection, request_timeout);
+  else if (connection->idle())
+    transport().close(connection);
   else
     transport().drop(connection);
 }
 
-void Protocol::drain(const std::shared_ptr<Connection>& connection) {
+void Protocol::close_if_idle(const std::shared_ptr<Connection>& connection) {
   if (connection->idle()) close_gently(connection);
 }
 

@@ -38,8 +38,8 @@ class Protocol final : public Pistache::Http::Handler {
   // The phase, or the next piece of the body, took too long.
   void expired(const std::shared_ptr<Connection>& connection);
 
-  // The server is draining: closes the connection if it is idle.
-  void drain(const std::shared_ptr<Connection>& connection);
+  // There will be no more requests: closes the connection unless one is under way.
+  void close_if_idle(const std::shared_ptr<Connection>& connection);
 
   // Mail arrived for a connection. REQUIRES: it is not gone.
   void deliver(Mail&& mail);

@@ -82,13 +82,13 @@ int port_of(const Descriptor& listener) {
 class Server::Impl {
  public:
   Impl(const std::string& address, int port, Router router, Limits limits, int workers,
-       OnAccess on_access)
+       OnAccess on_access, TlsUse tls)
       : workers_(workers),
         listener_(listen_on(address, port, limits.backlog)),
         port_(port_of(listener_)),
-        state_(std::make_shared<ServerState>(std::move(router), limits,
-                                             address + ":" + std::to_string(port_),
-                                             listener_.number(), std::move(on_access))) {}
+        state_(std::make_shared<ServerState>(
+            std::move(router), limits, address + ":" + std::to_string(port_), listener_.number(),
+            std::move(on_access), std::move(tls))) {}
 
   ~Impl() {
     if (reactor_) reactor_->shutdown();
@@ -132,9 +132,9 @@ class Server::Impl {
 };
 
 Server::Server(const std::string& address, int port, Router router, Limits limits, int workers,
-               OnAccess on_access)
+               OnAccess on_access, TlsUse tls)
     : impl_(std::make_unique<Impl>(address, port, std::move(router), limits, workers,
-                                   std::move(on_access))) {}
+                                   std::move(on_access), std::move(tls))) {}
 
 Server::~Server() = default;
 

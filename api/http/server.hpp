@@ -12,6 +12,7 @@
 
 #include "api/http/limits.hpp"
 #include "api/http/router.hpp"
+#include "api/http/tls.hpp"
 #include "api/http/traffic.hpp"
 
 namespace jangbu::http {
@@ -21,7 +22,7 @@ class Server {
   // Binds, so that a port in use is reported before anything starts; port 0 picks a free one.
   // Throws std::system_error naming address and port. The address is numeric, "127.0.0.1" or "::1".
   Server(const std::string& address, int port, Router router, Limits limits = {}, int workers = 1,
-         OnAccess on_access = {});
+         OnAccess on_access = {}, TlsUse tls = {});
 
   // Stops at once: requests in flight go unanswered. Call drain() first for a graceful stop.
   ~Server();

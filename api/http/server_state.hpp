@@ -10,18 +10,20 @@
 
 #include "api/http/limits.hpp"
 #include "api/http/router.hpp"
+#include "api/http/tls.hpp"
 #include "api/http/traffic.hpp"
 
 namespace jangbu::http {
 
 struct ServerState {
   ServerState(Router the_router, Limits the_limits, std::string the_name, int the_listener,
-              OnAccess who_logs)
+              OnAccess who_logs, TlsUse the_tls)
       : router(std::move(the_router)),
         limits(the_limits),
         name(std::move(the_name)),
         listener(the_listener),
         on_access(std::move(who_logs)),
+        tls(std::move(the_tls)),
         traffic(router.routes()) {}
 
   const Router router;
@@ -30,6 +32,7 @@ struct ServerState {
   const int listener;      // the listening socket; every worker accepts from it
 
   const OnAccess on_access;  // null: no access log
+  const TlsUse tls;
   Traffic traffic;
 
   std::atomic<std::size_t> connections = 0;

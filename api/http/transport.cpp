@@ -40,6 +40,16 @@ Descriptor make_timer() {
   return timer;
 }
 
+// As recv(2) and send(2), in TLS or without.
+ssize_t receive_from(const Connection& c, char* bytes, std::size_t size) {
+  return c.tls ? c.tls->receive(bytes, size) : ::recv(c.fd(), bytes, size, MSG_DONTWAIT);
+}
+
+ssize_t send_to(const Connection& c, std::string_view bytes) {
+  return c.tls ? c.tls->send(bytes)
+               : ::send(c.fd(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 }  // namespace
 
 Transport::Transport(std::shared_ptr<ServerState> server, std::shared_ptr<Protocol> protocol)
@@ -101,7 +111,7 @@ void Transport::handle(const std::shared_ptr<Connection>& connection,
   const bool broken = event.isHangup() || !(event.isReadable() || event.isWritable());
   guarded(connection, [&] {
     if (event.isWritable()) flush(connection);
-    if (event.isReadable())
+    if (event.isReadable() || (connection->tls && connection->tls->waits_for_room()))
       receive(connection);
     else if (broken)
       drop(connection);
@@ -112,6 +122,7 @@ template <class Action>
 void Transport::guarded(const std::shared_ptr<Connection>& connection, Action action) {
   try {
     action();
+    if (connection->tls) receive_held(connection);
     watch(*connection);
   } catch (const std::exception& bug) {
     log::error("http: {}: a connection failed: {}", server_->name, bug.what());
@@ -119,15 +130,62 @@ void Transport::guarded(const std::shared_ptr<Connection>& connection, Action ac
   }
 }
 
-void Transport::receive(const std::shared_ptr<Connection>& connection) {
-  if (connection->gone) return;
-  const ssize_t size = ::recv(connection->fd(), received_.data(), received_.size(), MSG_DONTWAIT);
+bool Transport::receive(const std::shared_ptr<Connection>& connection) {
+  Connection& c = *connection;
+  if (c.gone) return false;
+  if (c.handshake && c.tls->hears_plain_http()) {
+    end_handshake(c);
+    c.tls.reset();
+    c.lacks_tls = true;
+  }
+  const ssize_t size = receive_from(c, received_.data(), received_.size());
+  const int error = errno;
+  if (c.handshake && c.tls->is_established()) {
+    end_handshake(c);
+    protocol_->onConnection(connection);
+  }
   if (size > 0)
     protocol_->onInput(received_.data(), static_cast<std::size_t>(size), connection);
   else if (size == 0)
     protocol_->input_ended(connection);
-  else if (errno != EAGAIN && errno != EINTR)
+  else if (error == EPROTO && c.handshake)
+    handshake_failed(connection);
+  else if (error != EAGAIN && error != EINTR)
     drop(connection);
+  return size > 0;
+}
+
+// What TLS has taken from the socket, epoll does not tell of.
+void Transport::receive_held(const std::shared_ptr<Connection>& connection) {
+  const Connection& c = *connection;
+  while (!c.gone && c.tls && c.tls->holds_input() && wants_input(c) && receive(connection)) {
+  }
+}
+
+void Transport::begin_handshake(const std::shared_ptr<Connection>& connection) {
+  Connection& c = *connection;
+  const auto& [tls, demand_certificate] = server_->tls;
+  c.tls = tls->session(c.fd(), demand_certificate);
+  c.deadline = now_ + server_->limits.handshake_timeout;
+  if (handshakes_.size() >= server_->limits.max_handshakes) {
+    const auto longest = handshakes_.front();
+    drop(longest);
+  }
+  c.handshake = handshakes_.insert(handshakes_.end(), connection);
+}
+
+void Transport::end_handshake(Connection& c) {
+  handshakes_.erase(*std::exchange(c.handshake, std::nullopt));
+}
+
+// TLS has told the client why. That is lost if the connection is reset, which a close with unread
+// bytes does; so what it still sends is discarded first.
+void Transport::handshake_failed(const std::shared_ptr<Connection>& connection) {
+  log::debug("http: {}: a TLS handshake failed: {}", server_->name, connection->tls->why());
+  end_handshake(*connection);
+  connection->tls.reset();
+  connection->lacks_tls = true;
+  protocol_->close_if_idle(connection);
 }
 
 void Transport::send(const std::shared_ptr<Connection>& connection, std::string bytes) {
@@ -142,8 +200,7 @@ void Transport::send(const std::shared_ptr<Connection>& connection, std::string 
 void Transport::send(const std::shared_ptr<Connection>& connection, std::string_view bytes) {
   if (connection->gone) return;
   if (connection->output.empty()) {
-    const ssize_t size =
-        ::send(connection->fd(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t size = send_to(*connection, bytes);
     if (size > 0) bytes.remove_prefix(static_cast<std::size_t>(size));
     // flush() deals with any error.
   }
@@ -156,8 +213,7 @@ void Transport::flush(const std::shared_ptr<Connection>& connection) {
   if (c.gone) return;
   const std::size_t before = c.sent;
   while (c.sent < c.output.size()) {
-    const ssize_t size = ::send(c.fd(), c.output.data() + c.sent, c.output.size() - c.sent,
-                                MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t size = send_to(c, std::string_view(c.output).substr(c.sent));
     if (size >= 0) {
       c.sent += static_cast<std::size_t>(size);
     } else if (errno == EAGAIN) {
@@ -181,11 +237,19 @@ void Transport::flush(const std::shared_ptr<Connection>& connection) {
 }
 
 void Transport::end_output(const std::shared_ptr<Connection>& connection) {
+  if (connection->tls) connection->tls->end_output();
   ::shutdown(connection->fd(), SHUT_WR);
+}
+
+void Transport::close(const std::shared_ptr<Connection>& connection) {
+  if (connection->tls) connection->tls->end_output();
+  drop(connection);
 }
 
 void Transport::drop(const std::shared_ptr<Connection>& connection) {
   if (connection->gone.exchange(true)) return;
+  if (connection->handshake) end_handshake(*connection);
+  connection->tls.reset();
   removePeer(connection);  // closes the descriptor
   protocol_->dropped(connection);
   const std::size_t left = --server_->connections;
@@ -196,13 +260,17 @@ void Transport::drop(const std::shared_ptr<Connection>& connection) {
   if (!accepting_ && !draining_) resume_accepting();
 }
 
-// Tells epoll what the connection waits for. Input is not watched while as much as a head and a
-// body of it is waiting to be handled, nor after the client has closed its side.
+// Input is left where it is while as much as a head and a body of it is waiting to be handled;
+// after the client has closed its side there is none.
+bool Transport::wants_input(const Connection& c) const {
+  return !c.input_ended && c.input.size() < server_->limits.head_bytes + server_->limits.body_bytes;
+}
+
+// Tells epoll what the connection waits for.
 void Transport::watch(Connection& c) {
   if (c.gone) return;
-  const std::size_t most = server_->limits.head_bytes + server_->limits.body_bytes;
-  const bool input = !c.input_ended && c.input.size() < most;
-  const bool output = !c.output.empty();
+  const bool input = wants_input(c);
+  const bool output = !c.output.empty() || (c.tls && c.tls->waits_for_room());
   if (input == c.watches_input && output == c.watches_output) return;
   c.watches_input = input;
   c.watches_output = output;
@@ -238,6 +306,7 @@ void Transport::welcome(int descriptor, sockaddr* address) {
   connection->turned_away = ++server_->connections > server_->limits.max_connections;
   guarded(connection, [&] {
     handleNewPeer(connection);
+    if (server_->tls.tls) begin_handshake(connection);
     // Pistache registers it edge-triggered. Level-triggered, one recv per request is enough, and no
     // input is missed when reading is put off.
     reactor()->modifyFd(key(), descriptor, NotifyOn::Read, Mode::Level);
@@ -290,7 +359,10 @@ void Transport::start_draining() {
   for (const auto& connection : connections())
     guarded(connection, [&] {
       receive(connection);
-      protocol_->drain(connection);
+      if (connection->handshake)
+        drop(connection);
+      else
+        protocol_->close_if_idle(connection);
     });
   const std::lock_guard lock(server_->mutex);
   ++server_->workers_draining;

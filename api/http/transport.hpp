@@ -41,7 +41,8 @@ class Transport final : public Pistache::Tcp::Transport {
   void send(const std::shared_ptr<Connection>& connection, std::string bytes);
   void send(const std::shared_ptr<Connection>& connection, std::string_view bytes);
   void end_output(const std::shared_ptr<Connection>& connection);
-  void drop(const std::shared_ptr<Connection>& connection);
+  void close(const std::shared_ptr<Connection>& connection);  // in order
+  void drop(const std::shared_ptr<Connection>& connection);   // without a word
 
  private:
   void accept_connections();
@@ -54,7 +55,12 @@ class Transport final : public Pistache::Tcp::Transport {
   // connection.
   template <class Action>
   void guarded(const std::shared_ptr<Connection>& connection, Action action);
-  void receive(const std::shared_ptr<Connection>& connection);
+  bool receive(const std::shared_ptr<Connection>& connection);  // false: nothing has come
+  void receive_held(const std::shared_ptr<Connection>& connection);
+  void begin_handshake(const std::shared_ptr<Connection>& connection);
+  void end_handshake(Connection& connection);
+  void handshake_failed(const std::shared_ptr<Connection>& connection);
+  bool wants_input(const Connection& connection) const;
   void flush(const std::shared_ptr<Connection>& connection);
   void watch(Connection& connection);
   std::vector<std::shared_ptr<Connection>> connections() const;
@@ -69,6 +75,7 @@ class Transport final : public Pistache::Tcp::Transport {
   Clock::time_point now_ = Clock::now();
   std::vector<char> received_;
   std::vector<Mail> mail_;
+  Handshakes handshakes_;  // under way
   bool accepting_ = true;
   bool draining_ = false;
   Clock::time_point last_warning_;

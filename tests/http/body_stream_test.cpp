@@ -7,8 +7,7 @@
 #include <optional>
 #include <stdexcept>
 
-#include "api/http/server.hpp"
-#include "tests/http/client.hpp"
+#include "tests/http/test_server.hpp"
 #include "tests/support/process.hpp"
 
 using namespace jangbu::http;
@@ -64,8 +63,7 @@ class Upload {
 class Uploads {
  public:
   explicit Uploads(Limits limits = {})
-      : server("127.0.0.1", 0,
-               Router()
+      : server(Router()
                    .add_streaming(
                        Method::post, "/things:import",
                        [this](Request&& request, const BodyStream& body, const Exchange& exchange) {
@@ -100,7 +98,7 @@ class Uploads {
   std::deque<std::unique_ptr<Upload>> begun_;
 
  public:
-  Server server;
+  TestServer server;
 };
 
 std::string head(std::size_t size, std::string_view fields = {}) {

@@ -2,12 +2,14 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -31,10 +33,19 @@ bool wait_for(int descriptor, short events, std::chrono::milliseconds time) {
 
 }  // namespace
 
+bool over_tls() {
+  static const bool told = std::getenv("JANGBU_HTTP_TLS") != nullptr;
+  return told;
+}
+
 Client Client::unconnected() {
   Client client;
+  if (over_tls()) client.tls_.emplace();
   client.descriptor_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (client.descriptor_ < 0) fail("socket");
+  // Or a request waits for the end of the handshake to be acknowledged, which the kernel delays.
+  constexpr int on = 1;
+  ::setsockopt(client.descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   return client;
 }
 
@@ -42,8 +53,23 @@ Client::Client(int port) : Client(unconnected()) {
   connect(port);
 }
 
+Client::Client(int port, const TlsClient::Options& tls) : Client(without_tls(port)) {
+  tls_.emplace(tls);
+}
+
+Client Client::without_tls(int port) {
+  Client client = unconnected();
+  client.tls_.reset();
+  client.connect(port);
+  return client;
+}
+
 Client::Client(Client&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), received_(std::move(other.received_)) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      received_(std::move(other.received_)),
+      tls_(std::move(other.tls_)),
+      shaken_hands_(other.shaken_hands_),
+      unsent_(std::move(other.unsent_)) {}
 
 Client::~Client() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -58,7 +84,34 @@ void Client::connect(int port) {
     fail("connect");
 }
 
+void Client::shake_hands() {
+  if (std::exchange(shaken_hands_, true)) return;
+  while (!tls_->shake_hands()) {
+    send_raw(tls_->outgoing());
+    const std::string bytes = receive_raw();
+    if (bytes.empty()) throw std::runtime_error("the connection ended in the handshake");
+    tls_->incoming(bytes);
+  }
+  send_raw(tls_->outgoing());
+}
+
 std::size_t Client::send(std::string_view bytes, bool wait) {
+  if (!tls_) return send_raw(bytes, wait);
+  shake_hands();
+  constexpr std::size_t record = 16'384;
+  std::size_t sent = 0;
+  unsent_.erase(0, send_raw(unsent_, wait));
+  while (sent < bytes.size() && unsent_.empty()) {
+    const std::string_view piece = bytes.substr(sent, record);
+    tls_->write(piece);
+    unsent_ += tls_->outgoing();
+    unsent_.erase(0, send_raw(unsent_, wait));
+    sent += piece.size();
+  }
+  return sent;
+}
+
+std::size_t Client::send_raw(std::string_view bytes, bool wait) {
   std::size_t sent = 0;
   while (sent < bytes.size()) {
     const ssize_t size =
@@ -77,6 +130,11 @@ std::size_t Client::send(std::string_view bytes, bool wait) {
 }
 
 void Client::end_sending() {
+  if (tls_) {
+    shake_hands();
+    tls_->end_output();
+    send_raw(tls_->outgoing());
+  }
   ::shutdown(descriptor_, SHUT_WR);
 }
 
@@ -90,13 +148,29 @@ bool Client::readable_within(std::chrono::milliseconds time) {
   return !received_.empty() || wait_for(descriptor_, POLLIN, time);
 }
 
-bool Client::receive() {
+std::string Client::receive_raw() {
   if (!wait_for(descriptor_, POLLIN, patience)) throw std::runtime_error("receive timed out");
   char bytes[65536];
   const ssize_t size = ::recv(descriptor_, bytes, sizeof bytes, 0);
   if (size < 0) fail("recv");
-  received_.append(bytes, static_cast<std::size_t>(size));
-  return size > 0;
+  return {bytes, static_cast<std::size_t>(size)};
+}
+
+bool Client::receive() {
+  if (!tls_) {
+    const std::string bytes = receive_raw();
+    received_ += bytes;
+    return !bytes.empty();
+  }
+  shake_hands();
+  for (const std::size_t before = received_.size();;) {
+    received_ += tls_->read();
+    send_raw(tls_->outgoing());  // an answer to a key update
+    if (received_.size() > before) return true;
+    const std::string bytes = receive_raw();
+    if (bytes.empty()) return false;
+    tls_->incoming(bytes);
+  }
 }
 
 std::string Client::read_until(std::string_view mark) {

@@ -1,4 +1,5 @@
-// A client made of a plain socket, so that it can misbehave in every way a real one can.
+// A client made of a plain socket, so that it can misbehave in every way a real one can; with TLS
+// on top if it is told so.
 #pragma once
 
 #include <chrono>
@@ -6,6 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "tests/support/tls_client.hpp"
 
 namespace jangbu::test {
 
@@ -17,10 +20,15 @@ struct Answer {
   std::string body;
 };
 
+// Whether servers and clients of these tests speak TLS where nothing else is said: JANGBU_HTTP_TLS.
+bool over_tls();
+
 // Everything that waits throws std::runtime_error after 60 s. Not thread-safe.
 class Client {
  public:
   explicit Client(int port);
+  Client(int port, const TlsClient::Options& tls);
+  static Client without_tls(int port);
   ~Client();
   Client(Client&& other) noexcept;
   Client& operator=(Client&&) = delete;
@@ -33,6 +41,10 @@ class Client {
 
   // Stops at what the kernel takes when `wait` is false; how much that was.
   std::size_t send(std::string_view bytes, bool wait = true);
+  std::size_t send_raw(std::string_view bytes, bool wait = true);  // past TLS
+  // Done by whatever sends or receives first.
+  void shake_hands();
+  TlsClient& tls() { return *tls_; }
   void end_sending();
   void abort();  // resets the connection
 
@@ -53,9 +65,13 @@ class Client {
   std::string read_until(std::string_view mark);
   std::string read_exactly(std::size_t size);
   bool receive();  // false at the end
+  std::string receive_raw();
 
   int descriptor_ = -1;
   std::string received_;
+  std::optional<TlsClient> tls_;
+  bool shaken_hands_ = false;
+  std::string unsent_;  // of what TLS has made of the bytes
 };
 
 // "GET <target> HTTP/1.1" with Host, and more header fields ("Name: value\r\n"…).

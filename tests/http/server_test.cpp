@@ -11,9 +11,9 @@
 
 #include "events/errors.hpp"
 #include "tests/http/answering_thread.hpp"
-#include "tests/http/client.hpp"
 #include "tests/http/exchanges.hpp"
 #include "tests/http/log_lines.hpp"
+#include "tests/http/test_server.hpp"
 #include "tests/support/process.hpp"
 
 using namespace jangbu::http;
@@ -32,13 +32,12 @@ void say(Router& router, const std::string& pattern, const std::string& what) {
 
 class Running {
  public:
-  explicit Running(Router router, Limits limits = {})
-      : server("127.0.0.1", 0, std::move(router), limits) {
+  explicit Running(Router router, Limits limits = {}) : server(std::move(router), limits) {
     server.start();
   }
   Client client() const { return Client(server.port()); }
 
-  Server server;
+  TestServer server;
 };
 
 std::string code_of(const Answer& answer) {
@@ -591,8 +590,8 @@ TEST_CASE("an address that cannot be had is named") {
 }
 
 TEST_CASE("several servers, several workers") {
-  Server one("127.0.0.1", 0, echo_router(), {}, 3);
-  Server two("127.0.0.1", 0, echo_router(), {}, 2);
+  TestServer one(echo_router(), {}, 3);
+  TestServer two(echo_router(), {}, 2);
   one.start();
   two.start();
   for (int i = 0; i < 50; ++i) {

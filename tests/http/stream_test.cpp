@@ -1,9 +1,8 @@
 // Answers in pieces.
 #include <catch2/catch_test_macros.hpp>
 
-#include "api/http/server.hpp"
-#include "tests/http/client.hpp"
 #include "tests/http/exchanges.hpp"
+#include "tests/http/test_server.hpp"
 #include "tests/support/process.hpp"
 
 using namespace jangbu::http;
@@ -14,8 +13,7 @@ namespace {
 // A server whose only route leaves the stream to the test.
 struct Streaming {
   explicit Streaming(Limits limits = {})
-      : server("127.0.0.1", 0,
-               Router()
+      : server(Router()
                    .add(Method::get, "/stream",
                         [this](Request&&, const Exchange& exchange) { exchanges.put(exchange); })
                    .add(Method::get, "/hello",
@@ -34,7 +32,7 @@ struct Streaming {
   }
 
   Exchanges exchanges;
-  Server server;
+  TestServer server;
 };
 
 }  // namespace

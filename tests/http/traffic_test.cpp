@@ -5,9 +5,8 @@
 #include <mutex>
 #include <set>
 
-#include "api/http/server.hpp"
-#include "tests/http/client.hpp"
 #include "tests/http/exchanges.hpp"
+#include "tests/http/test_server.hpp"
 #include "tests/support/process.hpp"
 
 using namespace jangbu::http;
@@ -51,7 +50,7 @@ class Accesses {
 };
 
 struct Running {
-  Running() : server("127.0.0.1", 0, router(), {}, 1, accesses.recorder()) { server.start(); }
+  Running() : server(router(), {}, 1, accesses.recorder()) { server.start(); }
 
   Router router() {
     Router router;
@@ -70,7 +69,7 @@ struct Running {
 
   Exchanges exchanges;
   Accesses accesses;
-  Server server;
+  TestServer server;
 };
 
 std::string get_with(const std::string& target, const std::string& fields) {
