@@ -33,11 +33,11 @@ int run(int argc, const char* const* argv) {
   add_load(app, status);
   add_webhooks(app, status);
 
-  int demo_port_base = 11000;
+  ShopPlace demo_shop;
   CLI::App* demo_command = app.add_subcommand(
       "demo", "Load demo data into a running shop; running it again adds nothing");
-  add_port_base_flag(*demo_command, demo_port_base);
-  on_run(*demo_command, [&] { status = load_demo(demo_port_base); });
+  add_shop_flags(*demo_command, demo_shop);
+  on_run(*demo_command, [&] { status = load_demo(demo_shop); });
 
   app.add_subcommand("version", "Print the version")->callback([] {
     std::cout << "jangbu " << version() << "\n";

@@ -83,9 +83,9 @@ void load(ShopClient shop) {
 
 }  // namespace
 
-int load_demo(int port_base) {
+int load_demo(const ShopPlace& shop) {
   try {
-    load(ShopClient("127.0.0.1", port_base, std::chrono::seconds(30)));
+    load(ShopClient(shop, std::chrono::seconds(30)));
     log::info("demo data is loaded: {} accounts, {} products", accounts.size(), products.size());
     return 0;
   } catch (const std::exception& error) {

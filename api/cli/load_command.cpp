@@ -33,7 +33,7 @@ using loadgen::State;
 
 struct LoadFlags {
   loadgen::Options options;
-  LoadRun::Shop shop;
+  ShopPlace shop;
   bool json = false;
 };
 
@@ -252,9 +252,7 @@ void add_load(CLI::App& app, int& status) {
           "Kept-alive connections to buy over");
   command->add_flag("--keep", options.keep,
                     "Leave the accounts open and the products listed at the end");
-  command->add_option("--host", flags->shop.host, "The shop's host: a name or an address")
-      ->capture_default_str();
-  add_port_base_flag(*command, flags->shop.port_base);
+  add_shop_flags(*command, flags->shop);
   command->add_flag("--json", flags->json, "For machines");
   on_run(*command, [flags, &status] { status = run_tool([&] { return run_load(*flags); }); });
 }

@@ -125,6 +125,25 @@ std::vector<std::string> read_model_names() {
   return names;
 }
 
+void add_shop_flags(CLI::App& app, ShopPlace& shop) {
+  app.add_option("--host", shop.host, "The shop's host: a name or an address")
+      ->capture_default_str();
+  add_port_base_flag(app, shop.port_base);
+  setting(app, "tls", shop.tls, "The shop speaks HTTPS (--tls-certificate)");
+  const auto implies_tls = [&shop](const std::string&) { shop.tls = true; };
+  setting(app, "ca-file", shop.ca_file,
+          "Whose certificate the shop's must be (PEM; default: of whom the system trusts); implies "
+          "--tls")
+      ->type_name("FILE")
+      ->check(CLI::ExistingFile)
+      ->each(implies_tls);
+  setting(app, "client-certificate", shop.client_certificate,
+          "A certificate and its key (PEM), for a shop with --tls-client-ca; implies --tls")
+      ->type_name("FILE")
+      ->check(CLI::ExistingFile)
+      ->each(implies_tls);
+}
+
 void add_port_base_flag(CLI::App& app, int& port_base) {
   setting(app, "port-base", port_base,
           "Port of operations; account, product, purchase and delivery use the next four")

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "api/client/shop_client.hpp"
 #include "infra/eventlog/jetstream_log.hpp"
 
 namespace jangbu::cli {
@@ -59,6 +60,8 @@ void add_public_url_flag(CLI::App& app, std::string& url);
 void add_database_flag(CLI::App& app, std::string& database);
 // The accepted values of a flag that names read models.
 std::vector<std::string> read_model_names();
+// --host, --port-base, --tls, --ca-file, --client-certificate: where a running shop is.
+void add_shop_flags(CLI::App& app, ShopPlace& shop);
 // --port-base
 void add_port_base_flag(CLI::App& app, int& port_base);
 

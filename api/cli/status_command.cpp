@@ -32,8 +32,7 @@ constexpr std::pair<Service, std::string_view> services[] = {
 };
 
 struct StatusFlags {
-  std::string host = "127.0.0.1";
-  int port_base = 11000;
+  ShopPlace place;
   bool json = false;
 };
 
@@ -44,7 +43,8 @@ Value ask_operations(ShopClient& shop, const std::string& path, std::string_view
   if (!json.is_object() || !json.contains(field))
     throw Failure(shop.url(Service::operations) + path + " answered " +
                   std::to_string(answer.status) +
-                  ", but not as a shop's operations do. Check --port-base (JANGBU_PORT_BASE)");
+                  ", but not as a shop's operations do. Check --port-base (JANGBU_PORT_BASE) and "
+                  "--tls (JANGBU_TLS)");
   return json;
 }
 
@@ -143,7 +143,7 @@ void print_for_people(const Value& found) {
 // -------------------------------------------------------------------------------------------------
 
 int show_status(const StatusFlags& flags) {
-  ShopClient shop(flags.host, flags.port_base, longest_answer);
+  ShopClient shop(flags.place, longest_answer);
   Value found;
   try {
     found = look(shop);
@@ -169,9 +169,7 @@ void add_status(CLI::App& app, int& status) {
   const auto flags = std::make_shared<StatusFlags>();
   CLI::App* command = app.add_subcommand(
       "status", "Show the state of a running shop; exit status 1 unless everything is up");
-  add_port_base_flag(*command, flags->port_base);
-  command->add_option("--host", flags->host, "The shop's host: a name or an address")
-      ->capture_default_str();
+  add_shop_flags(*command, flags->place);
   command->add_flag("--json", flags->json, "For machines");
   on_run(*command, [flags, &status] { status = run_tool([&] { return show_status(*flags); }); });
 }

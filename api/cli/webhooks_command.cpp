@@ -27,8 +27,7 @@ using Value = nlohmann::ordered_json;
 constexpr auto longest_test = 30s;  // of a test: an endpoint has 15 s
 
 struct WebhookFlags {
-  std::string host = "127.0.0.1";
-  int port_base = 11000;
+  ShopPlace place;
   bool json = false;
   std::string name;
   std::string reason;
@@ -38,7 +37,7 @@ struct WebhookFlags {
 // The answer of operations; Failure, with what it says, when that is none of success.
 Value ask(const WebhookFlags& flags,
           const std::function<ShopClient::Answer(ShopClient&, ShopClient::Service)>& send) {
-  ShopClient shop(flags.host, flags.port_base, longest_test);
+  ShopClient shop(flags.place, longest_test);
   const std::string url = shop.url(ShopClient::Service::operations);
   ShopClient::Answer answer;
   try {
@@ -181,9 +180,7 @@ void add_webhooks(CLI::App& app, int& status) {
   const auto add = [&](const std::string& name, const std::string& description,
                        int (*run)(const WebhookFlags&)) {
     CLI::App* command = webhooks->add_subcommand(name, description);
-    add_port_base_flag(*command, flags->port_base);
-    command->add_option("--host", flags->host, "The shop's host: a name or an address")
-        ->capture_default_str();
+    add_shop_flags(*command, flags->place);
     command->add_flag("--json", flags->json, "For machines");
     on_run(*command, [&status, flags, run] { status = run_tool([&] { return run(*flags); }); });
     return command;

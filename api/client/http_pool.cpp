@@ -14,7 +14,6 @@
 #include <utility>
 
 #include "api/client/certainty.hpp"
-#include "api/client/shop_client.hpp"
 
 namespace jangbu {
 
@@ -32,7 +31,7 @@ bool same_name(std::string_view one, std::string_view other) {
 
 }  // namespace
 
-HttpPool::HttpPool(std::size_t connections)
+HttpPool::HttpPool(std::size_t connections, const ShopPlace& shop)
     : epoll_(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"),
       timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create"),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd"),
@@ -53,6 +52,7 @@ HttpPool::HttpPool(std::size_t connections)
     exchange->curl.reset(curl_easy_init());
     CURL* curl = exchange->curl.get();
     if (!curl) throw std::runtime_error("libcurl cannot be used");
+    set_tls(curl, shop);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PRIVATE, exchange.get());

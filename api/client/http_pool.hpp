@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/client/shop_client.hpp"
 #include "infra/descriptor.hpp"
 #include "infra/handle.hpp"
 
@@ -55,7 +56,7 @@ class HttpPool {
 
   using Callback = std::function<void(Answer)>;
 
-  explicit HttpPool(std::size_t connections);
+  explicit HttpPool(std::size_t connections, const ShopPlace& shop = {});
   ~HttpPool() { drop(); }
   HttpPool(const HttpPool&) = delete;
   HttpPool& operator=(const HttpPool&) = delete;

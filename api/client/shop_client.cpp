@@ -31,14 +31,22 @@ int on_request(void* times_sent, char*, char*, int, int) {
 
 }  // namespace
 
-ShopClient::ShopClient(std::string host, int port_base, std::chrono::milliseconds timeout)
-    : host_(std::move(host)), port_base_(port_base), timeout_(timeout), curl_(curl_easy_init()) {
+void set_tls(CURL* curl, const ShopPlace& shop) {
+  if (!shop.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, shop.ca_file.c_str());
+  if (!shop.client_certificate.empty())
+    curl_easy_setopt(curl, CURLOPT_SSLCERT, shop.client_certificate.c_str());
+}
+
+ShopClient::ShopClient(ShopPlace place, std::chrono::milliseconds timeout)
+    : place_(std::move(place)), timeout_(timeout), curl_(curl_easy_init()) {
   if (!curl_) throw std::runtime_error("libcurl cannot be used");
-  if (host_.find(':') != host_.npos) host_ = '[' + host_ + ']';  // RFC 3986, section 3.2.2
+  std::string& host = place_.host;
+  if (host.find(':') != host.npos) host = '[' + host + ']';  // RFC 3986, section 3.2.2
 }
 
 std::string ShopClient::url(Service service) const {
-  return "http://" + host_ + ':' + std::to_string(port_base_ + static_cast<int>(service));
+  return std::string(place_.tls ? "https://" : "http://") + place_.host + ':' +
+         std::to_string(place_.port_base + static_cast<int>(service));
 }
 
 ShopClient::Answer ShopClient::get(Service service, const std::string& path) {
@@ -97,6 +105,7 @@ ShopClient::Answer ShopClient::perform(const std::string& url) {
   int times_sent = 0;
   curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, on_request);
   curl_easy_setopt(curl, CURLOPT_PREREQDATA, &times_sent);
+  set_tls(curl, place_);
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);

@@ -18,6 +18,18 @@
 
 namespace jangbu {
 
+// Where a shop is, and how to talk to it.
+struct ShopPlace {
+  std::string host = "127.0.0.1";  // a name or an address
+  int port_base = 11000;
+  bool tls = false;                     // HTTPS
+  std::string ca_file = {};             // PEM, whom to trust; empty: whom the system trusts
+  std::string client_certificate = {};  // PEM, with its key; empty: none
+};
+
+// How a transfer is to talk to it.
+void set_tls(CURL* curl, const ShopPlace& shop);
+
 class NotSent : public Unavailable {
  public:
   using Unavailable::Unavailable;
@@ -41,8 +53,8 @@ class ShopClient {
 
   static constexpr std::size_t longest_body = std::size_t{64} * 1024 * 1024;  // of an answer
 
-  // `host`: a name or an address. `timeout`: for each answer.
-  ShopClient(std::string host, int port_base, std::chrono::milliseconds timeout);
+  // `timeout`: for each answer.
+  ShopClient(ShopPlace place, std::chrono::milliseconds timeout);
 
   std::string url(Service service) const;  // "http://127.0.0.1:11001"
 
@@ -61,8 +73,7 @@ class ShopClient {
  private:
   Answer perform(const std::string& url);
 
-  std::string host_;
-  int port_base_;
+  ShopPlace place_;
   std::chrono::milliseconds timeout_;
   Handle<CURL, curl_easy_cleanup> curl_;
 };

@@ -8,7 +8,7 @@
 
 namespace jangbu {
 
-LoadJobs::LoadJobs(loadgen::LoadRun::Shop shop, bool allowed)
+LoadJobs::LoadJobs(ShopPlace shop, bool allowed)
     : shop_(std::move(shop)), allowed_(allowed), thread_([this](const std::stop_token& closing) {
         ::pthread_setname_np(::pthread_self(), "load");
         run(closing);

@@ -17,7 +17,7 @@ namespace jangbu {
 class LoadJobs {
  public:
   // `allowed`: purchases stay in the log for ever, so somebody must have permitted them.
-  LoadJobs(loadgen::LoadRun::Shop shop, bool allowed);
+  LoadJobs(ShopPlace shop, bool allowed);
   ~LoadJobs() { close(); }
   LoadJobs(const LoadJobs&) = delete;
   LoadJobs& operator=(const LoadJobs&) = delete;
@@ -40,7 +40,7 @@ class LoadJobs {
  private:
   void run(const std::stop_token& closing);
 
-  const loadgen::LoadRun::Shop shop_;
+  const ShopPlace shop_;
   const bool allowed_;
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any work_;

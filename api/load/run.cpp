@@ -45,15 +45,16 @@ bool Snapshot::violated() const {
   return std::ranges::any_of(invariants, [](const Invariant& one) { return !one.ok; });
 }
 
-LoadRun::LoadRun(const Options& options, const Shop& shop)
+LoadRun::LoadRun(const Options& options, const ShopPlace& place)
     : options_(options),
-      shop_(shop.host, shop.port_base, std::chrono::seconds(30)),
+      place_(place),
+      shop_(place, std::chrono::seconds(30)),
       snapshot_{.options = options, .run = new_name(), .started_at = system_now()} {}
 
 void LoadRun::run() {
   try {
     const std::unique_lock lock(mutex_);
-    pool_.emplace(static_cast<std::size_t>(options_.connections));
+    pool_.emplace(static_cast<std::size_t>(options_.connections), place_);
   } catch (const std::exception& error) {
     return finish(State::failed, error.what());
   }

@@ -59,13 +59,8 @@ struct Snapshot {
 
 class LoadRun {
  public:
-  struct Shop {
-    std::string host = "127.0.0.1";
-    int port_base = 11000;
-  };
-
   // REQUIRES: options within `bounds`.
-  LoadRun(const Options& options, const Shop& shop);
+  LoadRun(const Options& options, const ShopPlace& place);
 
   void run();
 
@@ -84,6 +79,7 @@ class LoadRun {
   void finish(State state, const std::string& reason);
 
   const Options options_;
+  const ShopPlace place_;
   const ShopClient shop_;
   std::atomic<Wish> wish_ = Wish::go_on;
   mutable std::mutex mutex_;      // guards what follows

@@ -31,7 +31,7 @@ class Script {
 
   ShopClient::Answer command(std::chrono::milliseconds patience = 60s) {
     // The port of operations is the first.
-    ShopClient shop("127.0.0.1", server_.port(), 10s);
+    ShopClient shop({.port_base = server_.port()}, 10s);
     return shop.command(ShopClient::Service::operations, "/things", "{}", "k", patience);
   }
   std::size_t asked() const { return asked_; }
@@ -95,6 +95,6 @@ TEST_CASE("At the end of its patience a client says whether the outcome is unkno
 }
 
 TEST_CASE("Who is not there at all is not waited for") {
-  ShopClient shop("127.0.0.1", 1, 10s);
+  ShopClient shop({.port_base = 1}, 10s);
   CHECK_THROWS_AS(shop.command(ShopClient::Service::operations, "/", "{}", "k"), NobodyListens);
 }
