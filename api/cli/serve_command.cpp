@@ -36,7 +36,7 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
   app.add_option(
          "--config", flags.config,
          "Read settings from a TOML file; flags and environment take precedence. Its tables "
-         "[webhooks.NAME] are read again on SIGHUP, and nothing else")
+         "[webhooks.NAME] are read again on SIGHUP, and nothing else of it")
       ->envname("JANGBU_CONFIG")
       ->configurable(false);
   app.add_flag(
@@ -47,6 +47,15 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
   setting(app, "listen", options.listen, "Address to listen on")
       ->check(CLI::ValidIPV4 | CLI::IsMember({"::1", "::"}));
   setting(app, "insecure", options.insecure, "Listen beyond loopback without access control");
+  setting(app, "tls-certificate", options.tls.certificate,
+          "Speak HTTPS, with this certificate and those between it and a root (PEM); read again on "
+          "SIGHUP, as are the next two")
+      ->type_name("FILE");
+  setting(app, "tls-key", options.tls.key, "Its private key (PEM, not encrypted)")
+      ->type_name("FILE");
+  setting(app, "tls-client-ca", options.tls.client_ca,
+          "Let only clients with a certificate of these authorities (PEM) talk to operations")
+      ->type_name("FILE");
   setting(app, "services", options.services, "Which services to serve")
       ->delimiter(',')
       ->check(CLI::IsMember({"account", "product", "purchase", "delivery"}));

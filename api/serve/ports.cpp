@@ -30,8 +30,9 @@ bool is_loopback(const std::string& address) {
 }
 
 // An origin as browsers write it (RFC 6454, section 6.2).
-std::string origin_of(const std::string& host, int port) {
-  return "http://" + host + (port == 80 ? "" : ":" + std::to_string(port));
+std::string origin_of(const ServeOptions& options, const std::string& host, int port) {
+  const int usual = scheme(options) == "https" ? 443 : 80;
+  return scheme(options) + "://" + host + (port == usual ? "" : ":" + std::to_string(port));
 }
 
 // The services of this process, under every name by which a browser on this machine may reach them.
@@ -44,7 +45,8 @@ std::vector<Neighbour> own_places(const ServeOptions& options) {
   std::vector<Neighbour> places;
   for (const std::string& name : names)
     for (const auto& [service, offset] : served(options))
-      places.push_back({std::string(service.name), origin_of(name, options.port_base + offset)});
+      places.push_back(
+          {std::string(service.name), origin_of(options, name, options.port_base + offset)});
   return places;
 }
 
@@ -59,12 +61,35 @@ std::vector<ServicePort> served(const ServeOptions& options) {
   return found;
 }
 
+std::string scheme(const ServeOptions& options) {
+  return options.tls.certificate.empty() ? "http" : "https";
+}
+
 void check_listen(const ServeOptions& options) {
   if (is_loopback(options.listen) || options.insecure) return;
   throw std::runtime_error(
-      "--listen " + options.listen +
-      " lets others in, and there is no access control. Put a proxy with access control "
-      "in front, or say --insecure");
+      "--listen " + options.listen + " lets others in, and there is no access control" +
+      (options.tls.certificate.empty()
+           ? ", nor TLS (--tls-certificate)"
+           : ": TLS hides what is said, but lets everybody say it, and --tls-client-ca guards "
+             "operations alone") +
+      ". Put a proxy with access control in front, or say --insecure");
+}
+
+std::shared_ptr<http::Tls> open_tls(const ServeOptions& options) {
+  const auto& [certificate, key, client_ca] = options.tls;
+  if (certificate.empty() != key.empty())
+    throw std::runtime_error("--tls-certificate and --tls-key go together: one is missing");
+  if (certificate.empty() && !client_ca.empty())
+    throw std::runtime_error(
+        "--tls-client-ca asks for client certificates, which needs TLS: --tls-certificate and "
+        "--tls-key");
+  if (certificate.empty()) return nullptr;
+  if (options.allow_load)
+    throw std::runtime_error(
+        "--allow-load is not available with --tls-certificate: the load would buy over plain HTTP. "
+        "Leave it out; jangbu load --tls does the same from outside");
+  return std::make_shared<http::Tls>(options.tls);
 }
 
 std::string own_address(const ServeOptions& options) {
@@ -91,7 +116,8 @@ http::Cors cors(const ServeOptions& options) {
                      .request_headers = "Content-Type, Idempotency-Key, If-Match, If-None-Match, "
                                         "Last-Event-ID, X-Request-Id, traceparent",
                      .response_headers = "ETag, Event-Position, Idempotent-Replayed, Location, "
-                                         "Retry-After, X-Request-Id"});
+                                         "Retry-After, X-Request-Id",
+                     .tls = !options.tls.certificate.empty()});
 }
 
 http::Hosts hosts(const ServeOptions& options) {

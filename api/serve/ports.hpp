@@ -3,6 +3,7 @@
 // Threads: pure functions, except limits_of_each().
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "api/http/cors.hpp"
 #include "api/http/hosts.hpp"
 #include "api/http/limits.hpp"
+#include "api/http/tls.hpp"
 #include "api/pages/pages.hpp"
 
 namespace jangbu {
@@ -25,8 +27,15 @@ struct ServicePort {
 // The services that the options ask for; operations, which is always included, comes first.
 std::vector<ServicePort> served(const ServeOptions& options);
 
+// "https" or "http"
+std::string scheme(const ServeOptions& options);
+
 // There is no access control: throws when the services listen beyond loopback without --insecure.
 void check_listen(const ServeOptions& options);
+
+// The certificates of all the services; null without TLS. Throws when the settings do not go
+// together, or a file is not what it should be.
+std::shared_ptr<http::Tls> open_tls(const ServeOptions& options);
 
 // The address at which this process reaches its own services.
 std::string own_address(const ServeOptions& options);

@@ -107,17 +107,23 @@ webhook::Webhooks::Options delivering(const ServeOptions& options) {
                       .replicas = published.stream.replicas}};
 }
 
-// What cannot be read leaves the webhooks as they are.
-void read_again(const ServeOptions& options, webhook::Webhooks& webhooks) {
-  if (!options.read_webhooks_again)
-    return log::warn("SIGHUP: without --config there is nothing to read again");
+// What cannot be read leaves everything as it was.
+template <class Read>
+void read_again(const char* what, Read read) {
   try {
-    webhooks.configure(options.read_webhooks_again());
-    log::info("SIGHUP: the webhooks are as the configuration says now");
+    read();
+    log::info("SIGHUP: {} are as the configuration says now", what);
   } catch (const std::exception& wrong) {
-    log::error("SIGHUP: the webhooks stay as they were, since the configuration is wrong: {}",
-               wrong.what());
+    log::error("SIGHUP: {} stay as they were: {}", what, wrong.what());
   }
+}
+
+void read_again(const ServeOptions& options, webhook::Webhooks& webhooks, http::Tls* tls) {
+  if (!options.read_webhooks_again && !tls)
+    log::warn("SIGHUP: there is nothing to read again, without --config or --tls-certificate");
+  if (options.read_webhooks_again)
+    read_again("the webhooks", [&] { webhooks.configure(options.read_webhooks_again()); });
+  if (tls) read_again("the certificates", [&] { tls->reload(); });
 }
 
 // By default glibc raises its mmap threshold to the size of the largest block freed and keeps
@@ -148,6 +154,7 @@ void run(const ServeOptions& options) {
   Signals signals;
   log::info("jangbu {} starts", version());
   check_listen(options);
+  const std::shared_ptr<http::Tls> tls = open_tls(options);
   const http::Limits limits = limits_of_each(options);
   give_large_memory_back();
   std::optional<Quotes> quotes;
@@ -218,14 +225,16 @@ void run(const ServeOptions& options) {
     router.allow(cors(options)).answer_to(hosts(options));
     servers.push_back(std::make_unique<http::Server>(
         options.listen, options.port_base + offset, std::move(router), limits, options.workers,
-        access_log ? access_log->of_service(service.name) : http::OnAccess()));
+        access_log ? access_log->of_service(service.name) : http::OnAccess(),
+        http::TlsUse{tls, &service == &operations_service && !options.tls.client_ca.empty()}));
     metrics.add(service.name, *servers.back());
-    log::info("{} at http://{}:{}", service.name, options.listen, servers.back()->port());
+    log::info("{} at {}://{}:{}", service.name, scheme(options), options.listen,
+              servers.back()->port());
   }
 
   if (commands) commands->writer.start();
   for (const auto& server : servers) server->start();
-  while (signals.wait() == Signals::Request::reload) read_again(options, webhooks);
+  while (signals.wait() == Signals::Request::reload) read_again(options, webhooks, tls.get());
 
   webhooks.stop();
   loads.close();

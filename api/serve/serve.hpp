@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "api/http/limits.hpp"
+#include "api/http/tls.hpp"
 #include "api/pages/console/console.hpp"
 #include "api/pages/swagger_ui/swagger_ui.hpp"
 #include "api/webhooks/endpoint.hpp"
@@ -24,6 +25,7 @@ struct ServeOptions {
   int port_base = 11000;  // operations; account, product, purchase and delivery follow
   std::string listen = "127.0.0.1";
   bool insecure = false;  // listen beyond loopback although there is no access control
+  http::TlsFiles tls;     // without certificate and key: plain HTTP
   std::vector<std::string> services{"account", "product", "purchase", "delivery"};
   int workers = 1;                                               // HTTP threads per service
   std::size_t max_connections = http::Limits{}.max_connections;  // of each service
