@@ -91,13 +91,26 @@ void HttpClient::connect() {
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port_));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(descriptor_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return;
+  if (::connect(descriptor_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0)
+    return shake_hands();
   const std::string why = std::strerror(errno);
   disconnect();
   throw NoReply(NoReply::How::refused, "port " + std::to_string(port_) + ": " + why);
 }
 
+void HttpClient::shake_hands() {
+  if (!tls_options_) return;
+  tls_.emplace(*tls_options_);
+  for (bool done = false; !done;) {
+    done = tls_->shake_hands();
+    write_raw(tls_->outgoing());
+    std::string nothing_yet;
+    if (!done) receive(nothing_yet);
+  }
+}
+
 void HttpClient::disconnect() {
+  tls_.reset();
   if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
   answered_ = false;
 }
@@ -109,6 +122,12 @@ void HttpClient::fail() const {
 }
 
 void HttpClient::write(std::string_view bytes) {
+  if (!tls_) return write_raw(bytes);
+  tls_->write(bytes);
+  write_raw(tls_->outgoing());
+}
+
+void HttpClient::write_raw(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t size = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (size < 0) fail();
@@ -124,7 +143,13 @@ void HttpClient::receive(std::string& input) {
   if (size == 0)
     throw NoReply(input.empty() ? NoReply::How::closed : NoReply::How::broken,
                   "the connection ended after '" + input + "'");
-  input.append(bytes, static_cast<std::size_t>(size));
+  const std::string_view received(bytes, static_cast<std::size_t>(size));
+  if (tls_) {
+    tls_->incoming(received);
+    input += tls_->read();
+  } else {
+    input += received;
+  }
   answered_ = true;
 }
 

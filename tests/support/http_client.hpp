@@ -1,5 +1,5 @@
-// A client of the shop: JSON over HTTP/1.1, on one persistent connection, which is reopened when
-// the server has closed it.
+// A client of the shop: JSON over HTTP/1.1, plain or in TLS, on one persistent connection, which is
+// reopened when the server has closed it.
 //
 // Threads: one at a time. Errors: NoReply when no complete answer came; std::runtime_error when
 // nothing arrives for 60 s.
@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "tests/support/openapi_check.hpp"
+#include "tests/support/tls_client.hpp"
 
 namespace jangbu::test {
 
@@ -52,12 +53,15 @@ class HttpClient {
   using Fields = std::vector<std::pair<std::string, std::string>>;
 
   // Every answer is checked against the document, if there is one.
-  explicit HttpClient(int port, std::shared_ptr<OpenApiCheck> document = {})
-      : port_(port), document_(std::move(document)) {}
+  explicit HttpClient(int port, std::shared_ptr<OpenApiCheck> document = {},
+                      std::optional<TlsClient::Options> tls = {})
+      : port_(port), document_(std::move(document)), tls_options_(std::move(tls)) {}
   ~HttpClient() { disconnect(); }
   HttpClient(HttpClient&& other) noexcept
       : port_(other.port_),
         document_(std::move(other.document_)),
+        tls_options_(std::move(other.tls_options_)),
+        tls_(std::move(other.tls_)),
         descriptor_(std::exchange(other.descriptor_, -1)),
         answered_(other.answered_) {}
   HttpClient& operator=(HttpClient&&) = delete;
@@ -89,13 +93,17 @@ class HttpClient {
                   Fields fields);
   void connect();
   void disconnect();
+  void shake_hands();
   void write(std::string_view bytes);
+  void write_raw(std::string_view bytes);
   Reply read(bool without_body);
   void receive(std::string& input);
   [[noreturn]] void fail() const;
 
   int port_;
   std::shared_ptr<OpenApiCheck> document_;
+  std::optional<TlsClient::Options> tls_options_;  // null: plain HTTP
+  std::optional<TlsClient> tls_;                   // of the connection
   int descriptor_ = -1;
   bool answered_ = false;  // something has arrived on this connection
 };

@@ -76,7 +76,7 @@ void ServeProcess::read_documents() {
     if (document) continue;  // from an earlier start: clients may have it
     try {
       document = std::make_shared<OpenApiCheck>(
-          HttpClient(port_base_ + service).get("/openapi.json").json);
+          HttpClient(port_base_ + service, {}, options_.tls).get("/openapi.json").json);
     } catch (const NoReply&) {
       // Not every process serves all of them.
     }

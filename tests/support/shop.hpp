@@ -39,7 +39,8 @@ class ServeProcess {
     std::string nats_monitor_url;
     std::string database;
     std::vector<std::string> flags = {};
-    std::vector<std::string> environment = {};  // additional "NAME=value"
+    std::vector<std::string> environment = {};   // additional "NAME=value"
+    std::optional<TlsClient::Options> tls = {};  // of its clients; null: plain HTTP
   };
 
   // Starts it and returns when it accepts commands and answers queries.
@@ -63,7 +64,9 @@ class ServeProcess {
   int port(Service service) const { return port_base_ + static_cast<int>(service); }
   int port_base() const { return port_base_; }
   // A client that checks every answer against the service's OpenAPI document.
-  HttpClient client(Service service) const { return HttpClient(port(service), document(service)); }
+  HttpClient client(Service service) const {
+    return HttpClient(port(service), document(service), options_.tls);
+  }
   // Null when the process does not serve the service.
   std::shared_ptr<OpenApiCheck> document(Service service) const {
     return documents_[static_cast<std::size_t>(service)];
