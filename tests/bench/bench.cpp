@@ -1,6 +1,7 @@
 // Measures purchases a second, and SQL transactions beside them. See README.md.
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cmath>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -30,6 +31,7 @@ struct Flags {
   std::size_t products = 10'000;
   std::string projector = "both";
   bool keys = false;
+  bool tls = false;
   bool no_pgbench = false;
   bool json = false;
 };
@@ -52,6 +54,9 @@ void add_flags(CLI::App& app, Flags& flags) {
                  "Whether the projector fills the read models beside the purchases")
       ->check(CLI::IsMember({"on", "off", "both"}));
   app.add_flag("--keys", flags.keys, "Send an idempotency key of its own with each purchase");
+  app.add_flag(
+      "--tls", flags.tls,
+      "Buy over HTTPS (P-256 key); tells also how many full handshakes a second there are");
   app.add_flag("--no-pgbench", flags.no_pgbench, "Leave out the SQL transactions");
   app.add_flag("--json", flags.json, "Print JSON instead of tables");
 }
@@ -106,7 +111,13 @@ void measure(Report& report, const Flags& flags, bool projector) {
   tell("projector " + on_or_off + ": loading " + std::to_string(flags.accounts) + " accounts and " +
        std::to_string(flags.products) + " products");
   BenchShop shop(servers, servers.postgres.create_database(), projector, flags.accounts,
-                 flags.products);
+                 flags.products, {}, flags.tls);
+  if (flags.tls) {
+    const int port = shop.process().port(test::Service::purchase);
+    tell("full TLS handshakes, one after the other: " +
+         std::to_string(std::lround(handshakes_per_second(port, std::chrono::seconds(2)))) +
+         " a second");
+  }
   std::optional<SqlShop> sql;
   if (!flags.no_pgbench)
     sql.emplace(servers.postgres.create_database(), folder.path(), flags.accounts, flags.products);

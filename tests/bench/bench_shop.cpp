@@ -26,11 +26,19 @@ constexpr auto warm_up = 500ms;
 constexpr std::size_t loading_connections = 64;
 
 test::ServeProcess::Options options(const Servers& servers, std::string database,
-                                    std::vector<std::string> flags) {
+                                    std::vector<std::string> flags,
+                                    const test::CertificateFiles* certificates) {
+  std::optional<test::TlsClient::Options> tls;
+  if (certificates) {
+    const auto [certificate, key, no_clients] = certificates->paths();
+    flags.insert(flags.end(), {"--tls-certificate", certificate, "--tls-key", key});
+    tls.emplace();
+  }
   return {.nats_url = servers.nats.url(),
           .nats_monitor_url = servers.nats.monitor_url(),
           .database = std::move(database),
-          .flags = std::move(flags)};
+          .flags = std::move(flags),
+          .tls = std::move(tls)};
 }
 
 std::string account_body(std::size_t number) {
@@ -133,8 +141,10 @@ std::map<std::string, std::string> versions(const Servers& servers,
 
 BenchShop::BenchShop(const Servers& servers, std::string database, bool projector,
                      std::size_t accounts, std::size_t products,
-                     const std::vector<std::string>& flags)
-    : servers_(servers), complete_(options(servers, database, flags)) {
+                     const std::vector<std::string>& flags, bool tls)
+    : servers_(servers),
+      certificates_(tls ? std::make_unique<test::CertificateFiles>() : nullptr),
+      complete_(options(servers, database, flags, certificates_.get())) {
   catalogue_.accounts = create(Service::account, "/accounts", accounts, account_body);
   catalogue_.products = create(Service::product, "/products", products, product_body);
   catch_up();
@@ -143,7 +153,7 @@ BenchShop::BenchShop(const Servers& servers, std::string database, bool projecto
   std::vector<std::string> without_projector = flags;
   without_projector.push_back("--no-projector");
   without_projector_ = std::make_unique<test::ServeProcess>(
-      options(servers, std::move(database), without_projector));
+      options(servers, std::move(database), without_projector, certificates_.get()));
 }
 
 // Sends so many commands at once and takes the ids out of the answers.
@@ -165,7 +175,8 @@ std::vector<std::string> BenchShop::create(Service service, const std::string& t
              if (status != 201)
                throw std::runtime_error(target + " answered " + std::string(answer));
              ids.push_back(Json::parse(answer).at("id"));
-           }});
+           },
+       .tls = certificates_ != nullptr});
   return ids;
 }
 
@@ -182,7 +193,8 @@ Measured BenchShop::purchases(const Round& round) {
                   },
               .warm_up = warm_up,
               .time = round.time,
-              .per_second = round.per_second});
+              .per_second = round.per_second,
+              .tls = certificates_ != nullptr});
 }
 
 std::uint64_t BenchShop::position() {

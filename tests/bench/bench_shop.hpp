@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "tests/bench/http_load.hpp"
+#include "tests/http/certificates.hpp"
 #include "tests/support/nats_server.hpp"
 #include "tests/support/postgres_server.hpp"
 #include "tests/support/shop.hpp"
@@ -51,7 +52,7 @@ class BenchShop {
   // Starts the shop and fills it. With `projector` off the read models are filled before the rounds
   // and after them, not during them.
   BenchShop(const Servers& servers, std::string database, bool projector, std::size_t accounts,
-            std::size_t products, const std::vector<std::string>& flags = {});
+            std::size_t products, const std::vector<std::string>& flags = {}, bool tls = false);
 
   struct Round {
     std::size_t connections;
@@ -98,6 +99,7 @@ class BenchShop {
   std::uint64_t wrong_stocks(const std::map<std::string, std::int64_t>& sold);
 
   const Servers& servers_;
+  const std::unique_ptr<test::CertificateFiles> certificates_;  // null: plain HTTP
   test::ServeProcess complete_;
   std::unique_ptr<test::ServeProcess> without_projector_;
   Catalogue catalogue_;

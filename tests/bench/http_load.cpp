@@ -13,9 +13,11 @@
 #include <charconv>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 
 #include "infra/descriptor.hpp"
+#include "tests/support/tls_client.hpp"
 
 namespace jangbu::bench {
 
@@ -48,7 +50,7 @@ bool read_answer(std::string_view bytes, Answer& answer) {
 
 class Connection {
  public:
-  explicit Connection(int port)
+  Connection(int port, bool tls)
       : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket") {
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -58,6 +60,7 @@ class Connection {
       throw_errno("connect");
     constexpr int on = 1;
     ::setsockopt(descriptor(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (tls) shake_hands();
   }
 
   int descriptor() const { return socket_.number(); }
@@ -68,12 +71,13 @@ class Connection {
     received_ = 0;
     asked_at_ = due;
     // The buffer of a connection without anything in flight takes a whole request.
-    const ssize_t sent = ::send(descriptor(), request_.data(), request_.size(), MSG_NOSIGNAL);
-    if (sent != static_cast<ssize_t>(request_.size())) throw_errno("send");
+    if (tls_) tls_->write(request_);
+    send(tls_ ? tls_->outgoing() : request_);
     return true;
   }
 
   bool receive(Answer& answer) {
+    if (tls_) return receive_in_tls(answer);
     if (received_ == input_.size()) input_.resize(2 * received_);
     const ssize_t size =
         ::recv(descriptor(), input_.data() + received_, input_.size() - received_, 0);
@@ -86,7 +90,39 @@ class Connection {
   Clock::time_point asked_at() const { return asked_at_; }
 
  private:
+  void send(const std::string& bytes) const {
+    const ssize_t sent = ::send(descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent != static_cast<ssize_t>(bytes.size())) throw_errno("send");
+  }
+
+  void receive_for_tls() {
+    std::array<char, 16 * 1024> bytes;
+    const ssize_t size = ::recv(descriptor(), bytes.data(), bytes.size(), 0);
+    if (size < 0) throw_errno("recv");
+    if (size == 0) throw std::runtime_error("the server ended a connection");
+    tls_->incoming({bytes.data(), static_cast<std::size_t>(size)});
+  }
+
+  bool receive_in_tls(Answer& answer) {
+    receive_for_tls();
+    const std::string text = tls_->read();
+    if (received_ + text.size() > input_.size()) input_.resize(2 * (received_ + text.size()));
+    std::ranges::copy(text, input_.begin() + static_cast<std::ptrdiff_t>(received_));
+    received_ += text.size();
+    return read_answer({input_.data(), received_}, answer);
+  }
+
+  void shake_hands() {
+    tls_.emplace();
+    for (bool done = false; !done;) {
+      done = tls_->shake_hands();
+      send(tls_->outgoing());
+      if (!done) receive_for_tls();
+    }
+  }
+
   Descriptor socket_;
+  std::optional<test::TlsClient> tls_;
   std::string request_;
   std::vector<char> input_ = std::vector<char>(8192);
   std::size_t received_ = 0;
@@ -118,7 +154,7 @@ Measured run(const HttpLoad& load) {
   std::vector<std::unique_ptr<Connection>> connections;
   std::vector<Connection*> idle;
   for (std::size_t i = 0; i < load.connections; ++i) {
-    connections.push_back(std::make_unique<Connection>(load.port));
+    connections.push_back(std::make_unique<Connection>(load.port, load.tls));
     idle.push_back(connections.back().get());
     epoll_event event{.events = EPOLLIN, .data = {.ptr = idle.back()}};
     if (::epoll_ctl(epoll.number(), EPOLL_CTL_ADD, connections.back()->descriptor(), &event) != 0)
@@ -171,6 +207,13 @@ Measured run(const HttpLoad& load) {
   }
   measured.seconds = std::chrono::duration<double>(std::min(now, end) - begin).count();
   return measured;
+}
+
+double handshakes_per_second(int port, std::chrono::nanoseconds time) {
+  const auto begin = Clock::now();
+  std::uint64_t done = 0;
+  for (; Clock::now() - begin < time; ++done) Connection(port, true);
+  return static_cast<double>(done) / std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
 std::string post_request(std::string_view target, std::string_view body, std::string_view fields) {

@@ -1,6 +1,6 @@
-// Load on an HTTP service: requests on kept-alive connections of loopback. Each connection sends
-// its next request when it has read the answer to the last (a closed loop), or, at a given rate,
-// when the next one is due.
+// Load on an HTTP service, or HTTPS: requests on kept-alive connections of loopback. Each
+// connection sends its next request when it has read the answer to the last (a closed loop), or, at
+// a given rate, when the next one is due.
 //
 // It shares the machine with what it measures, so it is light: one thread, one recv, one send and
 // one look at the clock a request, and no parsing beyond status and length.
@@ -43,10 +43,14 @@ struct HttpLoad {
   std::chrono::nanoseconds time = std::chrono::hours(1);
   // How many requests become due a second; a latency counts from then on. 0: a closed loop.
   double per_second = 0;
+  bool tls = false;
 };
 
 // Returns when there are no more requests or the time is over, and every request was answered.
 Measured run(const HttpLoad& load);
+
+// Full TLS handshakes a second, one connection after the other.
+double handshakes_per_second(int port, std::chrono::nanoseconds time);
 
 // A request with a JSON body, and maybe more header fields, each with its line's end.
 std::string post_request(std::string_view target, std::string_view body,
