@@ -74,12 +74,13 @@ std::optional<Method> method_named(std::string_view name) {
   return std::nullopt;
 }
 
-// A server must accept the absolute-form "http://host/path" (RFC 9112, 3.2.2). False: the target
-// has no form that is accepted here.
+// A server must accept the absolute-form "http://host/path" (RFC 9112, 3.2.2), https likewise.
+// False: the target has no form that is accepted here.
 bool read_target(std::string_view target, Head& head) {
-  constexpr std::string_view scheme = "http://";
-  if (equal_ignoring_case(target.substr(0, scheme.size()), scheme)) {
-    target.remove_prefix(scheme.size());
+  constexpr std::string_view mark = "://";
+  const std::string_view scheme = target.substr(0, target.find(mark));
+  if (equal_ignoring_case(scheme, "http") || equal_ignoring_case(scheme, "https")) {
+    target.remove_prefix(std::min(scheme.size() + mark.size(), target.size()));
     const std::size_t end = std::min(target.find_first_of("/?"), target.size());
     if (end == 0 || !std::all_of(target.begin(), target.begin() + end, is_host_char)) return false;
     head.authority = target.substr(0, end);

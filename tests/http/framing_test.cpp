@@ -86,11 +86,15 @@ TEST_CASE("forms of the target") {
   CHECK(head_of("GET http://localhost:1/a?b HTTP/1.1\r\nHost: h\r\n\r\n").target == "/a?b");
   CHECK(head_of("GET http://localhost:1/a HTTP/1.1\r\nHost: h\r\n\r\n").authority == "localhost:1");
   CHECK(head_of("GET HTTP://localhost HTTP/1.1\r\nHost: h\r\n\r\n").target == "/");
+  CHECK(head_of("GET HTTPS://localhost:1/a HTTP/1.1\r\nHost: h\r\n\r\n").authority ==
+        "localhost:1");
   CHECK(head_of("GET http://localhost?b HTTP/1.1\r\nHost: h\r\n\r\n").target == "/?b");
   CHECK(head_of("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n").target == "*");
   CHECK(head_of("GET /?name=홍길동 HTTP/1.1\r\nHost: h\r\n\r\n").target == "/?name=홍길동");
   CHECK(refusal_of("GET * HTTP/1.1\r\nHost: h\r\n\r\n") == 400);
   CHECK(refusal_of("GET a HTTP/1.1\r\nHost: h\r\n\r\n") == 400);
+  CHECK(refusal_of("GET http HTTP/1.1\r\nHost: h\r\n\r\n") == 400);
+  CHECK(refusal_of("GET https:// HTTP/1.1\r\nHost: h\r\n\r\n") == 400);
   CHECK(refusal_of("GET http:///a HTTP/1.1\r\nHost: h\r\n\r\n") == 400);
   CHECK(refusal_of("GET http://a@b/ HTTP/1.1\r\nHost: h\r\n\r\n") == 400);
   CHECK(refusal_of("GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n") == 400);
