@@ -48,6 +48,11 @@ class Traffic {
   // The client left before its answer, or before the end of a streamed one.
   void count_abandoned() { abandoned_.add(); }
 
+  // A TLS handshake ended. One that was not done was refused, too slow, or left by the client.
+  void count_handshake(bool done) { (done ? handshakes_done_ : handshakes_failed_).add(); }
+
+  std::uint64_t handshakes_done() const { return handshakes_done_.value(); }
+  std::uint64_t handshakes_failed() const { return handshakes_failed_.value(); }
   std::uint64_t abandoned() const { return abandoned_.value(); }
   const std::vector<Route>& routes() const { return routes_; }
   const OfRoute& of_route(std::size_t index) const { return of_routes_[index]; }
@@ -58,6 +63,8 @@ class Traffic {
   std::vector<OfRoute> of_routes_;
   OfRoute without_route_;
   Counter abandoned_;
+  Counter handshakes_done_;
+  Counter handshakes_failed_;
 };
 
 // One request and its answer, once there is no more to come. The views are valid only during the

@@ -134,14 +134,14 @@ bool Transport::receive(const std::shared_ptr<Connection>& connection) {
   Connection& c = *connection;
   if (c.gone) return false;
   if (c.handshake && c.tls->hears_plain_http()) {
-    end_handshake(c);
+    end_handshake(c, false);
     c.tls.reset();
     c.lacks_tls = true;
   }
   const ssize_t size = receive_from(c, received_.data(), received_.size());
   const int error = errno;
   if (c.handshake && c.tls->is_established()) {
-    end_handshake(c);
+    end_handshake(c, true);
     protocol_->onConnection(connection);
   }
   if (size > 0)
@@ -174,15 +174,16 @@ void Transport::begin_handshake(const std::shared_ptr<Connection>& connection) {
   c.handshake = handshakes_.insert(handshakes_.end(), connection);
 }
 
-void Transport::end_handshake(Connection& c) {
+void Transport::end_handshake(Connection& c, bool done) {
   handshakes_.erase(*std::exchange(c.handshake, std::nullopt));
+  server_->traffic.count_handshake(done);
 }
 
 // TLS has told the client why. That is lost if the connection is reset, which a close with unread
 // bytes does; so what it still sends is discarded first.
 void Transport::handshake_failed(const std::shared_ptr<Connection>& connection) {
   log::debug("http: {}: a TLS handshake failed: {}", server_->name, connection->tls->why());
-  end_handshake(*connection);
+  end_handshake(*connection, false);
   connection->tls.reset();
   connection->lacks_tls = true;
   protocol_->close_if_idle(connection);
@@ -248,7 +249,7 @@ void Transport::close(const std::shared_ptr<Connection>& connection) {
 
 void Transport::drop(const std::shared_ptr<Connection>& connection) {
   if (connection->gone.exchange(true)) return;
-  if (connection->handshake) end_handshake(*connection);
+  if (connection->handshake) end_handshake(*connection, false);
   connection->tls.reset();
   removePeer(connection);  // closes the descriptor
   protocol_->dropped(connection);

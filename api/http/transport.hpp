@@ -58,7 +58,7 @@ class Transport final : public Pistache::Tcp::Transport {
   bool receive(const std::shared_ptr<Connection>& connection);  // false: nothing has come
   void receive_held(const std::shared_ptr<Connection>& connection);
   void begin_handshake(const std::shared_ptr<Connection>& connection);
-  void end_handshake(Connection& connection);
+  void end_handshake(Connection& connection, bool done);
   void handshake_failed(const std::shared_ptr<Connection>& connection);
   bool wants_input(const Connection& connection) const;
   void flush(const std::shared_ptr<Connection>& connection);

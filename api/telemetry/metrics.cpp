@@ -43,6 +43,8 @@ Families http_families(const std::vector<std::pair<std::string, const http::Serv
                           "Requests whose client went before the end of the answer");
   auto connections =
       family(MetricType::Gauge, "jangbu_http_connections", "Clients that are connected");
+  auto handshakes = family(MetricType::Counter, "jangbu_http_tls_handshakes_total",
+                           "TLS handshakes; failed: refused, too slow, or left by the client");
   for (const auto& [service, server] : servers) {
     const http::Traffic& traffic = server->traffic();
     for (std::size_t i = 0; i < traffic.routes().size(); ++i) {
@@ -54,9 +56,13 @@ Families http_families(const std::vector<std::pair<std::string, const http::Serv
     }
     add_route(traffic.without_route(), {{"service", service}}, requests, durations);
     add_count(abandoned, traffic.abandoned(), {{"service", service}});
+    for (const auto& [outcome, count] : {std::pair("done", traffic.handshakes_done()),
+                                         std::pair("failed", traffic.handshakes_failed())})
+      if (count > 0) add_count(handshakes, count, {{"service", service}, {"outcome", outcome}});
     add_gauge(connections, static_cast<double>(server->connections()), {{"service", service}});
   }
-  return {std::move(requests), std::move(durations), std::move(abandoned), std::move(connections)};
+  return {std::move(requests), std::move(durations), std::move(abandoned), std::move(connections),
+          std::move(handshakes)};
 }
 
 // --- Commands ------------------------------------------------------------------------------------

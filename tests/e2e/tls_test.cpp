@@ -134,6 +134,8 @@ TEST_CASE("Operations for nobody without a client certificate, services for all"
   CHECK(nobody(Service::account) == 200);
 
   CHECK(shop.tool({"status"}).status == 1);
+  CHECK(shop.jangbu.metric(
+            R"(jangbu_http_tls_handshakes_total{service="operations",outcome="failed"})") >= 2);
   const Told told = shop.tool({"status", "--client-certificate", shop.file("identity")});
   CAPTURE(told.text);
   CHECK(told.status == 0);

@@ -244,6 +244,8 @@ TEST_CASE("a handshake that takes too long, or leads nowhere, is cut off") {
   }
   CHECK(why_not(secure.client()).empty());
   wait_until("the server to be rid of them", [&] { return secure.server.connections() == 0; });
+  CHECK(secure.server.traffic().handshakes_done() == 1);
+  CHECK(secure.server.traffic().handshakes_failed() >= 1);
 }
 
 TEST_CASE("handshakes under way are bounded, and those that have waited longest make room") {
