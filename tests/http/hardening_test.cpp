@@ -591,8 +591,9 @@ TEST_CASE("a stream whose client is always a little behind keeps only what is to
   for (int i = 0; i < 200; ++i) {
     REQUIRE(stream.stream_write(piece));
     // From here on something is always left; it never comes to an end.
+    // A piece on its way from one to the other may count twice, so there may be nothing to read.
     while (stream.stream_backlog().posted + stream.stream_backlog().unread > 1 * mib)
-      client.read_some();
+      if (client.readable_within(1ms)) client.read_some();
     most = std::max(most, heap_in_use() - before);
   }
   CHECK(most < 16 * mib);  // of 50
