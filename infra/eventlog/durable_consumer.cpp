@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "events/errors.hpp"
+#include "events/values.hpp"
+#include "infra/ids.hpp"
 #include "infra/json_tree.hpp"
 
 namespace jangbu {
@@ -25,8 +27,12 @@ constexpr std::size_t messages_of_a_pull = 100;
 // Consumers are paused until then, or until they are resumed.
 constexpr const char* far_future = "2200-01-01T00:00:00Z";
 
-// Marks a consumer whose first position has not been set.
-constexpr const char* is_new = "jangbu-new";
+// Marks a consumer whose first place has not been set, and says which it is: whoever meets it so
+// sets the same.
+constexpr const char* first_place_key = "jangbu-new";
+// (`created` of a consumer would not tell: a server that was killed may begin it anew.)
+constexpr const char* made_key = "jangbu-made";
+constexpr const char* revision_key = "jangbu-revision";
 
 DurableConsumer::State state_in(const json& answer) {
   DurableConsumer::State state{
@@ -36,8 +42,14 @@ DurableConsumer::State state_in(const json& answer) {
       .paused = answer.value("paused", false),
   };
   const json metadata = answer.at("config").value("metadata", json::object());
-  for (const auto& [key, value] : metadata.items())
-    if (!key.starts_with("_nats.")) state.metadata.emplace(key, value.get<std::string>());
+  for (const auto& [key, value] : metadata.items()) {
+    if (key == revision_key)
+      state.revision = value.get<std::string>();
+    else if (key == made_key)
+      state.made = value.get<std::string>();
+    else if (!key.starts_with("_nats."))
+      state.metadata.emplace(key, value.get<std::string>());
+  }
   return state;
 }
 
@@ -58,7 +70,10 @@ void DurableConsumer::require_done(const json& answer) const {
                       error_text(answer));
 }
 
-json DurableConsumer::config(const Metadata& metadata) const {
+json DurableConsumer::config(const State& as) const {
+  Metadata metadata = as.metadata;
+  if (!as.revision.empty()) metadata[revision_key] = as.revision;
+  if (!as.made.empty()) metadata[made_key] = as.made;
   return {{"name", options_.name},
           {"durable_name", options_.name},
           {"filter_subjects", options_.subjects},
@@ -71,44 +86,61 @@ json DurableConsumer::config(const Metadata& metadata) const {
           {"metadata", metadata}};
 }
 
-DurableConsumer::State DurableConsumer::update(const Metadata& metadata) {
-  return state_in(
-      call("CREATE",
-           {{"stream_name", options_.stream}, {"action", "update"}, {"config", config(metadata)}}));
+DurableConsumer::State DurableConsumer::update(const State& as) {
+  return state_in(call(
+      "CREATE", {{"stream_name", options_.stream}, {"action", "update"}, {"config", config(as)}}));
 }
 
 // A new consumer is paused until it has been told where to begin, so that one whose maker died in
 // between does not begin with everything there is.
 DurableConsumer::State DurableConsumer::ensure() {
-  json wanted = config({{is_new, "true"}});
+  const json stream = api_.call("STREAM.INFO." + options_.stream, nullptr);
+  require_done(stream);
+  const auto last = stream.at("state").at("last_seq").get<std::uint64_t>();
+  json wanted = config({.metadata = {{first_place_key, std::to_string(last + 1)}},
+                        .revision = options_.revision,
+                        .made = to_string(new_id<EntityId>())});
   wanted["pause_until"] = far_future;
   const json answer =
       api_.call("CONSUMER.CREATE." + options_.stream + "." + options_.name,
                 {{"stream_name", options_.stream}, {"action", "create"}, {"config", wanted}});
   if (error_code(answer) != api_error::consumer_exists) require_done(answer);
   State found = state();
-  if (found.paused && found.metadata.contains(is_new)) {
-    const json stream = api_.call("STREAM.INFO." + options_.stream, nullptr);
-    require_done(stream);
-    reset(stream.at("state").at("last_seq").get<std::uint64_t>() + 1);
-    resume();
+  const auto first_place = found.metadata.extract(first_place_key);
+  if (found.paused && first_place) {
+    reset(std::stoull(first_place.mapped()));
+    call("PAUSE", json::object());
   }
-  found.metadata.erase(is_new);
-  return update(found.metadata);
+  if (found.revision != options_.revision) {
+    // The revision last: should this process die in between, another one does it again.
+    update(found);
+    reset(0);
+    found.revision = options_.revision;
+  }
+  State state = update(found);
+  state.is_new = error_code(answer) == 0;
+  return state;
 }
 
 DurableConsumer::State DurableConsumer::state() const {
   return state_in(call("INFO", nullptr));
 }
 
+void DurableConsumer::annotate(const Metadata& why) {
+  State as = state();
+  as.metadata = why;
+  as.revision = options_.revision;
+  update(as);
+}
+
 void DurableConsumer::pause(const Metadata& why) {
   call("PAUSE", {{"pause_until", far_future}});
-  update(why);
+  annotate(why);
 }
 
 void DurableConsumer::resume() {
   call("PAUSE", json::object());
-  update({});
+  annotate({});
 }
 
 void DurableConsumer::reset(std::uint64_t sequence) {
@@ -159,7 +191,7 @@ void DurableConsumer::Subscription::pull() {
                       json_text(json{{"batch", messages_of_a_pull},
                                      {"expires", pull_lifetime.count()},
                                      {"idle_heartbeat", pull_heartbeat.count()}}));
-  heard_ = NatsConnection::Clock::now();
+  heard_ = pulled_ = NatsConnection::Clock::now();
   wanted_ = messages_of_a_pull;
 }
 
@@ -168,6 +200,8 @@ void DurableConsumer::Subscription::pull() {
 void DurableConsumer::Subscription::take_status(natsMsg& message) {
   const std::string_view status = header(message, "Status");
   if (status == "100") return;
+  // The end of a pull before this one, which had brought all of its messages.
+  if (status == "408" && NatsConnection::Clock::now() < pulled_ + pull_lifetime - 1s) return;
   wanted_ = 0;
   if (status == "404" || status == "408") return;
   throw Unavailable("pulling from consumer " + consumer_.name + ": " + std::string(status) + " " +

@@ -32,6 +32,9 @@ class DurableConsumer {
     std::vector<std::string> subjects;  // of the messages it wants; at least one
     // A message that was neither acknowledged nor given back for this long is delivered again.
     std::chrono::seconds ack_wait{30};
+    // Of what it is for. When it has changed, ensure() makes a message that waits for its next
+    // delivery come at once, or not at all if its subject is wanted no more.
+    std::string revision = {};
     // A consumer that nobody pulls from for this long is removed by the server.
     std::chrono::seconds inactive_threshold = std::chrono::hours(24 * 30);
   };
@@ -42,6 +45,9 @@ class DurableConsumer {
     bool is_redelivered = false;    // and not for the first time
     bool paused = false;
     Metadata metadata = {};  // as last given to pause()
+    std::string revision = {};
+    std::string made = {};  // unique: another one when it was removed and made anew
+    bool is_new = false;    // ensure() has just made it
 
     std::uint64_t behind() const { return undelivered + (is_one_out ? 1 : 0); }
   };
@@ -49,6 +55,7 @@ class DurableConsumer {
   class Message {
    public:
     std::string_view payload() const { return jangbu::payload(*message_); }
+    std::string_view subject() const { return natsMsg_GetSubject(message_.get()); }
     std::uint64_t sequence() const { return delivery_.stream_sequence; }
     std::uint64_t deliveries() const { return delivery_.deliveries; }  // including this one
 
@@ -85,16 +92,17 @@ class DurableConsumer {
     std::deque<NatsMessage> arrived_;
     std::size_t wanted_ = 0;  // messages that the current pull may still bring
     NatsConnection::Clock::time_point heard_;
+    NatsConnection::Clock::time_point pulled_;
   };
 
   DurableConsumer(JetStreamApi& api, Options options);
 
-  // Makes sure that it exists and wants these subjects. A new one begins with what is appended from
-  // now on.
+  // Makes sure that it exists and is as the options say. A new one begins with what is appended
+  // from now on.
   State ensure();
   State state() const;
 
-  // While it is paused nobody gets a message. `why` is for those who ask for its state.
+  // While it is paused nobody gets a message. `why` is shown to whoever asks for its state.
   void pause(const Metadata& why);
   void resume();
 
@@ -107,8 +115,9 @@ class DurableConsumer {
  private:
   nlohmann::json call(const std::string& what, const nlohmann::json& body) const;
   void require_done(const nlohmann::json& answer) const;
-  State update(const Metadata& metadata);
-  nlohmann::json config(const Metadata& metadata) const;
+  void annotate(const Metadata& why);
+  State update(const State& as);
+  nlohmann::json config(const State& as) const;
 
   JetStreamApi& api_;
   const Options options_;

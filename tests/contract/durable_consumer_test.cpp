@@ -82,11 +82,12 @@ TEST_CASE("What a durable consumer wants can change") {
   CHECK(client.consumer({"things.three"}).ensure().behind() == 0);
 }
 
-TEST_CASE("A durable consumer whose maker died before it had a place begins at the end") {
+TEST_CASE("A durable consumer whose maker died before it had a place begins where that was to be") {
   const NatsServer nats;
   Client client(nats);
   client.create_stream();
   client.publish("before");
+  client.publish("after");
   REQUIRE(error_code(client.api.call("CONSUMER.CREATE.THINGS.reader",
                                      {{"stream_name", "THINGS"},
                                       {"config",
@@ -95,12 +96,54 @@ TEST_CASE("A durable consumer whose maker died before it had a place begins at t
                                         {"ack_policy", "explicit"},
                                         {"ack_wait", 30'000'000'000},
                                         {"max_ack_pending", 1},
-                                        {"metadata", {{"jangbu-new", "true"}}},
+                                        {"metadata", {{"jangbu-new", "2"}}},
                                         {"pause_until", "2200-01-01T00:00:00Z"}}}})) == 0);
   const auto state = client.consumer().ensure();
-  CHECK(state.behind() == 0);
+  CHECK(state.behind() == 1);
+  CHECK_FALSE(state.is_new);
   CHECK_FALSE(state.paused);
   CHECK(state.metadata.empty());
+}
+
+TEST_CASE("A durable consumer that was made anew can be told from the one before") {
+  const NatsServer nats;
+  Client client(nats);
+  client.create_stream();
+  auto consumer = client.consumer();
+  const auto first = consumer.ensure();
+  CHECK(first.is_new);
+  consumer.pause({{"why", "to see"}});
+  consumer.resume();
+  const auto same = Client(nats).consumer().ensure();
+  CHECK_FALSE(same.is_new);
+  CHECK(same.made == first.made);
+  REQUIRE(error_code(client.api.call("CONSUMER.DELETE.THINGS.reader", nullptr)) == 0);
+  const auto other = consumer.ensure();
+  CHECK(other.is_new);
+  CHECK(other.made != first.made);
+}
+
+TEST_CASE("A message that waits comes at once when the consumer has another revision") {
+  const NatsServer nats;
+  Client client(nats);
+  client.create_stream();
+  client.consumer().ensure();
+  client.publish("a");
+  auto subscription = client.subscribe();
+  const auto message = subscription.next(60s);
+  REQUIRE(text_of(message) == "a");
+  subscription.give_back(*message, 1h);
+  const auto of_revision = [&](const std::string& revision) {
+    return DurableConsumer(
+        client.api,
+        {.stream = "THINGS", .name = "reader", .subjects = {"things.>"}, .revision = revision});
+  };
+  CHECK(of_revision("1").ensure().revision == "1");
+  const auto again = subscription.next(60s);
+  REQUIRE(text_of(again) == "a");
+  subscription.give_back(*again, 1h);
+  of_revision("1").ensure();
+  CHECK(text_of(subscription.next(100ms)) == "nothing");
 }
 
 TEST_CASE("A message that was given back comes again before any other, to whoever pulls") {
