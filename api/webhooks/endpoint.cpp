@@ -2,6 +2,9 @@
 
 #include <curl/curl.h>
 #include <fcntl.h>
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +28,8 @@ namespace {
 constexpr std::size_t longest_name = 32;
 constexpr std::size_t longest_url = 2'000;
 constexpr std::size_t longest_secret_file = 4'096;
+constexpr std::size_t longest_ca_file = 1'048'576;
+constexpr std::size_t longest_shown_segment = 15;  // of a path: words, not tokens
 
 class Reader {
  public:
@@ -113,22 +118,33 @@ void check_url(const Reader& reader, const std::string& text, bool allow_private
     reader.fail(
         "url must not have a user or password: the receiver knows us by the signature "
         "(webhook-signature)");
+  if (curl_url_get(url.get(), CURLUPART_PORT, &found, 0) == CURLUE_OK &&
+      Handle<char, curl_free>(found).get() == std::string_view("0"))
+    reader.fail("url must not have the port 0");
   if (text.find('#') != text.npos) reader.fail("url must not have a fragment (#...)");
 }
 
-std::string read_secret_file(const Reader& reader, const std::string& path) {
+// The text of a file that `setting` names, which must be a plain one: opening a named pipe would
+// wait for somebody who writes to it.
+std::string read_file(const Reader& reader, const std::string& setting, std::size_t longest,
+                      bool is_secret) {
+  const std::string name = setting + " " + visible(reader.text(setting));
   const auto why = [] { return std::string(std::strerror(errno)); };
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) reader.fail("secret_file " + visible(path) + " cannot be read: " + why());
+  const Descriptor file(::open(reader.text(setting).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   struct stat info {};
-  if (::fstat(file.number(), &info) == 0 && (info.st_mode & 077) != 0)
-    reader.fail("secret_file " + visible(path) + " can be read by others: chmod 600 it");
-  std::string text(longest_secret_file + 1, '\0');
-  const ssize_t size = ::read(file.number(), text.data(), text.size());
-  if (size < 0) reader.fail("secret_file " + visible(path) + " cannot be read: " + why());
-  text.resize(static_cast<std::size_t>(size));
-  if (text.size() > longest_secret_file)
-    reader.fail("secret_file " + visible(path) + " is too long for secrets");
+  if (!file || ::fstat(file.number(), &info) != 0) reader.fail(name + " cannot be read: " + why());
+  if (!S_ISREG(info.st_mode)) reader.fail(name + " is not a file");
+  if (is_secret && (info.st_mode & 077) != 0)
+    reader.fail(name + " can be read by others: chmod 600 it");
+  std::string text(longest + 1, '\0');
+  std::size_t size = 0;
+  for (ssize_t more = 1; more > 0 && size < text.size(); size += static_cast<std::size_t>(more)) {
+    more = ::read(file.number(), text.data() + size, text.size() - size);
+    if (more < 0) reader.fail(name + " cannot be read: " + why());
+  }
+  text.resize(size);
+  if (size > longest)
+    reader.fail(name + " is too long: it has more than " + std::to_string(longest) + " bytes");
   return text;
 }
 
@@ -141,7 +157,7 @@ std::vector<std::string> read_secrets(const Reader& reader) {
   std::string from, text;
   if (reader.has("secret_file")) {
     from = "secret_file";
-    text = read_secret_file(reader, reader.text(from));
+    text = read_file(reader, from, longest_secret_file, true);
   } else {
     from = "secret_env";
     const std::string variable = reader.text(from);
@@ -169,6 +185,9 @@ std::vector<std::string> read_secrets(const Reader& reader) {
 std::vector<std::string> read_types(const Reader& reader,
                                     std::span<const std::string_view> public_types) {
   const auto& types = reader.list("types");
+  const bool is_empty = types.empty() || (types.size() == 1 && types.front().empty());
+  if (reader.has("types") && is_empty)
+    reader.fail("types is empty: leave it out for all public events");
   for (const std::string& type : types)
     if (std::ranges::find(public_types, type) == public_types.end())
       reader.fail("types has " + visible(type) + ", which no public event has; there are " +
@@ -179,9 +198,12 @@ std::vector<std::string> read_types(const Reader& reader,
   return once;
 }
 
-void check_ca_file(const Reader& reader, const std::string& path) {
-  if (::access(path.c_str(), R_OK) != 0)
-    reader.fail("ca_file " + visible(path) + " cannot be read: " + std::strerror(errno));
+std::string read_authorities(const Reader& reader) {
+  std::string text = read_file(reader, "ca_file", longest_ca_file, false);
+  const Handle<BIO, BIO_free> pem(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+  if (!Handle<X509, X509_free>(PEM_read_bio_X509(pem.get(), nullptr, nullptr, nullptr)))
+    reader.fail("ca_file " + visible(reader.text("ca_file")) + " has no certificate (PEM)");
+  return text;
 }
 
 }  // namespace
@@ -195,16 +217,22 @@ Endpoint read_endpoint(const Table& table, std::span<const std::string_view> pub
   check_url(reader, endpoint.url, endpoint.allow_private);
   endpoint.types = read_types(reader, public_types);
   endpoint.secrets = read_secrets(reader);
-  if (reader.has("ca_file")) {
-    endpoint.ca_file = reader.text("ca_file");
-    check_ca_file(reader, endpoint.ca_file);
-  }
+  if (reader.has("ca_file")) endpoint.authorities = read_authorities(reader);
   return endpoint;
 }
 
 std::string shown_url(std::string_view url) {
   const auto query = std::min(url.find('?'), url.size());
-  std::string shown(url.substr(0, query));
+  std::string shown;
+  const auto authority = url.find("://");
+  const auto path = url.find('/', authority == url.npos ? 0 : authority + 3);
+  shown.append(url.substr(0, std::min(path, query)));
+  for (auto at = path; at < query;) {
+    const auto end = std::min(url.find('/', at + 1), query);
+    const std::string_view segment = url.substr(at + 1, end - at - 1);
+    shown.append("/").append(segment.size() > longest_shown_segment ? "***" : segment);
+    at = end;
+  }
   for (auto at = query; at < url.size();) {
     const auto end = std::min(url.find('&', at + 1), url.size());
     const std::string_view part = url.substr(at, end - at);

@@ -32,15 +32,16 @@ struct Endpoint {
   std::vector<std::string> types;    // of events that it is told of; empty: all public ones
   std::vector<std::string> secrets;  // their bytes; each signs
   bool allow_private = false;        // addresses that are not public; http without TLS
-  std::string ca_file;               // certificates to trust instead of the system's; empty: those
+  std::string authorities;           // certificates (PEM) to trust; empty: the system's
 
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
-// Reads the secrets too. `public_types`: the types that a webhook may be told of.
+// Reads the secrets and certificates too. `public_types`: the types that a webhook may be told of.
 Endpoint read_endpoint(const Table& table, std::span<const std::string_view> public_types);
 
-// An endpoint's URL as people are shown it: without the values of its query, which may be secrets.
+// An endpoint's URL as people are shown it: without what may be secret, the values of its query and
+// long segments of its path.
 std::string shown_url(std::string_view url);
 
 }  // namespace jangbu::webhook

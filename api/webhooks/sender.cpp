@@ -14,7 +14,7 @@ namespace jangbu::webhook {
 namespace {
 
 constexpr std::size_t longest_body = 4 * 1024;  // of an answer; what follows is not read
-constexpr std::chrono::seconds longest_retry_after = std::chrono::hours(24);
+constexpr std::chrono::seconds longest_retry_after = std::chrono::hours(10);
 
 using Fields = Handle<curl_slist, curl_slist_free_all>;
 
@@ -71,7 +71,8 @@ std::string describe(const Outcome& outcome) {
     case Outcome::Kind::unknown_host:
       return "its name has no address";
     case Outcome::Kind::private_address:
-      return "its address is not a public one: set allow_private = true if it shall be called";
+      return "its address is not a public one: set allow_private = true if it is meant to be "
+             "called";
     case Outcome::Kind::bad_certificate:
       return "its certificate is not trusted: see ca_file";
     case Outcome::Kind::stopped:
@@ -89,11 +90,15 @@ Sender::Sender(const Endpoint& endpoint, Options options)
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(curl, CURLOPT_PROXY, "");
   curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  if (!endpoint_.ca_file.empty()) {
-    curl_easy_setopt(curl, CURLOPT_CAINFO, endpoint_.ca_file.c_str());
+  if (!endpoint_.authorities.empty()) {
+    curl_blob authorities{.data = const_cast<char*>(endpoint_.authorities.data()),
+                          .len = endpoint_.authorities.size(),
+                          .flags = CURL_BLOB_NOCOPY};
+    curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &authorities);
     curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);
   }
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout.count()));
+  curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, 0L);  // the name may move
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   // A stop does not wait for a name server that does not answer.
   curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);

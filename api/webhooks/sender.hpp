@@ -36,7 +36,7 @@ struct Outcome {
 
   Kind kind = Kind::unreachable;
   long status = 0;                      // 0 unless answered
-  std::chrono::seconds retry_after{0};  // 0 unless the answer says so
+  std::chrono::seconds retry_after{0};  // 0 unless the answer says so; at most 10 h
   std::chrono::milliseconds took{0};
 
   bool delivered() const { return status >= 200 && status < 300; }

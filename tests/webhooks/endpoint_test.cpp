@@ -12,6 +12,7 @@
 
 #include "tests/support/files.hpp"
 #include "tests/support/process.hpp"
+#include "tests/support/tls_receiver.hpp"
 
 namespace jangbu::webhook {
 namespace {
@@ -57,18 +58,19 @@ std::string wrong(Settings settings, const std::string& name = "erp") {
 
 TEST_CASE("a webhook's table is read with its secrets") {
   const SecretFile file(secret + "\n" + other_secret + "\n\n");
+  const test::TlsReceiver receiver("localhost");
   const Endpoint endpoint = read({{"url", {"https://erp.example:8443/hooks/jangbu?token=1"}},
                                   {"types", {"StockChanged", "PurchaseCompleted"}},
                                   {"secret_file", {file.path()}},
                                   {"allow_private", {"true"}},
-                                  {"ca_file", {file.path()}}});
+                                  {"ca_file", {receiver.certificate_file()}}});
   CHECK(endpoint.name == "erp");
   CHECK(endpoint.url == "https://erp.example:8443/hooks/jangbu?token=1");
   CHECK(endpoint.types == std::vector<std::string>{"PurchaseCompleted", "StockChanged"});
   CHECK(endpoint.secrets.size() == 2);
   CHECK(endpoint.secrets.front().size() == 32);
   CHECK(endpoint.allow_private);
-  CHECK(endpoint.ca_file == file.path());
+  CHECK(endpoint.authorities == test::read_text(receiver.certificate_file()));
 
   ::setenv("JANGBU_TEST_SECRETS", (secret + " " + other_secret).c_str(), 1);
   const Endpoint other =
@@ -87,7 +89,12 @@ TEST_CASE("a wrong setting of a webhook is told with its table, and what to do")
              ContainsSubstring("NothingChanged") &&
                  ContainsSubstring("PurchaseCompleted, PurchaseCancelled, StockChanged"));
   CHECK_THAT(wrong({{"allow_private", {"yes"}}}), ContainsSubstring("true or false"));
+  CHECK_THAT(wrong({{"types", {}}}), ContainsSubstring("leave it out"));
+  CHECK_THAT(wrong({{"types", {""}}}), ContainsSubstring("leave it out"));
   CHECK_THAT(wrong({{"ca_file", {"/nowhere/ca.pem"}}}), ContainsSubstring("/nowhere/ca.pem"));
+  const SecretFile no_certificate("geheim");
+  CHECK_THAT(wrong({{"ca_file", {no_certificate.path()}}}),
+             ContainsSubstring("has no certificate") && !ContainsSubstring("geheim"));
   CHECK_THAT(wrong({{"url", {}}}), ContainsSubstring("give url once"));
   CHECK_THAT(wrong({{"url", {"https://one.example", "https://two.example"}}}),
              ContainsSubstring("give url once"));
@@ -100,7 +107,8 @@ TEST_CASE("the URL of a webhook says where to go, and nothing else") {
   for (const char* url :
        {"", "shop.example/hook", "//shop.example/hook", "https://", "https:///hook",
         "https:/shop.example/", "https:shop.example", "https://shop.example/한지",
-        "https://shop.example/a b", "https://shop.example:99999/", "https://shop.example:x/"})
+        "https://shop.example/a b", "https://shop.example:99999/", "https://shop.example:x/",
+        "https://shop.example:0/"})
     CHECK(wrong({{"url", {url}}}) != "nothing");
   for (const char* url : {"ftp://shop.example/", "file:///etc/passwd", "gopher://shop.example/",
                           "javascript:alert(1)", "HTTPX://shop.example/"})
@@ -132,13 +140,24 @@ TEST_CASE("a webhook's secrets are where others cannot read them, and are secret
   CHECK_THAT(wrong_file(SecretFile(std::string(5'000, ' ') + secret)),
              ContainsSubstring("too long"));
   CHECK_THAT(wrong({{"secret_file", {"/nowhere/secret"}}}), ContainsSubstring("/nowhere/secret"));
+  const test::TemporaryFolder folder;
+  const std::string pipe = (folder.path() / "pipe").string();
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK_THAT(wrong({{"secret_file", {pipe}}}), ContainsSubstring("is not a file"));
   CHECK_THAT(wrong({{"secret_env", {"JANGBU_TEST_NOT_SET"}}}),
              ContainsSubstring("JANGBU_TEST_NOT_SET, which is not set"));
   CHECK_THAT(wrong({{"secret_env", {"PATH"}}, {"secret_file", {"/nowhere"}}}),
              ContainsSubstring("either secret_file"));
 }
 
-TEST_CASE("people are shown a webhook's URL without the values of its query") {
+TEST_CASE("people are shown a webhook's URL without what may be secret") {
+  CHECK(shown_url("https://chat.example/api/webhooks/1234567890123456/token-of-a-channel/") ==
+        "https://chat.example/api/webhooks/***/***/");
+  CHECK(shown_url("https://chat.example/123456789012345?a=b/1234567890123456") ==
+        "https://chat.example/123456789012345?a=***");
+  CHECK(shown_url("https://shop.example") == "https://shop.example");
+  CHECK(shown_url("https://a-long-name-of-a-host.example/") ==
+        "https://a-long-name-of-a-host.example/");
   CHECK(shown_url("https://shop.example/hook") == "https://shop.example/hook");
   CHECK(shown_url("https://shop.example/hook?token=geheim&v=2") ==
         "https://shop.example/hook?token=***&v=***");

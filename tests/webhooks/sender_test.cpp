@@ -17,10 +17,12 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "api/webhooks/signature.hpp"
 #include "infra/descriptor.hpp"
 #include "infra/version.hpp"
+#include "tests/support/files.hpp"
 #include "tests/support/tls_receiver.hpp"
 #include "tests/support/webhook_receiver.hpp"
 
@@ -29,10 +31,13 @@
 namespace {
 
 std::atomic<int> asked_for_rebinding_name = 0;
+std::atomic<const char*> address_of_rebinding_name = "127.0.0.1";
+constexpr const char* public_address = "8.8.8.8";  // which is 127.0.0.1 for connect()
 
 }  // namespace
 
-// libcurl's, and everybody else's in this program. Names under .test are answered here.
+// libcurl's, and everybody else's in this program. Names that the machine's
+// own might be asked for are answered here.
 extern "C" int getaddrinfo(const char* name, const char* service, const addrinfo* hints,
                            addrinfo** found) {
   static const auto real =
@@ -40,8 +45,10 @@ extern "C" int getaddrinfo(const char* name, const char* service, const addrinfo
   const std::string asked = name ? name : "";
   if (asked == "rebinding.test") {
     ++asked_for_rebinding_name;
-    return real("127.0.0.1", service, hints, found);
+    return real(address_of_rebinding_name, service, hints, found);
   }
+  if (asked == "localhost.") return real("127.0.0.1", service, hints, found);
+  if (asked == "127.0.0.1." || asked == "nobody.invalid") return EAI_NONAME;
   if (asked == "several.test") {
     addrinfo any{};
     any.ai_socktype = SOCK_STREAM;
@@ -50,6 +57,16 @@ extern "C" int getaddrinfo(const char* name, const char* service, const addrinfo
     return real("127.0.0.1", service, &any, &(*found)->ai_next);
   }
   return real(name, service, hints, found);
+}
+
+// Likewise. No test leaves this machine.
+extern "C" int connect(int socket, const sockaddr* address, socklen_t size) {
+  static const auto real = reinterpret_cast<decltype(&connect)>(::dlsym(RTLD_NEXT, "connect"));
+  if (address->sa_family != AF_INET) return real(socket, address, size);
+  sockaddr_in to = *reinterpret_cast<const sockaddr_in*>(address);
+  if (to.sin_addr.s_addr == ::inet_addr(public_address))
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return real(socket, reinterpret_cast<const sockaddr*>(&to), sizeof to);
 }
 
 namespace jangbu::webhook {
@@ -123,22 +140,23 @@ class Listener {
   int port_ = 0;
 };
 
+// There are machines without IPv6.
+bool has_v6() {
+  return static_cast<bool>(Descriptor(::socket(AF_INET6, SOCK_STREAM, 0)));
+}
+
 // Where a receiver at 127.0.0.1 can be reached.
-const char* const loopbacks[] = {"127.0.0.1",
-                                 "127.1",
-                                 "2130706433",
-                                 "0x7f000001",
-                                 "0x7f.1",
-                                 "0177.0.0.1",
-                                 "017700000001",
-                                 "localhost",
-                                 "LOCALHOST",
-                                 "%6c%6f%63%61%6c%68%6f%73%74",
-                                 "[::ffff:127.0.0.1]",
-                                 "[::ffff:7f00:1]",
-                                 "0.0.0.0",
-                                 "0",
+std::vector<std::string> loopbacks() {
+  std::vector<std::string> hosts{"127.0.0.1",    "127.1",
+                                 "2130706433",   "0x7f000001",
+                                 "0x7f.1",       "0177.0.0.1",
+                                 "017700000001", "localhost",
+                                 "LOCALHOST",    "%6c%6f%63%61%6c%68%6f%73%74",
+                                 "0.0.0.0",      "0",
                                  "several.test"};
+  if (has_v6()) hosts.insert(hosts.end(), {"[::ffff:127.0.0.1]", "[::ffff:7f00:1]"});
+  return hosts;
+}
 
 }  // namespace
 
@@ -193,17 +211,18 @@ TEST_CASE("a redirect is not followed") {
 
 TEST_CASE("nothing goes to a private address, however it is written") {
   Listener listener;
-  for (const std::string host : loopbacks) {
+  for (const std::string& host : loopbacks()) {
     INFO(host);
     const Outcome outcome = post(endpoint("https://" + host + ":" + listener.port() + "/", false));
     CHECK(outcome.kind == Kind::private_address);
     CHECK(outcome.status == 0);
   }
-  for (const char* host : {"127.0.0.2", "10.0.0.1", "192.168.0.1", "169.254.169.254", "[fe80::1]",
-                           "[fd00::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"}) {
+  std::vector<std::string> others{"127.0.0.2", "10.0.0.1", "192.168.0.1", "169.254.169.254"};
+  if (has_v6())
+    others.insert(others.end(), {"[fe80::1]", "[fd00::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"});
+  for (const std::string& host : others) {
     INFO(host);
-    CHECK(post(endpoint("https://" + std::string(host) + "/", false)).kind ==
-          Kind::private_address);
+    CHECK(post(endpoint("https://" + host + "/", false)).kind == Kind::private_address);
   }
   for (const std::string host : {"localhost.", "127.0.0.1.", "public@127.0.0.1",
                                  "public:443@127.0.0.1", "8.8.8.8@localhost"}) {
@@ -215,12 +234,12 @@ TEST_CASE("nothing goes to a private address, however it is written") {
 
 TEST_CASE("with allow_private the same addresses are called") {
   WebhookReceiver receiver;
-  for (const std::string host : loopbacks) {
+  for (const std::string& host : loopbacks()) {
     INFO(host);
     CHECK(
         post(endpoint("http://" + host + ":" + std::to_string(receiver.port()) + "/")).delivered());
   }
-  CHECK(receiver.received().size() == std::size(loopbacks));
+  CHECK(receiver.received().size() == loopbacks().size());
 }
 
 TEST_CASE("without allow_private nothing goes out without TLS") {
@@ -245,15 +264,29 @@ TEST_CASE("a name is resolved once, and where it leads is judged by that") {
   CHECK_FALSE(listener.somebody_came());
 }
 
+TEST_CASE("a name that leads elsewhere for the next connection is judged again") {
+  test::TlsReceiver receiver("rebinding.test");
+  Endpoint to = endpoint("https://rebinding.test:" + std::to_string(receiver.port()) + "/", false);
+  to.authorities = test::read_text(receiver.certificate_file());
+  Sender sender(to);
+  address_of_rebinding_name = public_address;
+  CHECK(sender.post("17.0", event, {}).delivered());  // and the receiver closes the connection
+  address_of_rebinding_name = "127.0.0.1";
+  CHECK(sender.post("17.1", event, {}).kind == Kind::private_address);
+  CHECK(receiver.requests() == 1);
+}
+
 TEST_CASE("the environment's proxies are not used") {
   Listener proxy;
   WebhookReceiver receiver;
+  test::TlsReceiver tls_receiver("localhost");
   const std::string url = "http://127.0.0.1:" + proxy.port();
   for (const char* name : {"http_proxy", "https_proxy", "all_proxy", "ALL_PROXY"})
     ::setenv(name, url.c_str(), 1);
   CHECK(post(endpoint(receiver.url())).delivered());
-  CHECK(post(endpoint("https://localhost:" + std::to_string(receiver.port()), false)).kind ==
-        Kind::private_address);
+  Endpoint to = endpoint("https://localhost:" + std::to_string(tls_receiver.port()) + "/");
+  to.authorities = test::read_text(tls_receiver.certificate_file());
+  CHECK(post(to).delivered());
   for (const char* name : {"http_proxy", "https_proxy", "all_proxy", "ALL_PROXY"}) ::unsetenv(name);
   CHECK_FALSE(proxy.somebody_came());
 }
@@ -284,7 +317,7 @@ TEST_CASE("a receiver shows a certificate that is trusted, for its name") {
   test::TlsReceiver receiver("localhost");
   Endpoint to = endpoint("https://localhost:" + std::to_string(receiver.port()) + "/");
   CHECK(post(to).kind == Kind::bad_certificate);
-  to.ca_file = receiver.certificate_file();
+  to.authorities = test::read_text(receiver.certificate_file());
   CHECK(post(to).delivered());
   to.url = "https://127.0.0.1:" + std::to_string(receiver.port()) + "/";
   CHECK(post(to).kind == Kind::bad_certificate);
