@@ -3,12 +3,18 @@
 #include <algorithm>
 #include <cctype>
 #include <cstddef>
+#include <filesystem>
 #include <fstream>
+#include <functional>
+#include <set>
 #include <sstream>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "api/publishing/public_event.hpp"
 #include "infra/json.hpp"
+#include "infra/text.hpp"
 
 namespace jangbu::cli {
 
@@ -18,8 +24,11 @@ constexpr std::streamsize longest_file = 1024 * 1024;  // for a few dozen settin
 constexpr const char* webhooks_section = "webhooks";
 
 std::string read_text(const std::string& file) {
+  // Opening a named pipe would wait for somebody who writes to it.
+  if (std::error_code error; !std::filesystem::is_regular_file(file, error))
+    throw CLI::FileError(file + " is not a file that can be read");
   std::ifstream in(file, std::ios::binary);
-  if (!in) throw CLI::FileError::Missing(file);
+  if (!in) throw CLI::FileError(file + " cannot be read");
   std::string text(static_cast<std::size_t>(longest_file) + 1, '\0');
   in.read(text.data(), longest_file + 1);
   if (in.gcount() > longest_file)
@@ -27,6 +36,43 @@ std::string read_text(const std::string& file) {
                          " bytes, too many for a configuration of jangbu");
   text.resize(static_cast<std::size_t>(in.gcount()));
   return text;
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r";
+  const auto begin = std::min(text.find_first_not_of(blanks), text.size());
+  return text.substr(begin, text.find_last_not_of(blanks) + 1 - begin);
+}
+
+// CLI11 takes a table's header with a comment behind it for a setting, adds up tables of the same
+// name, and reads lists of several lines with their comments as values.
+std::istringstream without_traps(const std::string& text) {
+  std::istringstream lines(text);
+  std::string plain;
+  std::set<std::string, std::less<>> headers;
+  std::size_t number = 0;
+  const auto fail = [&](const std::string& what) {
+    throw CLI::ConfigError("line " + std::to_string(number) + " of the configuration: " + what);
+  };
+  for (std::string whole; std::getline(lines, whole);) {
+    ++number;
+    std::string_view line = trimmed(whole);
+    if (line.starts_with('[')) {
+      const auto end = line.find(']');
+      const std::string_view rest = end == line.npos ? line : trimmed(line.substr(end + 1));
+      if (line.starts_with("[[") || (!rest.empty() && !rest.starts_with('#')))
+        fail("a table begins with its name alone, such as [webhooks.erp]");
+      line = line.substr(0, end + 1);
+      if (!headers.emplace(line).second) fail("there is a table " + visible(line) + " before");
+    } else if (const auto equals = line.find('=');
+               equals != line.npos && line.front() != '#' && line.front() != ';') {
+      const std::string_view value = line.substr(equals + 1);
+      const std::string_view list = trimmed(value.substr(0, value.find('#')));
+      if (list.starts_with('[') && !list.ends_with(']')) fail("a list stands on one line");
+    }
+    plain.append(line).append("\n");
+  }
+  return std::istringstream(plain);
 }
 
 // CLI11 marks the beginning and the end of a section by items of these names.
@@ -51,11 +97,14 @@ void take_webhook(const CLI::ConfigItem& item, std::vector<webhook::Table>& tabl
 }  // namespace
 
 ConfigFile read_config_file(const std::string& file) {
-  std::istringstream text(read_text(file));
+  std::istringstream text = without_traps(read_text(file));
   ConfigFile read;
   for (CLI::ConfigItem& item : CLI::ConfigTOML().from_config(text)) {
     if (!item.parents.empty() && item.parents.front() == webhooks_section)
       take_webhook(item, read.webhooks);
+    else if (!item.parents.empty())
+      throw CLI::ConfigError("there is no table [" + visible(item.parents.front()) +
+                             "...], only those of webhooks, such as [webhooks.erp]");
     else
       read.settings.push_back(std::move(item));
   }

@@ -141,6 +141,16 @@ void apply(CLI::App& app, const std::vector<CLI::ConfigItem>& settings) {
   }
 }
 
+// The webhooks of a file with which the next start will work.
+std::vector<webhook::Endpoint> read_webhooks_again(const std::string& config) {
+  CLI::App app;
+  ServeFlags flags;
+  add_flags(app, flags);
+  const ConfigFile file = read_config_file(config);
+  apply(app, file.settings);
+  return read_webhooks(file.webhooks);
+}
+
 // A setting's value, fit to be shown.
 std::string without_secrets(const std::string& name, const std::string& value) {
   if (name == "database") return pg::without_secrets(value);
@@ -183,7 +193,7 @@ int run_serve(CLI::App& app, ServeFlags& flags) {
     apply(app, file.settings);
     flags.options.webhooks = read_webhooks(file.webhooks);
     flags.options.read_webhooks_again = [config = flags.config] {
-      return read_webhooks(read_config_file(config).webhooks);
+      return read_webhooks_again(config);
     };
     if (flags.print_config) webhooks = to_toml(file.webhooks);
   }

@@ -1,6 +1,7 @@
 // Webhooks of a whole shop: from a command to the endpoint, and the tools for people.
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -224,16 +225,26 @@ TEST_CASE("SIGHUP changes the webhooks of a running shop, and a mistake changes 
   a.wait_for(1);
   b.wait_for(1);
 
-  for (const std::string& wrong :
-       {configuration.table("b", "ftp://127.0.0.1/"),
-        std::string("[webhooks.a]\nurl = \"https://a.example\"\n"),
-        configuration.table("a", a.url(), "types = [\"NothingChanged\"]\n"),
-        std::string("[webhooks]\nurl = \"https://a.example\"\n")})
-    reload(wrong, "the webhooks stay as they were");
+  const std::vector<std::string> wrong_files{
+      configuration.table("b", "ftp://127.0.0.1/"),
+      "[webhooks.a]\nurl = \"https://a.example\"\n",
+      configuration.table("a", a.url(), "types = [\"NothingChanged\"]\n"),
+      "[webhooks]\nurl = \"https://a.example\"\n",
+      "[webhook.a]\n" + configuration.table("b", b.url()),  // not webhooks
+      "[webhook.a]\nurl = \"https://a.example\"\n",
+      "[webhooks.a] and more\n" + configuration.table("b", b.url()),
+      configuration.table("a", a.url()) + configuration.table("a", b.url()),
+      configuration.table("a", a.url(), "types = [\"AccountOpened\",\n\"AccountClosed\"]\n"),
+      configuration.table("a", a.url(), "types = []\n"),
+      "queeu = 77\n" + configuration.table("a", a.url()),
+      "queue = many\n" + configuration.table("a", a.url())};
+  for (const std::string& wrong : wrong_files) reload(wrong, "the webhooks stay as they were");
   CHECK(state_of(operations, "a") == "active");
   CHECK(state_of(operations, "b") == "active");
 
-  reload(configuration.table("b", b.url("/other")), done);
+  std::string commented = configuration.table("b", b.url("/other"));
+  commented.insert(commented.find('\n'), "  # a comment");
+  reload("queue = 78\n" + commented, done);
   CHECK(state_of(operations, "a") == "webhook-not-found");
   wait_for_state(operations, "b", "active");
   open_account(shop, "황진이");
@@ -298,4 +309,14 @@ TEST_CASE("the webhooks of a configuration are printed without secrets, and wron
   CHECK_THAT(print().output, ContainsSubstring("[webhooks.erp]: give url"));
   configuration.write("[webhooks.erp.more]\nurl = \"https://erp.example\"\n");
   CHECK_THAT(print().output, ContainsSubstring("such as [webhooks.erp]"));
+  configuration.write("[webhook.erp]\nurl = \"https://erp.example\"\n");
+  CHECK_THAT(print().output, ContainsSubstring("there is no table [webhook...]"));
+  configuration.write("[webhooks.erp]\ntypes = [\n  \"StockChanged\",\n]\n");
+  CHECK_THAT(print().output,
+             ContainsSubstring("line 2 of the configuration: a list stands on one"));
+  configuration.write("[webhooks.erp]\n\n[webhooks.erp]\n");
+  CHECK_THAT(print().output, ContainsSubstring("there is a table [webhooks.erp] before"));
+  ::unlink(configuration.file().c_str());
+  REQUIRE(::mkfifo(configuration.file().c_str(), 0600) == 0);
+  CHECK_THAT(print().output, ContainsSubstring("is not a file"));
 }
