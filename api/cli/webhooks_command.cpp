@@ -197,7 +197,7 @@ void add_webhooks(CLI::App& app, int& status) {
   add("list", "List them; exit status 1 if one is failing, off or waiting", list);
   add_for_one("show", "Show one, with the events it refused; exit status as for list", show);
   add_for_one("pause", "Deliver nothing to it for now; events wait", pause)
-      ->add_option("--reason", flags->reason, "For those who will ask why");
+      ->add_option("--reason", flags->reason, "Shown to whoever asks why it is paused");
   add_for_one("resume", "Deliver to it again, at once, whether it was paused, off or failing",
               resume);
   add_for_one("replay", "Deliver events to it again, and then what is new", replay)

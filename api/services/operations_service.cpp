@@ -239,7 +239,7 @@ const Endpoint endpoints[] = {
      {.method = Method::get,
       .path = "/webhooks",
       .id = "listWebhooks",
-      .summary = "The webhooks, and how they fare",
+      .summary = "The webhooks, and their states",
       .description = "Those in the configuration of this process.",
       .gives = "Webhooks"}},
     {show_webhook,

@@ -21,7 +21,6 @@ namespace {
 using webhook::Courier;
 using CourierPtr = webhook::Webhooks::CourierPtr;
 
-constexpr std::size_t most_parked_ids = 100;
 constexpr std::size_t longest_pause_reason = 200;
 
 Json to_json(const Courier::Attempt& attempt) {
@@ -44,7 +43,7 @@ Json to_json(const Courier& courier) {
   if (status.since) json.add("since", to_string(*status.since));
   if (status.next_attempt) json.add("nextAttempt", to_string(*status.next_attempt));
   json.add("pending", status.pending);
-  json.add("parked", status.parked.size());
+  json.add("parked", status.parked);
   if (status.last) json.add("lastAttempt", to_json(*status.last));
   if (status.delivered_at) json.add("deliveredAt", to_string(*status.delivered_at));
   return json;
@@ -52,11 +51,7 @@ Json to_json(const Courier& courier) {
 
 Json with_parked_ids(const Courier& courier) {
   Json ids = Json::array();
-  std::size_t shown = 0;
-  for (const EventId id : courier.status().parked) {
-    if (shown++ == most_parked_ids) break;
-    ids.push_back(to_string(id));
-  }
+  for (const EventId id : courier.status().parked_ids) ids.push_back(to_string(id));
   Json json = to_json(courier);
   json.add("parkedIds", ids);
   return json;

@@ -308,7 +308,7 @@ Families webhook_families(const webhook::Webhooks& webhooks) {
          {State::active, State::failing, State::paused, State::off, State::waiting})
       add_gauge(state, one == status.state ? 1 : 0, with("state", to_string(one)));
     add_gauge(pending, static_cast<double>(status.pending), labels);
-    add_gauge(parked, static_cast<double>(status.parked.size()), labels);
+    add_gauge(parked, static_cast<double>(status.parked), labels);
   }
   return {std::move(attempts), std::move(durations), std::move(state), std::move(pending),
           std::move(parked)};

@@ -3,17 +3,21 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <ranges>
 #include <utility>
 
 #include "api/answers/represent.hpp"
 #include "api/webhooks/parked.hpp"
 #include "events/errors.hpp"
+#include "infra/base64.hpp"
 #include "infra/eventlog/stored_message.hpp"
 #include "infra/ids.hpp"
 #include "infra/json.hpp"
 #include "infra/json_tree.hpp"
 #include "infra/log.hpp"
+#include "infra/sha256.hpp"
 #include "infra/trouble.hpp"
 
 namespace jangbu::webhook {
@@ -29,7 +33,6 @@ constexpr auto moment = 200ms;         // a stop may take that long
 // A message that was given back at a stop may not come back to this process, which still has a pull
 // at the server: by then that will have ended.
 constexpr auto until_gone = 1s;
-constexpr std::chrono::milliseconds longest_delay = 10h;  // that an answer may ask for
 constexpr long gone = 410;
 
 // What the consumer's metadata say of a webhook that is not active.
@@ -49,11 +52,27 @@ std::string value_of(const DurableConsumer::Metadata& metadata, const char* key)
 }
 
 // Of a message of the public stream. Throws Corrupt when somebody else put it there.
-EventId event_of(std::string_view message, const std::string& stream) {
+EventId event_of(std::string_view message, const std::string& stream, std::uint64_t sequence,
+                 std::string_view subject) {
   const json event = parse_json_if_valid(message);
   if (event.is_object())
-    if (const auto id = parse_event_id(event.value("id", std::string()))) return *id;
-  throw Corrupt("stream " + stream + " has a message that is not an event of Jangbu");
+    if (const auto text = event.find("id"); text != event.end() && text->is_string())
+      if (const auto id = parse_event_id(text->get<std::string>())) return *id;
+  throw Corrupt("message " + std::to_string(sequence) + " of stream " + stream + ", subject " +
+                std::string(subject) + ", is not an event of Jangbu: remove it, and resume");
+}
+
+// Changes when the endpoint does, and tells nobody a secret, which are random.
+std::string revision_of(const Endpoint& endpoint) {
+  std::string all;
+  const auto add = [&](std::string_view part) {
+    all.append(std::to_string(part.size())).append(":").append(part);
+  };
+  for (const auto& text : {endpoint.url, endpoint.authorities}) add(text);
+  add(endpoint.allow_private ? "private" : "public");
+  for (const std::string& type : endpoint.types) add(type);
+  for (const std::string& secret : endpoint.secrets) add(secret);
+  return to_base64(chars_of(sha256({all})));
 }
 
 std::vector<std::string> subjects_of(const Endpoint& endpoint, const std::string& shop) {
@@ -77,7 +96,7 @@ Place find_place(JetStreamApi& api, const std::string& stream, EventId from) {
   };
   const json info = api.call("STREAM.INFO." + stream, nullptr);
   checked(info);
-  auto begin = info.at("state").at("first_seq").get<std::uint64_t>();
+  auto begin = std::max<std::uint64_t>(info.at("state").at("first_seq").get<std::uint64_t>(), 1);
   Place found{.sequence = info.at("state").at("last_seq").get<std::uint64_t>() + 1};
   while (begin < found.sequence) {
     const std::uint64_t middle = begin + (found.sequence - begin) / 2;
@@ -89,7 +108,7 @@ Place find_place(JetStreamApi& api, const std::string& stream, EventId from) {
     }
     checked(answer);
     const StoredMessage message(answer.at("message"));
-    const EventId there = event_of(message.data, stream);
+    const EventId there = event_of(message.data, stream, message.sequence, message.subject);
     if (there >= from)
       found = {middle, there};
     else
@@ -117,7 +136,8 @@ std::string_view to_string(Courier::State state) {
 }
 
 bool is_about_the_message(long status) {
-  constexpr long others[] = {401, 403, 404, 407, 408, gone, 421, 423, 424, 425, 426, 429};
+  constexpr long others[] = {401, 402, 403, 404, 405, 406, 407, 408, gone,
+                             411, 415, 421, 423, 424, 425, 426, 429};
   return status >= 400 && status < 500 && std::ranges::count(others, status) == 0;
 }
 
@@ -137,7 +157,8 @@ DurableConsumer Courier::consumer_in(NatsLink::Ends& nats) const {
   return DurableConsumer(nats.api, {.stream = options_.public_stream,
                                     .name = "webhook-" + endpoint_.name,
                                     .subjects = subjects_of(endpoint_, options_.shop),
-                                    .ack_wait = options_.ack_wait});
+                                    .ack_wait = options_.ack_wait,
+                                    .revision = revision_of(endpoint_)});
 }
 
 Parked Courier::parked_in(NatsLink::Ends& nats) const {
@@ -161,93 +182,168 @@ void Courier::run(const std::stop_token& stop) {
 
 void Courier::deliver_all(const std::stop_token& stop, Trouble& trouble) {
   const auto nats = nats_.get();
-  DurableConsumer consumer = consumer_in(*nats);
-  consumer.ensure();
-  Subscription subscription(nats->connection, consumer.options());
-  for (auto look_at = Clock::now(); !stop.stop_requested();) {
+  // First: begin() may make a message come by a pull of the webhook as it was before.
+  Subscription subscription(nats->connection, consumer_in(*nats).options());
+  begin(*nats);
+  refresh(*nats);
+  for (auto look_at = Clock::now() + look_again_after; !stop.stop_requested();) {
     if (Clock::now() >= look_at) {
-      refresh();
+      if (refresh(*nats).state == State::active) trouble.over();
       look_at = Clock::now() + look_again_after;
     }
     const auto message = subscription.next(moment);
-    trouble.over();
-    if (message) deliver(subscription, *message, stop);
+    if (message && deliver(*nats, subscription, *message, stop)) trouble.over();
   }
   if (const auto message = subscription.next(0ms)) subscription.give_back(*message, until_gone);
 }
 
-void Courier::deliver(Subscription& subscription, const Message& message,
+// Makes sure of the consumer. One that is not the one of before goes on where that was.
+void Courier::begin(NatsLink::Ends& nats) {
+  DurableConsumer consumer = consumer_in(nats);
+  const DurableConsumer::State found = consumer.ensure();
+  std::optional<EventId> next;
+  {
+    const std::lock_guard lock(mutex_);
+    next = next_;
+  }
+  if (next && found.made != consumer_made_) {
+    consumer.reset(find_place(nats.api, options_.public_stream, *next).sequence);
+    log::warn("webhook {} goes on with event {}: its consumer was removed, and is made anew",
+              endpoint_.name, to_string(*next));
+    sequence_ = 0;  // the stream may be another one, too
+  } else if (found.is_new) {
+    log::warn(
+        "webhook {} begins with what is published from now on; earlier events are not sent, unless "
+        "you replay them: jangbu webhooks replay {} --from ID",
+        endpoint_.name, endpoint_.name);
+  }
+  consumer_made_ = found.made;
+}
+
+// True when the message has been dealt with.
+bool Courier::deliver(NatsLink::Ends& nats, Subscription& subscription, const Message& message,
                       const std::stop_token& stop) {
-  const EventId id = event_of(message.payload(), options_.public_stream);
+  try {
+    return try_deliver(nats, subscription, message, stop);
+  } catch (const std::exception& error) {
+    fail(subscription, message, error.what());
+    return false;
+  }
+}
+
+bool Courier::try_deliver(NatsLink::Ends& nats, Subscription& subscription, const Message& message,
+                          const std::stop_token& stop) {
+  const EventId id =
+      event_of(message.payload(), options_.public_stream, message.sequence(), message.subject());
+  go_on_with(id);
   const Outcome outcome = sender_.post(to_string(id), message.payload(), stop);
-  if (outcome.kind == Outcome::Kind::stopped) return subscription.give_back(message, until_gone);
+  if (outcome.kind == Outcome::Kind::stopped) {
+    subscription.give_back(message, until_gone);
+    return false;
+  }
   measures_.duration.observe(outcome.took);
   {
     const std::lock_guard lock(mutex_);
     last_ = {outcome, system_now()};
   }
   if (outcome.delivered()) {
+    if (may_be_parked(message)) parked_in(nats).remove(id);
     subscription.acknowledge(message);
     succeed(id);
-  } else if (is_about_the_message(outcome.status)) {
-    park(id, message.payload(), outcome);
+  } else if (is_about_the_message(outcome.status) && !refuses_everything(outcome)) {
+    parked_in(nats).add(id, message.payload());
     subscription.acknowledge(message);
+    park(id, outcome);
   } else if (outcome.status == gone) {
-    switch_off(outcome);
+    switch_off(nats, outcome);
     subscription.give_back(message, 0ms);
+    return false;
   } else {
-    subscription.give_back(message, fail(outcome, message.deliveries()));
+    const bool knows_when = outcome.status == 429 || outcome.status == 503;
+    fail(subscription, message,
+         refuses_everything(outcome)
+             ? std::to_string(most_refusals) + " events in a row are parked, and " +
+                   describe(outcome) + " again; resume parks more"
+             : describe(outcome),
+         knows_when ? outcome.retry_after : 0s);
+    return false;
   }
+  go_on_with({id.position, id.index + 1});
+  sequence_ = std::max(sequence_, message.sequence());
+  return true;
+}
+
+// Another process may have parked it since we last looked; then it comes because of a replay.
+bool Courier::may_be_parked(const Message& message) const {
+  const std::lock_guard lock(mutex_);
+  return !parked_.empty() || message.sequence() <= sequence_;
+}
+
+bool Courier::refuses_everything(const Outcome& outcome) const {
+  const std::lock_guard lock(mutex_);
+  return refusals_.status == outcome.status && refusals_.count >= most_refusals;
+}
+
+void Courier::go_on_with(EventId next) {
+  const std::lock_guard lock(mutex_);
+  next_ = next;
 }
 
 void Courier::succeed(EventId id) {
   measures_.delivered.add();
-  bool was_failing = false, was_parked = false;
+  bool was_failing = false;
   {
     const std::lock_guard lock(mutex_);
     delivered_at_ = system_now();
     was_failing = std::exchange(failing_, std::nullopt).has_value();
-    was_parked = parked_.erase(id) > 0;
+    parked_.erase(id);
+    refusals_ = {};
   }
   if (was_failing) log::info("webhook {} takes events again", endpoint_.name);
-  if (was_parked) parked_in(*nats_.get()).remove(id);
 }
 
-void Courier::park(EventId id, std::string_view message, const Outcome& outcome) {
-  parked_in(*nats_.get()).add(id, message);
+void Courier::park(EventId id, const Outcome& outcome) {
   measures_.parked.add();
   log::warn("webhook {} refuses event {}, which is parked: {}", endpoint_.name, to_string(id),
             describe(outcome));
   const std::lock_guard lock(mutex_);
   failing_.reset();
   parked_.insert(id);
+  if (refusals_.status != outcome.status) refusals_ = {.status = outcome.status};
+  ++refusals_.count;
 }
 
-void Courier::switch_off(const Outcome& outcome) {
-  consumer_in(*nats_.get()).pause(why(State::off, describe(outcome)));
+void Courier::switch_off(NatsLink::Ends& nats, const Outcome& outcome) {
+  consumer_in(nats).pause(why(State::off, describe(outcome)));
   measures_.failed.add();
   log::warn("webhook {} is off, since {}; `jangbu webhooks resume {}` switches it on again",
             endpoint_.name, describe(outcome), endpoint_.name);
-  refresh();
+  refresh(nats);
 }
 
-// Returns when to try again.
-std::chrono::milliseconds Courier::fail(const Outcome& outcome, std::uint64_t attempts) {
-  measures_.failed.add();
+// Gives the message back for later. It counts how often it failed, since the server also counts
+// deliveries to a process that was stopped; but begins again when those do, after a resume.
+void Courier::fail(Subscription& subscription, const Message& message, const std::string& reason,
+                   std::chrono::milliseconds retry_after) {
+  std::size_t attempts = 1;
+  {
+    const std::lock_guard lock(mutex_);
+    if (failing_) attempts = std::min<std::size_t>(failing_->attempts + 1, message.deliveries());
+  }
   const auto& delays = options_.delays;
-  auto delay = delays[std::clamp<std::size_t>(attempts, 1, delays.size()) - 1];
-  if (outcome.status == 429 || outcome.status == 503)
-    delay = std::max<std::chrono::milliseconds>(
-        delay, std::min<std::chrono::milliseconds>(outcome.retry_after, longest_delay));
+  const auto delay =
+      std::max(delays[std::clamp<std::size_t>(attempts, 1, delays.size()) - 1], retry_after);
+  subscription.give_back(message, delay);
+  measures_.failed.add();
   const Timestamp now = system_now();
   const std::lock_guard lock(mutex_);
   if (!failing_) {
     failing_.emplace().since = now;
-    log::warn("webhook {} is failing: {}", endpoint_.name, describe(outcome));
+    log::warn("webhook {} is failing: {}", endpoint_.name, reason);
   }
-  failing_->reason = describe(outcome);
+  failing_->reason = reason;
   failing_->next_attempt = {now.ms + delay.count()};
-  return delay;
+  failing_->attempts = attempts;
 }
 
 void Courier::wait(std::chrono::milliseconds time, const std::stop_token& stop) {
@@ -260,9 +356,11 @@ void Courier::wait(std::chrono::milliseconds time, const std::stop_token& stop) 
 Courier::Status Courier::status() const {
   const std::lock_guard lock(mutex_);
   Status status{.pending = consumer_.behind(),
-                .parked = parked_,
+                .parked = parked_.size(),
                 .last = last_,
                 .delivered_at = delivered_at_};
+  std::ranges::copy(parked_ | std::views::take(most_parked_ids),
+                    std::back_inserter(status.parked_ids));
   if (!waiting_.empty()) {
     status.reason = waiting_;
   } else if (consumer_.paused) {
@@ -285,9 +383,12 @@ Courier::Status Courier::status() const {
 }
 
 Courier::Status Courier::refresh() {
-  const auto nats = nats_.get();
-  const DurableConsumer::State state = consumer_in(*nats).state();
-  std::set<EventId> parked_now = parked_in(*nats).list();
+  return refresh(*nats_.get());
+}
+
+Courier::Status Courier::refresh(NatsLink::Ends& nats) {
+  const DurableConsumer::State state = consumer_in(nats).state();
+  std::set<EventId> parked_now = parked_in(nats).list();
   {
     const std::lock_guard lock(mutex_);
     waiting_.clear();
@@ -299,24 +400,30 @@ Courier::Status Courier::refresh() {
 }
 
 void Courier::pause(const std::string& reason) {
-  consumer_in(*nats_.get()).pause(why(State::paused, reason));
-  refresh();
+  const auto nats = nats_.get();
+  consumer_in(*nats).pause(why(State::paused, reason));
+  refresh(*nats);
 }
 
 // The reset makes the server look for messages at once.
 void Courier::resume() {
+  {
+    const std::lock_guard lock(mutex_);
+    refusals_ = {};
+  }
   const auto nats = nats_.get();
   DurableConsumer consumer = consumer_in(*nats);
   consumer.resume();
   consumer.reset(0);
-  refresh();
+  refresh(*nats);
 }
 
 std::optional<EventId> Courier::replay(EventId from) {
   const auto nats = nats_.get();
   const Place place = find_place(nats->api, options_.public_stream, from);
   consumer_in(*nats).reset(place.sequence);
-  refresh();
+  go_on_with(from);
+  refresh(*nats);
   return place.event;
 }
 

@@ -7,8 +7,11 @@
 //
 // An attempt that fails is repeated later and later (`delays`), and nothing overtakes its message:
 // it is the endpoint that is failing, not the message. An answer that is about the message
-// (`is_about_the_message`) parks it instead, and the next one is sent. 410 (Gone) switches the
-// webhook off.
+// (`is_about_the_message`) parks it instead, and the next one is sent, unless that becomes a habit
+// (`most_refusals`). 410 (Gone) switches the webhook off.
+//
+// Should somebody remove the consumer, or its stream, the webhook goes on behind the last event
+// that this process has dealt with.
 //
 // Threads: members from any; those that ask NATS may wait for it, so they are not for HTTP workers.
 // Ownership: the link outlives it. Errors: the thread waits while NATS, or the stream, is away;
@@ -38,11 +41,16 @@
 
 namespace jangbu::webhook {
 
-// The permanent refusals of a message; other 4xx are about the endpoint or the moment.
+// The permanent refusals of a message. Other 4xx are about the endpoint, which would say so to all
+// messages, or the moment.
 bool is_about_the_message(long status);
 
 class Courier {
  public:
+  // So many messages in a row that were refused with one status are about the endpoint.
+  static constexpr unsigned most_refusals = 20;
+  static constexpr std::size_t most_parked_ids = 100;  // in a status
+
   struct Options {
     std::string log_stream = "SHOP";
     std::string public_stream = "SHOP_PUBLIC";
@@ -71,7 +79,8 @@ class Courier {
     std::optional<Timestamp> since = {};    // it is so, if known
     std::optional<Timestamp> next_attempt;  // while it is failing
     std::uint64_t pending = 0;              // messages that are not delivered
-    std::set<EventId> parked = {};
+    std::size_t parked = 0;
+    std::vector<EventId> parked_ids = {};        // of the first ones
     std::optional<Attempt> last = {};            // of this process
     std::optional<Timestamp> delivered_at = {};  // the last success of this process
   };
@@ -98,7 +107,7 @@ class Courier {
   // These ask NATS.
   Status refresh();
   void pause(const std::string& reason);
-  // Also tries again at once, if it is failing.
+  // Also tries again at once, if it is failing, and parks what the endpoint refuses.
   void resume();
   // Goes on with the first event at or behind this one; nullopt when there is none, and it goes on
   // with the next one.
@@ -115,24 +124,43 @@ class Courier {
     std::string reason;
     Timestamp since;
     Timestamp next_attempt;
+    std::size_t attempts = 0;
+  };
+
+  struct Refusals {  // in a row
+    long status = 0;
+    unsigned count = 0;
   };
 
   DurableConsumer consumer_in(NatsLink::Ends& nats) const;
   Parked parked_in(NatsLink::Ends& nats) const;
   void run(const std::stop_token& stop);
   void deliver_all(const std::stop_token& stop, Trouble& trouble);
-  void deliver(Subscription& subscription, const Message& message, const std::stop_token& stop);
+  void begin(NatsLink::Ends& nats);
+  bool deliver(NatsLink::Ends& nats, Subscription& subscription, const Message& message,
+               const std::stop_token& stop);
+  bool try_deliver(NatsLink::Ends& nats, Subscription& subscription, const Message& message,
+                   const std::stop_token& stop);
+  bool may_be_parked(const Message& message) const;
+  bool refuses_everything(const Outcome& outcome) const;
+  void go_on_with(EventId next);
   void succeed(EventId id);
-  void park(EventId id, std::string_view message, const Outcome& outcome);
-  void switch_off(const Outcome& outcome);
-  std::chrono::milliseconds fail(const Outcome& outcome, std::uint64_t attempts);
+  void park(EventId id, const Outcome& outcome);
+  void switch_off(NatsLink::Ends& nats, const Outcome& outcome);
+  void fail(Subscription& subscription, const Message& message, const std::string& reason,
+            std::chrono::milliseconds retry_after = {});
+  Status refresh(NatsLink::Ends& nats);
   void wait(std::chrono::milliseconds time, const std::stop_token& stop);
 
   NatsLink& nats_;
   const Endpoint endpoint_;
   const Options options_;
-  Sender sender_;  // of the thread
   Measures measures_;
+
+  // Of the thread:
+  Sender sender_;
+  std::string consumer_made_;   // of which consumer next_ is
+  std::uint64_t sequence_ = 0;  // the highest one that was dealt with
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any stopped_;
@@ -140,6 +168,8 @@ class Courier {
   std::optional<Failing> failing_;
   DurableConsumer::State consumer_;
   std::set<EventId> parked_;
+  Refusals refusals_;
+  std::optional<EventId> next_;  // the first event that may not be dealt with, once known
   std::optional<Attempt> last_;
   std::optional<Timestamp> delivered_at_;
 

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::int64_t most_messages = 10'000;
 constexpr std::int64_t most_bytes = std::int64_t{64} << 20;
+constexpr std::chrono::nanoseconds kept_for = std::chrono::days(30);
 
 std::string lower(std::string text) {
   std::ranges::transform(text, text.begin(),
@@ -67,13 +68,14 @@ void Parked::make_stream() {
                                                            {"discard", "old"},
                                                            {"max_msgs", most_messages},
                                                            {"max_bytes", most_bytes},
+                                                           {"max_age", kept_for.count()},
                                                            {"max_msgs_per_subject", 1}}),
                "making stream " + stream_);
 }
 
 void Parked::remove(EventId id) {
-  require_done(nats_.api.call("STREAM.PURGE." + stream_, {{"filter", subject(id)}}),
-               "stream " + stream_);
+  const json answer = nats_.api.call("STREAM.PURGE." + stream_, {{"filter", subject(id)}});
+  if (error_code(answer) != api_error::stream_not_found) require_done(answer, "stream " + stream_);
 }
 
 std::set<EventId> Parked::list() {

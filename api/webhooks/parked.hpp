@@ -1,5 +1,5 @@
 // Messages that an endpoint refused for good, kept for people in a stream of their own. The last
-// ones of all endpoints stay there, until they are delivered in a replay.
+// ones of all endpoints stay there for 30 days, or until they are delivered in a replay.
 //
 // Threads: any. Errors: Unavailable.
 #pragma once
@@ -22,7 +22,7 @@ class Parked {
 
   // It is on disk when this returns. Doing it twice parks it once.
   void add(EventId id, std::string_view message);
-  void remove(EventId id);
+  void remove(EventId id);  // whether it is there or not
   std::set<EventId> list();
 
  private:

@@ -13,8 +13,10 @@ Webhooks::Webhooks(Options options, std::vector<Endpoint> endpoints)
 
 void Webhooks::stop() {
   stop_.request_stop();
-  configure({});
   nats_.close();
+  const auto couriers = all();
+  for (const CourierPtr& courier : couriers) courier->request_stop();
+  for (const CourierPtr& courier : couriers) courier->stop();
 }
 
 // A courier stops before the next one of its name starts, as they share a consumer.

@@ -38,6 +38,7 @@ class Webhooks {
   void configure(std::vector<Endpoint> endpoints);
 
   // Breaks off every POST, gives back its event, and leaves NATS, so that other processes get it.
+  // What was last known of each can still be asked for.
   void stop();
 
   using CourierPtr = std::shared_ptr<Courier>;

@@ -1,4 +1,5 @@
 // Webhooks on a real nats-server, towards a real receiver.
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <chrono>
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "api/webhooks/parked.hpp"
 #include "api/webhooks/signature.hpp"
 #include "api/webhooks/webhooks.hpp"
 #include "events/errors.hpp"
@@ -32,7 +34,9 @@ const std::string secret(32, 's');
 // The public stream of a shop, without the shop.
 class Public {
  public:
-  Public() : connection_(nats.url(), "test", 10s), api_(connection_, 10s) {
+  Public() : connection_(nats.url(), "test", 10s), api_(connection_, 10s) { create_stream(); }
+
+  void create_stream() {
     REQUIRE(error_code(call("STREAM.CREATE.SHOP_PUBLIC",
                             {{"name", "SHOP_PUBLIC"}, {"subjects", {"jangbu.shop.>"}}})) == 0);
   }
@@ -42,6 +46,16 @@ class Public {
   void publish(const std::string& id, const std::string& type = "PurchaseCompleted") {
     const json event{{"specversion", "1.0"}, {"id", id}, {"type", type}, {"data", {{"id", id}}}};
     const auto stored = connection_.request("jangbu.shop.purchase." + type, event.dump(), 10s);
+    REQUIRE(json::parse(payload(*stored)).contains("seq"));
+  }
+
+  // As a process does that is not under test.
+  void reset_consumer(std::uint64_t sequence) {
+    REQUIRE(error_code(call("CONSUMER.RESET.SHOP_PUBLIC.webhook-erp", {{"seq", sequence}})) == 0);
+  }
+
+  void publish_text(const std::string& text) {
+    const auto stored = connection_.request("jangbu.shop.purchase.PurchaseCompleted", text, 10s);
     REQUIRE(json::parse(payload(*stored)).contains("seq"));
   }
 
@@ -209,8 +223,10 @@ TEST_CASE("an event that an endpoint refuses for good is parked, until a replay 
   for (const char* id : {"1.0", "2.0", "2.1", "3.0"}) events.publish(id);
   receiver.wait_for(4);
   CHECK(receiver.ids() == Ids{"1.0", "2.0", "2.1", "3.0"});
-  wait_until("parked", [&] { return courier(*webhooks).refresh().parked.size() == 1; });
-  CHECK(courier(*webhooks).status().parked == std::set<EventId>{{{2}, 1}});
+  wait_until("parked", [&] { return courier(*webhooks).refresh().parked == 1; });
+  CHECK(courier(*webhooks).status().parked_ids == std::vector<EventId>{{{2}, 1}});
+  CHECK(events.call("STREAM.INFO.SHOP_PARKED", nullptr).at("config").at("max_age") ==
+        std::chrono::nanoseconds(std::chrono::days(30)).count());
   CHECK(courier(*webhooks).status().state == State::active);
   CHECK(courier(*webhooks).measures().parked.value() == 1);
 
@@ -219,21 +235,184 @@ TEST_CASE("an event that an endpoint refuses for good is parked, until a replay 
   receiver.wait_for(6);
   Webhooks later(options(events.nats), {endpoint(receiver.url())});
   wait_for_state(later, State::active);
-  CHECK(courier(later).status().parked.size() == 1);
+  CHECK(courier(later).status().parked == 1);
 
   refuses = false;
   CHECK(courier(*webhooks).replay({{2}, 0}) == EventId{{2}, 0});
   receiver.wait_for(9);
-  wait_until("not parked", [&] { return courier(*webhooks).refresh().parked.empty(); });
+  wait_until("not parked", [&] { return courier(*webhooks).refresh().parked == 0; });
 }
 
 TEST_CASE("only some statuses are about the message") {
-  for (const long status :
-       {400, 402, 405, 406, 409, 411, 412, 413, 414, 415, 416, 417, 418, 422, 428, 431, 451, 499})
+  for (const long status : {400, 409, 412, 413, 414, 416, 417, 418, 422, 428, 431, 451, 499})
     CHECK(is_about_the_message(status));
-  for (const long status : {0,   100, 200, 204, 299, 300, 301, 308, 401, 403, 404, 407,
-                            408, 410, 421, 423, 424, 425, 426, 429, 500, 503, 599})
+  for (const long status : {0,   100, 200, 204, 299, 300, 301, 308, 401, 402, 403, 404, 405, 406,
+                            407, 408, 410, 411, 415, 421, 423, 424, 425, 426, 429, 500, 503, 599})
     CHECK_FALSE(is_about_the_message(status));
+}
+
+TEST_CASE("an endpoint that refuses one event after the other is failing") {
+  Public events;
+  WebhookReceiver receiver(WebhookReceiver::status(400));
+  const auto webhooks = begun(options(events.nats, {never}), {endpoint(receiver.url())});
+  events.publish(1, static_cast<int>(Courier::most_refusals) + 5);
+  wait_for_state(*webhooks, State::failing);
+  CHECK(receiver.received().size() == std::size_t{Courier::most_refusals} + 1);
+  const auto status = courier(*webhooks).refresh();
+  CHECK(status.parked == Courier::most_refusals);
+  CHECK(status.pending == 5);
+  CHECK_THAT(status.reason, Catch::Matchers::ContainsSubstring("it answered 400 again"));
+  courier(*webhooks).resume();
+  wait_until("all parked",
+             [&] { return courier(*webhooks).refresh().parked == Courier::most_refusals + 5; });
+  wait_for_state(*webhooks, State::active);
+}
+
+TEST_CASE("a parked event that is delivered is parked no more, whoever parked it") {
+  Public events;
+  WebhookReceiver receiver;
+  const auto webhooks = begun(options(events.nats), {endpoint(receiver.url())});
+  events.publish("1.0");
+  receiver.wait_for(1);
+  wait_until("acknowledged", [&] { return courier(*webhooks).refresh().pending == 0; });
+  // Another process has parked it in the meantime, and somebody replays.
+  NatsLink link(events.nats.url());
+  const auto nats = link.get();
+  Parked parked(*nats, "SHOP", 1, "erp");
+  parked.add({{1}, 0}, "an event");
+  REQUIRE(parked.list().size() == 1);
+  events.reset_consumer(1);
+  receiver.wait_for(2);
+  wait_until("acknowledged", [&] { return courier(*webhooks).refresh().pending == 0; });
+  CHECK(parked.list().empty());
+}
+
+TEST_CASE("what is wrong with a webhook's own streams is told, and tried again") {
+  Public events;
+  WebhookReceiver receiver;
+  const auto webhooks = begun(options(events.nats), {endpoint(receiver.url())});
+
+  SECTION("somebody else's message in the public stream") {
+    events.publish_text("{\"id\": 1}");
+    events.publish("1.0");
+    wait_for_state(*webhooks, State::failing);
+    const std::string reason = courier(*webhooks).status().reason;
+    CHECK_THAT(reason, Catch::Matchers::ContainsSubstring("message 1 of stream SHOP_PUBLIC"));
+    CHECK_THAT(reason,
+               Catch::Matchers::ContainsSubstring("jangbu.shop.purchase.PurchaseCompleted"));
+    events.call("STREAM.MSG.DELETE.SHOP_PUBLIC", {{"seq", 1}});
+    courier(*webhooks).resume();
+    receiver.wait_for(1);
+    CHECK(receiver.ids() == Ids{"1.0"});
+  }
+
+  SECTION("a stream of parked events that takes none") {
+    receiver.answer_with(WebhookReceiver::status(422));
+    REQUIRE(error_code(events.call("STREAM.CREATE.SHOP_PARKED", {{"name", "SHOP_PARKED"},
+                                                                 {"subjects", {"shop.parked.>"}},
+                                                                 {"discard", "new"},
+                                                                 {"max_bytes", 1}})) == 0);
+    events.publish("1.0");
+    wait_for_state(*webhooks, State::failing);
+    CHECK_THAT(courier(*webhooks).status().reason,
+               Catch::Matchers::ContainsSubstring("stream SHOP_PARKED"));
+    events.call("STREAM.DELETE.SHOP_PARKED", nullptr);
+    wait_until("parked", [&] { return courier(*webhooks).refresh().parked == 1; });
+  }
+  wait_for_state(*webhooks, State::active);
+}
+
+TEST_CASE("a webhook whose consumer was removed goes on where it was") {
+  Public events;
+  WebhookReceiver receiver;
+  const auto webhooks = begun(options(events.nats, {never}), {endpoint(receiver.url())});
+  events.publish(1, 3);
+  receiver.wait_for(3);
+  wait_until("acknowledged", [&] { return courier(*webhooks).refresh().pending == 0; });
+
+  SECTION("while nothing waits") {
+    REQUIRE(error_code(events.call("CONSUMER.DELETE.SHOP_PUBLIC.webhook-erp", nullptr)) == 0);
+    events.publish(4, 6);
+    receiver.wait_for(6);
+    CHECK(receiver.ids() == Ids{"1.0", "2.0", "3.0", "4.0", "5.0", "6.0"});
+  }
+
+  SECTION("while events wait") {
+    receiver.answer_with(WebhookReceiver::status(500));
+    events.publish(4, 6);
+    receiver.wait_for(4);
+    wait_for_state(*webhooks, State::failing);
+    receiver.answer_with(WebhookReceiver::status(204));
+    REQUIRE(error_code(events.call("CONSUMER.DELETE.SHOP_PUBLIC.webhook-erp", nullptr)) == 0);
+    receiver.wait_for(7);
+    CHECK(receiver.ids() == Ids{"1.0", "2.0", "3.0", "4.0", "4.0", "5.0", "6.0"});
+  }
+
+  SECTION("with its stream, which others begin anew") {
+    REQUIRE(error_code(events.call("STREAM.DELETE.SHOP_PUBLIC", nullptr)) == 0);
+    wait_for_state(*webhooks, State::waiting);
+    events.create_stream();
+    events.publish(2, 5);
+    wait_until("the last one", [&] { return receiver.ids().back() == "5.0"; });
+    const Ids ids = receiver.ids();
+    CHECK(std::ranges::count(ids, "4.0") == 1);
+  }
+}
+
+TEST_CASE("a failing webhook that is changed is tried at once") {
+  Public events;
+  WebhookReceiver wrong(WebhookReceiver::status(500)), right;
+  Endpoint to = endpoint(wrong.url());
+  auto webhooks = begun(options(events.nats, {never}), {to});
+  events.publish("1.0", "StockChanged");
+  events.publish("2.0", "PurchaseCompleted");
+  wait_for_state(*webhooks, State::failing);
+  to.url = right.url();
+
+  SECTION("while it runs") {
+    webhooks->configure({to});
+    right.wait_for(2);
+    CHECK(right.ids() == Ids{"1.0", "2.0"});
+  }
+  SECTION("by a restart") {
+    webhooks.reset();
+    webhooks = std::make_unique<Webhooks>(options(events.nats), std::vector<Endpoint>{to});
+    right.wait_for(2);
+    CHECK(right.ids() == Ids{"1.0", "2.0"});
+  }
+  SECTION("and does not wait for an event of a type that it wants no more") {
+    to.types = {"PurchaseCompleted"};
+    webhooks->configure({to});
+    right.wait_for(1);
+    CHECK(right.ids() == Ids{"2.0"});
+  }
+  CHECK(wrong.ids() == Ids{"1.0"});
+}
+
+TEST_CASE("a stop is not a failed attempt") {
+  Public events;
+  WebhookReceiver receiver([](const auto&) { return std::nullopt; });
+  auto webhooks = begun(options(events.nats), {endpoint(receiver.url())});
+  events.publish("1.0");
+  receiver.wait_for(1);
+  webhooks.reset();
+  receiver.answer_with(WebhookReceiver::status(500));
+  Webhooks again(options(events.nats, {1ms, never}), {endpoint(receiver.url())});
+  receiver.wait_for(3);  // the first delay is the first one
+  wait_until("the second delay", [&] {
+    const auto status = courier(again).status();
+    return status.next_attempt && status.next_attempt->ms > system_now().ms + 60'000;
+  });
+}
+
+TEST_CASE("the webhooks of a process that stops are still there to be asked for") {
+  Public events;
+  WebhookReceiver receiver;
+  const auto webhooks = begun(options(events.nats), {endpoint(receiver.url())});
+  webhooks->stop();
+  CHECK(webhooks->all().size() == 1);
+  CHECK(courier(*webhooks).status().state == State::active);
+  CHECK_THROWS_AS(courier(*webhooks).pause(""), Unavailable);
 }
 
 TEST_CASE("an endpoint that is gone is called no more until it is resumed") {
