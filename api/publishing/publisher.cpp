@@ -272,6 +272,7 @@ void Publisher::follow(Place place, const std::stop_token& stop) {
     }
     if (batch.messages().empty() && (position != Position{} || !log_goes_on(place))) does_go();
   }
+  append(batch, place, stop);  // what has been gathered; whoever is next need not wait for us
 }
 
 // Until what has been gathered is to be appended.

@@ -28,17 +28,9 @@ Json writer_check(const Writer* writer) {
   return json;
 }
 
-Json projector_check(const Projector::Status& status, const Writer* writer) {
-  const Position end = log_end(status.log_end, writer);
-  Json json{{"status", is_up(status.state) ? "up" : "down"},
-            {"state", to_string(status.state)},
-            {"position", status.position.value},
-            {"lag", end.value - std::min(end, status.position).value}};
-  if (!status.reason.empty()) json.add("reason", status.reason);
-  return json;
-}
-
-Json publisher_check(const Publisher::Status& status, const Writer* writer) {
+// Of a part that follows the log: the projector, or the publisher.
+template <class Status>
+Json follower_check(const Status& status, const Writer* writer) {
   const Position end = log_end(status.log_end, writer);
   Json json{{"status", is_up(status.state) ? "up" : "down"},
             {"state", to_string(status.state)},
@@ -83,12 +75,12 @@ http::Response Readiness::answer() {
   if (parts_.projector) {
     const auto projector = parts_.projector->status();
     all = all && is_up(projector.state);
-    checks.add("projector", projector_check(projector, parts_.writer));
+    checks.add("projector", follower_check(projector, parts_.writer));
   }
   if (parts_.publisher) {
     const auto publisher = parts_.publisher->status();
     all = all && is_up(publisher.state);
-    checks.add("publisher", publisher_check(publisher, parts_.writer));
+    checks.add("publisher", follower_check(publisher, parts_.writer));
   }
   const char* status = all ? "up" : takes_work ? "degraded" : "down";
   auto response = of_now(takes_work ? 200 : 503, {{"status", status}, {"checks", checks}});
