@@ -38,6 +38,9 @@ using PurchaseId = Id<struct PurchaseTag>;
 using QuoteId = Id<struct QuoteTag>;
 // The entity that an event is about, whatever its kind.
 using EntityId = Id<struct EntityTag>;
+// Somebody who may own things here: the first 16 bytes of the SHA-256 of issuer, line feed, and
+// subject there (api/access). The log holds this in place of a provider's name for a person.
+using PrincipalId = Id<struct PrincipalTag>;
 // One append to the log. Chosen by the writer, so that a lost acknowledgement can be distinguished
 // from a conflict.
 using CommitId = Id<struct CommitTag>;

@@ -44,6 +44,7 @@ const std::vector<std::pair<std::string, std::set<std::string>>>& rooms() {
     add("answers", {});
     add("requests", {"api/answers"});
     add("openapi", {"api/answers", "api/requests"});
+    add("access", {"api/answers"});
     add("publishing", {"api/answers", "api/openapi"});
     add("pages", {"api/answers", "api/openapi"});
     add("log", {});
@@ -52,14 +53,16 @@ const std::vector<std::pair<std::string, std::set<std::string>>>& rooms() {
     add("streams", {"api/answers"});
     add("jobs", {"api/answers", "api/load", "api/log", "api/requests"});
     add("webhooks", {"api/answers", "api/log", "api/publishing"});
-    add("telemetry", {"api/answers", "api/jobs", "api/publishing", "api/streams", "api/webhooks"});
+    add("telemetry",
+        {"api/access", "api/answers", "api/jobs", "api/publishing", "api/streams", "api/webhooks"});
     add("services",
-        {"api/answers", "api/jobs", "api/load", "api/log", "api/openapi", "api/pages",
+        {"api/access", "api/answers", "api/jobs", "api/load", "api/log", "api/openapi", "api/pages",
          "api/publishing", "api/requests", "api/streams", "api/telemetry", "api/webhooks"});
-    add("serve", {"api/answers", "api/jobs", "api/load", "api/log", "api/pages", "api/publishing",
-                  "api/services", "api/streams", "api/telemetry", "api/webhooks"});
-    add("cli", {"api/answers", "api/client", "api/load", "api/log", "api/publishing", "api/serve",
-                "api/telemetry", "api/webhooks"});
+    add("serve",
+        {"api/access", "api/answers", "api/jobs", "api/load", "api/log", "api/pages",
+         "api/publishing", "api/services", "api/streams", "api/telemetry", "api/webhooks"});
+    add("cli", {"api/access", "api/answers", "api/client", "api/load", "api/log", "api/publishing",
+                "api/serve", "api/telemetry", "api/webhooks"});
     add("main.cpp", {"api/cli"});
     Names everything;
     for (const auto& [room, others] : list) everything.insert(room);
