@@ -86,17 +86,18 @@ struct AccountState {
   MemberType member_type = MemberType::buyer;
   MembershipLevel membership_level = MembershipLevel::none;
   Timestamp opened_at;
+  std::optional<PrincipalId> owner = {};  // who opened it for themselves; none: the clerks'
 
   friend bool operator==(const AccountState&, const AccountState&) = default;
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(account, person, member_type, membership_level, opened_at);
+    archive(account, person, member_type, membership_level, opened_at, owner);
   }
 };
 
 struct AccountOpened {
-  static constexpr WireType wire{"AccountOpened", 1};
+  static constexpr WireType wire{"AccountOpened", 2};
   AccountState state;
 
   friend bool operator==(const AccountOpened&, const AccountOpened&) = default;
@@ -107,7 +108,7 @@ struct AccountOpened {
 };
 
 struct AddressChanged {
-  static constexpr WireType wire{"AddressChanged", 1};
+  static constexpr WireType wire{"AddressChanged", 2};
   AccountState state;
 
   friend bool operator==(const AddressChanged&, const AddressChanged&) = default;
@@ -119,7 +120,7 @@ struct AddressChanged {
 
 // Name, e-mail or membership level.
 struct AccountDetailsChanged {
-  static constexpr WireType wire{"AccountDetailsChanged", 1};
+  static constexpr WireType wire{"AccountDetailsChanged", 2};
   AccountState state;
 
   friend bool operator==(const AccountDetailsChanged&, const AccountDetailsChanged&) = default;
@@ -130,7 +131,7 @@ struct AccountDetailsChanged {
 };
 
 struct AccountClosed {
-  static constexpr WireType wire{"AccountClosed", 1};
+  static constexpr WireType wire{"AccountClosed", 2};
   AccountState state;
   Timestamp closed_at;
 
@@ -152,17 +153,18 @@ struct ProductState {
   std::int64_t stock = 0;  // units that can be bought
   std::string description;
   Timestamp listed_at;
+  std::optional<PrincipalId> seller = {};  // who listed it as their own; none: the clerks'
 
   friend bool operator==(const ProductState&, const ProductState&) = default;
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(product, name, unit_price, stock, description, listed_at);
+    archive(product, name, unit_price, stock, description, listed_at, seller);
   }
 };
 
 struct ProductListed {
-  static constexpr WireType wire{"ProductListed", 1};
+  static constexpr WireType wire{"ProductListed", 2};
   ProductState state;
 
   friend bool operator==(const ProductListed&, const ProductListed&) = default;
@@ -173,7 +175,7 @@ struct ProductListed {
 };
 
 struct PriceChanged {
-  static constexpr WireType wire{"PriceChanged", 1};
+  static constexpr WireType wire{"PriceChanged", 2};
   ProductState state;
 
   friend bool operator==(const PriceChanged&, const PriceChanged&) = default;
@@ -185,7 +187,7 @@ struct PriceChanged {
 
 // Stock received (change > 0), or corrected by hand (change < 0).
 struct StockChanged {
-  static constexpr WireType wire{"StockChanged", 1};
+  static constexpr WireType wire{"StockChanged", 2};
   ProductState state;
   std::int64_t change = 0;
   std::string reason;
@@ -198,7 +200,7 @@ struct StockChanged {
 };
 
 struct ProductWithdrawn {
-  static constexpr WireType wire{"ProductWithdrawn", 1};
+  static constexpr WireType wire{"ProductWithdrawn", 2};
   ProductState state;
   Timestamp withdrawn_at;
 

@@ -102,6 +102,7 @@ struct Fact {
     json.add("address", jangbu::to_json(state.person.address));
     json.add("memberType", to_string(state.member_type));
     put_text(json, "membershipLevel", to_string(state.membership_level));
+    if (state.owner) json.add("owner", to_string(*state.owner));
     return json;
   }
   static Json product(const ProductState& state) {
@@ -110,6 +111,7 @@ struct Fact {
               {"unitPrice", jangbu::to_json(state.unit_price)},
               {"stock", state.stock}};
     put_text(json, "description", state.description);
+    if (state.seller) json.add("seller", to_string(*state.seller));
     return json;
   }
 };
@@ -183,6 +185,7 @@ AccountRow to_row(const AccountView& view) {
           .membership_level = state.membership_level,
           .opened_at = state.opened_at,
           .closed_at = view.closed_at,
+          .owner = state.owner,
           .version = view.version};
 }
 
@@ -195,6 +198,7 @@ ProductRow to_row(const ProductView& view) {
           .description = state.description,
           .listed_at = state.listed_at,
           .withdrawn_at = view.withdrawn_at,
+          .seller = state.seller,
           .version = view.version};
 }
 

@@ -1,5 +1,7 @@
 #include "projections/tables/accounts.hpp"
 
+#include <string>
+
 #include "projections/tables/columns.hpp"
 #include "projections/tables/name_range.hpp"
 #include "tables_sql.hpp"
@@ -33,7 +35,7 @@ class AccountsFold final : public Fold, Ignores<ProductFacts, PurchaseFacts, Not
       const AccountState& state = *account.state;
       put.add(id, state.person.name, state.person.email, state.person.address.line,
               state.person.address.zip_code, to_string(state.member_type),
-              to_string(state.membership_level), state.opened_at, account.closed_at,
+              to_string(state.membership_level), state.opened_at, account.closed_at, state.owner,
               account.version.position, index_of(account.version));
     }
     std::vector<Change> changes;
@@ -73,6 +75,7 @@ AccountRow read_account(pg::Row& row) {
           parse_membership_level(row.next<std::string>()).value_or(MembershipLevel::none),
       .opened_at = row.next<Timestamp>(),
       .closed_at = row.next_optional<Timestamp>(),
+      .owner = row.next_optional<PrincipalId>(),
       .version = read_event_id(row),
   };
   return account;
@@ -95,6 +98,24 @@ const std::string by_beginning_sql =
     page_sql(select_by_beginning("accounts", "closed_at"), bytes, columns);
 const QueryText list_by_beginning{"list_accounts_by_beginning", "accounts", by_beginning_sql};
 
+// In one row, as the bytes of the ids one after the other: so the accounts of many are looked up by
+// one statement. (The order is that of the index, backwards.)
+const std::string of_owner_sql =
+    "SELECT string_agg(uuid_send(id), ''::bytea) AS ids FROM (SELECT id FROM {schema}.accounts "
+    "WHERE owner = asked.key ORDER BY opened_at DESC, id DESC LIMIT " +
+    std::to_string(most_accounts_of) + ") newest HAVING count(*) > 0";
+const QueryText of_owner{"accounts_of", "accounts", of_owner_sql, {}, id_key};
+
+std::vector<AccountId> read_ids(const Rows& rows) {
+  std::vector<AccountId> ids;
+  if (rows.size() == 0) return ids;
+  pg::Row row = rows[0];
+  const std::string all = row.next<pg::Blob>().bytes;
+  for (std::size_t at = 0; at < all.size(); at += sizeof(AccountId))
+    ids.push_back(pg::Binary<AccountId>::read(std::string_view(all).substr(at, sizeof(AccountId))));
+  return ids;
+}
+
 }  // namespace accounts
 
 const ReadModel accounts_model{
@@ -103,7 +124,7 @@ const ReadModel accounts_model{
     .key = "id",
     .entity = "id",
     .version = "version_position, version_index",
-    .fold_version = 1,
+    .fold_version = 2,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<accounts::AccountsFold>(schema);
     },
@@ -115,6 +136,10 @@ Query<std::optional<AccountRow>> account_by_id(const AccountId& id) {
 
 Query<std::optional<AccountRow>> account_by_name(std::string_view name) {
   return one_row<accounts::read_account>(accounts::by_name, pg::Params::of(name));
+}
+
+Query<std::vector<AccountId>> accounts_of(const PrincipalId& owner) {
+  return {Lane::rows, &accounts::of_owner, pg::Params::of(owner), accounts::read_ids};
 }
 
 Query<Page<AccountRow>> list_accounts(const From<AccountId>& from) {

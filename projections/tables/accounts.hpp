@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "events/values.hpp"
 #include "projections/tables/read_model.hpp"
@@ -19,6 +20,7 @@ struct AccountRow {
   MembershipLevel membership_level = MembershipLevel::none;
   Timestamp opened_at;
   std::optional<Timestamp> closed_at;
+  std::optional<PrincipalId> owner;  // none: the clerks'
   EventId version;
 
   friend bool operator==(const AccountRow&, const AccountRow&) = default;
@@ -29,6 +31,10 @@ extern const ReadModel accounts_model;
 Query<std::optional<AccountRow>> account_by_id(const AccountId& id);
 // The open account with that name.
 Query<std::optional<AccountRow>> account_by_name(std::string_view name);
+// All that this principal has opened for itself, closed ones included: the newest 100, newest
+// first.
+inline constexpr int most_accounts_of = 100;
+Query<std::vector<AccountId>> accounts_of(const PrincipalId& owner);
 // Newest first, closed ones included.
 Query<Page<AccountRow>> list_accounts(const From<AccountId>& from);
 // The open accounts whose names begin with this text (name_range.hpp), sorted by name.

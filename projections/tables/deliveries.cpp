@@ -1,6 +1,8 @@
 #include "projections/tables/deliveries.hpp"
 
+#include <array>
 #include <span>
+#include <utility>
 
 #include "infra/json.hpp"
 #include "infra/json_reader.hpp"
@@ -71,13 +73,15 @@ std::optional<Scan> read_last_scan(const std::optional<std::string>& text) {
   return read_scan(reader);
 }
 
-// What the columns `scans`, `scan_count` and `last_scan` hold of these.
+// What the columns `carrier`, `scans`, `scan_count` and `last_scan` hold of these.
 struct ScanColumns {
   explicit ScanColumns(const std::vector<const Scan*>& scans)
       : count(static_cast<std::int32_t>(scans.size())) {
+    if (!scans.empty()) carrier = scans.front()->carrier;
     for (const Scan* scan : scans) all.append(",").append(last.emplace(to_json(*scan)));
   }
 
+  std::string_view carrier;
   std::string all;
   std::int32_t count;
   std::optional<std::string> last;
@@ -94,12 +98,13 @@ const std::string add_sql = insert_sql(sql::deliveries);
 
 const std::string move_sql =
     "UPDATE {schema}.deliveries d SET ended = m.ended, "
-    "closed_at = coalesce(m.closed_at, d.closed_at), scans = d.scans || m.scans, "
+    "closed_at = coalesce(m.closed_at, d.closed_at), "
+    "carrier = coalesce(nullif(d.carrier, ''), m.carrier), scans = d.scans || m.scans, "
     "status = m.status, scan_count = d.scan_count + m.scan_count, "
     "last_scan = coalesce(m.last_scan, d.last_scan), "
     "version_position = m.version_position, version_index = m.version_index FROM " +
-    rows_sql(sql::deliveries, {"id", "ended", "closed_at", "scans", "status", "scan_count",
-                               "last_scan", "version_position", "version_index"}) +
+    rows_sql(sql::deliveries, {"id", "ended", "closed_at", "carrier", "scans", "status",
+                               "scan_count", "last_scan", "version_position", "version_index"}) +
     " AS m WHERE d.id = m.id";
 
 struct Touch {
@@ -127,14 +132,15 @@ class DeliveriesFold final : public Fold, Ignores<AccountFacts, ProductFacts, No
       const ScanColumns scans(delivery.scans);
       const std::string_view ended = end_of(delivery.status, delivery.closed_at);
       if (!delivery.completed) {
-        moved.add(id, ended, delivery.closed_at, scans.all, to_string(delivery.status), scans.count,
-                  scans.last, delivery.version.position, index_of(delivery.version));
+        moved.add(id, ended, delivery.closed_at, scans.carrier, scans.all,
+                  to_string(delivery.status), scans.count, scans.last, delivery.version.position,
+                  index_of(delivery.version));
         continue;
       }
       const PurchaseCompleted& fact = *delivery.completed;
       added.add(id, fact.buyer, fact.purchased_at, fact.recipient.name, fact.recipient.address.line,
                 fact.recipient.address.zip_code, to_json(fact.lines), ended, delivery.closed_at,
-                scans.all, to_string(delivery.status), scans.count, scans.last,
+                scans.carrier, scans.all, to_string(delivery.status), scans.count, scans.last,
                 delivery.version.position, index_of(delivery.version));
     }
     std::vector<Change> changes;
@@ -214,8 +220,7 @@ const QueryText by_id{"delivery_by_id", "deliveries", by_id_sql, "asked.key", id
 constexpr std::string_view view =
     "id, buyer_id, recipient, address_line, zip_code, "
     "(SELECT json_agg(json_build_object('productId', item->0, 'name', item->1, 'quantity', "
-    "item->2)) FROM json_array_elements(items::json) item) AS items, status, "
-    "coalesce(last_scan::json->>0, '') AS carrier, "
+    "item->2)) FROM json_array_elements(items::json) item) AS items, status, carrier, "
     "coalesce(last_scan::json->>1, '') AS tracking_number, "
     "(SELECT coalesce(jsonb_agg(jsonb_build_object('carrier', scan->0, 'trackingNumber', scan->1, "
     "'status', scan->2, 'location', scan->3, 'code', scan->4, 'occurredAt', scan->5)), '[]') "
@@ -224,7 +229,6 @@ constexpr std::string_view view =
 
 constexpr std::string_view ends[] = {"'~'", "'returned-to-sender'", "'cancelled'",
                                      "'receipt-confirmed'"};
-constexpr OfColumn of_buyer{"buyer_id", "$3"};
 
 std::string list_sql(const std::string& rows, std::string_view shown_if = "true") {
   return page_sql(rows, "octet_length(items) + octet_length(address_line)",
@@ -233,22 +237,19 @@ std::string list_sql(const std::string& rows, std::string_view shown_if = "true"
                   shown_if);
 }
 
-std::string list_sql_of(std::span<const std::string_view> of_ends,
-                        std::optional<OfColumn> of = std::nullopt) {
-  return list_sql(newest_of_ends("deliveries", of_ends, "$2", of));
-}
-
-// No index knows the statuses of open deliveries, or every scan would have to change it. Those with
-// a certain one are looked for among the newest open ones, a bounded number for a page: a row
-// behind the last one looked at, never shown, tells that there may be more.
-std::string search_sql_of(std::string_view status, std::optional<OfColumn> of = std::nullopt) {
+// No index knows the statuses of open deliveries, or every scan would have to change it, nor their
+// carriers. Those with a certain one are looked for among the newest, a bounded number for a page:
+// a row behind the last one looked at, never shown, tells that there may be more. `newest` selects
+// `most_searched` rows.
+std::string search_sql(const std::string& newest, const std::string& condition) {
   const std::string most = std::to_string(most_searched);
   return list_sql(
-      "SELECT d.*, is_end FROM (SELECT * FROM (SELECT id, status, row_number() OVER () FROM (" +
-          newest_of_ends("deliveries", std::span(ends, 1), most, of) +
+      "SELECT d.*, is_end FROM (SELECT * FROM (SELECT id, status, carrier, row_number() OVER () "
+      "FROM (" +
+          newest +
           ") newest) looked_at, (VALUES (false), (true)) mark (is_end) WHERE CASE WHEN is_end "
           "THEN row_number = " +
-          most + " ELSE status = " + std::string(status) +
+          most + " ELSE " + condition +
           " END ORDER BY row_number, is_end LIMIT $2) found, LATERAL (" +
           row_of_key("*", "deliveries", "id", "true", "found.id") +
           ") d ORDER BY row_number, is_end",
@@ -260,26 +261,54 @@ enum class Which { open, all, of_open_status, of_end };
 struct ListText {
   Which which;
   bool of_buyer;
+  bool of_carrier;
   std::string name;
   std::string sql;
   QueryText text{name, "deliveries", sql};
 };
 
-constexpr std::string_view third[] = {"$3"};
-constexpr std::string_view fourth[] = {"$4"};
+// The parameters from $3 on are the buyer, the status and the carrier, as far as they are given.
+ListText list_of(Which which, std::string_view name, bool of_buyer, bool of_carrier) {
+  int parameters = 2;
+  const auto next = [&] { return '$' + std::to_string(++parameters); };
+  const bool of_status = which == Which::of_open_status || which == Which::of_end;
+  const std::string buyer = of_buyer ? next() : "", status = of_status ? next() : "",
+                    carrier = of_carrier ? next() : "";
 
-const ListText lists[] = {
-    {Which::open, false, "open_deliveries", list_sql_of(std::span(ends, 1))},
-    {Which::open, true, "open_deliveries_of_buyer", list_sql_of(std::span(ends, 1), of_buyer)},
-    {Which::all, false, "all_deliveries",
-     list_sql("SELECT * FROM {schema}.deliveries WHERE id < $1 ORDER BY id DESC LIMIT $2")},
-    {Which::all, true, "all_deliveries_of_buyer", list_sql_of(ends, of_buyer)},
-    {Which::of_open_status, false, "deliveries_of_open_status", search_sql_of("$3")},
-    {Which::of_open_status, true, "deliveries_of_buyer_and_open_status",
-     search_sql_of("$4", of_buyer)},
-    {Which::of_end, false, "deliveries_of_end", list_sql_of(third)},
-    {Which::of_end, true, "deliveries_of_buyer_and_end", list_sql_of(fourth, of_buyer)},
-};
+  const bool searches = which == Which::of_open_status || of_carrier;
+  const std::string most = searches ? std::to_string(most_searched) : "$2";
+  const std::string_view end_of_status[] = {status};
+  using Ends = std::span<const std::string_view>;
+  const Ends of_ends = which == Which::all      ? Ends(ends)
+                       : which == Which::of_end ? Ends(end_of_status)
+                                                : Ends(ends, 1);
+  const std::string newest =
+      which == Which::all && !of_buyer
+          ? "SELECT * FROM {schema}.deliveries WHERE id < $1 ORDER BY id DESC LIMIT " + most
+          : newest_of_ends("deliveries", of_ends, most,
+                           of_buyer ? std::optional(OfColumn{"buyer_id", buyer}) : std::nullopt);
+
+  std::string condition = "true";
+  if (which == Which::of_open_status) condition += " AND status = " + status;
+  if (of_carrier) condition += " AND carrier = " + carrier;
+  return {which, of_buyer, of_carrier,
+          std::string(name) + (of_buyer ? "_of_buyer" : "") + (of_carrier ? "_of_carrier" : ""),
+          searches ? search_sql(newest, condition) : list_sql(newest)};
+}
+
+// There are four of each, with or without a buyer and a carrier.
+ListText list_of(std::size_t number) {
+  constexpr std::string_view names[] = {"open_deliveries", "all_deliveries",
+                                        "deliveries_of_open_status", "deliveries_of_end"};
+  return list_of(static_cast<Which>(number / 4), names[number / 4], number % 2 == 1,
+                 number % 4 >= 2);
+}
+
+template <std::size_t... number>
+std::array<ListText, sizeof...(number)> all_lists(std::index_sequence<number...>) {
+  return {list_of(number)...};
+}
+const auto lists = all_lists(std::make_index_sequence<16>());
 
 const QueryText& list_for(const DeliveryFilter& filter) {
   const Which which = filter.status
@@ -287,7 +316,9 @@ const QueryText& list_for(const DeliveryFilter& filter) {
                       : filter.include_closed ? Which::all
                                               : Which::open;
   for (const ListText& list : lists)
-    if (list.which == which && list.of_buyer == filter.buyer.has_value()) return list.text;
+    if (list.which == which && list.of_buyer == filter.buyer.has_value() &&
+        list.of_carrier == filter.carrier.has_value())
+      return list.text;
   invariant(false, "every combination of filters has its list");
   return lists[0].text;
 }
@@ -300,7 +331,7 @@ const ReadModel deliveries_model{
     .key = "id",
     .entity = "id",
     .version = "version_position, version_index",
-    .fold_version = 3,
+    .fold_version = 4,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<deliveries::DeliveriesFold>(schema);
     },
@@ -316,6 +347,7 @@ Query<Page<DeliverySummary>> list_deliveries(const DeliveryFilter& filter,
   pg::Params params = pg::Params::of(cursor_of(from), rows_for(from));
   if (filter.buyer) params.add(*filter.buyer);
   if (filter.status) params.add(to_string(*filter.status));
+  if (filter.carrier) params.add(*filter.carrier);
   return page_of_rows<deliveries::read_summary>(deliveries::list_for(filter), std::move(params),
                                                 from.limit);
 }

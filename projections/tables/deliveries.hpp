@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "events/events.hpp"
@@ -31,6 +32,11 @@ struct DeliveryRow {
   std::optional<Timestamp> closed_at;  // receipt confirmed, cancelled or returned to sender
   EventId version;
 
+  // Whom its first scan named; empty until then.
+  std::string_view carrier() const {
+    return scans.empty() ? std::string_view() : std::string_view(scans.front().carrier);
+  }
+
   friend bool operator==(const DeliveryRow&, const DeliveryRow&) = default;
 };
 
@@ -57,11 +63,12 @@ struct DeliveryFilter {
   bool include_closed = false;  // ignored if `status` is set, which decides it
   std::optional<AccountId> buyer = std::nullopt;
   std::optional<DeliveryStatus> status = std::nullopt;
+  std::optional<std::string> carrier = std::nullopt;  // whom its first scan named
 };
 
 Query<std::optional<DeliveryRow>> delivery_by_id(const PurchaseId& id);
-// Newest first. Deliveries of an open status are looked for among so many open ones for a page,
-// which takes about 11 ms (50,000 took 28).
+// Newest first. Deliveries of an open status, or of a carrier, are looked for among so many of
+// those that the rest of the filter allows, for a page, which takes about 11 ms (50,000 took 28).
 inline constexpr int most_searched = 20'000;
 Query<Page<DeliverySummary>> list_deliveries(const DeliveryFilter& filter,
                                              const From<PurchaseId>& from);

@@ -2,7 +2,8 @@
 -- purchase is cancelled or the parcel went back. `ended` is then its status, and '~' until then: a
 -- scan thus changes no indexed column, and is written beside the old row, on the same page, without
 -- touching an index (a heap-only tuple). What a scan changes comes last, since PostgreSQL's WAL
--- leaves out what a row and its next version have in common in front.
+-- leaves out what a row and its next version have in common in front. `carrier` is that of the first
+-- scan, '' until then; the ones after it leave it as it is, so it stands before them.
 --
 -- `items` is a JSON array of [product's id, name, quantity]. `scans` are the elements of a JSON array
 -- of [carrier, tracking number, status, location, code, milliseconds since 1970], in the order in
@@ -18,6 +19,7 @@ CREATE TABLE deliveries (
   items text NOT NULL,
   ended text COLLATE "C" NOT NULL,
   closed_at timestamptz,
+  carrier text NOT NULL,
   scans text NOT NULL,
   status text NOT NULL,
   scan_count integer NOT NULL,

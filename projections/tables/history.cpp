@@ -122,7 +122,7 @@ const ReadModel history_model{
     .key = "entity_id, position, index",
     .entity = "entity_id",
     .version = "position, index",
-    .fold_version = 3,
+    .fold_version = 4,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<history::HistoryFold>(schema);
     },

@@ -47,7 +47,7 @@ class ProductsFold final
       const ProductState& state = *product.state;
       put.add(id, state.name, state.unit_price.amount, to_string(state.unit_price.currency),
               state.stock + product.moved, state.description, state.listed_at, product.withdrawn_at,
-              product.version.position, index_of(product.version));
+              state.seller, product.version.position, index_of(product.version));
     }
     std::vector<Change> changes;
     add_change(changes, put_, std::move(put));
@@ -91,6 +91,7 @@ ProductRow read_product(pg::Row& row) {
       .description = row.next<std::string>(),
       .listed_at = row.next<Timestamp>(),
       .withdrawn_at = row.next_optional<Timestamp>(),
+      .seller = row.next_optional<PrincipalId>(),
       .version = read_event_id(row),
   };
 }
@@ -120,7 +121,7 @@ const ReadModel products_model{
     .key = "id",
     .entity = "id",
     .version = "version_position, version_index",
-    .fold_version = 1,
+    .fold_version = 2,
     .fold = [](std::string_view schema) -> std::unique_ptr<Fold> {
       return std::make_unique<products::ProductsFold>(schema);
     },

@@ -19,7 +19,8 @@ struct ProductRow {
   std::string description;
   Timestamp listed_at;
   std::optional<Timestamp> withdrawn_at;
-  EventId version;  // purchases move the stock but not the version
+  std::optional<PrincipalId> seller;  // none: the clerks'
+  EventId version;                    // purchases move the stock but not the version
 
   friend bool operator==(const ProductRow&, const ProductRow&) = default;
 };

@@ -9,6 +9,7 @@ CREATE TABLE products (
   description text NOT NULL,
   listed_at timestamptz NOT NULL,
   withdrawn_at timestamptz,
+  seller uuid,
   version_position bigint NOT NULL,
   version_index integer NOT NULL
 ) WITH (fillfactor = 50);

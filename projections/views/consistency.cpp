@@ -16,6 +16,8 @@ class Judge {
     if (shop_.accounts.find(event.state.account)) return "the account was opened before";
     if (shop_.accounts.find_by_name(event.state.person.name))
       return "another open account has the name " + event.state.person.name;
+    if (event.state.owner && shop_.owners.find(*event.state.owner))
+      return "its owner has another open account";
     return {};
   }
   std::string operator()(const AddressChanged& event) const { return open(event.state); }
@@ -124,6 +126,7 @@ class Judge {
     const auto account = shop_.accounts.find(state.account);
     if (!account) return "the account was never opened";
     if (account->closed_at) return "the account is closed";
+    if (account->state.owner != state.owner) return "its owner is not the account's";
     return {};
   }
 
@@ -132,6 +135,7 @@ class Judge {
     const auto product = shop_.products.find(state.product);
     if (!product) return "the product was never listed";
     if (product->withdrawn_at) return "the product is withdrawn";
+    if (product->state.seller != state.seller) return "its seller is not the product's";
     if (state.stock < 0) return "its stock is below zero";
     const std::int64_t before = shop_.stock.find(state.product)->pieces;
     std::int64_t after = 0;

@@ -39,6 +39,7 @@ class Fold {
         committed_at_(committed_at) {}
 
   EntityView operator()(AccountOpened&& event) {
+    if (event.state.owner) shop_.owners.put({*event.state.owner, event.state.account});
     return put(AccountView{std::move(event.state), std::nullopt, id_});
   }
   EntityView operator()(AddressChanged&& event) {
@@ -48,6 +49,7 @@ class Fold {
     return put(AccountView{std::move(event.state), std::nullopt, id_});
   }
   EntityView operator()(AccountClosed&& event) {
+    if (event.state.owner) shop_.owners.erase(*event.state.owner);
     return put(AccountView{std::move(event.state), event.closed_at, id_});
   }
 
@@ -230,6 +232,7 @@ PurchaseView evolve(PurchaseView before, const ReceiptConfirmed& event, EventId 
 
 void Shop::keep(Timestamp committed_at) {
   accounts.keep();
+  owners.keep();
   products.keep();
   stock.keep();
   purchases.keep();
@@ -238,6 +241,7 @@ void Shop::keep(Timestamp committed_at) {
 
 void Shop::drop() {
   accounts.drop();
+  owners.drop();
   products.drop();
   stock.drop();
   purchases.drop();

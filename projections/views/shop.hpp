@@ -27,7 +27,7 @@ namespace jangbu {
 
 // Raised whenever a fold changes, or the makeup of a view or a command key: older snapshots are
 // then of no use.
-inline constexpr std::uint32_t fold_version = 4;
+inline constexpr std::uint32_t fold_version = 5;
 
 struct AccountView {
   using Key = AccountId;
@@ -41,9 +41,38 @@ struct AccountView {
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(state.account, closed_at, state.person.name, state.person.email, state.person.address,
-            state.member_type, state.membership_level, state.opened_at, version.position.value,
-            version.index);
+    archive(state.account, closed_at, state.person.name, state.owner, state.person.email,
+            state.person.address, state.member_type, state.membership_level, state.opened_at,
+            version.position.value, version.index);
+  }
+};
+
+// Whose account it is: the beginning of its row.
+struct AccountHead {
+  AccountId account;
+  std::optional<Timestamp> closed_at;
+  std::string_view name;  // points into the row
+  std::optional<PrincipalId> owner;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(account, closed_at, name, owner);
+  }
+};
+
+// The open account of somebody who has one.
+struct OwnerView {
+  using Key = PrincipalId;
+  static constexpr bool named = false;
+
+  PrincipalId owner;
+  AccountId account;
+
+  friend bool operator==(const OwnerView&, const OwnerView&) = default;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(owner, account);
   }
 };
 
@@ -59,21 +88,23 @@ struct ProductView {
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(state.product, withdrawn_at, state.name, state.unit_price, state.stock,
+    archive(state.product, withdrawn_at, state.name, state.unit_price, state.seller, state.stock,
             state.description, state.listed_at, version.position.value, version.index);
   }
 };
 
-// What a purchase needs of a product: the beginning of its row, without the description.
+// What a purchase needs of a product, and whose it is: the beginning of its row, without the
+// description.
 struct ProductHead {
   ProductId product;
   std::optional<Timestamp> withdrawn_at;
   std::string name;
   Money unit_price;
+  std::optional<PrincipalId> seller;
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(product, withdrawn_at, name, unit_price);
+    archive(product, withdrawn_at, name, unit_price, seller);
   }
 };
 
@@ -183,6 +214,7 @@ PurchaseView evolve(PurchaseView before, const ReceiptConfirmed& event, EventId 
 
 struct Shop {
   Table<AccountView> accounts;
+  Table<OwnerView> owners;  // of open accounts
   Table<ProductView> products;
   Table<StockView> stock;
   Table<PurchaseView> purchases;  // open ones

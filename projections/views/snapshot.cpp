@@ -22,12 +22,12 @@ struct Header {
   std::string log;
   SnapshotMark mark;
   std::uint64_t key_budget = 0;
-  std::uint64_t accounts = 0, products = 0, stock = 0, purchases = 0, keys = 0;
+  std::uint64_t accounts = 0, owners = 0, products = 0, stock = 0, purchases = 0, keys = 0;
 
   template <class Archive>
   void serialize(Archive& archive) {
     archive(log, mark.position.value, mark.commit, mark.committed_at, mark.events, key_budget,
-            accounts, products, stock, purchases, keys);
+            accounts, owners, products, stock, purchases, keys);
   }
 };
 
@@ -205,6 +205,7 @@ void write_snapshot(const Snapshot& snapshot, std::string_view log,
                 .mark = snapshot.mark,
                 .key_budget = shop.keys.budget(),
                 .accounts = shop.accounts.size(),
+                .owners = shop.owners.size(),
                 .products = shop.products.size(),
                 .stock = shop.stock.size(),
                 .purchases = shop.purchases.size(),
@@ -212,6 +213,7 @@ void write_snapshot(const Snapshot& snapshot, std::string_view log,
   BlockWriter blocks(out);
   blocks.write(header.take());
   write_table(blocks, shop.accounts);
+  write_table(blocks, shop.owners);
   write_table(blocks, shop.products);
   write_table(blocks, shop.stock);
   write_table(blocks, shop.purchases);
@@ -240,6 +242,7 @@ Snapshot read_snapshot(SnapshotSource& source, std::string_view log, std::size_t
     snapshot.mark = header.mark;
     Shop& shop = snapshot.shop;
     read_table(blocks, header.accounts, shop.accounts);
+    read_table(blocks, header.owners, shop.owners);
     read_table(blocks, header.products, shop.products);
     read_table(blocks, header.stock, shop.stock);
     read_table(blocks, header.purchases, shop.purchases);

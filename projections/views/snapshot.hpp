@@ -5,8 +5,8 @@
 //   magic (16 bytes) | format | fold version      numbers of 32 bits, little-endian
 //   blocks: size (32 bits) | XXH3-128 of its number and bytes | bytes
 //     the first: a Header, by cereal
-//     then rows of accounts, products, stock, purchases, then command keys, oldest first, as many
-//     of each as the header says; a block holds values of one kind
+//     then rows of accounts, owners, products, stock, purchases, then command keys, oldest first,
+//     as many of each as the header says; a block holds values of one kind
 //
 // Threads: pure functions of their arguments; a writer's Shop may go on, see Shop. Memory: one
 // block at a time. Errors: NoSnapshot if the bytes are not a whole snapshot of this build.

@@ -56,7 +56,7 @@ TEST_CASE("an export has a CloudEvent a line, and the first of a commit can rest
 // A line as written when all shops had the same source.
 const std::string old_line =
     R"({"specversion":"1.0","id":"1.0")"
-    R"(,"source":"/jangbu","type":"AccountOpened","typeversion":1)"
+    R"(,"source":"/jangbu","type":"AccountOpened","typeversion":2)"
     R"(,"subject":"account/0195501c-3a00-7000-8000-00000000a001","time":"2026-03-02T10:00:00.)"
     R"(001Z")"
     R"(,"correlation":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","causation":")"

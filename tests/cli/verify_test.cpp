@@ -155,6 +155,14 @@ TEST_CASE("what does not follow from what came before is told with its reason") 
         "another open account has the name 홍길동");
 
   CHECK(why_not({}, PriceChanged{tea}) == "the product was never listed");
+  const Principal owner = principal(1, {Role::buyer});
+  CHECK(why_not({AccountOpened{owned(hong, owner)}}, AccountOpened{owned(alice, owner)}) ==
+        "its owner has another open account");
+  CHECK(why_not({AccountOpened{hong}}, AddressChanged{owned(hong, owner)}) ==
+        "its owner is not the account's");
+  CHECK(why_not({ProductListed{tea}}, PriceChanged{test::sold(tea, owner)}) ==
+        "its seller is not the product's");
+
   CHECK(why_not({ProductListed{tea}}, ProductListed{tea}) == "the product was listed before");
   CHECK(why_not({ProductListed{tea}, ProductWithdrawn{tea, opening}}, PriceChanged{tea}) ==
         "the product is withdrawn");

@@ -103,23 +103,25 @@ void time(Bytes& bytes) {
 }
 
 // Returns the entity, which stands in front.
-std::string account(Bytes& bytes, LogEvent& event) {
+std::string account(Bytes& bytes, unsigned version, LogEvent& event) {
   std::string id = bytes.id();
   event.text = bytes.text();
   bytes.text();  // e-mail
   event.address = address(bytes);
   bytes.take(2);  // member type and level
   time(bytes);
+  if (version > 1 && !bytes.truth()) bytes.id();  // owner
   return id;
 }
 
-std::string product(Bytes& bytes, LogEvent& event) {
+std::string product(Bytes& bytes, unsigned version, LogEvent& event) {
   std::string id = bytes.id();
   event.text = bytes.text();
   event.price = money(bytes);
   event.stock = bytes.number<std::int64_t>();
   bytes.text();  // description
   time(bytes);
+  if (version > 1 && !bytes.truth()) bytes.id();  // seller
   return id;
 }
 
@@ -159,20 +161,23 @@ std::string read_fact(Bytes& bytes, unsigned version, LogEvent& event) {
   const auto is = [&](std::string_view type, unsigned wanted) {
     return event.type == type && version == wanted;
   };
+  // Version 1 is without an owner.
+  const auto is_owned = [&](std::string_view type) { return is(type, 1) || is(type, 2); };
   std::string id;
-  if (is("AccountOpened", 1) || is("AddressChanged", 1) || is("AccountDetailsChanged", 1)) {
-    id = account(bytes, event);
-  } else if (is("AccountClosed", 1)) {
-    id = account(bytes, event);
+  if (is_owned("AccountOpened") || is_owned("AddressChanged") ||
+      is_owned("AccountDetailsChanged")) {
+    id = account(bytes, version, event);
+  } else if (is_owned("AccountClosed")) {
+    id = account(bytes, version, event);
     time(bytes);
-  } else if (is("ProductListed", 1) || is("PriceChanged", 1)) {
-    id = product(bytes, event);
-  } else if (is("StockChanged", 1)) {
-    id = product(bytes, event);
+  } else if (is_owned("ProductListed") || is_owned("PriceChanged")) {
+    id = product(bytes, version, event);
+  } else if (is_owned("StockChanged")) {
+    id = product(bytes, version, event);
     event.change = bytes.number<std::int64_t>();
     bytes.text();  // reason
-  } else if (is("ProductWithdrawn", 1)) {
-    id = product(bytes, event);
+  } else if (is_owned("ProductWithdrawn")) {
+    id = product(bytes, version, event);
     time(bytes);
   } else if (is("PurchaseCompleted", 2)) {
     id = purchase(bytes, event);

@@ -17,21 +17,35 @@ const AccountId account_id = parsed<AccountId>("0195501c-3a00-7000-8000-00000000
 const ProductId product_id = parsed<ProductId>("0195501c-3a00-7000-8000-00000000b001");
 const ProductId other_product_id = parsed<ProductId>("0195501c-3a00-7000-8000-00000000b002");
 const PurchaseId purchase_id = parsed<PurchaseId>("0195501c-3a00-7000-8000-00000000c001");
+const PrincipalId owner_id = parsed<PrincipalId>("2cf24dba-5fb0-a30e-26e8-3b2ac5b9e29e");
+const PrincipalId seller_id = parsed<PrincipalId>("fcde2b2e-dba5-6bf4-0860-1fb721fe9b5c");
 const QuoteId quote_id = parsed<QuoteId>("0195501c-3a00-7000-8000-00000000d001");
 
-const AccountState account{
+const AccountState ownerless_account{
     .account = account_id,
     .person = {"홍길동", "hong@example.com", {"서울특별시 종로구 세종대로 209", "03171"}},
     .member_type = MemberType::seller,
     .membership_level = MembershipLevel::vip,
     .opened_at = at("2026-03-01T09:30:00.123Z")};
 
-const ProductState product{.product = product_id,
-                           .name = "기계식 키보드",
-                           .unit_price = {39'900, {{'K', 'R', 'W'}}},
-                           .stock = 1'000,
-                           .description = "청축, 한글 각인",
-                           .listed_at = at("2026-03-01T09:31:00Z")};
+const AccountState account = [] {
+  AccountState owned = ownerless_account;
+  owned.owner = owner_id;
+  return owned;
+}();
+
+const ProductState sellerless_product{.product = product_id,
+                                      .name = "기계식 키보드",
+                                      .unit_price = {39'900, {{'K', 'R', 'W'}}},
+                                      .stock = 1'000,
+                                      .description = "청축, 한글 각인",
+                                      .listed_at = at("2026-03-01T09:31:00Z")};
+
+const ProductState product = [] {
+  ProductState sold = sellerless_product;
+  sold.seller = seller_id;
+  return sold;
+}();
 
 const Recipient recipient{"홍길동", {"서울특별시 종로구 세종대로 209", "03171"}};
 
@@ -56,14 +70,24 @@ GoldenSample sample(const std::string& name, Event event, bool current) {
 
 std::vector<GoldenSample> golden_samples() {
   return {
-      sample("AccountOpened.v1", AccountOpened{account}, true),
-      sample("AddressChanged.v1", AddressChanged{account}, true),
-      sample("AccountDetailsChanged.v1", AccountDetailsChanged{account}, true),
-      sample("AccountClosed.v1", AccountClosed{account, at("2026-03-02T10:00:00Z")}, true),
-      sample("ProductListed.v1", ProductListed{product}, true),
-      sample("PriceChanged.v1", PriceChanged{product}, true),
-      sample("StockChanged.v1", StockChanged{product, -7, "실사 차이"}, true),
-      sample("ProductWithdrawn.v1", ProductWithdrawn{product, at("2026-03-02T10:00:00Z")}, true),
+      sample("AccountOpened.v1", AccountOpened{ownerless_account}, false),
+      sample("AddressChanged.v1", AddressChanged{ownerless_account}, false),
+      sample("AccountDetailsChanged.v1", AccountDetailsChanged{ownerless_account}, false),
+      sample("AccountClosed.v1", AccountClosed{ownerless_account, at("2026-03-02T10:00:00Z")},
+             false),
+      sample("ProductListed.v1", ProductListed{sellerless_product}, false),
+      sample("PriceChanged.v1", PriceChanged{sellerless_product}, false),
+      sample("StockChanged.v1", StockChanged{sellerless_product, -7, "실사 차이"}, false),
+      sample("ProductWithdrawn.v1",
+             ProductWithdrawn{sellerless_product, at("2026-03-02T10:00:00Z")}, false),
+      sample("AccountOpened.v2", AccountOpened{account}, true),
+      sample("AddressChanged.v2", AddressChanged{account}, true),
+      sample("AccountDetailsChanged.v2", AccountDetailsChanged{account}, true),
+      sample("AccountClosed.v2", AccountClosed{account, at("2026-03-02T10:00:00Z")}, true),
+      sample("ProductListed.v2", ProductListed{product}, true),
+      sample("PriceChanged.v2", PriceChanged{product}, true),
+      sample("StockChanged.v2", StockChanged{product, -7, "실사 차이"}, true),
+      sample("ProductWithdrawn.v2", ProductWithdrawn{product, at("2026-03-02T10:00:00Z")}, true),
       sample("PurchaseCompleted.v1",
              PurchaseCompleted{purchase_id, account_id, recipient, lines, total,
                                id_cast<QuoteId>(purchase_id), at("2026-03-02T10:00:00Z")},

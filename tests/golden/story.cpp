@@ -44,6 +44,14 @@ std::vector<Commit> golden_story() {
   happens(ProductWithdrawn{last, after_minutes(7)});
   happens(NothingChanged{{EntityKind::account, id_cast<EntityId>(hong.account)}, {{1}, 0}, {}},
           key(4));
+  const Principal owner = principal(0xe1, {Role::buyer}), seller = principal(0xe2, {Role::seller});
+  AccountState own = owned(alice, owner);
+  own.account = id<AccountId>(0xa3);
+  happens(AccountOpened{own});
+  happens(AccountClosed{own, after_minutes(8)});
+  own.account = id<AccountId>(0xa4);
+  happens(AccountOpened{own});
+  happens(ProductListed{sold(book, seller)});
   return story;
 }
 

@@ -1,5 +1,6 @@
 // What lists cost: rows read, bytes sent, and nobody else's time.
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <functional>
 #include <future>
 #include <regex>
@@ -68,16 +69,18 @@ std::string sql_id(const std::string& kind, const std::string& n) {
   return "('" + kind + "000000-0000-7000-8000-' || lpad(to_hex(" + n + "), 12, '0'))::uuid";
 }
 
-// `count` deliveries and their purchases: of one buyer in a hundred others, all with this status.
+// `count` deliveries and their purchases: of one buyer in a hundred others, all with this status
+// and carrier.
 std::string deliveries_sql(int first, int count, const std::string& buyer,
-                           const std::string& status, bool closed) {
+                           const std::string& status, bool closed,
+                           const std::string& carrier = "") {
   const std::string numbers = " FROM generate_series(" + std::to_string(first) + ", " +
                               std::to_string(first + count - 1) + ") n;";
   const std::string id = sql_id("c0", "n");
   return "INSERT INTO deliveries_1.deliveries SELECT " + id + ", " + buyer +
          ", now(), '', '', '', '[]', '" + (closed ? status : "~") + "', " +
-         (closed ? "now()" : "NULL") + ", '', '" + status + "', 0, NULL, 1, 0" + numbers +
-         "INSERT INTO purchases_1.purchases SELECT " + id + ", " + buyer +
+         (closed ? "now()" : "NULL") + ", '" + carrier + "', '', '" + status + "', 0, NULL, 1, 0" +
+         numbers + "INSERT INTO purchases_1.purchases SELECT " + id + ", " + buyer +
          ", now(), 0, 'KRW', '', '', '', '[]', '" +
          (status == "receipt-confirmed" ? "received"
           : closed                      ? "cancelled"
@@ -118,6 +121,9 @@ TEST_CASE("a query reads a page of each status at most, whatever the table holds
   add("accounts by name", [&] { return list_accounts_beginning_with("k", some(AccountId{})); });
   add("products", [&] { return list_products(some(ProductId{})); });
   add("products by name", [&] { return list_products_beginning_with("k", some(ProductId{})); });
+  const PrincipalId owner = parse_id<PrincipalId>("e1000000-0000-7000-8000-000000000001").value();
+  lists.push_back({"accounts of an owner", [&] { return answer(asker, accounts_of(owner)).size(); },
+                   most_accounts_of});
   for (const auto& of : {std::optional<AccountId>(), std::optional(buyer), std::optional(other)}) {
     const std::string who = !of ? "" : *of == buyer ? " of one" : " of another";
     for (const auto status : {"", "completed", "cancelled", "returned", "received"})
@@ -129,12 +135,16 @@ TEST_CASE("a query reads a page of each status at most, whatever the table holds
       for (int status = -1; status <= static_cast<int>(DeliveryStatus::last); ++status) {
         DeliveryFilter filter{.include_closed = closed, .buyer = of};
         if (status >= 0) filter.status = static_cast<DeliveryStatus>(status);
+        const std::string name = "deliveries " + std::string(closed ? "with closed " : "") +
+                                 std::string(filter.status ? to_string(*filter.status) : "") + who;
         add(
-            "deliveries " + std::string(closed ? "with closed " : "") +
-                std::string(filter.status ? to_string(*filter.status) : "") + who,
-            [=] { return list_deliveries(filter, some(PurchaseId{})); },
+            name, [=] { return list_deliveries(filter, some(PurchaseId{})); },
             filter.status && !is_closed(*filter.status) ? 3 * most_searched
                                                         : most_ends * (limit + 1));
+        filter.carrier = "CJ대한통운";
+        add(
+            name + " of a carrier", [=] { return list_deliveries(filter, some(PurchaseId{})); },
+            3 * most_searched);
       }
   }
   for (const auto kind : {EntityKind::account, EntityKind::product})
@@ -162,16 +172,17 @@ TEST_CASE("a query reads a page of each status at most, whatever the table holds
   tables.run(
       deliveries_sql(1, 30, one, "returned-to-sender", true) +
       deliveries_sql(100, 30, one, "preparing", false) +
-      deliveries_sql(200, 30, another, "delivered", false) +
+      deliveries_sql(200, 30, another, "delivered", false, "CJ대한통운") +
       deliveries_sql(300, 30, another, "cancelled", true) +
       deliveries_sql(1'000, 6'000, one, "receipt-confirmed", true) +
       deliveries_sql(10'000, 6'000, sql_id("a2", "n"), "in-transit", false) +
       "INSERT INTO accounts_1.accounts SELECT " + sql_id("a3", "n") +
-      ", 'kim ' || n, '', '', '', 'buyer', '', now(), CASE WHEN n % 100 > 0 THEN now() END, 1, 0 "
-      "FROM generate_series(1, 5000) n; "
+      ", 'kim ' || n, '', '', '', 'buyer', '', now(), CASE WHEN n % 100 > 0 THEN now() END, "
+      "CASE WHEN n % 10 = 0 THEN 'e1000000-0000-7000-8000-000000000001'::uuid END, 1, 0 FROM "
+      "generate_series(1, 5000) n; "
       "INSERT INTO products_1.products SELECT " +
       sql_id("b3", "n") +
-      ", 'kim ' || n, 1, 'KRW', 0, '', now(), CASE WHEN n % 100 > 0 THEN now() END, 1, 0 "
+      ", 'kim ' || n, 1, 'KRW', 0, '', now(), CASE WHEN n % 100 > 0 THEN now() END, NULL, 1, 0 "
       "FROM generate_series(1, 5000) n; "
       "INSERT INTO history_1.history SELECT 'b1000000-0000-7000-8000-000000000001', 1, n, "
       "t.event FROM generate_series(1, 5000) n, jangbu.history t WHERE t.entity_kind = 'product'");
@@ -195,20 +206,27 @@ TEST_CASE("a query reads a page of each status at most, whatever the table holds
   CHECK(shown > 500);
 }
 
-TEST_CASE("deliveries of an open status are found, a bounded search at a time", "[lists]") {
+TEST_CASE("deliveries of an open status, or a carrier, are found, a bounded search at a time",
+          "[lists]") {
+  const bool by_carrier = GENERATE(false, true);
+  DeliveryFilter filter;
+  if (by_carrier)
+    filter.carrier = "CJ대한통운";
+  else
+    filter.status = DeliveryStatus::preparing;
   const Tables tables(shared_postgres());
   const std::string one = "'" + std::string(one_buyer) + "'::uuid";
-  tables.run(deliveries_sql(1, 30, one, "preparing", false) +
+  tables.run(deliveries_sql(1, 30, one, "preparing", false, "CJ대한통운") +
              deliveries_sql(100, most_searched, one, "cancelled", true) +
              deliveries_sql(50'000, 2 * most_searched - 30, one, "in-transit", false) +
-             deliveries_sql(100'000, 30, one, "preparing", false));
+             deliveries_sql(100'000, 30, one, "preparing", false, "CJ대한통운"));
   Asker asker(tables.conninfo);
   for (const auto& buyer : {std::optional<AccountId>(), parse_id<AccountId>(one_buyer)}) {
     std::vector<std::size_t> pages;
     std::set<PurchaseId> found;
     for (From<PurchaseId> from{.limit = limit}; pages.size() < 10;) {
-      const auto page = answer(
-          asker, list_deliveries({.buyer = buyer, .status = DeliveryStatus::preparing}, from));
+      filter.buyer = buyer;
+      const auto page = answer(asker, list_deliveries(filter, from));
       for (const DeliverySummary& row : page.items) CHECK(found.insert(row.id).second);
       pages.push_back(page.items.size());
       CHECK(page.searched_to.has_value() == (page.more && page.items.empty()));

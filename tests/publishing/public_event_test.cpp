@@ -83,6 +83,7 @@ bool has_all_of(const Value& now, const Value& then) {
 // somebody has decided which of its fields do.
 struct Mark {
   const std::string& word;
+  const PrincipalId& somebody;
 
   void operator()(Person& person) const {
     person = {word + "-name", word + "@mail", {word + "-line", word + "-zip"}};
@@ -93,10 +94,16 @@ struct Mark {
   template <OneOf<AccountFacts> Fact>
   void operator()(Fact& event) const {
     (*this)(event.state.person);
+    event.state.owner = somebody;
   }
   template <OneOf<ProductListed, PriceChanged, ProductWithdrawn> Fact>
-  void operator()(Fact&) const {}
-  void operator()(StockChanged& event) const { event.reason = word; }
+  void operator()(Fact& event) const {
+    event.state.seller = somebody;
+  }
+  void operator()(StockChanged& event) const {
+    event.state.seller = somebody;
+    event.reason = word;
+  }
   void operator()(PurchaseCompleted& event) const { (*this)(event.recipient); }
   void operator()(PurchaseCancelled& event) const {
     (*this)(event.recipient);
@@ -148,9 +155,10 @@ TEST_CASE("a schema tells of nothing that is never sent") {
 
 TEST_CASE("what may tell of a person is not public") {
   const std::string word = "사람7f3a";
+  const auto somebody = parse_id<PrincipalId>("7f3a7f3a-7f3a-7f3a-7f3a-7f3a7f3a7f3a").value();
   for (const GoldenSample& sample : golden_samples()) {
     RecordedEvent recorded = sample.commit.events.front();
-    std::visit(Mark{word}, recorded.event);
+    std::visit(Mark{word, somebody}, recorded.event);
     Envelope& envelope = recorded.envelope;
     envelope.correlation = envelope.causation = envelope.actor = word;
     envelope.command_key = CommandKey{};
@@ -158,6 +166,7 @@ TEST_CASE("what may tell of a person is not public") {
     const auto event = to_public({.shop = "shop"}, {{42}, 0}, recorded);
     if (!event) continue;
     CHECK(event->cloud_event.find(word) == std::string::npos);
+    CHECK(event->cloud_event.find("7f3a") == std::string::npos);
     const auto with_recipients = to_public(telling, {{42}, 0}, recorded);
     CHECK((with_recipients->cloud_event == event->cloud_event) ==
           !std::holds_alternative<PurchaseCompleted>(recorded.event));

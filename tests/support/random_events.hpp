@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -51,13 +52,20 @@ inline Address any_address() {
   return {any_text(), any_text()};
 }
 
+inline std::optional<PrincipalId> anybody() {
+  if (*rc::gen::arbitrary<bool>()) return std::nullopt;
+  return any_id<PrincipalId>();
+}
+
 inline AccountState any_account() {
-  return {any_id<AccountId>(), Person{any_text(), any_text(), any_address()}, any<MemberType>(),
-          any<MembershipLevel>(), any_time()};
+  return {any_id<AccountId>(), Person{any_text(), any_text(), any_address()},
+          any<MemberType>(),   any<MembershipLevel>(),
+          any_time(),          anybody()};
 }
 
 inline ProductState any_product() {
-  return {any_id<ProductId>(), any_text(), any_money(), any_number(), any_text(), any_time()};
+  return {any_id<ProductId>(), any_text(), any_money(), any_number(),
+          any_text(),          any_time(), anybody()};
 }
 
 inline PurchaseLine any_line() {

@@ -6,8 +6,8 @@
 namespace jangbu::test {
 
 inline bool same(const Shop& a, const Shop& b) {
-  return a.accounts == b.accounts && a.products == b.products && a.stock == b.stock &&
-         a.purchases == b.purchases && a.keys == b.keys;
+  return a.accounts == b.accounts && a.owners == b.owners && a.products == b.products &&
+         a.stock == b.stock && a.purchases == b.purchases && a.keys == b.keys;
 }
 
 }  // namespace jangbu::test

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "commands/principal.hpp"
 #include "events/commit.hpp"
 #include "events/events.hpp"
 #include "events/values.hpp"
@@ -65,6 +66,23 @@ inline const ProductState book{.product = id<ProductId>(0xb3),
                                .stock = 10,
                                .description = "",
                                .listed_at = opening};
+
+// Somebody with these roles.
+inline Principal principal(unsigned number, Roles roles, std::string carrier = {}) {
+  return {.id = id<PrincipalId>(number),
+          .name = "https://id.example|" + std::to_string(number),
+          .roles = roles,
+          .carrier = std::move(carrier)};
+}
+
+inline AccountState owned(AccountState account, const Principal& by) {
+  account.owner = by.id;
+  return account;
+}
+inline ProductState sold(ProductState product, const Principal& by) {
+  product.seller = by.id;
+  return product;
+}
 
 inline const PurchaseId first_purchase = id<PurchaseId>(0xc1);
 inline const PurchaseId second_purchase = id<PurchaseId>(0xc2);

@@ -40,14 +40,17 @@ const PurchaseCompleted purchase =
 
 // Events of every type, with fields that are filled.
 std::vector<Event> one_of_each() {
-  return {AccountOpened{hong},
-          AddressChanged{hong},
-          AccountDetailsChanged{hong},
-          AccountClosed{hong, after_minutes(1)},
-          ProductListed{keyboard},
-          PriceChanged{keyboard},
-          StockChanged{keyboard, -3, "실사"},
-          ProductWithdrawn{keyboard, after_minutes(1)},
+  const Principal somebody = principal(1, {Role::buyer, Role::seller});
+  const AccountState account = owned(hong, somebody);
+  const ProductState product = sold(keyboard, somebody);
+  return {AccountOpened{account},
+          AddressChanged{account},
+          AccountDetailsChanged{account},
+          AccountClosed{account, after_minutes(1)},
+          ProductListed{product},
+          PriceChanged{product},
+          StockChanged{product, -3, "실사"},
+          ProductWithdrawn{product, after_minutes(1)},
           purchase,
           cancelled(purchase, "변심", after_minutes(1)),
           scanned(purchase, scan(DeliveryStatus::in_transit)),

@@ -35,14 +35,14 @@ Snapshot read(std::string_view bytes, std::string_view log = "SHOP",
   return read_snapshot(source, log, budget);
 }
 
-// An account, a product, a purchase that was scanned, and a key.
+// An account with its owner, a product, a purchase that was scanned, and a key.
 Snapshot small_shop() {
   Snapshot snapshot{mark, Shop()};
   Commit commit{opening, {}};
   const auto happens = [&](Event event) {
     commit.events.push_back({{opening, {}, {}, {}, {}}, std::move(event)});
   };
-  happens(AccountOpened{hong});
+  happens(AccountOpened{owned(hong, principal(1, {Role::buyer}))});
   happens(ProductListed{tea});
   happens(bought(id<PurchaseId>(1), hong, {line(tea, 1)}, first_quote, opening));
   happens(DeliveryScanned{id<PurchaseId>(1), hong.account, scan(DeliveryStatus::picked_up, opening),
@@ -195,6 +195,7 @@ std::string digest(const Shop& shop) {
     table.for_each_row([&](std::string_view row) { all.insert(kind + std::string(row)); });
   };
   add("account ", shop.accounts);
+  add("owner ", shop.owners);
   add("product ", shop.products);
   add("stock ", shop.stock);
   add("purchase ", shop.purchases);
@@ -222,7 +223,8 @@ TEST_CASE("what is folded, and its bytes, are those of this fold_version") {
   const std::map<std::uint32_t, std::string> digests{{1, "a7894d6422b4b11e28071378893216ab"},
                                                      {2, "b351b211913e60d9c4d8ee5cb8782021"},
                                                      {3, "7d73617cfd1a7678fa4be9ada50cc5c5"},
-                                                     {4, "5154ae87cb2989b07740ac672a8e5ac0"}};
+                                                     {4, "5154ae87cb2989b07740ac672a8e5ac0"},
+                                                     {5, "3ee21d27bac1dc179a9638b0058b281a"}};
   REQUIRE(digests.contains(fold_version));
   Shop shop;
   Position position;
