@@ -12,17 +12,25 @@ Unchanged unchanged(AccountView account) {
 
 std::optional<AccountView> find(const Shop& shop, const AccountRef& account) {
   if (const auto* id = std::get_if<AccountId>(&account)) return shop.accounts.find(*id);
+  if (const auto* owner = std::get_if<PrincipalId>(&account)) {
+    const auto open = shop.owners.find(*owner);
+    return open ? shop.accounts.find(open->account) : std::nullopt;
+  }
   return shop.accounts.find_by_name(std::get<std::string>(account));
 }
 
 Decision decide(const Shop& shop, const OpenAccount& command) {
+  if (command.owner)
+    if (const auto open = shop.owners.find(*command.owner))
+      return refusal::AccountAlreadyOpen{open->account};
   if (const auto holder = shop.accounts.find_by_name(command.person.name))
     return refusal::AccountNameTaken{command.person.name, holder->state.account};
   return AccountOpened{{.account = command.account,
                         .person = command.person,
                         .member_type = command.member_type,
                         .membership_level = command.membership_level,
-                        .opened_at = command.at}};
+                        .opened_at = command.at,
+                        .owner = command.owner}};
 }
 
 Decision decide(const Shop& shop, const ChangeAddress& command) {

@@ -1,7 +1,7 @@
 // Commands on accounts.
 //
 // Texts arrive here normalised and within their limits (api/requests). A name belongs to at most
-// one open account.
+// one open account, and an owner has at most one.
 #pragma once
 
 #include <optional>
@@ -17,6 +17,7 @@ struct OpenAccount {
   MemberType member_type = MemberType::buyer;
   MembershipLevel membership_level = MembershipLevel::none;
   Timestamp at;
+  std::optional<PrincipalId> owner = {};  // none: it is opened for somebody else, by a clerk
 };
 
 struct ChangeAddress {

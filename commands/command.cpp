@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "commands/ownership.hpp"
+
 namespace jangbu {
 
 namespace {
@@ -68,15 +70,33 @@ struct AsShown {
   }
 };
 
-std::optional<CommandKeys::Remembered> find_done(const Shop& shop, const Conditions& by) {
-  auto done = shop.keys.find(by.key->key);
-  if (!done && by.former_key && by.former_key->key != by.key->key)
-    done = shop.keys.find(by.former_key->key);
-  return done;
+bool is_same_request(const RequestHash& request, const Conditions& as) {
+  return request == as.key->request ||
+         std::ranges::find(as.former_keys, request, &CommandKey::request) != as.former_keys.end();
 }
 
-bool is_same_request(const RequestHash& request, const Conditions& as) {
-  return request == as.key->request || (as.former_key && request == as.former_key->request);
+// The command that was carried out with this key before.
+struct Done {
+  CommandKeys::Remembered command;
+  bool unscoped;  // as in Repeated
+};
+
+// REQUIRES: there is a key.
+std::optional<Done> find_done(const Shop& shop, const Conditions& by, const Principal& asker) {
+  if (const auto done = shop.keys.find(by.key->key)) return Done{*done, false};
+  for (const CommandKey& former : by.former_keys) {
+    if (former.key == by.key->key) continue;
+    const auto done = shop.keys.find(former.key);
+    if (done && (asker.acts_for_all() || is_same_request(done->request, by)))
+      return Done{*done, !asker.acts_for_all()};
+  }
+  return std::nullopt;
+}
+
+// A name that is taken is refused, whosever it is, but whose it is stays the shop's.
+void hide_others(Decision& decision) {
+  if (auto* refused = std::get_if<Refusal>(&decision))
+    if (auto* taken = std::get_if<refusal::AccountNameTaken>(refused)) taken->holder.reset();
 }
 
 }  // namespace
@@ -92,11 +112,13 @@ Timestamp time_of(const Command& command, Timestamp now) {
       command);
 }
 
-Decision decide(const Shop& shop, const Command& command, const Conditions& conditions) {
+Decision decide(const Shop& shop, const Command& command, const Conditions& conditions,
+                const Principal& asker) {
+  if (auto refused = not_theirs(shop, command, asker)) return *std::move(refused);
   if (conditions.key) {
-    if (const auto done = find_done(shop, conditions)) {
-      if (!is_same_request(done->request, conditions)) return refusal::KeyReused{};
-      return Repeated{done->event};
+    if (const auto done = find_done(shop, conditions, asker)) {
+      if (!is_same_request(done->command.request, conditions)) return refusal::KeyReused{};
+      return Repeated{.event = done->command.event, .unscoped = done->unscoped};
     }
   }
   if (conditions.if_match) {
@@ -105,12 +127,14 @@ Decision decide(const Shop& shop, const Command& command, const Conditions& cond
     if (actual && std::find(expected.begin(), expected.end(), *actual) == expected.end())
       return refusal::VersionDiffers{expected, *actual};
   }
-  return std::visit([&](const auto& to) { return decide(shop, to); }, command);
+  Decision decision = std::visit([&](const auto& to) { return decide(shop, to); }, command);
+  if (!asker.acts_for_all()) hide_others(decision);
+  return decision;
 }
 
 std::optional<NothingChanged> nothing_changed(const Shop& shop, const Conditions& conditions,
-                                              const Decision& decision) {
-  if (!conditions.key || find_done(shop, conditions)) return std::nullopt;
+                                              const Principal& asker, const Decision& decision) {
+  if (!conditions.key || find_done(shop, conditions, asker)) return std::nullopt;
   if (const auto* unchanged = std::get_if<Unchanged>(&decision))
     return std::visit(AsShown{}, unchanged->entity);
   if (const auto* repeated = std::get_if<Repeated>(&decision); repeated && repeated->purchase)

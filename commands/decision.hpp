@@ -24,6 +24,10 @@ struct Repeated {
   EventId event;
   // Set when another command did this, with another key or none: the purchase that resulted.
   std::optional<PurchaseId> purchase = {};
+  // Found by a key that does not say whose it was (Conditions::former_keys), for somebody who does
+  // not act for all. Only the event tells: whoever reads it answers with KeyReused unless it is of
+  // an account, product or purchase of theirs.
+  bool unscoped = false;
 
   friend bool operator==(const Repeated&, const Repeated&) = default;
 };
@@ -40,8 +44,9 @@ struct Offer {
 
 using Decision = std::variant<Event, Unchanged, Repeated, Offer, Refusal>;
 
-// How a request names an account or a product: by id, or by the name of an open one.
-using AccountRef = std::variant<AccountId, std::string>;
+// How a request names an account or a product: by id, or by the name of an open one; or the account
+// that this principal has open.
+using AccountRef = std::variant<AccountId, std::string, PrincipalId>;
 using ProductRef = std::variant<ProductId, std::string>;
 
 // What a reference names, if it exists.

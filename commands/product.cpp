@@ -40,7 +40,8 @@ Decision decide(const Shop& shop, const ListProduct& command) {
                         .unit_price = command.unit_price,
                         .stock = command.stock,
                         .description = command.description,
-                        .listed_at = command.at}};
+                        .listed_at = command.at,
+                        .seller = command.seller}};
 }
 
 Decision decide(const Shop& shop, const ChangePrice& command) {

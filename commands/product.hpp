@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "commands/decision.hpp"
@@ -23,6 +24,7 @@ struct ListProduct {
   std::int64_t stock = 0;
   std::string description;
   Timestamp at;
+  std::optional<PrincipalId> seller = {};  // none: it is listed by a clerk
 };
 
 struct ChangePrice {

@@ -10,6 +10,7 @@ namespace {
 
 std::string text_of(const AccountRef& account) {
   if (const auto* id = std::get_if<AccountId>(&account)) return to_string(*id);
+  if (std::holds_alternative<PrincipalId>(account)) return {};
   return std::get<std::string>(account);
 }
 

@@ -14,16 +14,28 @@
 
 namespace jangbu::refusal {
 
+// It is not the asker's to do (ownership.hpp).
+struct Forbidden {
+  std::string why;
+
+  friend bool operator==(const Forbidden&, const Forbidden&) = default;
+};
+
 struct AccountNotFound {
-  std::string account;  // the name or id asked for
+  std::string account;  // the name or id asked for; empty: the asker's own
 
   friend bool operator==(const AccountNotFound&, const AccountNotFound&) = default;
 };
 struct AccountNameTaken {
   std::string name;
-  AccountId holder;
+  std::optional<AccountId> holder;  // not told to those who may not see others' accounts
 
   friend bool operator==(const AccountNameTaken&, const AccountNameTaken&) = default;
+};
+struct AccountAlreadyOpen {
+  AccountId account;  // the owner's
+
+  friend bool operator==(const AccountAlreadyOpen&, const AccountAlreadyOpen&) = default;
 };
 struct AccountIsClosed {
   AccountId account;
@@ -137,12 +149,13 @@ struct KeyReused {
 namespace jangbu {
 
 using Refusal =
-    std::variant<refusal::AccountNotFound, refusal::AccountNameTaken, refusal::AccountIsClosed,
-                 refusal::ProductNotFound, refusal::ProductNameTaken, refusal::ProductIsWithdrawn,
-                 refusal::InsufficientStock, refusal::StockTooLarge, refusal::PriceDiffers,
-                 refusal::AddressDiffers, refusal::MixedCurrencies, refusal::TotalTooLarge,
-                 refusal::QuoteExpired, refusal::NoOpenPurchase, refusal::AlreadyShipped,
-                 refusal::IllegalStatusChange, refusal::TooManyScans, refusal::NotDelivered,
-                 refusal::VersionDiffers, refusal::KeyReused>;
+    std::variant<refusal::Forbidden, refusal::AccountNotFound, refusal::AccountNameTaken,
+                 refusal::AccountAlreadyOpen, refusal::AccountIsClosed, refusal::ProductNotFound,
+                 refusal::ProductNameTaken, refusal::ProductIsWithdrawn, refusal::InsufficientStock,
+                 refusal::StockTooLarge, refusal::PriceDiffers, refusal::AddressDiffers,
+                 refusal::MixedCurrencies, refusal::TotalTooLarge, refusal::QuoteExpired,
+                 refusal::NoOpenPurchase, refusal::AlreadyShipped, refusal::IllegalStatusChange,
+                 refusal::TooManyScans, refusal::NotDelivered, refusal::VersionDiffers,
+                 refusal::KeyReused>;
 
 }  // namespace jangbu

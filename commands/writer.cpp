@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "commands/ownership.hpp"
 #include "events/errors.hpp"
 #include "infra/log.hpp"
 #include "infra/read_ahead.hpp"
@@ -42,7 +43,7 @@ struct ResultOf {
   Result operator()(Event&&) { return Recorded{event.value(), std::move(entity)}; }
   // An event recorded for this command's own key comes first: later repeats will find that one.
   Result operator()(Repeated&& repeated) {
-    return Repeated{event.value_or(repeated.event), repeated.purchase};
+    return Repeated{event.value_or(repeated.event), repeated.purchase, repeated.unscoped};
   }
   template <class Other>
   Result operator()(Other&& other) {
@@ -107,6 +108,7 @@ Writer::Backlog Writer::after(Position reached) const {
 // --- Submitting ----------------------------------------------------------------------------------
 
 void Writer::submit(Submission submission) {
+  invariant(submission.asker != nullptr, "somebody asks, be it anyone()");
   std::optional<NotDecided> refused;
   Position position;
   {
@@ -273,6 +275,7 @@ void Writer::publish_position() {
     return Status::Views{table.size(), table.row_bytes(), table.index_bytes()};
   };
   status_.accounts = views(shop_.accounts);
+  status_.owners = views(shop_.owners);
   status_.products = views(shop_.products);
   status_.stock = views(shop_.stock);
   status_.purchases = views(shop_.purchases);
@@ -319,19 +322,19 @@ Writer::Turn Writer::decide_turn() {
   turn.decided.reserve(std::min(waiting_.size(), options_.commit_events));
   while (!waiting_.empty() && turn.decided.size() < options_.commit_events) {
     Submission& next = waiting_.front().submission;
-    Decision decision = decide(shop_, next.command, next.conditions);
+    Decision decision = decide(shop_, next.command, next.conditions, *next.asker);
     std::optional<Event> event;
     if (auto* fact = std::get_if<Event>(&decision))
       event = std::move(*fact);
     else
-      event = nothing_changed(shop_, next.conditions, decision);
+      event = nothing_changed(shop_, next.conditions, *next.asker, decision);
     Outcome outcome{position_, NotDecided::not_ready};
     if (event) {
       RecordedEvent recorded{{.occurred_at = next.at,
                               .command_key = next.conditions.key,
                               .correlation = next.correlation,
                               .causation = {},
-                              .actor = next.actor},
+                              .actor = actor(shop_, *next.asker)},
                              *std::move(event)};
       if (leaves_key(recorded) && shop_.keys.full(turn.committed_at)) {
         outcome.result = NotDecided::keys_full;

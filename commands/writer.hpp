@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "commands/command.hpp"
+#include "commands/principal.hpp"
 #include "events/event_log.hpp"
 #include "events/measures.hpp"
 #include "projections/views/shop.hpp"
@@ -62,7 +63,7 @@ struct Submission {
   Conditions conditions;
   Timestamp at;
   std::string correlation;
-  std::string actor;
+  Asker asker;
   std::function<void(Outcome)> answer;
 };
 
@@ -122,7 +123,7 @@ class Writer {
       std::size_t row_bytes = 0;  // of memory, garbage included
       std::size_t index_bytes = 0;
     };
-    Views accounts, products, stock, purchases;
+    Views accounts, owners, products, stock, purchases;
   };
 
   // Outcomes of commands, with the time from submit() to the answer, and figures of commits. The
@@ -157,7 +158,7 @@ class Writer {
   // turns.
   void start();
 
-  // Hands over a command. Its answer is called exactly once.
+  // Hands over a command. Its answer is called exactly once. REQUIRES: it has an asker.
   void submit(Submission submission);
 
   // Finishes the queued commands, up to their deadlines, and ends the thread.

@@ -27,6 +27,7 @@ inline constexpr ProblemType too_many_malformed_rows{422, "too-many-malformed-ro
 inline constexpr ProblemType results_unread{408, "results-unread", "Results unread"};
 inline constexpr ProblemType import_too_slow{408, "import-too-slow", "Import too slow"};
 inline constexpr ProblemType version_differs{412, "version-differs", "Version differs"};
+inline constexpr ProblemType forbidden{403, "forbidden", "Forbidden"};
 
 // There is no such thing.
 inline constexpr ProblemType account_not_found{404, "account-not-found", "Not found"};
@@ -36,6 +37,8 @@ inline constexpr ProblemType delivery_not_found{404, "delivery-not-found", "Not 
 
 // A rule of the shop forbids it.
 inline constexpr ProblemType account_name_taken{409, "account-name-taken", "Account name taken"};
+inline constexpr ProblemType account_already_open{409, "account-already-open",
+                                                  "Account already open"};
 inline constexpr ProblemType account_closed{409, "account-closed", "Account closed"};
 inline constexpr ProblemType product_name_taken{409, "product-name-taken", "Product name taken"};
 inline constexpr ProblemType product_withdrawn{409, "product-withdrawn", "Product withdrawn"};
@@ -103,11 +106,13 @@ inline constexpr ProblemType all[] = {
     results_unread,
     import_too_slow,
     version_differs,
+    forbidden,
     account_not_found,
     product_not_found,
     purchase_not_found,
     delivery_not_found,
     account_name_taken,
+    account_already_open,
     account_closed,
     product_name_taken,
     product_withdrawn,

@@ -23,13 +23,22 @@ Json expected_and_actual(const std::vector<EventId>& expected, EventId actual) {
 }
 
 struct AsProblem {
+  Problem operator()(const refusal::Forbidden& no) const { return {problems::forbidden, no.why}; }
   Problem operator()(const refusal::AccountNotFound& no) const {
+    if (no.account.empty())
+      return {problems::account_not_found, "No account of yours is open. Open one first."};
     return not_found(problems::account_not_found, no.account);
   }
   Problem operator()(const refusal::AccountNameTaken& no) const {
+    Json fields{{"field", "name"}};
+    if (no.holder) fields.add("accountId", to_string(*no.holder));
     return {problems::account_name_taken,
-            "An open account is already called '" + no.name + "'. Choose another name.",
-            {{"field", "name"}, {"accountId", to_string(no.holder)}}};
+            "An open account is already called '" + no.name + "'. Choose another name.", fields};
+  }
+  Problem operator()(const refusal::AccountAlreadyOpen& no) const {
+    return {problems::account_already_open,
+            "You have an open account already. Close it before you open another.",
+            {{"accountId", to_string(no.account)}}};
   }
   Problem operator()(const refusal::AccountIsClosed& no) const {
     return {problems::account_closed,

@@ -305,20 +305,20 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
       const Body body(text);
       Command command = order_.to_command(body);
       const Timestamp at = time_of(command, system_now());
-      Submission submission{.command = std::move(command),
-                            .conditions = {},
-                            .at = at,
-                            .correlation = order_.correlation,
-                            .actor = {},
-                            .answer = [self = shared_from_this(), number](Outcome outcome) {
-                              self->decided(number, std::move(outcome));
-                            }};
+      Conditions conditions;
       if (order_.keys) {
         const KeyedRequest keyed = order_.keys->of_row(line, text, body);
-        submission.conditions.key = keyed.key;
-        submission.conditions.former_key = keyed.former;
+        conditions.key = keyed.key;
+        conditions.former_keys = {keyed.former};
       }
-      writer_.submit(std::move(submission));
+      writer_.submit({.command = std::move(command),
+                      .conditions = std::move(conditions),
+                      .at = at,
+                      .correlation = order_.correlation,
+                      .asker = anyone(),
+                      .answer = [self = shared_from_this(), number](Outcome outcome) {
+                        self->decided(number, std::move(outcome));
+                      }});
     } catch (const Problem& problem) {
       refuse_as_malformed(number, line, problem);
     }

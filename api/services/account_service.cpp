@@ -104,7 +104,7 @@ const Endpoint endpoints[] = {
       .kind = Kind::create,
       .takes = "NewAccount",
       .gives = "Account",
-      .problems = {problems::account_name_taken}}},
+      .problems = {problems::account_name_taken, problems::account_already_open}}},
     {import_accounts,
      {.method = Method::post,
       .path = "/accounts:import",

@@ -197,11 +197,11 @@ struct Respond {
     asked->backend.commands->writer.submit(
         {.command = LeaveClosed{row.id, row.version},
          .conditions = {.key = asked->conditions.key,
-                        .former_key = asked->conditions.former_key,
+                        .former_keys = asked->conditions.former_keys,
                         .if_match = {}},
          .at = system_now(),
          .correlation = asked->correlation,
-         .actor = {},
+         .asker = anyone(),
          .answer = [asked, row](Outcome outcome) {
            const auto* done = std::get_if<Repeated>(&outcome.result);
            const bool is_first = done && done->purchase;  // else another with this key came first
@@ -235,7 +235,7 @@ void execute(const Backend& backend, const http::Request& request, const http::E
             .scan = {},
             .confirms_receipt = false,
             .conditions = {.key = {},
-                           .former_key = {},
+                           .former_keys = {},
                            .if_match = if_match(request, resource.tag_names_stock)},
             .correlation = correlation_of(request)});
   if (const auto* scan = std::get_if<RecordScan>(&command)) asked->scan = scan->scan;
@@ -243,14 +243,14 @@ void execute(const Backend& backend, const http::Request& request, const http::E
   const Timestamp at = time_of(command, system_now());
   if (const auto keyed = keyed_request(request)) {
     asked->conditions.key = keyed->key;
-    asked->conditions.former_key = keyed->former;
+    asked->conditions.former_keys = {keyed->former};
   }
   backend.commands->writer.submit(
       {.command = std::move(command),
        .conditions = asked->conditions,
        .at = at,
        .correlation = asked->correlation,
-       .actor = {},
+       .asker = anyone(),
        .answer = [asked = std::shared_ptr<const Asked>(asked)](Outcome outcome) {
          std::visit(Respond{asked, outcome.position}, std::move(outcome.result));
        }});
@@ -263,7 +263,7 @@ void ask_for_quote(const Backend& backend, const http::Exchange& exchange, Reque
                                    .conditions = {},
                                    .at = now,
                                    .correlation = {},
-                                   .actor = {},
+                                   .asker = anyone(),
                                    .answer = [exchange, now, &quotes](Outcome outcome) {
                                      exchange.respond_with(
                                          [outcome = std::move(outcome), now, &quotes] {

@@ -18,20 +18,20 @@ using openapi::Kind;
 constexpr std::size_t max_reason = 500;
 
 // `{"buyer": "홍길동"}` or `{"buyerId": "…"}`, likewise for a product.
-template <class SomeId>
-std::variant<SomeId, std::string> reference(Body& body, const std::string& field) {
+template <class Ref>
+Ref reference(Body& body, const std::string& field) {
   const std::string id_field = field + "Id";
   const bool by_id = body.has(id_field);
   if (by_id == body.has(field))
     invalid(body.path() + field, by_id
                                      ? "is given both by name and by id: give one of them"
                                      : "is missing: give its name here, or its id as " + id_field);
-  if (by_id) return body.id<SomeId>(id_field);
+  if (by_id) return body.id<std::variant_alternative_t<0, Ref>>(id_field);
   return body.name(field);
 }
 
 RequestedLine read_line(Body& body) {
-  return {reference<ProductId>(body, "product"), body.integer("quantity", 1, max_quantity)};
+  return {reference<ProductRef>(body, "product"), body.integer("quantity", 1, max_quantity)};
 }
 
 // Several lines under `lines`, or a single one directly in the body.
@@ -50,7 +50,7 @@ std::vector<RequestedLine> read_lines(Body& body) {
 
 void request_quote(const Backend& backend, const Request& request, const Exchange& exchange) {
   Body body = json_body(request);
-  RequestQuote command{reference<AccountId>(body, "buyer"), read_lines(body)};
+  RequestQuote command{reference<AccountRef>(body, "buyer"), read_lines(body)};
   body.no_more();
   ask_for_quote(backend, exchange, std::move(command));
 }
@@ -68,7 +68,7 @@ void purchase(const Backend& backend, const Request& request, const Exchange& ex
   Body body = json_body(request);
   if (body.has("quoteId")) return confirm_quote(backend, request, exchange, body);
   BuyNow command{.purchase = new_id<PurchaseId>(),
-                 .buyer = reference<AccountId>(body, "buyer"),
+                 .buyer = reference<AccountRef>(body, "buyer"),
                  .lines = read_lines(body),
                  .expected_total = {},
                  .at = system_now()};

@@ -182,6 +182,7 @@ Families view_families(const Writer::Status& status) {
     add_part("index", of.index_bytes);
   };
   add_views("accounts", status.accounts);
+  add_views("owners", status.owners);
   add_views("products", status.products);
   add_views("stock", status.stock);
   add_views("purchases", status.purchases);

@@ -28,6 +28,11 @@ const AccountId stranger = id<AccountId>(0xaf);
 const ProductId no_product = id<ProductId>(0xbf);
 const PurchaseCompleted a_keyboard = bought(first_purchase, hong, {line(keyboard, 1)});
 
+const Principal somebody = principal(1, {Role::buyer});
+const AccountState third{.account = id<AccountId>(0xa3),
+                         .person = {"황진이", "", hong.person.address},
+                         .opened_at = opening};
+
 ProductState dear(ProductState product) {
   product.unit_price = won(Money::max_amount);
   return product;
@@ -56,6 +61,10 @@ std::vector<Refused> all_refusals() {
         a_keyboard, scan(DeliveryStatus::in_transit, after_minutes(static_cast<std::int64_t>(i)))));
   std::vector<Refused> refused{
       {"openAccount", {}, OpenAccount{.account = stranger, .person = hong.person, .at = opening}},
+      {"openAccount",
+       {AccountOpened{owned(third, somebody)}},
+       OpenAccount{
+           .account = stranger, .person = third.person, .at = opening, .owner = somebody.id}},
       {"changeAddress", {}, ChangeAddress{stranger, hong.person.address}},
       {"changeAddress", {closed}, ChangeAddress{hong.account, alice.person.address}},
       {"changeAccountDetails", {}, ChangeAccountDetails{stranger, "a", {}, {}}},
@@ -102,11 +111,12 @@ std::vector<Refused> all_refusals() {
   return refused;
 }
 
-// Of the rules: what is not in memory, conditions and keys are told apart by who answers.
+// Of the rules: ownership is asked of every command; what is not in memory, conditions and keys are
+// told apart by who answers.
 template <std::size_t... index>
 Codes codes_of_rules(std::index_sequence<index...>) {
   Codes codes{problem_of(Refusal(std::in_place_index<index>)).type.code...};
-  for (const Refusal& other : {Refusal(refusal::NoOpenPurchase{}),
+  for (const Refusal& other : {Refusal(refusal::Forbidden{}), Refusal(refusal::NoOpenPurchase{}),
                                Refusal(refusal::VersionDiffers{}), Refusal(refusal::KeyReused{})})
     codes.erase(problem_of(other).type.code);
   return codes;

@@ -1,6 +1,7 @@
 #include "tests/support/given.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <memory>
 #include <string>
 
 #include "tests/support/describe.hpp"
@@ -62,14 +63,20 @@ Given::Given(const std::vector<Past>& past) {
   }
 }
 
-When Given::when(Command command, Conditions conditions) const {
-  return When(shop_, std::move(command), std::move(conditions));
+Given Given::as(const Principal& asker) const {
+  Given as_asked = *this;
+  as_asked.asker_ = std::make_shared<const Principal>(asker);
+  return as_asked;
 }
 
-When::When(Shop shop, Command command, Conditions conditions)
+When Given::when(Command command, Conditions conditions) const {
+  return When(shop_, std::move(command), std::move(conditions), *asker_);
+}
+
+When::When(Shop shop, Command command, Conditions conditions, const Principal& asker)
     : shop_(std::move(shop)),
       command_(std::move(command)),
-      decision_(decide(shop_, command_, conditions)) {}
+      decision_(decide(shop_, command_, conditions, asker)) {}
 
 template <class Expected>
 void When::expect(const Expected& expected, Where where) const {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "commands/command.hpp"
+#include "commands/principal.hpp"
 #include "projections/views/shop.hpp"
 #include "tests/support/samples.hpp"
 
@@ -45,7 +46,7 @@ inline constexpr AsItIs as_it_is;
 
 class When {
  public:
-  When(Shop shop, Command command, Conditions conditions);
+  When(Shop shop, Command command, Conditions conditions, const Principal& asker);
 
   // REQUIRES: each sentence ends with exactly one of these.
   void then(const Event& event, Where where = {}) const;
@@ -70,11 +71,14 @@ class Given {
  public:
   explicit Given(const std::vector<Past>& past);
 
+  // The command is this principal's; anyone's otherwise.
+  Given as(const Principal& asker) const;
   When when(Command command, Conditions conditions = {}) const;
   const Shop& shop() const { return shop_; }
 
  private:
   Shop shop_;
+  Asker asker_ = anyone();
 };
 
 template <class... Facts>

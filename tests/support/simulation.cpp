@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "commands/ownership.hpp"
 #include "tests/support/samples.hpp"
 
 namespace jangbu::test {
@@ -14,11 +15,13 @@ constexpr std::int64_t quote_ms = 15 * 60 * 1000;
 
 enum Kind : unsigned {
   open_account,
+  open_own,
   change_address,
   change_details,
   close_account,
   list_product,
   list_another,
+  list_own,
   change_price,
   change_stock,
   withdraw_product,
@@ -37,6 +40,18 @@ enum Kind : unsigned {
   kinds,
 };
 
+// Those who ask: anyone, then the principals.
+const Asker& asker_of(const Step& step) {
+  static const auto all = [] {
+    std::vector<Asker> askers{anyone()};
+    for (unsigned number = 1; number <= Simulation::principals; ++number)
+      askers.push_back(std::make_shared<const Principal>(
+          principal(number, {Role::buyer, Role::seller, Role::carrier}, "CJ대한통운")));
+    return askers;
+  }();
+  return all.at(step.asker);
+}
+
 // One of what there is, the newest for 0, or an id that nothing has.
 template <class SomeId>
 SomeId pick(const std::vector<SomeId>& some, unsigned number) {
@@ -48,18 +63,18 @@ SomeId pick(const std::vector<SomeId>& some, unsigned number) {
 void showValue(const Step& step, std::ostream& out) {
   out << "{kind " << step.kind << ", who " << step.who << ", what " << step.what << ", amount "
       << step.amount << (step.keyed ? ", keyed" : "") << (step.ends_turn ? ", ends turn" : "")
-      << "}";
+      << ", asker " << step.asker << "}";
 }
 
 rc::Gen<std::vector<Step>> any_steps() {
   return rc::gen::scale(
       3,
       rc::gen::container<std::vector<Step>>(rc::gen::apply(
-          [](unsigned kind, unsigned who, unsigned what, int amount, bool keyed, bool ends_turn) {
-            return Step{kind, who, what, amount, keyed, ends_turn};
-          },
+          [](unsigned kind, unsigned who, unsigned what, int amount, bool keyed, bool ends_turn,
+             unsigned asker) { return Step{kind, who, what, amount, keyed, ends_turn, asker}; },
           rc::gen::inRange(0u, unsigned{kinds}), rc::gen::inRange(0u, 3u), rc::gen::inRange(0u, 3u),
-          rc::gen::inRange(-3, 8), rc::gen::arbitrary<bool>(), rc::gen::arbitrary<bool>())));
+          rc::gen::inRange(-3, 8), rc::gen::arbitrary<bool>(), rc::gen::arbitrary<bool>(),
+          rc::gen::weightedElement<unsigned>({{2, 0}, {1, 1}, {1, 2}}))));
 }
 
 std::vector<std::string> Simulation::names_in_use() {
@@ -73,13 +88,17 @@ Command Simulation::command_of(const Step& step) {
   const ProductId product = pick(products_, step.what);
   const PurchaseId purchase = pick(purchases_, step.what);
   const std::int64_t positive = std::abs(step.amount) + 1;
+  std::optional<PrincipalId> owner;
+  if (step.asker > 0) owner = asker_of(step)->id;
   switch (static_cast<Kind>(step.kind)) {
     case open_account:
+    case open_own:
       return OpenAccount{id<AccountId>(steps_),
                          {names[step.who % names.size()], "", {"서울", "03171"}},
                          MemberType::buyer,
                          MembershipLevel::none,
-                         now_};
+                         now_,
+                         owner};
     case change_address:
       return ChangeAddress{account, {"부산 " + std::to_string(step.amount), "48094"}};
     case change_details:
@@ -88,12 +107,14 @@ Command Simulation::command_of(const Step& step) {
       return CloseAccount{account, now_};
     case list_product:
     case list_another:
+    case list_own:
       return ListProduct{id<ProductId>(steps_),
                          goods[step.what % goods.size()],
                          step.amount < 0 ? dollars(100) : won(1'000 * positive),
                          4 * positive,
                          "",
-                         now_};
+                         now_,
+                         owner};
     case change_price:
       return ChangePrice{product, won(1'000 * positive)};
     case change_stock:
@@ -148,23 +169,24 @@ Decision Simulation::take(const Step& step) {
   taken_.insert(command.index());
   Conditions conditions;
   if (step.keyed) conditions.key = key(steps_);
-  Decision decision = decide(shop_, command, conditions);
+  const Asker& asker = asker_of(step);
+  Decision decision = decide(shop_, command, conditions, *asker);
   if (const auto* offer = std::get_if<Offer>(&decision))
     quotes_.push_back({id<QuoteId>(steps_), *offer, {now_.ms + quote_ms}});
   std::optional<Event> event;
   if (const auto* fact = std::get_if<Event>(&decision))
     event = *fact;
   else
-    event = nothing_changed(shop_, conditions, decision);
+    event = nothing_changed(shop_, conditions, *asker, decision);
   if (!event) return decision;
 
-  const RecordedEvent recorded{{now_, conditions.key, {}, {}, {}}, *event};
+  const RecordedEvent recorded{{now_, conditions.key, {}, {}, actor(shop_, *asker)}, *event};
   const EventId event_id{{log_.size() + 1}, static_cast<std::uint32_t>(staged_.size())};
   if (staged_.empty()) committed_at_ = now_;
   fold(shop_, recorded, event_id, committed_at_);
   staged_.push_back(recorded);
   events_.push_back(recorded);
-  accepted_.push_back({command, conditions, event_id});
+  accepted_.push_back({command, conditions, asker, event_id});
   if (const auto* opened = std::get_if<AccountOpened>(&*event))
     accounts_.push_back(opened->state.account);
   if (const auto* listed = std::get_if<ProductListed>(&*event))

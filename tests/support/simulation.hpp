@@ -24,6 +24,7 @@ struct Step {
   int amount = 0;
   bool keyed = false;     // comes with an idempotency key of its own
   bool ends_turn = true;  // after which the turn's commit goes into the log
+  unsigned asker = 0;     // 0: anyone; else one of the principals, from 1
 };
 
 void showValue(const Step& step, std::ostream& out);
@@ -38,8 +39,12 @@ class Simulation {
   struct Accepted {
     Command command;
     Conditions conditions;
+    Asker asker;
     EventId event;
   };
+
+  // Who has all roles but the clerk's, each of whom has accounts and products of its own.
+  static constexpr unsigned principals = 2;
 
   // All names that accounts and products can have.
   static std::vector<std::string> names_in_use();

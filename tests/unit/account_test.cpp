@@ -35,6 +35,32 @@ TEST_CASE("an account is opened") {
   given(AccountOpened{alice}).when(open_hong).then(AccountOpened{hong});
 }
 
+TEST_CASE("an owner has one open account") {
+  const Principal owner = principal(1, {Role::buyer});
+  OpenAccount open = open_hong;
+  open.owner = owner.id;
+  given(AccountOpened{alice}).when(open).then(AccountOpened{owned(hong, owner)});
+  const AccountOpened opened{owned(alice, owner)};
+  given(opened).when(open).then(refusal::AccountAlreadyOpen{alice.account});
+  given(opened, AccountClosed{owned(alice, owner), opening})
+      .when(open)
+      .then(AccountOpened{owned(hong, owner)});
+  // Others' are no hindrance, nor are those that clerks opened.
+  given(AccountOpened{owned(alice, principal(2, {Role::buyer}))})
+      .when(open)
+      .then(AccountOpened{owned(hong, owner)});
+  given(opened).when(open_hong).then(AccountOpened{hong});
+}
+
+TEST_CASE("an account stays its owner's whatever changes") {
+  const AccountState own = owned(hong, principal(1, {Role::buyer}));
+  const auto shop = given(AccountOpened{own});
+  shop.when(ChangeAddress{own.account, busan}).then(AddressChanged{moved(own, busan)});
+  shop.when(ChangeAccountDetails{own.account, "홍길순", {}, {}})
+      .then(AccountDetailsChanged{renamed(own, "홍길순")});
+  shop.when(CloseAccount{own.account, opening}).then(AccountClosed{own, opening});
+}
+
 TEST_CASE("a name belongs to one open account") {
   OpenAccount namesake = open_hong;
   namesake.account = nobody;
@@ -171,6 +197,13 @@ TEST_CASE("accounts are found by id, and by name while they are open") {
   CHECK(find(open, AccountRef{hong.account})->state == hong);
   CHECK_FALSE(find(open, AccountRef{alice.account}));
   CHECK_FALSE(find(open, AccountRef{alice.person.name}));
+
+  const Principal owner = principal(1, {Role::buyer});
+  const AccountState own = owned(hong, owner);
+  CHECK(find(given(AccountOpened{own}).shop(), AccountRef{owner.id})->state == own);
+  CHECK_FALSE(find(open, AccountRef{owner.id}));
+  CHECK_FALSE(
+      find(given(AccountOpened{own}, AccountClosed{own, opening}).shop(), AccountRef{owner.id}));
 
   const Shop closed = given(AccountOpened{hong}, AccountClosed{hong, after_minutes(1)}).shop();
   REQUIRE(find(closed, AccountRef{hong.account}));

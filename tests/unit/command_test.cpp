@@ -54,20 +54,59 @@ TEST_CASE("a command with a key is carried out once") {
   }
   SECTION("a request is the same if its key was made as before") {
     Conditions again = with_key(7, 2);
-    again.former_key = key(7, 1);
+    again.former_keys = {key(7, 1)};
     shop.when(buy_tea, again).then(Repeated{{{3}, 0}});
-    again.former_key = key(7, 3);
+    again.former_keys = {key(7, 3)};
     shop.when(buy_tea, again).then(refusal::KeyReused{});
     again = with_key(8, 2);
-    again.former_key = key(7, 1);  // with its quotation marks
+    again.former_keys = {key(7, 1)};  // with its quotation marks
     shop.when(buy_tea, again).then(Repeated{{{3}, 0}});
-    again.former_key = key(9, 1);
+    again.former_keys = {key(9, 1)};
     shop.when(buy_tea, again).then(tea_bought);
+    again.former_keys = {key(9, 1), key(7, 1)};
+    shop.when(buy_tea, again).then(Repeated{{{3}, 0}});
   }
   SECTION("the key goes before the version") {
     Conditions both = with_key(7);
     both.if_match = {EventId{{99}, 0}};
     shop.when(CloseAccount{hong.account, opening}, both).then(Repeated{{{3}, 0}});
+  }
+}
+
+TEST_CASE("a key that does not cover who asks is found by its request only, and marked") {
+  // As from before access control was on: everybody had the same keys.
+  const Principal buyer = principal(1, {Role::buyer});
+  const Principal clerk = principal(2, {Role::clerk});
+  const AccountState own = owned(hong, buyer);
+  const Past first{tea_bought, opening, key(7)};
+  const auto shop = given(AccountOpened{own}, ProductListed{tea}, first);
+  Conditions scoped = with_key(8);
+  scoped.former_keys = {key(7)};
+  const BuyNow another{second_purchase, hong.account, {{tea.product, 1}}, {}, opening};
+  const auto second = bought(second_purchase, hong, {line(tea, 1)});
+  SECTION("whoever reads the event looks whose it is") {
+    shop.as(buyer).when(another, scoped).then(Repeated{.event = {{3}, 0}, .unscoped = true});
+  }
+  SECTION("clerks act for all") {
+    shop.as(clerk).when(another, scoped).then(Repeated{{{3}, 0}});
+  }
+  SECTION("that it was used for something else is not told") {
+    scoped.key->request = id<RequestHash>(2);
+    scoped.former_keys = {key(7, 2)};
+    const auto when = shop.as(buyer).when(another, scoped);
+    when.then(second);
+    shop.as(clerk).when(another, scoped).then(refusal::KeyReused{});
+    // The new key is remembered then, if nothing is recorded otherwise.
+    const ChangeAddress stay{hong.account, hong.person.address};
+    const auto unchanged = shop.as(buyer).when(stay, scoped).decision();
+    CHECK(nothing_changed(shop.shop(), scoped, buyer, unchanged));
+  }
+  SECTION("a scoped key is one's own") {
+    const Past own_key{tea_bought, opening, key(8)};
+    given(AccountOpened{own}, ProductListed{tea}, own_key)
+        .as(buyer)
+        .when(another, scoped)
+        .then(Repeated{{{3}, 0}});
   }
 }
 
@@ -82,7 +121,8 @@ TEST_CASE("keys of refused commands are not remembered") {
 TEST_CASE("what changes nothing is recorded for its key") {
   const auto recorded = [](const Given& shop, const Command& command,
                            const Conditions& conditions = with_key(7)) {
-    return nothing_changed(shop.shop(), conditions, shop.when(command, conditions).decision());
+    return nothing_changed(shop.shop(), conditions, *anyone(),
+                           shop.when(command, conditions).decision());
   };
   const Entity account{EntityKind::account, id_cast<EntityId>(hong.account)};
   const Entity product{EntityKind::product, id_cast<EntityId>(tea.product)};

@@ -127,12 +127,14 @@ TEST_CASE("a command with a key is carried out once, however often it comes") {
     const Shop before = simulation.shop();
     for (const auto& accepted : simulation.accepted()) {
       if (!accepted.conditions.key) continue;
-      const Decision again = decide(simulation.shop(), accepted.command, accepted.conditions);
+      const Decision again =
+          decide(simulation.shop(), accepted.command, accepted.conditions, *accepted.asker);
       RC_ASSERT(std::holds_alternative<Repeated>(again));
       RC_ASSERT(std::get<Repeated>(again).event == accepted.event);
       Conditions other_request = accepted.conditions;
       other_request.key->request = id<RequestHash>(999);
-      const Decision reused = decide(simulation.shop(), accepted.command, other_request);
+      const Decision reused =
+          decide(simulation.shop(), accepted.command, other_request, *accepted.asker);
       RC_ASSERT(std::holds_alternative<Refusal>(reused));
       RC_ASSERT(std::holds_alternative<refusal::KeyReused>(std::get<Refusal>(reused)));
     }
@@ -175,6 +177,59 @@ TEST_CASE("a name belongs to one") {
       if (product) RC_ASSERT(product->state.product == goods.at(name));
     }
   });
+}
+
+TEST_CASE("an owner has one open account, and is found by it") {
+  property("owners and accounts agree", [] {
+    Simulation simulation;
+    simulation.run(*any_steps());
+    const Shop& shop = simulation.shop();
+    std::map<PrincipalId, AccountId> open;
+    shop.accounts.for_each([&](const AccountView& account) {
+      if (account.closed_at || !account.state.owner) return;
+      RC_ASSERT(open.emplace(*account.state.owner, account.state.account).second);
+    });
+    RC_ASSERT(shop.owners.size() == open.size());
+    for (const auto& [owner, account] : open)
+      RC_ASSERT(shop.owners.find(owner)->account == account);
+  });
+}
+
+TEST_CASE("whoever does not act for all does what they do with what is theirs") {
+  std::set<std::string_view> done;
+  property("their events are about their accounts, products and purchases", [&] {
+    Simulation simulation;
+    simulation.run(*any_steps());
+    std::map<AccountId, std::optional<PrincipalId>> owners;
+    std::map<ProductId, std::optional<PrincipalId>> sellers;
+    std::size_t next = 0;
+    for (const auto& accepted : simulation.accepted()) {
+      const Event& event = simulation.events()[next++].event;
+      const auto is_theirs = [&](const std::optional<PrincipalId>& owner) {
+        RC_ASSERT(accepted.asker->acts_for_all() || owner == accepted.asker->id);
+      };
+      if (!accepted.asker->acts_for_all()) done.insert(wire_type(event).name);
+      std::visit(
+          [&](const auto& fact) {
+            if constexpr (requires { fact.state.owner; }) {
+              owners.try_emplace(fact.state.account, fact.state.owner);
+              RC_ASSERT(owners.at(fact.state.account) == fact.state.owner);
+              is_theirs(fact.state.owner);
+            } else if constexpr (requires { fact.state.seller; }) {
+              sellers.try_emplace(fact.state.product, fact.state.seller);
+              RC_ASSERT(sellers.at(fact.state.product) == fact.state.seller);
+              is_theirs(fact.state.seller);
+            } else if constexpr (requires { fact.scan; }) {
+              RC_ASSERT(accepted.asker->acts_for_all() ||
+                        fact.scan.carrier == accepted.asker->carrier);
+            } else if constexpr (requires { fact.buyer; }) {
+              is_theirs(owners.at(fact.buyer));
+            }
+          },
+          event);
+    }
+  });
+  CHECK(done.size() == std::variant_size_v<Event>);
 }
 
 TEST_CASE("a replay of the log gives the shop that wrote it") {

@@ -107,12 +107,13 @@ class Shopkeeper {
     return *writer_;
   }
 
-  void submit(const std::string& name, Command command, std::optional<CommandKey> by = {}) {
+  void submit(const std::string& name, Command command, std::optional<CommandKey> by = {},
+              const Asker& asker = anyone()) {
     writer_->submit({.command = std::move(command),
                      .conditions = {.key = by, .if_match = {}},
                      .at = after_minutes(1),
                      .correlation = "correlation of " + name,
-                     .actor = "tester",
+                     .asker = asker,
                      .answer = answers.to(name)});
   }
 
@@ -162,7 +163,38 @@ TEST_CASE("a command's event is in the log when its answer comes") {
   REQUIRE(commit.events.size() == 1);
   CHECK(commit.events[0].event == Event{expected});
   CHECK(commit.events[0].envelope ==
-        Envelope{after_minutes(1), key(1), "correlation of buy", "", "tester"});
+        Envelope{after_minutes(1), key(1), "correlation of buy", "", ""});
+}
+
+TEST_CASE("an event says who asked: by their open account, or else by their name") {
+  Shopkeeper shop;
+  shop.start();
+  const auto alice_herself =
+      std::make_shared<const Principal>(principal(1, {Role::buyer, Role::clerk}));
+  const auto ask = [&](const std::string& name, Command command) {
+    shop.submit(name, std::move(command), {}, alice_herself);
+    const EventId event = result<Recorded>(shop.answers.of(name)).event;
+    return decode(*shop.real.read(event.position)).events.at(event.index).envelope.actor;
+  };
+  const OpenAccount open{.account = alice.account,
+                         .person = alice.person,
+                         .at = after_minutes(1),
+                         .owner = alice_herself->id};
+  CHECK(ask("open", open) == alice_herself->name);
+  const std::string account = "account/" + to_string(alice.account);
+  CHECK(ask("buy", buy(keyboard, 1)) == account);
+  CHECK(ask("close", CloseAccount{alice.account, after_minutes(1)}) == account);
+  CHECK(ask("buy again", buy(keyboard, 2)) == alice_herself->name);
+}
+
+TEST_CASE("what is not theirs to do is refused to them, with a key that is known, too") {
+  Shopkeeper shop;
+  shop.start();
+  shop.submit("anyone", buy(keyboard, 1), key(1));
+  result<Recorded>(shop.answers.of("anyone"));
+  const auto stranger = std::make_shared<const Principal>(principal(1, {Role::buyer}));
+  shop.submit("stranger", buy(keyboard, 2), key(1), stranger);
+  refused<refusal::Forbidden>(shop.answers.of("stranger"));
 }
 
 TEST_CASE("no answer comes before its commit is acknowledged") {
@@ -317,7 +349,7 @@ TEST_CASE("before it has read the log, the writer takes nothing") {
   MemoryLog log;
   Answers answers;
   Writer writer(log, sources());
-  writer.submit({unknown_account, {}, opening, {}, {}, answers.to("early")});
+  writer.submit({unknown_account, {}, opening, {}, anyone(), answers.to("early")});
   REQUIRE(answers.has("early"));
   CHECK(not_decided(answers.of("early")) == NotDecided::not_ready);
 }
@@ -664,7 +696,7 @@ TEST_CASE("two writers on one log sell what there is, and no more") {
                        {.key = key(i), .if_match = {}},
                        after_minutes(1),
                        {},
-                       {},
+                       anyone(),
                        answers.to(std::to_string(i))});
     };
     auto at_other = std::async(std::launch::async, [&] { buy_all(other, 1'000); });
@@ -755,7 +787,7 @@ TEST_CASE("a log that is away at first is waited for") {
   Answers answers;
   Writer writer(log, sources());
   writer.start();
-  writer.submit({unknown_account, {}, opening, {}, {}, answers.to("early")});
+  writer.submit({unknown_account, {}, opening, {}, anyone(), answers.to("early")});
   CHECK(not_decided(answers.of("early")) == NotDecided::not_ready);
   log.set_away(false);
   wait_until("the writer is active", [&] { return writer.status().state == State::active; });
