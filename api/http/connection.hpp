@@ -16,6 +16,7 @@
 
 #include "api/http/body_stream.hpp"
 #include "api/http/framing.hpp"
+#include "api/http/ip_address.hpp"
 #include "api/http/message.hpp"
 #include "api/http/tls.hpp"
 #include "api/http/wire.hpp"
@@ -79,13 +80,16 @@ using Handshakes = std::list<std::shared_ptr<Connection>>;  // the longest first
 
 class Connection final : public Pistache::Tcp::Peer {
  public:
-  Connection(int descriptor, const Pistache::Address& address)
-      : Peer(descriptor, address, nullptr) {}
+  Connection(int descriptor, sockaddr* address)
+      : Peer(descriptor, Pistache::Address::fromUnix(address), nullptr),
+        remote(ip_address_of(*address)) {}
 
   bool idle() const { return phase == Phase::receiving && input.empty() && !announced; }
   bool is_late(Clock::time_point now) const {
     return now > deadline || (body && now > body->deadline);
   }
+
+  const IpAddress remote;
 
   Phase phase = Phase::receiving;
   Clock::time_point deadline;  // of the phase

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "api/http/ip_address.hpp"
+
 namespace jangbu::http {
 
 enum class Method { get, head, post, put, patch, delete_, options };
@@ -50,6 +52,7 @@ struct Request {
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
+  IpAddress peer;  // at the other end of the connection: the client, or a proxy
   Method method = Method::get;
   std::string target;                 // as sent, "/accounts/%ED%99%8D?limit=2"
   std::vector<std::string> segments;  // of the path: split on '/', then decoded; "/" has none

@@ -278,6 +278,7 @@ void Protocol::announce(Connection& c, Head&& head) {
                     .cors_fields = server_->router.cors().fields_for(head.headers.find("Origin")),
                     .request_id = c.serving.id};
   Request& request = announced.request;
+  request.peer = c.remote;
   request.method = head.method;
   request.target = std::move(head.target);
   request.headers = std::move(head.headers);

@@ -302,8 +302,7 @@ void Transport::accept_connections() {
 }
 
 void Transport::welcome(int descriptor, sockaddr* address) {
-  const auto connection =
-      std::make_shared<Connection>(descriptor, Pistache::Address::fromUnix(address));
+  const auto connection = std::make_shared<Connection>(descriptor, address);
   connection->turned_away = ++server_->connections > server_->limits.max_connections;
   guarded(connection, [&] {
     handleNewPeer(connection);

@@ -1,6 +1,9 @@
 // What one well or badly behaved client sees.
 #include "api/http/server.hpp"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include <atomic>
@@ -601,4 +604,42 @@ TEST_CASE("several servers, several workers") {
   CHECK(one.drain(60s));
   CHECK(Client(two.port()).get("/hello").status == 200);
   CHECK_THROWS(Client(one.port()));
+}
+
+TEST_CASE("a handler knows the address that a request came from", "[plain]") {
+  Router router;
+  router.add(Method::get, "/peer", [](Request&& request, const Exchange& exchange) {
+    exchange.respond(text(to_string(request.peer)));
+  });
+  router.add_streaming(Method::post, "/peer",
+                       [](Request&& request, BodyStream, const Exchange& exchange) {
+                         exchange.respond(text(to_string(request.peer)));
+                       });
+  const Running server(std::move(router));
+  for (const char* own : {"127.0.0.1", "127.0.0.99"}) {
+    Client client = Client::unconnected();
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    REQUIRE(::inet_pton(AF_INET, own, &address.sin_addr) == 1);
+    REQUIRE(::bind(client.descriptor(), reinterpret_cast<sockaddr*>(&address), sizeof address) ==
+            0);
+    client.connect(server.server.port());
+    CHECK(client.get("/peer").body == own);
+    CHECK(client.get("/peer").body == own);
+    client.send(post_request("/peer", "x"));
+    CHECK(client.read_answer().body == own);
+  }
+}
+
+TEST_CASE("the address of a peer is the same in both families") {
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  REQUIRE(::inet_pton(AF_INET, "192.0.2.1", &v4.sin_addr) == 1);
+  CHECK(ip_address_of(reinterpret_cast<const sockaddr&>(v4)) == parse_ip_address("192.0.2.1"));
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  REQUIRE(::inet_pton(AF_INET6, "::ffff:192.0.2.1", &v6.sin6_addr) == 1);
+  CHECK(ip_address_of(reinterpret_cast<const sockaddr&>(v6)) == parse_ip_address("192.0.2.1"));
+  REQUIRE(::inet_pton(AF_INET6, "2001:db8::1", &v6.sin6_addr) == 1);
+  CHECK(ip_address_of(reinterpret_cast<const sockaddr&>(v6)) == parse_ip_address("2001:db8::1"));
 }
