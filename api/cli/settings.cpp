@@ -1,14 +1,22 @@
 #include "api/cli/settings.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 #include <sstream>
 #include <string_view>
 #include <utility>
 
 #include "api/http/hosts.hpp"
+#include "infra/descriptor.hpp"
 #include "infra/eventlog/server_urls.hpp"
 #include "infra/postgres/conninfo.hpp"
 #include "projections/tables/registry.hpp"
@@ -125,6 +133,34 @@ std::vector<std::string> read_model_names() {
   return names;
 }
 
+namespace {
+
+// An access key or token from a file that only its owner may read.
+std::string read_credential(const std::string& file) {
+  constexpr std::size_t longest = 16 * 1024;  // tokens have some kB
+  const auto fail = [&](const std::string& what) {
+    throw CLI::ValidationError("--credential-file", file + " " + what);
+  };
+  const Descriptor credential_file(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat info {};
+  if (!credential_file || ::fstat(credential_file.number(), &info) != 0)
+    fail(std::string("cannot be read: ") + std::strerror(errno));
+  if ((info.st_mode & 077) != 0) fail("can be read by others: chmod 600 it");
+  std::string credential;
+  for (ssize_t size = 1; size > 0 && credential.size() <= longest;) {
+    std::array<char, 4096> piece;
+    size = ::read(credential_file.number(), piece.data(), piece.size());
+    if (size < 0) fail(std::string("cannot be read: ") + std::strerror(errno));
+    credential.append(piece.data(), static_cast<std::size_t>(size));
+  }
+  if (credential.size() > longest) fail("holds more than an access key or token");
+  credential.resize(credential.find_last_not_of(" \t\r\n") + 1);
+  if (credential.empty()) fail("is empty: it is to hold an access key or token");
+  return credential;
+}
+
+}  // namespace
+
 void add_shop_flags(CLI::App& app, ShopPlace& shop) {
   app.add_option("--host", shop.host, "The shop's host: a name or an address")
       ->capture_default_str();
@@ -142,6 +178,14 @@ void add_shop_flags(CLI::App& app, ShopPlace& shop) {
       ->type_name("FILE")
       ->check(CLI::ExistingFile)
       ->each(implies_tls);
+  if (const char* credential = std::getenv("JANGBU_CREDENTIAL")) shop.credential = credential;
+  app.add_option_function<std::string>(
+         "--credential-file",
+         [&shop](const std::string& file) { shop.credential = read_credential(file); },
+         "An access key or token, for a shop with access control; it may be in JANGBU_CREDENTIAL "
+         "instead")
+      ->envname(environment_name("credential-file"))
+      ->type_name("FILE");
 }
 
 void add_port_base_flag(CLI::App& app, int& port_base) {

@@ -60,7 +60,9 @@ void add_public_url_flag(CLI::App& app, std::string& url);
 void add_database_flag(CLI::App& app, std::string& database);
 // The accepted values of a flag that names read models.
 std::vector<std::string> read_model_names();
-// --host, --port-base, --tls, --ca-file, --client-certificate: where a running shop is.
+// --host, --port-base, --tls, --ca-file, --client-certificate, --credential-file: where a running
+// shop is, and who asks it. The credential itself may be in JANGBU_CREDENTIAL, and never in a
+// command line, which everybody on the machine can read.
 void add_shop_flags(CLI::App& app, ShopPlace& shop);
 // --port-base
 void add_port_base_flag(CLI::App& app, int& port_base);

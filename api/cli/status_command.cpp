@@ -40,6 +40,9 @@ struct StatusFlags {
 Value ask_operations(ShopClient& shop, const std::string& path, std::string_view field) {
   const auto answer = shop.get(Service::operations, path);
   Value json = parse_json_if_valid<Value>(answer.body);
+  if (const auto advice = advice_on(answer.status); !advice.empty())
+    throw Failure(shop.url(Service::operations) + path + " answered " +
+                  std::to_string(answer.status) + ". " + std::string(advice));
   if (!json.is_object() || !json.contains(field))
     throw Failure(shop.url(Service::operations) + path + " answered " +
                   std::to_string(answer.status) +
@@ -59,7 +62,11 @@ Value look_at(ShopClient& shop, Service service, std::string_view name) {
     const auto answer = shop.get(service, "/");
     const Value index = parse_json_if_valid<Value>(answer.body);
     const Value who = index.is_object() ? index.value("service", Value()) : Value();
-    if (who != name) down("something else answers there");
+    const auto advice = advice_on(answer.status);
+    if (!advice.empty())
+      down("answered " + std::to_string(answer.status) + ". " + std::string(advice));
+    else if (who != name)
+      down("something else answers there");
   } catch (const NobodyListens&) {
     found["status"] = "off";
   } catch (const Unavailable& away) {

@@ -52,7 +52,7 @@ HttpPool::HttpPool(std::size_t connections, const ShopPlace& shop)
     exchange->curl.reset(curl_easy_init());
     CURL* curl = exchange->curl.get();
     if (!curl) throw std::runtime_error("libcurl cannot be used");
-    set_tls(curl, shop);
+    set_up(curl, shop);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PRIVATE, exchange.get());

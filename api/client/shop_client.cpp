@@ -1,6 +1,7 @@
 #include "api/client/shop_client.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <stdexcept>
 #include <thread>
@@ -31,10 +32,34 @@ int on_request(void* times_sent, char*, char*, int, int) {
 
 }  // namespace
 
-void set_tls(CURL* curl, const ShopPlace& shop) {
+void set_up(CURL* curl, const ShopPlace& shop) {
   if (!shop.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, shop.ca_file.c_str());
   if (!shop.client_certificate.empty())
     curl_easy_setopt(curl, CURLOPT_SSLCERT, shop.client_certificate.c_str());
+  if (shop.credential.empty()) return;
+  const bool may_be_one = std::ranges::all_of(shop.credential, [](unsigned char c) {
+    return std::isalnum(c) ||
+           std::string_view("-._~+/=").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  if (!may_be_one)
+    throw std::invalid_argument(
+        "what was given as an access key or token (--credential-file, JANGBU_CREDENTIAL) has "
+        "characters that none has");
+  curl_easy_setopt(curl, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BEARER));
+  curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, shop.credential.c_str());
+}
+
+std::string_view advice_on(long status) {
+  switch (status) {
+    case 401:
+      return "Give an access key or token that holds, with --credential-file or JANGBU_CREDENTIAL";
+    case 403:
+      return "The access key or token that was given does not have the role for this";
+    case 429:
+      return "That is more than whoever asks may ask: wait, or get a higher limit for the key";
+    default:
+      return {};
+  }
 }
 
 ShopClient::ShopClient(ShopPlace place, std::chrono::milliseconds timeout)
@@ -105,7 +130,7 @@ ShopClient::Answer ShopClient::perform(const std::string& url) {
   int times_sent = 0;
   curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, on_request);
   curl_easy_setopt(curl, CURLOPT_PREREQDATA, &times_sent);
-  set_tls(curl, place_);
+  set_up(curl, place_);
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);

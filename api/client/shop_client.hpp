@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "events/errors.hpp"
@@ -25,10 +26,15 @@ struct ShopPlace {
   bool tls = false;                     // HTTPS
   std::string ca_file = {};             // PEM, whom to trust; empty: whom the system trusts
   std::string client_certificate = {};  // PEM, with its key; empty: none
+  std::string credential = {};          // an access key or token; empty: none
 };
 
-// How a transfer is to talk to it.
-void set_tls(CURL* curl, const ShopPlace& shop);
+// How a transfer is to talk to it. Throws std::invalid_argument, without repeating it, for a
+// credential that cannot be one (RFC 6750, 2.1).
+void set_up(CURL* curl, const ShopPlace& shop);
+
+// What to do about an answer that says no to who asks, or how often; empty for any other.
+std::string_view advice_on(long status);
 
 class NotSent : public Unavailable {
  public:

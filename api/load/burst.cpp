@@ -149,7 +149,7 @@ void Burst::answered(std::uint64_t n, const HttpPool::Answer& answer) {
     refuse(code);
   }
   // Requests turned away at the door are answered quickly and would flatter the figures.
-  if (answer.status == 0 || answer.status == 503) return;
+  if (answer.status == 0 || answer.status == 503 || answer.status == 429) return;
   const auto latency =
       std::chrono::duration_cast<Histogram::Latency>(Clock::now() - begin_ - plan_.due(n));
   latencies_.add(latency);

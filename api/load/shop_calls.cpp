@@ -28,6 +28,8 @@ std::string reason_of(const HttpPool::Answer& answer) {
   std::string text = std::to_string(answer.status);
   if (problem.is_object() && problem.contains("detail") && problem.at("detail").is_string())
     text += ", " + problem.at("detail").get<std::string>();
+  if (const auto advice = advice_on(answer.status); !advice.empty())
+    text += ". " + std::string(advice);
   return text;
 }
 
@@ -55,6 +57,8 @@ void ShopCalls::require_services() {
        {std::pair(Service::operations, "operations"), std::pair(Service::account, "account"),
         std::pair(Service::product, "product"), std::pair(Service::purchase, "purchase")}) {
     const Answer answer = call({.url = url(service) + "/"});
+    if (!advice_on(answer.status).empty())
+      throw LoadFailed(url(service) + " answered " + reason_of(answer));
     if (answer.status != 200 && answer.status != 503)
       throw LoadFailed("no shop's " + std::string(name) + " service answers at " + url(service) +
                        " (" + reason_of(answer) +
@@ -132,14 +136,17 @@ void ShopCalls::each(const std::vector<Request>& requests, std::chrono::seconds 
     std::vector<Request> round;
     for (const std::size_t number : left) round.push_back(requests[number]);
     std::vector<std::size_t> again;
+    std::chrono::milliseconds longest_wait = retry_interval;
     each(round, [&](std::size_t i, const Answer& answer) {
-      if (is_for_now(answer.status) && Clock::now() < until)
+      if (is_for_now(answer.status) && Clock::now() < until) {
         again.push_back(left[i]);
-      else
+        longest_wait = std::max<std::chrono::milliseconds>(longest_wait, answer.retry_after);
+      } else {
         answered(left[i], answer);
+      }
     });
     left = std::move(again);
-    if (!left.empty()) pause(retry_interval);
+    if (!left.empty()) pause(longest_wait);
   }
 }
 

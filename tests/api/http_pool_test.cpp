@@ -37,15 +37,16 @@ class OneConnection {
 
   const std::string& url() const { return url_; }
 
-  void read_request() {
+  std::string read_request() {
     if (connection_ < 0) connection_ = ::accept(listening_, nullptr, nullptr);
     std::string text;
     char bytes[4096];
     while (text.find("\r\n\r\n") == text.npos) {
       const ssize_t size = ::recv(connection_, bytes, sizeof bytes, 0);
-      if (size <= 0) return;
+      if (size <= 0) break;
       text.append(bytes, static_cast<std::size_t>(size));
     }
+    return text;
   }
   void answer(std::string_view text) const {
     ::send(connection_, text.data(), text.size(), MSG_NOSIGNAL);
@@ -126,4 +127,24 @@ TEST_CASE("A pool can be woken, waits no longer than it is told, and drops what 
   pool.drop();
   CHECK(pool.free() == 1);
   CHECK_FALSE(answered);
+}
+
+TEST_CASE("A pool says who asks with every request, from the first on") {
+  OneConnection server;
+  HttpPool pool(1, {.credential = "jbk_till-3_x"});
+  std::string first, second;
+  {
+    const std::jthread serving([&] {
+      first = server.read_request();
+      server.answer(
+          "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer realm=\"jangbu\"\r\n"
+          "Content-Length: 2\r\n\r\nno");
+      second = server.read_request();
+      server.answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    });
+    CHECK(ask(pool, server.url()).status == 401);
+    CHECK(ask(pool, server.url()).status == 200);
+  }
+  CHECK(first.find("Authorization: Bearer jbk_till-3_x\r\n") != first.npos);
+  CHECK(second.find("Authorization: Bearer jbk_till-3_x\r\n") != second.npos);
 }

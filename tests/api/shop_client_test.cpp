@@ -7,6 +7,7 @@
 #include <deque>
 #include <mutex>
 #include <set>
+#include <stdexcept>
 #include <string>
 
 #include "api/http/server.hpp"
@@ -27,19 +28,24 @@ class Script {
     std::string retry_after = {};
   };
 
-  explicit Script(std::vector<Said> said) : said_(std::move(said)) { server_.start(); }
+  explicit Script(std::vector<Said> said, std::string credential = {})
+      : said_(std::move(said)), credential_(std::move(credential)) {
+    server_.start();
+  }
 
   ShopClient::Answer command(std::chrono::milliseconds patience = 60s) {
     // The port of operations is the first.
-    ShopClient shop({.port_base = server_.port()}, 10s);
+    ShopClient shop({.port_base = server_.port(), .credential = credential_}, 10s);
     return shop.command(ShopClient::Service::operations, "/things", "{}", "k", patience);
   }
   std::size_t asked() const { return asked_; }
   const std::set<std::string>& keys() const { return keys_; }
+  const std::set<std::string>& credentials() const { return credentials_; }
 
  private:
   void answer(const http::Request& request, const http::Exchange& exchange) {
     keys_.insert(std::string(request.header("Idempotency-Key").value_or("")));
+    credentials_.insert(std::string(request.header("Authorization").value_or("none")));
     const Said& said = said_[std::min(asked_++, said_.size() - 1)];
     if (said.status == 0) return exchange.stream_start({});  // and nobody goes on
     http::Response response{.status = said.status, .body = R"({"code":")" + said.code + "\"}"};
@@ -48,8 +54,10 @@ class Script {
   }
 
   const std::vector<Said> said_;
+  const std::string credential_;
   std::size_t asked_ = 0;
   std::set<std::string> keys_;
+  std::set<std::string> credentials_;
   http::Server server_{
       "127.0.0.1", 0,
       http::Router().add(http::Method::post, "/things",
@@ -97,4 +105,36 @@ TEST_CASE("At the end of its patience a client says whether the outcome is unkno
 TEST_CASE("Who is not there at all is not waited for") {
   ShopClient shop({.port_base = 1}, 10s);
   CHECK_THROWS_AS(shop.command(ShopClient::Service::operations, "/", "{}", "k"), NobodyListens);
+}
+
+TEST_CASE(
+    "A client says who it is with every request, and is told what to do if that does not do") {
+  Script script({{503, "not-ready"}, {201}}, "jbk_till-3_a-b_c.~+/=");
+  CHECK(script.command().status == 201);
+  CHECK(script.credentials() == std::set<std::string>{"Bearer jbk_till-3_a-b_c.~+/="});
+  Script unknown({Script::Said{201}});
+  unknown.command();
+  CHECK(unknown.credentials() == std::set<std::string>{"none"});
+
+  // Whoever is not let in is not asked twice, and may not be told in a body.
+  Script refused({{401, "unauthorized"}}, "jbk_till-3_x");
+  CHECK(refused.command().status == 401);
+  CHECK(refused.asked() == 1);
+  for (const long status : {401, 403, 429}) CHECK_FALSE(advice_on(status).empty());
+  for (const long status : {0, 200, 404, 503}) CHECK(advice_on(status).empty());
+}
+
+TEST_CASE("A client that asked too often waits as long as it is told") {
+  Script script({{429, "too-many-requests", "1"}, {201}});
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK(script.command().status == 201);
+  CHECK(std::chrono::steady_clock::now() - begun >= 1s);
+  CHECK(script.asked() == 2);
+}
+
+TEST_CASE("What cannot be a credential is not sent, nor repeated") {
+  for (const char* wrong : {"a b", "a\r\nX: y", "a\"", "열쇠"})
+    CHECK_THROWS_MATCHES(
+        Script({Script::Said{201}}, wrong).command(), std::invalid_argument,
+        MessageMatches(ContainsSubstring("--credential-file") && !ContainsSubstring(wrong)));
 }
