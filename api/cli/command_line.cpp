@@ -7,6 +7,7 @@
 
 #include "api/cli/demo.hpp"
 #include "api/cli/events_command.hpp"
+#include "api/cli/keys_command.hpp"
 #include "api/cli/load_command.hpp"
 #include "api/cli/projections_command.hpp"
 #include "api/cli/public_command.hpp"
@@ -32,6 +33,7 @@ int run(int argc, const char* const* argv) {
   add_status(app, status);
   add_load(app, status);
   add_webhooks(app, status);
+  add_keys(app, status);
 
   ShopPlace demo_shop;
   CLI::App* demo_command = app.add_subcommand(

@@ -14,6 +14,7 @@
 
 #include "api/publishing/public_event.hpp"
 #include "infra/json.hpp"
+#include "infra/log.hpp"
 #include "infra/text.hpp"
 
 namespace jangbu::cli {
@@ -22,6 +23,7 @@ namespace {
 
 constexpr std::streamsize longest_file = 1024 * 1024;  // for a few dozen settings
 constexpr const char* webhooks_section = "webhooks";
+constexpr const char* keys_section = "keys";
 
 std::string read_text(const std::string& file) {
   // Opening a named pipe would wait for somebody who writes to it.
@@ -80,18 +82,33 @@ bool is_mark(const CLI::ConfigItem& item) {
   return item.name == "++" || item.name == "--";
 }
 
-void take_webhook(const CLI::ConfigItem& item, std::vector<webhook::Table>& tables) {
+// `example`: of the header of a table in such a section.
+template <class Table>
+void take(const CLI::ConfigItem& item, const char* section, const char* example,
+          std::vector<Table>& tables) {
   if (item.parents.size() != 2) {
     if (is_mark(item) && item.parents.size() < 2) return;
-    throw CLI::ConfigError(
-        "webhooks have a table each, with a name of their own, such as [webhooks.erp]");
+    throw CLI::ConfigError(std::string(section) +
+                           " have a table each, with a name of their own, such as " + example);
   }
-  auto table = std::ranges::find(tables, item.parents.back(), &webhook::Table::name);
+  auto table = std::ranges::find(tables, item.parents.back(), &Table::name);
   if (table == tables.end())
     table = tables.insert(tables.end(), {.name = item.parents.back(), .settings = {}});
   if (is_mark(item)) return;
   auto& values = table->settings[item.name];
   values.insert(values.end(), item.inputs.begin(), item.inputs.end());
+}
+
+// It has no secrets, but who may write to it may do everything.
+void warn_of_others(const std::string& file) {
+  using std::filesystem::perms;
+  std::error_code error;
+  const perms allowed = std::filesystem::status(file, error).permissions();
+  if (error) return;
+  if ((allowed & (perms::group_write | perms::others_write)) != perms::none)
+    log::warn("{} can be written by others, who can make access keys: chmod go-w it", file);
+  else if ((allowed & perms::others_read) != perms::none)
+    log::warn("{} tells everybody on this machine who has access keys: chmod o= it", file);
 }
 
 }  // namespace
@@ -101,7 +118,7 @@ ConfigFile read_config_file(const std::string& file) {
   ConfigFile read;
   for (CLI::ConfigItem& item : CLI::ConfigTOML().from_config(text)) {
     if (!item.parents.empty() && item.parents.front() == webhooks_section)
-      take_webhook(item, read.webhooks);
+      take(item, webhooks_section, "[webhooks.erp]", read.webhooks);
     else if (!item.parents.empty())
       throw CLI::ConfigError("there is no table [" + visible(item.parents.front()) +
                              "...], only those of webhooks, such as [webhooks.erp]");
@@ -120,6 +137,24 @@ std::vector<webhook::Endpoint> read_webhooks(const std::vector<webhook::Table>& 
     throw CLI::ConfigError(wrong.what());
   }
   return endpoints;
+}
+
+std::vector<access::AccessKey> read_access_keys(const std::string& file) {
+  try {
+    std::istringstream text = without_traps(read_text(file));
+    std::vector<access::KeyTable> tables;
+    for (const CLI::ConfigItem& item : CLI::ConfigTOML().from_config(text)) {
+      if (item.parents.empty() || item.parents.front() != keys_section)
+        throw CLI::ConfigError("there is nothing but tables of keys, such as [keys.till-3]");
+      take(item, keys_section, "[keys.till-3]", tables);
+    }
+    warn_of_others(file);
+    return access::read_access_keys(tables);
+  } catch (const CLI::FileError&) {
+    throw;
+  } catch (const std::runtime_error& wrong) {
+    throw CLI::ConfigError(file + ": " + wrong.what());
+  }
 }
 
 std::string in_toml(const std::string& text) {
