@@ -128,10 +128,10 @@ ConfigFile read_config_file(const std::string& file) {
   return read;
 }
 
-std::vector<webhook::Endpoint> read_webhooks(const std::vector<webhook::Table>& tables) {
+std::vector<webhook::Endpoint> read_webhooks(const std::vector<SettingsTable>& tables) {
   std::vector<webhook::Endpoint> endpoints;
   try {
-    for (const webhook::Table& table : tables)
+    for (const SettingsTable& table : tables)
       endpoints.push_back(webhook::read_endpoint(table, public_event_types()));
   } catch (const std::runtime_error& wrong) {
     throw CLI::ConfigError(wrong.what());
@@ -164,9 +164,9 @@ std::string in_toml(const std::string& text) {
   return is_number ? text : Json(text).text();
 }
 
-std::string to_toml(const std::vector<webhook::Table>& tables) {
+std::string to_toml(const std::vector<SettingsTable>& tables) {
   std::string toml;
-  for (const webhook::Table& table : tables) {
+  for (const SettingsTable& table : tables) {
     toml += "\n[" + std::string(webhooks_section) + "." + table.name + "]\n";
     for (const auto& [setting, values] : table.settings) {
       std::string list;

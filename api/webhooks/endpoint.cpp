@@ -1,23 +1,12 @@
 #include "api/webhooks/endpoint.hpp"
 
 #include <curl/curl.h>
-#include <fcntl.h>
-#include <openssl/bio.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <sstream>
-#include <stdexcept>
 
 #include "api/webhooks/signature.hpp"
-#include "infra/descriptor.hpp"
 #include "infra/handle.hpp"
 #include "infra/text.hpp"
 
@@ -25,72 +14,12 @@ namespace jangbu::webhook {
 
 namespace {
 
-constexpr std::size_t longest_name = 32;
 constexpr std::size_t longest_url = 2'000;
 constexpr std::size_t longest_secret_file = 4'096;
-constexpr std::size_t longest_ca_file = 1'048'576;
 constexpr std::size_t longest_shown_segment = 15;  // of a path: words, not tokens
 
-class Reader {
- public:
-  explicit Reader(const Table& table) : table_(table) {}
-
-  [[noreturn]] void fail(const std::string& what) const {
-    throw std::runtime_error("[webhooks." + visible(table_.name) + "]: " + what);
-  }
-
-  bool has(std::string_view setting) const { return table_.settings.contains(setting); }
-
-  const std::vector<std::string>& list(std::string_view setting) const {
-    static const std::vector<std::string> none;
-    const auto found = table_.settings.find(setting);
-    return found == table_.settings.end() ? none : found->second;
-  }
-
-  std::string text(std::string_view setting) const {
-    const auto& values = list(setting);
-    if (values.size() != 1 || values.front().empty())
-      fail("give " + std::string(setting) + " once, as a text in double quotes");
-    return values.front();
-  }
-
-  bool flag(std::string_view setting) const {
-    const auto& values = list(setting);
-    if (values.empty() || (values.size() == 1 && values.front() == "false")) return false;
-    if (values.size() == 1 && values.front() == "true") return true;
-    fail(std::string(setting) + " must be true or false");
-  }
-
- private:
-  const Table& table_;
-};
-
-std::string joined(std::span<const std::string_view> words) {
-  std::string text;
-  for (const std::string_view word : words) text.append(text.empty() ? "" : ", ").append(word);
-  return text;
-}
-
-void check_name(const Reader& reader, const std::string& name) {
-  const bool is_name =
-      !name.empty() && name.size() <= longest_name && std::ranges::all_of(name, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-      });
-  if (!is_name)
-    reader.fail("the name of a webhook has 1 to " + std::to_string(longest_name) +
-                " lower-case letters, digits and '-'");
-}
-
-void check_settings(const Reader& reader, const Table& table) {
-  static constexpr std::string_view known[] = {"url",        "types",         "secret_file",
-                                               "secret_env", "allow_private", "ca_file"};
-  for (const auto& [setting, values] : table.settings)
-    if (std::ranges::find(known, setting) == std::end(known))
-      reader.fail("there is no setting " + visible(setting) + "; there are " + joined(known));
-}
-
 // libcurl's parser judges the URL, since it is libcurl that will call it.
-void check_url(const Reader& reader, const std::string& text, bool allow_private) {
+void check_url(const TableReader& reader, const std::string& text, bool allow_private) {
   using Url = Handle<CURLU, curl_url_cleanup>;
   const Url url(curl_url());
   const bool is_url =
@@ -124,31 +53,7 @@ void check_url(const Reader& reader, const std::string& text, bool allow_private
   if (text.find('#') != text.npos) reader.fail("url must not have a fragment (#...)");
 }
 
-// The text of a file that `setting` names, which must be a plain one: opening a named pipe would
-// wait for somebody who writes to it.
-std::string read_file(const Reader& reader, const std::string& setting, std::size_t longest,
-                      bool is_secret) {
-  const std::string name = setting + " " + visible(reader.text(setting));
-  const auto why = [] { return std::string(std::strerror(errno)); };
-  const Descriptor file(::open(reader.text(setting).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  struct stat info {};
-  if (!file || ::fstat(file.number(), &info) != 0) reader.fail(name + " cannot be read: " + why());
-  if (!S_ISREG(info.st_mode)) reader.fail(name + " is not a file");
-  if (is_secret && (info.st_mode & 077) != 0)
-    reader.fail(name + " can be read by others: chmod 600 it");
-  std::string text(longest + 1, '\0');
-  std::size_t size = 0;
-  for (ssize_t more = 1; more > 0 && size < text.size(); size += static_cast<std::size_t>(more)) {
-    more = ::read(file.number(), text.data() + size, text.size() - size);
-    if (more < 0) reader.fail(name + " cannot be read: " + why());
-  }
-  text.resize(size);
-  if (size > longest)
-    reader.fail(name + " is too long: it has more than " + std::to_string(longest) + " bytes");
-  return text;
-}
-
-std::vector<std::string> read_secrets(const Reader& reader) {
+std::vector<std::string> read_secrets(const TableReader& reader) {
   if (reader.has("secret_file") == reader.has("secret_env"))
     reader.fail(
         "give either secret_file, the path of a file with a secret on each line, or "
@@ -157,7 +62,7 @@ std::vector<std::string> read_secrets(const Reader& reader) {
   std::string from, text;
   if (reader.has("secret_file")) {
     from = "secret_file";
-    text = read_file(reader, from, longest_secret_file, true);
+    text = reader.read_file(from, longest_secret_file, TableReader::Privacy::owner_alone);
   } else {
     from = "secret_env";
     const std::string variable = reader.text(from);
@@ -182,7 +87,7 @@ std::vector<std::string> read_secrets(const Reader& reader) {
   return secrets;
 }
 
-std::vector<std::string> read_types(const Reader& reader,
+std::vector<std::string> read_types(const TableReader& reader,
                                     std::span<const std::string_view> public_types) {
   const auto& types = reader.list("types");
   const bool is_empty = types.empty() || (types.size() == 1 && types.front().empty());
@@ -198,26 +103,18 @@ std::vector<std::string> read_types(const Reader& reader,
   return once;
 }
 
-std::string read_authorities(const Reader& reader) {
-  std::string text = read_file(reader, "ca_file", longest_ca_file, false);
-  const Handle<BIO, BIO_free> pem(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-  if (!Handle<X509, X509_free>(PEM_read_bio_X509(pem.get(), nullptr, nullptr, nullptr)))
-    reader.fail("ca_file " + visible(reader.text("ca_file")) + " has no certificate (PEM)");
-  return text;
-}
-
 }  // namespace
 
-Endpoint read_endpoint(const Table& table, std::span<const std::string_view> public_types) {
-  const Reader reader(table);
-  check_name(reader, table.name);
-  check_settings(reader, table);
+Endpoint read_endpoint(const SettingsTable& table, std::span<const std::string_view> public_types) {
+  static constexpr std::string_view known[] = {"url",        "types",         "secret_file",
+                                               "secret_env", "allow_private", "ca_file"};
+  const TableReader reader("webhooks", table, known);
   Endpoint endpoint{.name = table.name, .url = reader.text("url")};
   endpoint.allow_private = reader.flag("allow_private");
   check_url(reader, endpoint.url, endpoint.allow_private);
   endpoint.types = read_types(reader, public_types);
   endpoint.secrets = read_secrets(reader);
-  if (reader.has("ca_file")) endpoint.authorities = read_authorities(reader);
+  endpoint.authorities = reader.authorities();
   return endpoint;
 }
 

@@ -12,19 +12,14 @@
 // table and says what to do, and never repeats a URL or a secret.
 #pragma once
 
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace jangbu::webhook {
+#include "infra/settings_table.hpp"
 
-// A table of the configuration as it stands in the file: the values of each setting.
-struct Table {
-  std::string name;
-  std::map<std::string, std::vector<std::string>, std::less<>> settings;
-};
+namespace jangbu::webhook {
 
 struct Endpoint {
   std::string name;
@@ -38,7 +33,7 @@ struct Endpoint {
 };
 
 // Reads the secrets and certificates too. `public_types`: the types that a webhook may be told of.
-Endpoint read_endpoint(const Table& table, std::span<const std::string_view> public_types);
+Endpoint read_endpoint(const SettingsTable& table, std::span<const std::string_view> public_types);
 
 // An endpoint's URL as people are shown it: without what may be secret, the values of its query and
 // long segments of its path.

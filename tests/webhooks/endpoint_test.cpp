@@ -19,7 +19,7 @@ namespace {
 
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::StartsWith;
-using Settings = decltype(Table::settings);
+using Settings = decltype(SettingsTable::settings);
 
 constexpr std::string_view types[] = {"PurchaseCompleted", "PurchaseCancelled", "StockChanged"};
 const std::string secret = "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
