@@ -56,7 +56,9 @@ std::optional<std::string> from_base64url(std::string_view text) {
   padded.append((4 - text.size() % 4) % 4, '=');
   std::ranges::replace(padded, '-', '+');
   std::ranges::replace(padded, '_', '/');
-  return from_base64(padded);
+  auto bytes = from_base64(padded);
+  if (bytes && to_base64url(*bytes) != text) return std::nullopt;  // bits that mean nothing
+  return bytes;
 }
 
 std::string to_hex(std::span<const std::uint8_t> bytes) {

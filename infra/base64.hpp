@@ -15,7 +15,8 @@ std::string to_base64(std::string_view bytes);
 // Empty when the text is not base64.
 std::optional<std::string> from_base64(std::string_view text);
 
-// Without padding.
+// Without padding. The same bytes have one text only: one with other bits behind the last byte is
+// refused.
 std::string to_base64url(std::string_view bytes);
 std::optional<std::string> from_base64url(std::string_view text);
 

@@ -6,6 +6,7 @@
 // (json_sax).
 #pragma once
 
+#include <cstddef>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
@@ -19,6 +20,11 @@ Tree parse_json(std::string_view text);
 // The same, but returns a tree that is_discarded() when the text is not JSON.
 template <class Tree = nlohmann::json>
 Tree parse_json_if_valid(std::string_view text);
+
+// For what strangers wrote, where a text must mean the same to everybody who reads it: also
+// discarded when an object has a member twice, or when objects and arrays nest deeper than
+// `max_depth`.
+nlohmann::json parse_json_strictly(std::string_view text, std::size_t max_depth);
 
 // On one line, or on several lines indented by `indent` spaces. Throws nlohmann::json::type_error
 // when a string is not UTF-8.
