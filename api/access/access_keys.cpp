@@ -53,7 +53,7 @@ bool is_same(const Sha256& one, const Sha256& other) {
 // Reads the settings of one table.
 class Reader {
  public:
-  explicit Reader(const KeyTable& table) : table_(table) {}
+  explicit Reader(const SettingsTable& table) : table_(table) {}
 
   AccessKey read() const {
     constexpr std::string_view all[] = {"role", "roles", "carrier", "sha256", "requests_per_second",
@@ -169,7 +169,7 @@ class Reader {
     return words;
   }
 
-  const KeyTable& table_;
+  const SettingsTable& table_;
 };
 
 // -------------------------------------------------------------------------------------------------
@@ -190,11 +190,11 @@ bool gives_the_same(const AccessKey& one, const AccessKey& other) {
 
 }  // namespace
 
-std::vector<AccessKey> read_access_keys(const std::vector<KeyTable>& tables) {
+std::vector<AccessKey> read_access_keys(const std::vector<SettingsTable>& tables) {
   std::vector<AccessKey> keys;
   std::map<Sha256, std::string> owners;
   std::set<std::string_view> names;
-  for (const KeyTable& table : tables) {
+  for (const SettingsTable& table : tables) {
     AccessKey key = Reader(table).read();
     if (!names.insert(table.name).second)
       throw std::runtime_error("[keys." + key.name + "]: there is a table of that name before");

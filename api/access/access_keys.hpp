@@ -21,15 +21,10 @@
 #include <vector>
 
 #include "api/access/grant.hpp"
+#include "infra/settings_table.hpp"
 #include "infra/sha256.hpp"
 
 namespace jangbu::access {
-
-// A table of the file as it stands there: the values of each setting.
-struct KeyTable {
-  std::string name;
-  std::map<std::string, std::vector<std::string>, std::less<>> settings;
-};
 
 struct AccessKey {
   std::string name;
@@ -40,7 +35,7 @@ struct AccessKey {
 };
 
 // The keys that the tables describe. Two of one name, or of one digest, are refused.
-std::vector<AccessKey> read_access_keys(const std::vector<KeyTable>& tables);
+std::vector<AccessKey> read_access_keys(const std::vector<SettingsTable>& tables);
 
 // Whether a credential means to be an access key, or else is a token.
 bool is_access_key(std::string_view credential);

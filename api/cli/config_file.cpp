@@ -8,6 +8,7 @@
 #include <functional>
 #include <set>
 #include <sstream>
+#include <stdexcept>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -24,6 +25,7 @@ namespace {
 constexpr std::streamsize longest_file = 1024 * 1024;  // for a few dozen settings
 constexpr const char* webhooks_section = "webhooks";
 constexpr const char* keys_section = "keys";
+constexpr const char* issuers_section = "issuers";
 
 std::string read_text(const std::string& file) {
   // Opening a named pipe would wait for somebody who writes to it.
@@ -83,9 +85,8 @@ bool is_mark(const CLI::ConfigItem& item) {
 }
 
 // `example`: of the header of a table in such a section.
-template <class Table>
 void take(const CLI::ConfigItem& item, const char* section, const char* example,
-          std::vector<Table>& tables) {
+          std::vector<SettingsTable>& tables) {
   if (item.parents.size() != 2) {
     if (is_mark(item) && item.parents.size() < 2) return;
     throw CLI::ConfigError(std::string(section) +
@@ -111,38 +112,75 @@ void warn_of_others(const std::string& file) {
     log::warn("{} tells everybody on this machine who has access keys: chmod o= it", file);
 }
 
+// What reading makes of tables; its errors become those of a configuration.
+template <class Read>
+auto read_tables(Read read) {
+  try {
+    return read();
+  } catch (const std::runtime_error& wrong) {
+    throw CLI::ConfigError(wrong.what());
+  }
+}
+
+// Of the URL of a webhook parts may be secret; that of an issuer is in each of its tokens.
+std::string to_toml(std::string_view section, const std::vector<SettingsTable>& tables) {
+  std::string toml;
+  for (const SettingsTable& table : tables) {
+    toml += "\n[" + std::string(section) + "." + table.name + "]\n";
+    for (const auto& [setting, values] : table.settings) {
+      const bool is_flag = setting == "allow_private" || setting == "allow_typ_jwt";
+      const bool is_list = setting == "types" || setting == "roles";
+      std::string list;
+      for (const std::string& value : values) {
+        list += list.empty() ? "" : ", ";
+        list += is_flag ? value
+                : setting == "url" && section == webhooks_section
+                    ? in_toml(webhook::shown_url(value))
+                    : in_toml(value);
+      }
+      toml += setting + " = " + (is_list ? "[" + list + "]" : list) + "\n";
+    }
+  }
+  return toml;
+}
+
 }  // namespace
 
 ConfigFile read_config_file(const std::string& file) {
   std::istringstream text = without_traps(read_text(file));
   ConfigFile read;
   for (CLI::ConfigItem& item : CLI::ConfigTOML().from_config(text)) {
-    if (!item.parents.empty() && item.parents.front() == webhooks_section)
-      take(item, webhooks_section, "[webhooks.erp]", read.webhooks);
-    else if (!item.parents.empty())
-      throw CLI::ConfigError("there is no table [" + visible(item.parents.front()) +
-                             "...], only those of webhooks, such as [webhooks.erp]");
-    else
+    if (item.parents.empty())
       read.settings.push_back(std::move(item));
+    else if (item.parents.front() == webhooks_section)
+      take(item, webhooks_section, "[webhooks.erp]", read.webhooks);
+    else if (item.parents.front() == issuers_section)
+      take(item, issuers_section, "[issuers.staff]", read.issuers);
+    else
+      throw CLI::ConfigError("there is no table [" + visible(item.parents.front()) +
+                             "...], only those of webhooks and issuers, such as [webhooks.erp] and "
+                             "[issuers.staff]");
   }
   return read;
 }
 
-std::vector<webhook::Endpoint> read_webhooks(const std::vector<SettingsTable>& tables) {
-  std::vector<webhook::Endpoint> endpoints;
-  try {
-    for (const SettingsTable& table : tables)
+std::vector<webhook::Endpoint> read_webhooks(const ConfigFile& file) {
+  return read_tables([&] {
+    std::vector<webhook::Endpoint> endpoints;
+    for (const SettingsTable& table : file.webhooks)
       endpoints.push_back(webhook::read_endpoint(table, public_event_types()));
-  } catch (const std::runtime_error& wrong) {
-    throw CLI::ConfigError(wrong.what());
-  }
-  return endpoints;
+    return endpoints;
+  });
+}
+
+std::vector<access::Issuer> read_issuers(const ConfigFile& file) {
+  return read_tables([&] { return access::read_issuers(file.issuers); });
 }
 
 std::vector<access::AccessKey> read_access_keys(const std::string& file) {
   try {
     std::istringstream text = without_traps(read_text(file));
-    std::vector<access::KeyTable> tables;
+    std::vector<SettingsTable> tables;
     for (const CLI::ConfigItem& item : CLI::ConfigTOML().from_config(text)) {
       if (item.parents.empty() || item.parents.front() != keys_section)
         throw CLI::ConfigError("there is nothing but tables of keys, such as [keys.till-3]");
@@ -164,22 +202,8 @@ std::string in_toml(const std::string& text) {
   return is_number ? text : Json(text).text();
 }
 
-std::string to_toml(const std::vector<SettingsTable>& tables) {
-  std::string toml;
-  for (const SettingsTable& table : tables) {
-    toml += "\n[" + std::string(webhooks_section) + "." + table.name + "]\n";
-    for (const auto& [setting, values] : table.settings) {
-      std::string list;
-      for (const std::string& value : values) {
-        list += list.empty() ? "" : ", ";
-        list += setting == "allow_private" ? value
-                : setting == "url"         ? in_toml(webhook::shown_url(value))
-                                           : in_toml(value);
-      }
-      toml += setting + " = " + (setting == "types" ? "[" + list + "]" : list) + "\n";
-    }
-  }
-  return toml;
+std::string tables_in_toml(const ConfigFile& file) {
+  return to_toml(webhooks_section, file.webhooks) + to_toml(issuers_section, file.issuers);
 }
 
 }  // namespace jangbu::cli

@@ -148,7 +148,7 @@ std::vector<webhook::Endpoint> read_webhooks_again(const std::string& config) {
   add_flags(app, flags);
   const ConfigFile file = read_config_file(config);
   apply(app, file.settings);
-  return read_webhooks(file.webhooks);
+  return read_webhooks(file);
 }
 
 // A setting's value, fit to be shown.
@@ -187,15 +187,16 @@ void print_config(const CLI::App& app) {
 }
 
 int run_serve(CLI::App& app, ServeFlags& flags) {
-  std::string webhooks;
+  std::string tables;
   if (!flags.config.empty()) {
     const ConfigFile file = read_config_file(flags.config);
     apply(app, file.settings);
-    flags.options.webhooks = read_webhooks(file.webhooks);
+    flags.options.webhooks = read_webhooks(file);
+    read_issuers(file);  // whether they can be
     flags.options.read_webhooks_again = [config = flags.config] {
       return read_webhooks_again(config);
     };
-    if (flags.print_config) webhooks = to_toml(file.webhooks);
+    if (flags.print_config) tables = tables_in_toml(file);
   }
   if (flags.options.shop.empty()) {
     flags.options.shop = default_shop(flags.options.log.stream);
@@ -203,7 +204,7 @@ int run_serve(CLI::App& app, ServeFlags& flags) {
   }
   if (flags.print_config) {
     print_config(app);
-    std::cout << webhooks;
+    std::cout << tables;
     return 0;
   }
   flags.options.wait = std::chrono::seconds(flags.wait_s);

@@ -20,7 +20,7 @@ using Catch::Matchers::MessageMatches;
 
 namespace {
 
-using Settings = decltype(KeyTable::settings);
+using Settings = decltype(SettingsTable::settings);
 using GrantPointer = std::shared_ptr<const Grant>;
 
 std::string digest_of(const std::string& key) {
