@@ -9,6 +9,7 @@ Problem::operator http::Response() const {
   Json body = Json::raw(std::move(response.body));
   body.add_all(fields);
   response.body = std::move(body).text();
+  response.headers = headers;
   if (retry_after_s > 0)
     response.headers.emplace_back("Retry-After", std::to_string(retry_after_s));
   return response;

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "api/http/message.hpp"
 #include "infra/json.hpp"
@@ -17,6 +19,7 @@ struct Problem {
   std::string detail;
   Json fields = Json::object();  // besides those that every problem has
   int retry_after_s = 0;         // 0: not sent
+  std::vector<std::pair<std::string, std::string>> headers = {};
 
   operator http::Response() const;
 };

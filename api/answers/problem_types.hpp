@@ -10,6 +10,13 @@ namespace jangbu::problems {
 using namespace http::problems;
 using http::ProblemType;
 
+// Access control.
+inline constexpr ProblemType unauthorized{401, "unauthorized", "Unauthorized"};
+inline constexpr ProblemType forbidden{403, "forbidden", "Forbidden"};
+inline constexpr ProblemType too_many_requests{429, "too-many-requests", "Too many requests"};
+inline constexpr ProblemType provider_unavailable{503, "provider-unavailable",
+                                                  "Identity provider unavailable"};
+
 // Requests that cannot be carried out as they are.
 inline constexpr ProblemType unsupported_media_type{415, "unsupported-media-type",
                                                     "Unsupported media type"};
@@ -27,7 +34,6 @@ inline constexpr ProblemType too_many_malformed_rows{422, "too-many-malformed-ro
 inline constexpr ProblemType results_unread{408, "results-unread", "Results unread"};
 inline constexpr ProblemType import_too_slow{408, "import-too-slow", "Import too slow"};
 inline constexpr ProblemType version_differs{412, "version-differs", "Version differs"};
-inline constexpr ProblemType forbidden{403, "forbidden", "Forbidden"};
 
 // There is no such thing.
 inline constexpr ProblemType account_not_found{404, "account-not-found", "Not found"};
@@ -95,6 +101,10 @@ inline constexpr ProblemType all[] = {
     unavailable,
     too_many_connections,
     http_version_not_supported,
+    unauthorized,
+    forbidden,
+    too_many_requests,
+    provider_unavailable,
     unsupported_media_type,
     invalid_field,
     unknown_parameter,
@@ -106,7 +116,6 @@ inline constexpr ProblemType all[] = {
     results_unread,
     import_too_slow,
     version_differs,
-    forbidden,
     account_not_found,
     product_not_found,
     purchase_not_found,

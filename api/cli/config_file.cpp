@@ -92,7 +92,7 @@ void take(const CLI::ConfigItem& item, const char* section, const char* example,
     throw CLI::ConfigError(std::string(section) +
                            " have a table each, with a name of their own, such as " + example);
   }
-  auto table = std::ranges::find(tables, item.parents.back(), &Table::name);
+  auto table = std::ranges::find(tables, item.parents.back(), &SettingsTable::name);
   if (table == tables.end())
     table = tables.insert(tables.end(), {.name = item.parents.back(), .settings = {}});
   if (is_mark(item)) return;

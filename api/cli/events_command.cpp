@@ -45,6 +45,8 @@ void add_filter_flags(CLI::App& app, EventsFlags& flags) {
       ->check(check_type);
   app.add_option("--entity", flags.entity, "Events about this account, product or purchase")
       ->check(check_entity);
+  app.add_option("--actor", flags.actor,
+                 "Events of this actor: account/<id>, key:<name>, or <issuer>|<subject>");
 }
 
 void add_stretch_flags(CLI::App& app, EventsFlags& flags) {
@@ -67,6 +69,7 @@ EventFilter filter_of(const EventsFlags& flags) {
   EventFilter filter{.types = flags.types};
   if (!flags.from.empty()) filter.from = std::max(*parse_place(flags.from), filter.from);
   if (!flags.to.empty()) filter.to = *parse_last_place(flags.to);
+  filter.actor = flags.actor;
   if (!flags.entity.empty()) filter.entity = parse_id<EntityId>(flags.entity);
   return filter;
 }

@@ -84,7 +84,7 @@ void each_match(const StoredCommit& stored, const EventFilter& filter, const Eve
   const Commit commit = decode(stored);
   for (std::uint32_t index = 0; index < commit.events.size(); ++index) {
     const EventId id{stored.position, index};
-    if (filter.matches(id, commit.events[index].event)) take(event_line(id, commit, flags));
+    if (filter.matches(id, commit.events[index])) take(event_line(id, commit, flags));
   }
 }
 

@@ -21,6 +21,7 @@ struct EventsFlags {
   bool accept_weak_durability = false;
   std::vector<std::string> types;
   std::string entity;
+  std::string actor;
   std::string from;
   std::string to;
   std::string since;

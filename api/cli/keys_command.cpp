@@ -24,7 +24,7 @@ struct KeysFlags {
   bool json = false;
 };
 
-std::string lines_of(const access::KeyTable& table) {
+std::string lines_of(const SettingsTable& table) {
   std::string toml = "[keys." + table.name + "]\n";
   for (const auto& [setting, values] : table.settings) {
     std::string list;
@@ -34,7 +34,7 @@ std::string lines_of(const access::KeyTable& table) {
   return toml;
 }
 
-int make(const KeysFlags& flags, const access::KeyTable& table, const std::string& key) {
+int make(const KeysFlags& flags, const SettingsTable& table, const std::string& key) {
   if (flags.json) {
     Json roles = Json::array();
     for (const std::string& role : flags.roles) roles.push_back(role);
@@ -56,7 +56,7 @@ int make(const KeysFlags& flags, const access::KeyTable& table, const std::strin
 
 void run(const KeysFlags& flags, int& status) {
   const std::string key = access::new_access_key(flags.name);
-  access::KeyTable table{.name = flags.name,
+  SettingsTable table{.name = flags.name,
                          .settings = {{flags.roles.size() == 1 ? "role" : "roles", flags.roles},
                                       {"sha256", {to_hex(sha256({key}))}}}};
   if (!flags.carrier.empty()) table.settings["carrier"] = {flags.carrier};

@@ -28,6 +28,7 @@ struct ServeFlags {
   bool no_publisher = false;
   int public_days = 30;
   std::string public_from = "1.0";
+  std::vector<std::string> trusted_proxies;
   bool print_config = false;
 };
 
@@ -36,7 +37,7 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
   app.add_option(
          "--config", flags.config,
          "Read settings from a TOML file; flags and environment take precedence. Its tables "
-         "[webhooks.NAME] are read again on SIGHUP, and nothing else of it")
+         "[webhooks.NAME] and [issuers.NAME] are read again on SIGHUP, and nothing else of it")
       ->envname("JANGBU_CONFIG")
       ->configurable(false);
   app.add_flag(
@@ -46,7 +47,24 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
   add_port_base_flag(app, options.port_base);
   setting(app, "listen", options.listen, "Address to listen on")
       ->check(CLI::ValidIPV4 | CLI::IsMember({"::1", "::"}));
-  setting(app, "insecure", options.insecure, "Listen beyond loopback without access control");
+  setting(app, "insecure", options.insecure,
+          "Listen beyond loopback without access control, or without TLS: something else sees to "
+          "it");
+  setting(app, "access-keys", options.access_keys,
+          "Let in only who has one of the access keys in this TOML file, or a token of an "
+          "[issuers.NAME] table of --config; read again on SIGHUP. jangbu keys new makes one")
+      ->type_name("FILE");
+  setting(app, "requests-per-second", options.access.rate.per_second,
+          "Requests that each who is known may make, or each address while nobody is; 0: any "
+          "number")
+      ->check(CLI::Range(0.0, access::highest_rate));
+  setting(app, "request-burst", options.access.rate.burst,
+          "How many of them at once; 0: as many as in a second")
+      ->check(CLI::Range(0.0, access::highest_rate));
+  setting(app, "trusted-proxy", flags.trusted_proxies,
+          "Networks (CIDR) of proxies whose X-Forwarded-For is believed, separated by commas")
+      ->delimiter(',')
+      ->check(check_network);
   setting(app, "tls-certificate", options.tls.certificate,
           "Speak HTTPS, with this certificate and those between it and a root (PEM); read again on "
           "SIGHUP, as are the next two")
@@ -141,14 +159,18 @@ void apply(CLI::App& app, const std::vector<CLI::ConfigItem>& settings) {
   }
 }
 
-// The webhooks of a file with which the next start will work.
-std::vector<webhook::Endpoint> read_webhooks_again(const std::string& config) {
+ServeOptions::Tables tables_of(const ConfigFile& file) {
+  return {.webhooks = read_webhooks(file), .issuers = read_issuers(file)};
+}
+
+// The tables of a file with which the next start will work.
+ServeOptions::Tables read_tables_again(const std::string& config) {
   CLI::App app;
   ServeFlags flags;
   add_flags(app, flags);
   const ConfigFile file = read_config_file(config);
   apply(app, file.settings);
-  return read_webhooks(file);
+  return tables_of(file);
 }
 
 // A setting's value, fit to be shown.
@@ -191,11 +213,10 @@ int run_serve(CLI::App& app, ServeFlags& flags) {
   if (!flags.config.empty()) {
     const ConfigFile file = read_config_file(flags.config);
     apply(app, file.settings);
-    flags.options.webhooks = read_webhooks(file);
-    read_issuers(file);  // whether they can be
-    flags.options.read_webhooks_again = [config = flags.config] {
-      return read_webhooks_again(config);
-    };
+    auto [webhooks, issuers] = tables_of(file);
+    flags.options.webhooks = std::move(webhooks);
+    flags.options.issuers = std::move(issuers);
+    flags.options.read_tables = [config = flags.config] { return read_tables_again(config); };
     if (flags.print_config) tables = tables_in_toml(file);
   }
   if (flags.options.shop.empty()) {
@@ -207,6 +228,14 @@ int run_serve(CLI::App& app, ServeFlags& flags) {
     std::cout << tables;
     return 0;
   }
+  if (!flags.options.access_keys.empty())
+    flags.options.read_access_keys = [file = flags.options.access_keys] {
+      return read_access_keys(file);
+    };
+  access::Gatekeeper::Options& access = flags.options.access;
+  if (access.rate.per_second > 0 && access.rate.burst == 0)
+    access.rate.burst = access::default_burst(access.rate.per_second);
+  for (const std::string& network : flags.trusted_proxies) access.proxies.emplace_back(network);
   flags.options.wait = std::chrono::seconds(flags.wait_s);
   flags.options.drain = std::chrono::seconds(flags.drain_s);
   flags.options.import_deadline = std::chrono::seconds(flags.import_s);

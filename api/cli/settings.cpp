@@ -79,6 +79,15 @@ int report(const CLI::App& app, const CLI::ParseError& error, int argc, const ch
   return status == 0 ? 0 : 2;
 }
 
+std::string check_network(const std::string& network) {
+  try {
+    access::Network{network};
+    return {};
+  } catch (const std::runtime_error& wrong) {
+    return wrong.what();
+  }
+}
+
 std::string check_host(const std::string& host) {
   constexpr std::string_view marks = "-._";
   const bool is_name = !host.empty() && std::ranges::all_of(host, [&](unsigned char c) {

@@ -73,6 +73,8 @@ struct Serving {
   int status = 0;           // of the answer; 0: not begun
   std::size_t bytes = 0;
   bool replayed = false;
+  std::string asker;        // as the handler noted
+  std::string_view denied;  // likewise
 };
 
 class Connection;

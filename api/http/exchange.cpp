@@ -58,6 +58,10 @@ void Exchange::stream_end() const {
   answer_->stream_end();
 }
 
+void Exchange::note_asker(std::string_view who, std::string_view denied) const {
+  answer_->note_asker(who, denied);
+}
+
 BodyStream::BodyStream(std::shared_ptr<PendingAnswer> answer, std::shared_ptr<IncomingBody> body)
     : answer_(std::move(answer)), body_(std::move(body)) {}
 
@@ -80,6 +84,11 @@ PendingAnswer::~PendingAnswer() {
   } else if (state_ == State::streaming) {
     post(CutOff{});  // without the last chunk the client knows that something is missing
   }
+}
+
+void PendingAnswer::note_asker(std::string_view who, std::string_view denied) {
+  connection_->serving.asker = who;
+  connection_->serving.denied = denied;
 }
 
 bool PendingAnswer::advance(State from, State to) {

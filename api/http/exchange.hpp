@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "api/http/message.hpp"
 #include "api/http/stream_piece.hpp"
@@ -63,6 +64,10 @@ class Exchange {
   bool client_left() const;
 
   void stream_end() const;
+
+  // For the access log: who asks, and why they are turned away (a literal; empty: they are not).
+  // REQUIRES: called by the handler itself, on its worker.
+  void note_asker(std::string_view who, std::string_view denied) const;
 
  private:
   std::shared_ptr<PendingAnswer> answer_;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "api/http/exchange.hpp"
 #include "api/http/mailbox.hpp"
@@ -31,6 +32,7 @@ class PendingAnswer {
   bool client_gone() const;
   bool client_left() const;
   void stream_end();
+  void note_asker(std::string_view who, std::string_view denied);
   void want_body(std::shared_ptr<IncomingBody> body, BodyStream::Next next);
 
   // Ends the answer in the handler's place: with this response or, if a stream was started, by

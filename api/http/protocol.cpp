@@ -330,6 +330,8 @@ void Protocol::begin_serving(Connection& c, const Headers& headers) {
     serving.id = *id;
   else
     serving.id.assign(id_prefix_).append(std::to_string(++ids_made_));
+  serving.asker.clear();
+  serving.denied = {};
   if (!server_->on_access) return;
   serving.replayed = false;
   const auto trace = headers.find("traceparent");
@@ -357,6 +359,8 @@ void Protocol::end_answer(Connection& c, bool complete) {
                       .duration = Clock::now() - serving.began,
                       .request_id = serving.id,
                       .traceparent = serving.traceparent,
+                      .asker = serving.asker,
+                      .denied = serving.denied,
                       .replayed = serving.replayed,
                       .complete = complete});
 }

@@ -77,6 +77,8 @@ struct Access {
   std::chrono::nanoseconds duration;
   std::string_view request_id;
   std::string_view traceparent;  // empty without a valid one
+  std::string_view asker;        // empty: nobody known
+  std::string_view denied;       // why the asker was turned away; empty otherwise
   bool replayed;                 // the answer has Idempotent-Replayed
   bool complete;                 // false: the client left, or was cut off
 };

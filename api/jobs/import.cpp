@@ -303,19 +303,19 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
   void submit(std::uint64_t number, std::uint64_t line, const std::string& text) {
     try {
       const Body body(text);
-      Command command = order_.to_command(body);
+      Command command = order_.to_command(body, *order_.asker);
       const Timestamp at = time_of(command, system_now());
       Conditions conditions;
       if (order_.keys) {
-        const KeyedRequest keyed = order_.keys->of_row(line, text, body);
+        KeyedRequest keyed = order_.keys->of_row(line, text, body);
         conditions.key = keyed.key;
-        conditions.former_keys = {keyed.former};
+        conditions.former_keys = std::move(keyed.former);
       }
       writer_.submit({.command = std::move(command),
                       .conditions = std::move(conditions),
                       .at = at,
                       .correlation = order_.correlation,
-                      .asker = anyone(),
+                      .asker = order_.asker,
                       .answer = [self = shared_from_this(), number](Outcome outcome) {
                         self->decided(number, std::move(outcome));
                       }});

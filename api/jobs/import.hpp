@@ -34,6 +34,9 @@
 
 namespace jangbu {
 
+// Turns a row's body, or a request's, into this asker's command; throws Problem.
+using ToCommand = Command (*)(Body body, const Principal& asker);
+
 class Importer {
  public:
   struct Options {
@@ -54,9 +57,9 @@ class Importer {
     std::chrono::milliseconds patience{30'000};
   };
 
-  // What to import, and how: `to_command` turns a row's body into a command; throws Problem.
   struct Order {
-    Command (*to_command)(Body row);
+    ToCommand to_command;
+    Asker asker;
     std::optional<RowKeys> keys;
     std::string correlation;
   };
@@ -78,7 +81,7 @@ class Importer {
  private:
   class Import;
   struct Running {
-    Command (*to_command)(Body row);
+    ToCommand to_command;
     std::shared_ptr<Import> import;
     std::thread thread;
   };

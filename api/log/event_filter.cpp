@@ -6,10 +6,12 @@
 
 namespace jangbu {
 
-bool EventFilter::matches(EventId id, const Event& event) const {
+bool EventFilter::matches(EventId id, const RecordedEvent& recorded) const {
+  const Event& event = recorded.event;
   return from <= id && id <= to &&
          (types.empty() || std::ranges::find(types, wire_type(event).name) != types.end()) &&
-         (!entity || entity_of(event).id == *entity);
+         (!entity || entity_of(event).id == *entity) &&
+         (actor.empty() || recorded.envelope.actor == actor);
 }
 
 std::optional<EventId> parse_place(std::string_view text) {

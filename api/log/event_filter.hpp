@@ -23,8 +23,9 @@ struct EventFilter {
   EventId to = last_of_all;             // inclusive
   std::vector<std::string> types = {};  // wire names; none: any
   std::optional<EntityId> entity = {};  // none: any
+  std::string actor = {};               // empty: anybody
 
-  bool matches(EventId id, const Event& event) const;
+  bool matches(EventId id, const RecordedEvent& recorded) const;
 };
 
 // A position or an event id, such as "42" or "42.1". A position alone means the first event of its

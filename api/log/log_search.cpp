@@ -53,7 +53,7 @@ LogSearch::Found LogSearch::look(const Query& query) {
       Commit commit = decode(stored);
       for (std::uint32_t index = 0; index < commit.events.size(); ++index) {
         const EventId id{stored.position, index};
-        if (!query.filter.matches(id, commit.events[index].event)) continue;
+        if (!query.filter.matches(id, commit.events[index])) continue;
         if (found.events.size() == query.limit || bytes_found >= most_bytes_found) {
           found.next = id;
           return found;

@@ -121,6 +121,9 @@ std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& opera
     append(all, {problems::idempotency_key_reused, problems::idempotency_key_in_flight,
                  problems::idempotency_keys_full, problems::outcome_unknown});
   if (operation.kind == Kind::command) append(all, {problems::version_differs});
+  if (!operation.roles.empty())
+    append(all, {problems::unauthorized, problems::forbidden, problems::too_many_requests,
+                 problems::provider_unavailable});
   if (is_command(operation.kind) || operation.kind == Kind::quote)
     append(all, {problems::not_ready, problems::overloaded});
   if (!is_plain(operation.kind) && operation.kind != Kind::stream)
@@ -173,7 +176,8 @@ Json problem_response(int status, std::span<const http::ProblemType> types, Kind
   Json headers{{"X-Request-Id", ref("headers", "requestId")}};
   const bool from_the_log = status == 404 || status == 409 || status == 412 || status == 422;
   if (!is_plain(kind) && from_the_log) headers["Event-Position"] = ref("headers", "eventPosition");
-  if (status == 503) headers["Retry-After"] = ref("headers", "retryAfter");
+  if (status == 503 || status == 429) headers["Retry-After"] = ref("headers", "retryAfter");
+  if (status == 401) headers["WWW-Authenticate"] = ref("headers", "wwwAuthenticate");
   Json response = response_of(types);
   response["headers"] = std::move(headers);
   return response;
@@ -332,6 +336,12 @@ Json parameters(const Operation& operation) {
   return parameters;
 }
 
+constexpr std::string_view bearer_scheme = "bearer";
+
+std::string provider_scheme(std::size_t issuer) {
+  return issuer == 0 ? "provider" : "provider" + std::to_string(issuer + 1);
+}
+
 // What the operation is about: the first segment of its path.
 std::string tag_of(std::string_view pattern) {
   const std::string_view path = pattern.substr(1);
@@ -339,12 +349,43 @@ std::string tag_of(std::string_view pattern) {
   return segment.empty() || segment.ends_with(".json") ? "about" : std::string(segment);
 }
 
-Json operation_object(const Operation& operation) try {
-  Json object{
-      {"operationId", operation.id},
-      {"tags", Json::array({tag_of(operation.path)})},
-      {"summary", operation.summary},
-      {"description", operation.description.empty() ? operation.summary : operation.description}};
+std::string description_of(const Operation& operation) {
+  std::string text(operation.description.empty() ? operation.summary : operation.description);
+  if (operation.roles.empty()) return text;
+  text += "\n\nRoles, where access control is on: ";
+  for (const std::string_view role : operation.roles)
+    text += (role == operation.roles.front() ? "" : ", ") + std::string(role);
+  return text + ".";
+}
+
+// One of the roles will do, and where it comes from does not matter.
+Json security_of(const Operation& operation, const std::vector<std::string>& issuers) {
+  Json alternatives = Json::array();
+  for (const std::string_view role : operation.roles)
+    alternatives.push_back({{std::string(bearer_scheme), Json::array({role})}});
+  for (std::size_t i = 0; i < issuers.size() && !operation.roles.empty(); ++i)
+    alternatives.push_back({{provider_scheme(i), Json::array()}});
+  return alternatives;
+}
+
+Json security_schemes(const std::vector<std::string>& issuers) {
+  Json schemes{{std::string(bearer_scheme),
+                {{"type", "http"},
+                 {"scheme", "bearer"},
+                 {"description", "An access key, or a token of the identity provider."}}}};
+  for (std::size_t i = 0; i < issuers.size(); ++i)
+    schemes[provider_scheme(i)] = {
+        {"type", "openIdConnect"},
+        {"openIdConnectUrl", issuers[i] + "/.well-known/openid-configuration"}};
+  return schemes;
+}
+
+Json operation_object(const Operation& operation, const std::vector<std::string>& issuers) try {
+  Json object{{"operationId", operation.id},
+              {"tags", Json::array({tag_of(operation.path)})},
+              {"summary", operation.summary},
+              {"description", description_of(operation)}};
+  object["security"] = security_of(operation, issuers);
   Json parameters = openapi::parameters(operation);
   if (!parameters.empty()) object["parameters"] = std::move(parameters);
   if (!operation.takes.empty()) object["requestBody"] = request_body(operation);
@@ -440,13 +481,15 @@ std::string document(const About& about, const std::vector<Operation>& operation
   Json tags = Json::array();
   for (const Operation& operation : operations) {
     path_items[std::string(operation.path)][lower(http::to_string(operation.method))] =
-        operation_object(operation);
+        operation_object(operation, about.issuers);
     const Json tag{{"name", tag_of(operation.path)}};
     if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
   }
   const Json server{{"url", "/"}, {"description", "This service"}};
   Components components(operations);
   components.collect(path_items);
+  Json sections = components.sections();
+  sections["securitySchemes"] = security_schemes(about.issuers);
   const Json whole{{"openapi", "3.1.0"},
                    {"info",
                     {{"title", about.title},
@@ -456,7 +499,7 @@ std::string document(const About& about, const std::vector<Operation>& operation
                    {"servers", Json::array({server})},
                    {"tags", std::move(tags)},
                    {"paths", std::move(path_items)},
-                   {"components", components.sections()}};
+                   {"components", std::move(sections)}};
   return json_text(whole);
 }
 

@@ -16,6 +16,7 @@ namespace jangbu::openapi {
 struct About {
   std::string_view title;
   std::string_view description;
+  std::vector<std::string> issuers = {};  // OpenID providers whose tokens are accepted: their URLs
 };
 
 // All schemas of requests and answers, by name. JSON.

@@ -43,6 +43,7 @@ struct Operation {
   std::vector<std::string_view> parameters = {};  // besides those of the kind and the path
   std::vector<http::ProblemType> problems = {};   // besides those of the kind
   std::string_view gives_when_unavailable = {};   // schema of a 503 that is not a problem
+  std::vector<std::string_view> roles = {};  // one of which it takes; none: it is for everybody
 };
 
 }  // namespace jangbu::openapi

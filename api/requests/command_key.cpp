@@ -23,9 +23,8 @@ Hash hash_of(std::initializer_list<std::string_view> parts) {
   return hash;
 }
 
-CommandKey key_of(std::string_view key, std::string_view method, std::string_view target,
-                  std::string_view body) {
-  return {hash_of<KeyHash>({key}), hash_of<RequestHash>({method, " ", target, "\n", body})};
+RequestHash request_of(std::string_view method, std::string_view target, std::string_view body) {
+  return hash_of<RequestHash>({method, " ", target, "\n", body});
 }
 
 // The path in one form, however its characters and ids are written. Commands have no query.
@@ -71,20 +70,34 @@ std::optional<IdempotencyKey> idempotency_key(const http::Request& request) {
   return found;
 }
 
+// Whose keys they are; empty: nobody knows. No key has a space, so none looks like another's.
+std::string scope_of(const Principal& asker) {
+  return asker.name.empty() ? std::string() : "principal " + to_string(asker.id) + "\n";
+}
+
+KeyedRequest keyed(const std::string& scope, const std::string& key, const RequestHash& request,
+                   const CommandKey& former) {
+  KeyedRequest keyed{.key = {hash_of<KeyHash>({scope, key}), request}, .former = {former}};
+  if (!scope.empty()) keyed.former.push_back({hash_of<KeyHash>({key}), request});
+  return keyed;
+}
+
 }  // namespace
 
-std::optional<KeyedRequest> keyed_request(const http::Request& request) {
+std::optional<KeyedRequest> keyed_request(const http::Request& request, const Principal& asker) {
   const auto key = idempotency_key(request);
   if (!key) return std::nullopt;
   const std::string_view method = http::to_string(request.method);
-  return KeyedRequest{.key = key_of(key->key, method, target_of(request), meaning_of_body(request)),
-                      .former = key_of(key->field, method, request.target, request.body)};
+  return keyed(scope_of(asker), std::string(key->key),
+               request_of(method, target_of(request), meaning_of_body(request)),
+               {hash_of<KeyHash>({key->field}), request_of(method, request.target, request.body)});
 }
 
-std::optional<RowKeys> RowKeys::of(const http::Request& request) {
+std::optional<RowKeys> RowKeys::of(const http::Request& request, const Principal& asker) {
   const auto key = idempotency_key(request);
   if (!key) return std::nullopt;
   RowKeys keys;
+  keys.scope_ = scope_of(asker);
   keys.key_ = std::string(key->key) + "\n";
   keys.former_key_ = std::string(key->field) + "\n";
   keys.target_ = target_of(request);
@@ -94,8 +107,9 @@ std::optional<RowKeys> RowKeys::of(const http::Request& request) {
 
 KeyedRequest RowKeys::of_row(std::uint64_t line, std::string_view row, const Body& body) const {
   const std::string number = std::to_string(line);
-  return {.key = key_of(key_ + number, "ROW", target_, body.canonical(NullMember::is_absent)),
-          .former = key_of(former_key_ + number, "ROW", former_target_, row)};
+  return keyed(scope_, key_ + number,
+               request_of("ROW", target_, body.canonical(NullMember::is_absent)),
+               {hash_of<KeyHash>({former_key_ + number}), request_of("ROW", former_target_, row)});
 }
 
 std::string correlation_of(const http::Request& request) {

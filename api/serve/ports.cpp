@@ -66,14 +66,20 @@ std::string scheme(const ServeOptions& options) {
 }
 
 void check_listen(const ServeOptions& options) {
+  if (options.has_access_control() && options.allow_load)
+    throw std::runtime_error(
+        "--allow-load is not available with access control: the load would buy without a "
+        "credential. Leave it out; jangbu load does the same from outside, with an access key");
   if (is_loopback(options.listen) || options.insecure) return;
+  const bool tls = !options.tls.certificate.empty();
+  if (options.has_access_control() && tls) return;
   throw std::runtime_error(
-      "--listen " + options.listen + " lets others in, and there is no access control" +
-      (options.tls.certificate.empty()
-           ? ", nor TLS (--tls-certificate)"
-           : ": TLS hides what is said, but lets everybody say it, and --tls-client-ca guards "
-             "operations alone") +
-      ". Put a proxy with access control in front, or say --insecure");
+      "--listen " + options.listen + " lets others in, and there is no " +
+      (options.has_access_control() ? "TLS: credentials could be read on their way"
+       : tls                        ? "access control: everybody could do everything"
+                                    : "access control, nor TLS") +
+      ". Give --access-keys or an [issuers.NAME] table in --config for the one, --tls-certificate "
+      "and --tls-key for the other; or say --insecure if a proxy in front sees to that");
 }
 
 std::shared_ptr<http::Tls> open_tls(const ServeOptions& options) {
@@ -112,12 +118,14 @@ std::vector<Neighbour> neighbours(const ServeOptions& options) {
 http::Cors cors(const ServeOptions& options) {
   std::vector<std::string> origins = options.cors_origins;
   for (Neighbour& place : own_places(options)) origins.push_back(std::move(place.origin));
-  return http::Cors({.origins = std::move(origins),
-                     .request_headers = "Content-Type, Idempotency-Key, If-Match, If-None-Match, "
-                                        "Last-Event-ID, X-Request-Id, traceparent",
-                     .response_headers = "ETag, Event-Position, Idempotent-Replayed, Location, "
-                                         "Retry-After, X-Request-Id",
-                     .tls = !options.tls.certificate.empty()});
+  return http::Cors(
+      {.origins = std::move(origins),
+       .request_headers = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
+                          "Last-Event-ID, X-Request-Id, traceparent",
+       .response_headers = "ETag, Event-Position, Idempotent-Replayed, Location, "
+                           "RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, "
+                           "X-Request-Id",
+       .tls = !options.tls.certificate.empty()});
 }
 
 http::Hosts hosts(const ServeOptions& options) {

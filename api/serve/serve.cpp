@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/access/tokens.hpp"
 #include "api/answers/represent.hpp"
 #include "api/http/server.hpp"
 #include "api/jobs/import.hpp"
@@ -118,11 +119,46 @@ void read_again(const char* what, Read read) {
   }
 }
 
-void read_again(const ServeOptions& options, webhook::Webhooks& webhooks, http::Tls* tls) {
-  if (!options.read_webhooks_again && !tls)
-    log::warn("SIGHUP: there is nothing to read again, without --config or --tls-certificate");
-  if (options.read_webhooks_again)
-    read_again("the webhooks", [&] { webhooks.configure(options.read_webhooks_again()); });
+// Who is let in: what access keys and tokens are good for. Each part is there if it is in use.
+struct Access {
+  explicit Access(const ServeOptions& options)
+      : keys(options.read_access_keys ? std::make_unique<access::AccessKeys>() : nullptr),
+        tokens(options.issuers.empty() ? nullptr
+                                       : std::make_unique<access::Tokens>(options.issuers)),
+        gatekeeper(keys.get(), tokens.get(), with_issuers(options)) {
+    if (keys) keys->configure(options.read_access_keys());
+  }
+
+  const std::unique_ptr<access::AccessKeys> keys;
+  const std::unique_ptr<access::Tokens> tokens;
+  access::Gatekeeper gatekeeper;
+
+ private:
+  static access::Gatekeeper::Options with_issuers(const ServeOptions& options) {
+    access::Gatekeeper::Options access = options.access;
+    for (const access::Issuer& issuer : options.issuers) access.issuers.push_back(issuer.url);
+    return access;
+  }
+};
+
+void read_tables_again(const ServeOptions& options, webhook::Webhooks& webhooks, Access& access) {
+  ServeOptions::Tables tables = options.read_tables();
+  if (!tables.issuers.empty() && !access.tokens)
+    throw std::runtime_error("the first [issuers.NAME] table takes a restart");
+  if (access.tokens) access.tokens->configure(std::move(tables.issuers));
+  webhooks.configure(std::move(tables.webhooks));
+}
+
+void read_again(const ServeOptions& options, webhook::Webhooks& webhooks, Access& access,
+                http::Tls* tls) {
+  if (!options.read_tables && !access.keys && !tls)
+    log::warn(
+        "SIGHUP: there is nothing to read again, without --config, --access-keys or "
+        "--tls-certificate");
+  if (options.read_tables)
+    read_again("webhooks and issuers", [&] { read_tables_again(options, webhooks, access); });
+  if (access.keys)
+    read_again("the access keys", [&] { access.keys->configure(options.read_access_keys()); });
   if (tls) read_again("the certificates", [&] { tls->reload(); });
 }
 
@@ -155,10 +191,11 @@ void run(const ServeOptions& options) {
   log::info("jangbu {} starts", version());
   check_listen(options);
   const std::shared_ptr<http::Tls> tls = open_tls(options);
+  Access access(options);
   const http::Limits limits = limits_of_each(options);
   give_large_memory_back();
   std::optional<Quotes> quotes;
-  if (options.writer) quotes.emplace(quote_secret(options));
+  if (options.writer) quotes.emplace(quote_secret(options), options.shop);
   const auto access_log = open_access_log(options);
 
   const auto log = open_log(options.log, options.accept_weak_durability, options.wait);
@@ -203,7 +240,8 @@ void run(const ServeOptions& options) {
   EventFeed log_feed(*log, all_events(source, history_from(read_models, events_of)), streams);
 
   Metrics metrics({writer, snapshots ? &*snapshots : nullptr, read_models, projector.get(),
-                   publisher.get(), webhooks, delivery_feed, log_feed, access_log.get()});
+                   publisher.get(), webhooks, delivery_feed, log_feed, access_log.get(),
+                   access.gatekeeper, access.tokens.get()});
   const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options));
   const Console console(options.uplot, neighbours(options));
   Readiness readiness({writer, read_models, projector.get(), publisher.get(),
@@ -215,8 +253,8 @@ void run(const ServeOptions& options) {
       "application/json");
   const OperationsSide operations{projector.get(), log_search, log_feed, rebuilds, loads, webhooks,
                                   readiness,       metrics,    console,  asyncapi, source};
-  const Backend backend{commands ? &commands->side : nullptr, read_models, delivery_feed,
-                        &operations};
+  const Backend backend{access.gatekeeper, commands ? &commands->side : nullptr, read_models,
+                        delivery_feed, &operations};
   std::vector<std::unique_ptr<http::Server>> servers;
   for (const auto& [service, offset] : served(options)) {
     http::Router router = to_router(service, backend);
@@ -234,7 +272,8 @@ void run(const ServeOptions& options) {
 
   if (commands) commands->writer.start();
   for (const auto& server : servers) server->start();
-  while (signals.wait() == Signals::Request::reload) read_again(options, webhooks, tls.get());
+  while (signals.wait() == Signals::Request::reload)
+    read_again(options, webhooks, access, tls.get());
 
   webhooks.stop();
   loads.close();

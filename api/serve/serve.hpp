@@ -10,6 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "api/access/access_keys.hpp"
+#include "api/access/gatekeeper.hpp"
+#include "api/access/issuer.hpp"
 #include "api/http/limits.hpp"
 #include "api/http/tls.hpp"
 #include "api/pages/console/console.hpp"
@@ -24,11 +27,17 @@ namespace jangbu {
 struct ServeOptions {
   int port_base = 11000;  // operations; account, product, purchase and delivery follow
   std::string listen = "127.0.0.1";
-  bool insecure = false;  // listen beyond loopback although there is no access control
+  bool insecure = false;  // listen beyond loopback without access control or TLS
   http::TlsFiles tls;     // without certificate and key: plain HTTP
   std::vector<std::string> services{"account", "product", "purchase", "delivery"};
   int workers = 1;                                               // HTTP threads per service
   std::size_t max_connections = http::Limits{}.max_connections;  // of each service
+
+  // Access control is on if there is a file of access keys, or an issuer.
+  std::string access_keys;  // the file; empty: none
+  std::vector<access::Issuer> issuers;
+  access::Gatekeeper::Options access;
+  bool has_access_control() const { return !access_keys.empty() || !issuers.empty(); }
 
   std::string shop;  // its name, in the `source` of its CloudEvents. REQUIRES: one
   JetStreamOptions log;
@@ -46,8 +55,14 @@ struct ServeOptions {
   bool public_recipients = false;  // to whom and where goods are sent
 
   std::vector<webhook::Endpoint> webhooks;
-  // On SIGHUP; it throws when they cannot be read. Null: there is nothing to read them from.
-  std::function<std::vector<webhook::Endpoint>()> read_webhooks_again;
+
+  // What is read again on SIGHUP. Both throw when it cannot be. Null: there is no such file.
+  struct Tables {
+    std::vector<webhook::Endpoint> webhooks;
+    std::vector<access::Issuer> issuers;
+  };
+  std::function<Tables()> read_tables;
+  std::function<std::vector<access::AccessKey>()> read_access_keys;  // at the start, too
 
   std::filesystem::path swagger_ui = SwaggerUi::default_folder();
   std::filesystem::path uplot = Console::default_uplot();

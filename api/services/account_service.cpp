@@ -16,8 +16,9 @@ using openapi::Kind;
 
 constexpr std::string_view levels = "VIP, GOLD, SILVER";
 
-Command to_open_account(Body body) {
+Command to_open_account(Body body, const Principal& asker) {
   OpenAccount command{.account = new_id<AccountId>(), .person = {}, .at = system_now()};
+  if (!asker.acts_for_all()) command.owner = asker.id;
   command.person.name = body.name("name");
   command.person.email = body.email("email").value_or("");
   command.person.address = body.address("address");
@@ -29,51 +30,76 @@ Command to_open_account(Body body) {
   return command;
 }
 
-void open_account(const Backend& backend, const Request& request, const Exchange& exchange) {
-  execute(backend, request, exchange, to_open_account(json_body(request)), account_resource, true);
+void open_account(const Call& call) {
+  execute(call, to_open_account(json_body(call.request), *call.asker()), account_resource, true);
 }
 
-void import_accounts(const Backend& backend, const Request& request, const http::BodyStream& body,
-                     const Exchange& exchange) {
-  import_rows(backend, request, body, exchange, to_open_account);
+void import_accounts(const Call& call, const http::BodyStream& body) {
+  import_rows(call, body, to_open_account);
 }
 
-void list(const Backend& backend, const Request& request, const Exchange& exchange) {
-  answer_page(backend, read_at(request), exchange, list_accounts(page_from<AccountId>(request)));
+void list(const Call& call) {
+  with_sight(call, read_at(call.request),
+             [backend = call.backend, exchange = call.exchange, at = read_at(call.request),
+              from = page_from<AccountId>(call.request)](const Sight& sight) {
+               answer_page(
+                   backend, at, exchange,
+                   sight.all ? list_accounts(from) : list_accounts_of(sight.owner.value(), from));
+             });
 }
 
-void find_by_name(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const std::string name = query_name(request);
-  answer_one(backend, request, exchange, account_by_name(name), problems::account_not_found, name);
+void get_own(const Call& call) {
+  const ReadAt at = read_at(call.request);
+  with_sight(call, at,
+             [backend = call.backend, exchange = call.exchange, at,
+              headers = call.request.headers](const Sight& sight) {
+               if (sight.accounts.empty())
+                 return exchange.respond(with_position(
+                     Problem{problems::account_not_found,
+                             sight.all ? "Nobody in particular asks: access control is off, or it "
+                                         "is somebody who acts for all."
+                                       : "You have no account. POST /accounts opens one."},
+                     sight.position));
+               answer_query(backend, at, exchange, account_by_id(sight.accounts.front()),
+                            [headers](const std::optional<AccountRow>& row, Position position) {
+                              if (!row) return http::Response(read_model_away());
+                              return unless_known(ok(to_json(*row), position, tag_of(*row)),
+                                                  headers);
+                            });
+             });
 }
 
-void find_by_beginning(const Backend& backend, const Request& request, const Exchange& exchange) {
-  answer_page(
-      backend, read_at(request), exchange,
-      list_accounts_beginning_with(query_beginning(request), page_from<AccountId>(request)));
+void find_by_name(const Call& call) {
+  const std::string name = query_name(call.request);
+  answer_one(call, account_by_name(name), problems::account_not_found, name);
 }
 
-void get(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<AccountId>(request, problems::account_not_found);
-  if (const auto then = as_of(request))
-    return answer_as_of(backend, request, *then, exchange,
-                        {EntityKind::account, id_cast<EntityId>(id)}, account_resource);
-  answer_one(backend, request, exchange, account_by_id(id), problems::account_not_found,
-             to_string(id));
+void find_by_beginning(const Call& call) {
+  answer_page(call.backend, read_at(call.request), call.exchange,
+              list_accounts_beginning_with(query_beginning(call.request),
+                                           page_from<AccountId>(call.request)));
 }
 
-void change_address(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<AccountId>(request, problems::account_not_found);
-  execute(backend, request, exchange, ChangeAddress{id, json_body(request).as_address()},
-          account_resource);
+void get(const Call& call) {
+  const auto id = path_id<AccountId>(call.request, problems::account_not_found);
+  if (const auto then = as_of(call.request))
+    return answer_as_of(call, *then, {EntityKind::account, id_cast<EntityId>(id)},
+                        account_resource);
+  answer_one(call, account_by_id(id), problems::account_not_found, to_string(id));
 }
 
-void change_details(const Backend& backend, const Request& request, const Exchange& exchange) {
-  ChangeAccountDetails command{.account = path_id<AccountId>(request, problems::account_not_found),
-                               .name = {},
-                               .email = {},
-                               .membership_level = {}};
-  Body body = json_body(request);
+void change_address(const Call& call) {
+  const auto id = path_id<AccountId>(call.request, problems::account_not_found);
+  execute(call, ChangeAddress{id, json_body(call.request).as_address()}, account_resource);
+}
+
+void change_details(const Call& call) {
+  ChangeAccountDetails command{
+      .account = path_id<AccountId>(call.request, problems::account_not_found),
+      .name = {},
+      .email = {},
+      .membership_level = {}};
+  Body body = json_body(call.request);
   if (body.is_null("name")) invalid("name", "cannot be removed: give another, or leave it out");
   if (body.has("name")) command.name = body.name("name");
   command.email = body.is_null("email") ? std::string() : body.email("email");
@@ -81,18 +107,17 @@ void change_details(const Backend& backend, const Request& request, const Exchan
                                  ? MembershipLevel::none
                                  : body.choice("membershipLevel", parse_membership_level, levels);
   body.no_more();
-  execute(backend, request, exchange, command, account_resource);
+  execute(call, command, account_resource);
 }
 
-void close(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<AccountId>(request, problems::account_not_found);
-  execute(backend, request, exchange, CloseAccount{id, system_now()}, account_resource);
+void close(const Call& call) {
+  const auto id = path_id<AccountId>(call.request, problems::account_not_found);
+  execute(call, CloseAccount{id, system_now()}, account_resource);
 }
 
-void history(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<EntityId>(request, problems::account_not_found);
-  answer_history(backend, request, exchange, {EntityKind::account, id},
-                 problems::account_not_found);
+void history(const Call& call) {
+  const auto id = path_id<EntityId>(call.request, problems::account_not_found);
+  answer_history(call, {EntityKind::account, id}, problems::account_not_found);
 }
 
 const Endpoint endpoints[] = {
@@ -122,6 +147,15 @@ const Endpoint endpoints[] = {
       .kind = Kind::page,
       .gives = "Account",
       .parameters = {"after"}}},
+    {get_own,
+     {.method = Method::get,
+      .path = "/accounts/me",
+      .id = "getOwnAccount",
+      .summary = "Get your own account",
+      .description = "The one that the asker has open, or else had last.",
+      .kind = Kind::one,
+      .gives = "Account",
+      .problems = {problems::account_not_found}}},
     {find_by_name,
      {.method = Method::get,
       .path = "/accounts/search/findByName",

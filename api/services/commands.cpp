@@ -16,6 +16,7 @@
 #include "api/requests/parameters.hpp"
 #include "api/services/queries.hpp"
 #include "api/services/quotes.hpp"
+#include "api/services/sight.hpp"
 #include "commands/writer.hpp"
 #include "infra/ids.hpp"
 #include "projections/queries/entity_as_of.hpp"
@@ -28,6 +29,7 @@ namespace {
 struct Asked {
   Backend backend;
   http::Exchange exchange;
+  Asker asker;
   Resource resource;
   bool creates;
   std::optional<Scan> scan;  // of RecordScan
@@ -91,6 +93,8 @@ ReadAt at_position(Position position) {
 
 // One overload per result of the writer.
 struct Respond {
+  using FoundEvent = std::optional<RecordedEvent>;
+
   std::shared_ptr<const Asked> asked;
   Position position;
 
@@ -109,8 +113,8 @@ struct Respond {
   void operator()(Repeated repeated) const {
     asked->backend.commands->log_lookup.find(
         repeated.event,
-        [asked = asked, id = repeated.event](std::optional<RecordedEvent> event) {
-          answer_again(asked, id, event);
+        [asked = asked, repeated](const FoundEvent& event) {
+          answer_again(asked, repeated, event);
         },
         still_there(asked->exchange));
   }
@@ -126,23 +130,35 @@ struct Respond {
   void operator()(const Offer&) const { invariant(false, "an offer has an answer of its own"); }
 
  private:
-  using FoundEvent = std::optional<RecordedEvent>;
-
-  static void answer_again(const std::shared_ptr<const Asked>& asked, EventId id,
-                           const FoundEvent& event) {
-    const auto* nothing = event ? std::get_if<NothingChanged>(&event->event) : nullptr;
-    if (!nothing) return show_again(asked, id, event, {.position = id.position, .stock = {}});
-    asked->backend.commands->log_lookup.find(
-        nothing->version,
-        [asked, version = nothing->version, shown = Shown{id.position, nothing->stock}](
-            const FoundEvent& left) { show_again(asked, version, left, shown); });
-  }
-
   // What the first answer showed beyond what the event `left` says.
   struct Shown {
     Position position;
     std::optional<std::int64_t> stock;
+    bool to_its_owner = false;  // only
   };
+
+  static void answer_again(const std::shared_ptr<const Asked>& asked, const Repeated& repeated,
+                           const FoundEvent& event) {
+    const EventId id = repeated.event;
+    Shown shown{.position = id.position, .stock = {}, .to_its_owner = repeated.unscoped};
+    const auto* nothing = event ? std::get_if<NothingChanged>(&event->event) : nullptr;
+    if (!nothing) return show_if_allowed(asked, id, event, shown);
+    shown.stock = nothing->stock;
+    asked->backend.commands->log_lookup.find(
+        nothing->version, [asked, version = nothing->version, shown](const FoundEvent& left) {
+          show_if_allowed(asked, version, left, shown);
+        });
+  }
+
+  static void show_if_allowed(const std::shared_ptr<const Asked>& asked, EventId id,
+                              const FoundEvent& left, const Shown& shown) {
+    if (!shown.to_its_owner || !left) return show_again(asked, id, left, shown);
+    with_sight(asked->backend, asked->asker, at_position(id.position), asked->exchange,
+               [asked, id, left, shown](const Sight& sight) {
+                 if (sight.owns(left->event)) return show_again(asked, id, left, shown);
+                 asked->exchange.respond(problem_of(Refusal(refusal::KeyReused{})));
+               });
+  }
 
   static void show_again(const std::shared_ptr<const Asked>& asked, EventId id,
                          const FoundEvent& left, Shown shown) {
@@ -175,11 +191,19 @@ struct Respond {
   // The writer refused at `decided`, because the delivery is not in memory.
   static void answer_closed(const std::shared_ptr<const Asked>& asked, PurchaseId id,
                             Position decided) {
+    with_sight(
+        asked->backend, asked->asker, at_position(decided), asked->exchange,
+        [asked, id, decided](const Sight& sight) { answer_closed(asked, sight, id, decided); });
+  }
+
+  static void answer_closed(const std::shared_ptr<const Asked>& asked, const Sight& sight,
+                            PurchaseId id, Position decided) {
     using Found = std::optional<DeliveryRow>;
     const ReadAt at = at_position(decided);
     asked->backend.read_models.query<Found>(
-        delivery_by_id(id), at, [asked, id, decided, at](QueryResult<Found> result) {
-          const auto* found = std::get_if<Answer<Found>>(&result);
+        delivery_by_id(id), at, [asked, sight, id, decided, at](QueryResult<Found> result) {
+          auto* found = std::get_if<Answer<Found>>(&result);
+          if (found && found->value && !sight.sees(*found->value)) found->value.reset();
           if (asked->conditions.key && found && found->value && found->value->closed_at &&
               found->value->version.position <= decided && meets_condition(*asked, *found->value) &&
               is_as_asked(*asked, *found->value))
@@ -201,7 +225,7 @@ struct Respond {
                         .if_match = {}},
          .at = system_now(),
          .correlation = asked->correlation,
-         .asker = anyone(),
+         .asker = asked->asker,
          .answer = [asked, row](Outcome outcome) {
            const auto* done = std::get_if<Repeated>(&outcome.result);
            const bool is_first = done && done->purchase;  // else another with this key came first
@@ -214,9 +238,10 @@ struct Respond {
   }
 };
 
-http::Response quote_response(const Outcome& outcome, const Quotes& quotes, Timestamp now) {
+http::Response quote_response(const Outcome& outcome, const Quotes& quotes, const Principal& asker,
+                              Timestamp now) {
   if (const auto* offer = std::get_if<Offer>(&outcome.result)) {
-    const std::string token = quotes.issue(new_id<QuoteId>(), *offer, now);
+    const std::string token = quotes.issue(new_id<QuoteId>(), *offer, asker, now);
     return ok(to_json(*offer, token, {now.ms + Quotes::lifetime_ms}), outcome.position);
   }
   if (const auto* why = std::get_if<NotDecided>(&outcome.result)) return problem_of(*why);
@@ -225,60 +250,58 @@ http::Response quote_response(const Outcome& outcome, const Quotes& quotes, Time
 
 }  // namespace
 
-void execute(const Backend& backend, const http::Request& request, const http::Exchange& exchange,
-             Command command, const Resource& resource, bool creates) {
+void execute(const Call& call, Command command, const Resource& resource, bool creates) {
   auto asked = std::make_shared<Asked>(
-      Asked{.backend = backend,
-            .exchange = exchange,
+      Asked{.backend = call.backend,
+            .exchange = call.exchange,
+            .asker = call.asker(),
             .resource = resource,
             .creates = creates,
             .scan = {},
             .confirms_receipt = false,
-            .conditions = {.key = {},
-                           .former_keys = {},
-                           .if_match = if_match(request, resource.tag_names_stock)},
-            .correlation = correlation_of(request)});
+            .conditions = {.if_match = if_match(call.request, resource.tag_names_stock)},
+            .correlation = correlation_of(call.request)});
   if (const auto* scan = std::get_if<RecordScan>(&command)) asked->scan = scan->scan;
   asked->confirms_receipt = std::holds_alternative<ConfirmReceipt>(command);
   const Timestamp at = time_of(command, system_now());
-  if (const auto keyed = keyed_request(request)) {
+  if (auto keyed = keyed_request(call.request, *call.asker())) {
     asked->conditions.key = keyed->key;
-    asked->conditions.former_keys = {keyed->former};
+    asked->conditions.former_keys = std::move(keyed->former);
   }
-  backend.commands->writer.submit(
+  call.backend.commands->writer.submit(
       {.command = std::move(command),
        .conditions = asked->conditions,
        .at = at,
        .correlation = asked->correlation,
-       .asker = anyone(),
+       .asker = asked->asker,
        .answer = [asked = std::shared_ptr<const Asked>(asked)](Outcome outcome) {
          std::visit(Respond{asked, outcome.position}, std::move(outcome.result));
        }});
 }
 
-void ask_for_quote(const Backend& backend, const http::Exchange& exchange, RequestQuote command) {
+void ask_for_quote(const Call& call, RequestQuote command) {
   const Timestamp now = system_now();
-  const Quotes& quotes = backend.commands->quotes;
-  backend.commands->writer.submit({.command = std::move(command),
-                                   .conditions = {},
-                                   .at = now,
-                                   .correlation = {},
-                                   .asker = anyone(),
-                                   .answer = [exchange, now, &quotes](Outcome outcome) {
-                                     exchange.respond_with(
-                                         [outcome = std::move(outcome), now, &quotes] {
-                                           return quote_response(outcome, quotes, now);
-                                         });
-                                   }});
+  const Quotes& quotes = call.backend.commands->quotes;
+  call.backend.commands->writer.submit(
+      {.command = std::move(command),
+       .conditions = {},
+       .at = now,
+       .correlation = {},
+       .asker = call.asker(),
+       .answer = [exchange = call.exchange, asker = call.asker(), now, &quotes](Outcome outcome) {
+         exchange.respond_with([outcome = std::move(outcome), asker, now, &quotes] {
+           return quote_response(outcome, quotes, *asker, now);
+         });
+       }});
 }
 
-void import_rows(const Backend& backend, const http::Request& request, const http::BodyStream& body,
-                 const http::Exchange& exchange, Command (*to_command)(Body row)) {
-  require_ndjson(request);
-  backend.commands->importer.begin({.to_command = to_command,
-                                    .keys = RowKeys::of(request),
-                                    .correlation = correlation_of(request)},
-                                   body, exchange);
+void import_rows(const Call& call, const http::BodyStream& body, ToCommand to_command) {
+  require_ndjson(call.request);
+  call.backend.commands->importer.begin({.to_command = to_command,
+                                         .asker = call.asker(),
+                                         .keys = RowKeys::of(call.request, *call.asker()),
+                                         .correlation = correlation_of(call.request)},
+                                        body, call.exchange);
 }
 
 }  // namespace jangbu

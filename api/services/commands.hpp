@@ -9,9 +9,7 @@
 
 #include "api/answers/documents.hpp"
 #include "api/http/body_stream.hpp"
-#include "api/http/exchange.hpp"
-#include "api/http/message.hpp"
-#include "api/requests/body.hpp"
+#include "api/jobs/import.hpp"
 #include "api/services/service.hpp"
 #include "commands/command.hpp"
 
@@ -19,15 +17,13 @@ namespace jangbu {
 
 // Hands the command to the writer, and answers with the outcome: 201 when it `creates`, 200
 // otherwise, or the refusal's problem.
-void execute(const Backend& backend, const http::Request& request, const http::Exchange& exchange,
-             Command command, const Resource& resource, bool creates = false);
+void execute(const Call& call, Command command, const Resource& resource, bool creates = false);
 
 // Asks the writer for an offer, and answers with a signed quote for it.
-void ask_for_quote(const Backend& backend, const http::Exchange& exchange, RequestQuote command);
+void ask_for_quote(const Call& call, RequestQuote command);
 
 // Executes one command for each row of the body; Problem 415 when it is not NDJSON.
-void import_rows(const Backend& backend, const http::Request& request, const http::BodyStream& body,
-                 const http::Exchange& exchange, Command (*to_command)(Body row));
+void import_rows(const Call& call, const http::BodyStream& body, ToCommand to_command);
 
 inline constexpr std::string_view rows_description =
     "One row per line, each the body of a single such request, at most 64 KiB per row and 64 MiB "

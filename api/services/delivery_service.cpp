@@ -33,36 +33,36 @@ constexpr std::string_view stream_description =
     "After 15 s of silence a comment is sent. A client that does not read is cut off. When there "
     "are too many streams, a new one ends at once; reconnect after the time its `retry:` gives.";
 
-void list(const Backend& backend, const Request& request, const Exchange& exchange) {
+void list(const Call& call) {
   DeliveryFilter filter;
-  if (const auto status = request.query_value("status")) {
+  if (const auto status = call.request.query_value("status")) {
     filter.status = parse_delivery_status(*status);
     if (!filter.status) invalid("status", "is not a delivery status");
   }
-  if (const auto include = request.query_value("include")) {
+  if (const auto include = call.request.query_value("include")) {
     if (*include != "closed") invalid("include", "can only be closed");
     filter.include_closed = true;
   }
-  with_buyer(backend, request, exchange,
-             [backend, exchange, filter, at = read_at(request),
-              from = page_from<PurchaseId>(request)](std::optional<AccountId> buyer) mutable {
-               filter.buyer = buyer;
-               answer_page(backend, at, exchange, list_deliveries(filter, from));
-             });
+  with_buyer(call, [backend = call.backend, exchange = call.exchange, filter,
+                    at = read_at(call.request), from = page_from<PurchaseId>(call.request)](
+                       std::optional<AccountId> buyer, const Sight& sight) mutable {
+    filter.buyer = buyer;
+    if (!buyer && !sight.all) filter.carrier = sight.carrier;
+    answer_page(backend, at, exchange, list_deliveries(filter, from));
+  });
 }
 
-void get(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<PurchaseId>(request, problems::delivery_not_found);
-  if (const auto then = as_of(request))
-    return answer_as_of(backend, request, *then, exchange,
-                        {EntityKind::purchase, id_cast<EntityId>(id)}, delivery_resource);
-  answer_one(backend, request, exchange, delivery_by_id(id), problems::delivery_not_found,
-             to_string(id));
+void get(const Call& call) {
+  const auto id = path_id<PurchaseId>(call.request, problems::delivery_not_found);
+  if (const auto then = as_of(call.request))
+    return answer_as_of(call, *then, {EntityKind::purchase, id_cast<EntityId>(id)},
+                        delivery_resource);
+  answer_one(call, delivery_by_id(id), problems::delivery_not_found, to_string(id));
 }
 
-void scan(const Backend& backend, const Request& request, const Exchange& exchange) {
-  RecordScan command{path_id<PurchaseId>(request, problems::delivery_not_found), {}};
-  Body body = json_body(request);
+void scan(const Call& call) {
+  RecordScan command{path_id<PurchaseId>(call.request, problems::delivery_not_found), {}};
+  Body body = json_body(call.request);
   command.scan.carrier = body.text("carrier", 1, 100);
   command.scan.tracking_number = body.text("trackingNumber", 1, 100);
   const auto status = body.choice("status", parse_delivery_status, carrier_statuses);
@@ -76,33 +76,37 @@ void scan(const Backend& backend, const Request& request, const Exchange& exchan
   if (command.scan.occurred_at.ms > system_now().ms + clocks_apart_ms)
     invalid("occurredAt", "is more than a day ahead of the shop's clock");
   body.no_more();
-  execute(backend, request, exchange, std::move(command), delivery_resource);
+  execute(call, std::move(command), delivery_resource);
 }
 
-void confirm_receipt(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<PurchaseId>(request, problems::delivery_not_found);
-  if (!request.body.empty()) json_body(request).no_more();
-  execute(backend, request, exchange, ConfirmReceipt{id, system_now()}, delivery_resource);
+void confirm_receipt(const Call& call) {
+  const auto id = path_id<PurchaseId>(call.request, problems::delivery_not_found);
+  if (!call.request.body.empty()) json_body(call.request).no_more();
+  execute(call, ConfirmReceipt{id, system_now()}, delivery_resource);
 }
 
-void stream(const Backend& backend, const Request& request, const Exchange& exchange,
-            streams::Interest interest) {
-  backend.delivery_feed.subscribe(exchange, std::move(interest), last_event_id(request));
+void stream_all(const Call& call) {
+  with_sight(call, read_at(call.request),
+             [&feed = call.backend.delivery_feed, exchange = call.exchange, held = call.held(),
+              after = last_event_id(call.request)](const Sight& sight) {
+               streams::Interest interest;
+               if (!sight.all) interest.buyers = sight.accounts;
+               feed.subscribe(exchange, std::move(interest), after, held);
+             });
 }
 
-void stream_all(const Backend& backend, const Request& request, const Exchange& exchange) {
-  stream(backend, request, exchange, {});
+void stream_one(const Call& call) {
+  const auto id = path_id<EntityId>(call.request, problems::delivery_not_found);
+  if_seen(call, read_at(call.request), {EntityKind::purchase, id}, problems::delivery_not_found,
+          [&feed = call.backend.delivery_feed, exchange = call.exchange, held = call.held(), id,
+           after = last_event_id(call.request)](const Sight&) {
+            feed.subscribe(exchange, {.entity = id}, after, held);
+          });
 }
 
-void stream_one(const Backend& backend, const Request& request, const Exchange& exchange) {
-  stream(backend, request, exchange,
-         {.entity = path_id<EntityId>(request, problems::delivery_not_found)});
-}
-
-void history(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<EntityId>(request, problems::delivery_not_found);
-  answer_history(backend, request, exchange, {EntityKind::purchase, id},
-                 problems::delivery_not_found);
+void history(const Call& call) {
+  const auto id = path_id<EntityId>(call.request, problems::delivery_not_found);
+  answer_history(call, {EntityKind::purchase, id}, problems::delivery_not_found);
 }
 
 const Endpoint endpoints[] = {

@@ -40,14 +40,13 @@ loadgen::Options read_options(const http::Request& request) {
 
 }  // namespace
 
-void start_load(const Backend& backend, const http::Request& request,
-                const http::Exchange& exchange) {
-  LoadJobs& jobs = backend.operations->loads;
+void start_load(const Call& call) {
+  LoadJobs& jobs = call.backend.operations->loads;
   if (!jobs.allowed())
     throw Problem{problems::load_not_allowed,
                   "What a burst buys stays in the log for ever. If that is acceptable here, start "
                   "the shop with jangbu serve --allow-load (JANGBU_ALLOW_LOAD)."};
-  switch (jobs.start(read_options(request))) {
+  switch (jobs.start(read_options(call.request))) {
     case LoadJobs::Start::closed:
       throw Problem{
           .type = problems::unavailable, .detail = "The server is stopping.", .retry_after_s = 1};
@@ -58,17 +57,17 @@ void start_load(const Backend& backend, const http::Request& request,
     case LoadJobs::Start::begun:
       auto response = show(202, jobs);
       response.headers.emplace_back("Location", "/load");
-      exchange.respond(std::move(response));
+      call.exchange.respond(std::move(response));
   }
 }
 
-void show_load(const Backend& backend, const http::Request&, const http::Exchange& exchange) {
-  exchange.respond(show(200, backend.operations->loads));
+void show_load(const Call& call) {
+  call.exchange.respond(show(200, call.backend.operations->loads));
 }
 
-void stop_load(const Backend& backend, const http::Request&, const http::Exchange& exchange) {
-  backend.operations->loads.stop();
-  exchange.respond(show(200, backend.operations->loads));
+void stop_load(const Call& call) {
+  call.backend.operations->loads.stop();
+  call.exchange.respond(show(200, call.backend.operations->loads));
 }
 
 }  // namespace jangbu

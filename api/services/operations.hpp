@@ -8,35 +8,22 @@
 namespace jangbu {
 
 // The progress of the read models, and rebuilding them.
-void list_projections(const Backend& backend, const http::Request& request,
-                      const http::Exchange& exchange);
-void start_rebuild(const Backend& backend, const http::Request& request,
-                   const http::Exchange& exchange);
-void show_rebuild(const Backend& backend, const http::Request& request,
-                  const http::Exchange& exchange);
-void list_parked_rows(const Backend& backend, const http::Request& request,
-                      const http::Exchange& exchange);
+void list_projections(const Call& call);
+void start_rebuild(const Call& call);
+void show_rebuild(const Call& call);
+void list_parked_rows(const Call& call);
 
 // A burst of purchases: starting, showing and stopping it.
-void start_load(const Backend& backend, const http::Request& request,
-                const http::Exchange& exchange);
-void show_load(const Backend& backend, const http::Request& request,
-               const http::Exchange& exchange);
-void stop_load(const Backend& backend, const http::Request& request,
-               const http::Exchange& exchange);
+void start_load(const Call& call);
+void show_load(const Call& call);
+void stop_load(const Call& call);
 
 // The webhooks of this process.
-void list_webhooks(const Backend& backend, const http::Request& request,
-                   const http::Exchange& exchange);
-void show_webhook(const Backend& backend, const http::Request& request,
-                  const http::Exchange& exchange);
-void pause_webhook(const Backend& backend, const http::Request& request,
-                   const http::Exchange& exchange);
-void resume_webhook(const Backend& backend, const http::Request& request,
-                    const http::Exchange& exchange);
-void replay_webhook(const Backend& backend, const http::Request& request,
-                    const http::Exchange& exchange);
-void test_webhook(const Backend& backend, const http::Request& request,
-                  const http::Exchange& exchange);
+void list_webhooks(const Call& call);
+void show_webhook(const Call& call);
+void pause_webhook(const Call& call);
+void resume_webhook(const Call& call);
+void replay_webhook(const Call& call);
+void test_webhook(const Call& call);
 
 }  // namespace jangbu

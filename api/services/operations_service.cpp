@@ -31,19 +31,31 @@ using http::Method;
 using http::Request;
 using openapi::Kind;
 
-void live(const Backend&, const Request&, const Exchange& exchange) {
-  exchange.respond(of_now(200, {{"status", "up"}}));
+void live(const Call& call) {
+  call.exchange.respond(of_now(200, {{"status", "up"}}));
 }
 
-void ready(const Backend& backend, const Request&, const Exchange& exchange) {
-  exchange.respond(backend.operations->readiness.answer());
+void ready(const Call& call) {
+  call.exchange.respond(call.backend.operations->readiness.answer());
 }
 
-void metrics(const Backend& backend, const Request&, const Exchange& exchange) {
-  exchange.respond({200,
-                    std::string(Metrics::content_type),
-                    backend.operations->metrics.text(),
-                    {{"Cache-Control", "no-store"}}});
+void metrics(const Call& call) {
+  call.exchange.respond({200,
+                         std::string(Metrics::content_type),
+                         call.backend.operations->metrics.text(),
+                         {{"Cache-Control", "no-store"}}});
+}
+
+// Who the asker is to the shop, for pages that show what somebody may do.
+void who(const Call& call) {
+  const Principal& asker = *call.asker();
+  Json roles = Json::array();
+  for (const std::string_view role : access::words_of(asker.roles)) roles.push_back(role);
+  Json json{{"accessControl", call.backend.gatekeeper.is_on()}, {"roles", roles}};
+  if (!asker.name.empty()) json.add("name", asker.name);
+  if (!asker.carrier.empty()) json.add("carrier", asker.carrier);
+  if (call.grant->until) json.add("until", to_string(*call.grant->until));
+  call.exchange.respond(of_now(200, json));
 }
 
 EventId first_event(const http::Request& request) {
@@ -76,24 +88,26 @@ http::Response events_response(const LogSearch::Result& result, const std::strin
   return ok({{"items", items}, {"next", next}}, found.log_end);
 }
 
-void list_events(const Backend& backend, const Request& request, const Exchange& exchange) {
-  backend.operations->log_search.find(
-      {.filter = {.from = first_event(request),
-                  .types = asked_types(request),
-                  .entity = query_id<EntityId>(request, "entity")},
-       .limit = page_limit(request),
-       .is_wanted = [exchange] { return !exchange.client_left(); }},
-      [exchange, source = backend.operations->source](LogSearch::Result result) {
+void list_events(const Call& call) {
+  call.backend.operations->log_search.find(
+      {.filter = {.from = first_event(call.request),
+                  .types = asked_types(call.request),
+                  .entity = query_id<EntityId>(call.request, "entity")},
+       .limit = page_limit(call.request),
+       .is_wanted = [exchange = call.exchange] { return !exchange.client_left(); }},
+      [exchange = call.exchange,
+       source = call.backend.operations->source](LogSearch::Result result) {
         exchange.respond_from_here([&] { return events_response(result, source); });
       });
 }
 
-void stream_events(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto types = asked_types(request);
-  backend.operations->log_feed.subscribe(exchange,
-                                         {.entity = query_id<EntityId>(request, "entity"),
-                                          .type = types.empty() ? std::string() : types.front()},
-                                         last_event_id(request));
+void stream_events(const Call& call) {
+  const auto types = asked_types(call.request);
+  call.backend.operations->log_feed.subscribe(
+      call.exchange,
+      {.entity = query_id<EntityId>(call.request, "entity"),
+       .type = types.empty() ? std::string() : types.front()},
+      last_event_id(call.request), call.held());
 }
 
 constexpr std::string_view schema_media_type = "application/schema+json";
@@ -110,19 +124,19 @@ const std::map<std::string, StaticContent>& schema_contents() {
   return contents;
 }
 
-void show_schema(const Backend&, const Request& request, const Exchange& exchange) {
+void show_schema(const Call& call) {
   const std::string name =
-      std::string(request.param("type")) + '/' + std::string(request.param("version"));
+      std::string(call.request.param("type")) + '/' + std::string(call.request.param("version"));
   const auto found = schema_contents().find(name);
   if (found == schema_contents().end())
-    return exchange.respond(
+    return call.exchange.respond(
         http::problem(problems::not_found,
                       "There is no schema " + name + ". /asyncapi.json tells which are in use."));
-  exchange.respond(found->second.respond(request));
+  call.exchange.respond(found->second.respond(call.request));
 }
 
-void show_asyncapi(const Backend& backend, const Request& request, const Exchange& exchange) {
-  exchange.respond(backend.operations->asyncapi.respond(request));
+void show_asyncapi(const Call& call) {
+  call.exchange.respond(call.backend.operations->asyncapi.respond(call.request));
 }
 
 const Endpoint endpoints[] = {
@@ -139,6 +153,13 @@ const Endpoint endpoints[] = {
       .summary = "Whether it can take work, and the state of each part",
       .gives = "Readiness",
       .gives_when_unavailable = "Readiness"}},
+    {who,
+     {.method = Method::get,
+      .path = "/me",
+      .id = "getAsker",
+      .summary = "Who you are to the shop, and your roles",
+      .description = "Where access control is off, nobody in particular.",
+      .gives = "Asker"}},
     {metrics,
      {.method = Method::get,
       .path = "/metrics",

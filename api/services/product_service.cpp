@@ -17,7 +17,7 @@ using openapi::Kind;
 constexpr std::size_t max_description = 5'000;
 constexpr std::size_t max_reason = 500;
 
-Command to_list_product(Body body) {
+Command to_list_product(Body body, const Principal& asker) {
   ListProduct command{
       .product = new_id<ProductId>(),
       .name = body.name("name"),
@@ -25,70 +25,69 @@ Command to_list_product(Body body) {
       .stock = body.integer("stock", 0, max_stock),
       .description = body.optional_text("description", max_description, TextKind::prose),
       .at = system_now()};
+  if (!asker.acts_for_all()) command.seller = asker.id;
   body.no_more();
   return command;
 }
 
-void list_product(const Backend& backend, const Request& request, const Exchange& exchange) {
-  execute(backend, request, exchange, to_list_product(json_body(request)), product_resource, true);
+void list_product(const Call& call) {
+  execute(call, to_list_product(json_body(call.request), *call.asker()), product_resource, true);
 }
 
-void import_products(const Backend& backend, const Request& request, const http::BodyStream& body,
-                     const Exchange& exchange) {
-  import_rows(backend, request, body, exchange, to_list_product);
+void import_products(const Call& call, const http::BodyStream& body) {
+  import_rows(call, body, to_list_product);
 }
 
-void list(const Backend& backend, const Request& request, const Exchange& exchange) {
-  answer_page(backend, read_at(request), exchange, list_products(page_from<ProductId>(request)));
+void list(const Call& call) {
+  answer_page(call.backend, read_at(call.request), call.exchange,
+              list_products(page_from<ProductId>(call.request)));
 }
 
-void find_by_name(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const std::string name = query_name(request);
-  answer_one(backend, request, exchange, product_by_name(name), problems::product_not_found, name);
+void find_by_name(const Call& call) {
+  const std::string name = query_name(call.request);
+  answer_one(call, product_by_name(name), problems::product_not_found, name);
 }
 
-void find_by_beginning(const Backend& backend, const Request& request, const Exchange& exchange) {
-  answer_page(
-      backend, read_at(request), exchange,
-      list_products_beginning_with(query_beginning(request), page_from<ProductId>(request)));
+void find_by_beginning(const Call& call) {
+  answer_page(call.backend, read_at(call.request), call.exchange,
+              list_products_beginning_with(query_beginning(call.request),
+                                           page_from<ProductId>(call.request)));
 }
 
-void get(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<ProductId>(request, problems::product_not_found);
-  if (const auto then = as_of(request))
-    return answer_as_of(backend, request, *then, exchange,
-                        {EntityKind::product, id_cast<EntityId>(id)}, past_product_resource);
-  answer_one(backend, request, exchange, product_by_id(id), problems::product_not_found,
-             to_string(id));
+void get(const Call& call) {
+  const auto id = path_id<ProductId>(call.request, problems::product_not_found);
+  if (const auto then = as_of(call.request))
+    return answer_as_of(call, *then, {EntityKind::product, id_cast<EntityId>(id)},
+                        past_product_resource);
+  answer_one(call, product_by_id(id), problems::product_not_found, to_string(id));
 }
 
-void change_price(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<ProductId>(request, problems::product_not_found);
-  Body body = json_body(request);
+void change_price(const Call& call) {
+  const auto id = path_id<ProductId>(call.request, problems::product_not_found);
+  Body body = json_body(call.request);
   const ChangePrice command{id, body.money("unitPrice")};
   body.no_more();
-  execute(backend, request, exchange, command, product_resource);
+  execute(call, command, product_resource);
 }
 
-void change_stock(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<ProductId>(request, problems::product_not_found);
-  Body body = json_body(request);
+void change_stock(const Call& call) {
+  const auto id = path_id<ProductId>(call.request, problems::product_not_found);
+  Body body = json_body(call.request);
   ChangeStock command{id, body.integer("change", -max_stock, max_stock),
                       body.optional_text("reason", max_reason, TextKind::prose)};
   if (command.change == 0) invalid("change", "must not be 0");
   body.no_more();
-  execute(backend, request, exchange, std::move(command), product_resource);
+  execute(call, std::move(command), product_resource);
 }
 
-void withdraw(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<ProductId>(request, problems::product_not_found);
-  execute(backend, request, exchange, WithdrawProduct{id, system_now()}, product_resource);
+void withdraw(const Call& call) {
+  const auto id = path_id<ProductId>(call.request, problems::product_not_found);
+  execute(call, WithdrawProduct{id, system_now()}, product_resource);
 }
 
-void history(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<EntityId>(request, problems::product_not_found);
-  answer_history(backend, request, exchange, {EntityKind::product, id},
-                 problems::product_not_found);
+void history(const Call& call) {
+  const auto id = path_id<EntityId>(call.request, problems::product_not_found);
+  answer_history(call, {EntityKind::product, id}, problems::product_not_found);
 }
 
 const Endpoint endpoints[] = {

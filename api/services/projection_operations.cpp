@@ -99,22 +99,20 @@ Json to_json(const Parked& row) {
 
 }  // namespace
 
-void list_projections(const Backend& backend, const http::Request&,
-                      const http::Exchange& exchange) {
-  const RebuildJobs& rebuilds = backend.operations->rebuilds;
+void list_projections(const Call& call) {
+  const RebuildJobs& rebuilds = call.backend.operations->rebuilds;
   Json items = Json::array();
-  if (const Projector* projector = backend.operations->projector) {
+  if (const Projector* projector = call.backend.operations->projector) {
     const auto status = projector->status();
     for (const auto& model : status.read_models)
-      items.push_back(to_json(model, status, backend.writer(), rebuilds.status(model.name)));
+      items.push_back(to_json(model, status, call.backend.writer(), rebuilds.status(model.name)));
   }
-  exchange.respond(of_now(200, {{"items", items}, {"next", nullptr}}));
+  call.exchange.respond(of_now(200, {{"items", items}, {"next", nullptr}}));
 }
 
-void start_rebuild(const Backend& backend, const http::Request& request,
-                   const http::Exchange& exchange) {
-  RebuildJobs& rebuilds = backend.operations->rebuilds;
-  const ReadModel& model = asked_model(request);
+void start_rebuild(const Call& call) {
+  RebuildJobs& rebuilds = call.backend.operations->rebuilds;
+  const ReadModel& model = asked_model(call.request);
   if (!rebuilds.start(model)) {
     const std::string running = rebuilds.running().value_or(std::string(model.name));
     throw Problem{problems::rebuild_running, "The read model " + running +
@@ -123,22 +121,21 @@ void start_rebuild(const Backend& backend, const http::Request& request,
   }
   auto response = of_now(202, to_json(model.name, rebuilds.status(model.name).value()));
   response.headers.emplace_back("Location", progress_path(model.name));
-  exchange.respond(std::move(response));
+  call.exchange.respond(std::move(response));
 }
 
-void show_rebuild(const Backend& backend, const http::Request& request,
-                  const http::Exchange& exchange) {
-  const std::string_view name = asked_model(request).name;
-  const auto status = backend.operations->rebuilds.status(name);
+void show_rebuild(const Call& call) {
+  const std::string_view name = asked_model(call.request).name;
+  const auto status = call.backend.operations->rebuilds.status(name);
   if (!status)
     throw Problem{problems::projection_not_found,
                   "This process has not rebuilt the read model '" + std::string(name) + "'."};
-  exchange.respond(of_now(200, to_json(name, *status)));
+  call.exchange.respond(of_now(200, to_json(name, *status)));
 }
 
-void list_parked_rows(const Backend& backend, const http::Request& request,
-                      const http::Exchange& exchange) {
-  answer_query(backend, {}, exchange, list_parked(asked_model(request), most_parked_shown),
+void list_parked_rows(const Call& call) {
+  answer_query(call.backend, {}, call.exchange,
+               list_parked(asked_model(call.request), most_parked_shown),
                [](const Page<Parked>& page, Position position) {
                  Json items = Json::array();
                  for (const Parked& row : page.items) items.push_back(to_json(row));

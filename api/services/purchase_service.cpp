@@ -30,6 +30,12 @@ Ref reference(Body& body, const std::string& field) {
   return body.name(field);
 }
 
+// Who buys. A buyer need not say it: it can only be itself.
+AccountRef read_buyer(Body& body, const Principal& asker) {
+  if (!asker.acts_for_all() && !body.has("buyer") && !body.has("buyerId")) return asker.id;
+  return reference<AccountRef>(body, "buyer");
+}
+
 RequestedLine read_line(Body& body) {
   return {reference<ProductRef>(body, "product"), body.integer("quantity", 1, max_quantity)};
 }
@@ -48,74 +54,72 @@ std::vector<RequestedLine> read_lines(Body& body) {
   return lines;
 }
 
-void request_quote(const Backend& backend, const Request& request, const Exchange& exchange) {
-  Body body = json_body(request);
-  RequestQuote command{reference<AccountRef>(body, "buyer"), read_lines(body)};
+void request_quote(const Call& call) {
+  Body body = json_body(call.request);
+  RequestQuote command{read_buyer(body, *call.asker()), read_lines(body)};
   body.no_more();
-  ask_for_quote(backend, exchange, std::move(command));
+  ask_for_quote(call, std::move(command));
 }
 
-void confirm_quote(const Backend& backend, const Request& request, const Exchange& exchange,
-                   Body& body) {
+void confirm_quote(const Call& call, Body& body) {
   const std::string token = body.token("quoteId");
   body.no_more();
-  auto quote = backend.commands->quotes.read(token, new_id<PurchaseId>(), system_now());
+  auto quote =
+      call.backend.commands->quotes.read(token, new_id<PurchaseId>(), *call.asker(), system_now());
   if (!quote) throw quote_unknown();
-  execute(backend, request, exchange, std::move(*quote), purchase_resource, true);
+  execute(call, std::move(*quote), purchase_resource, true);
 }
 
-void purchase(const Backend& backend, const Request& request, const Exchange& exchange) {
-  Body body = json_body(request);
-  if (body.has("quoteId")) return confirm_quote(backend, request, exchange, body);
+void purchase(const Call& call) {
+  Body body = json_body(call.request);
+  if (body.has("quoteId")) return confirm_quote(call, body);
   BuyNow command{.purchase = new_id<PurchaseId>(),
-                 .buyer = reference<AccountRef>(body, "buyer"),
+                 .buyer = read_buyer(body, *call.asker()),
                  .lines = read_lines(body),
                  .expected_total = {},
                  .at = system_now()};
   if (body.has("expectedTotal")) command.expected_total = body.money("expectedTotal");
   body.no_more();
-  execute(backend, request, exchange, std::move(command), purchase_resource, true);
+  execute(call, std::move(command), purchase_resource, true);
 }
 
-void list(const Backend& backend, const Request& request, const Exchange& exchange) {
+void list(const Call& call) {
   PurchaseFilter filter;
-  if (const auto status = request.query_value("status")) {
+  if (const auto status = call.request.query_value("status")) {
     filter.status = parse_purchase_status(*status);
     if (!filter.status)
       invalid("status", "must be one of completed, cancelled, returned, received");
   }
-  with_buyer(backend, request, exchange,
-             [backend, exchange, filter, at = read_at(request),
-              from = page_from<PurchaseId>(request)](std::optional<AccountId> buyer) mutable {
-               filter.buyer = buyer;
-               answer_page(backend, at, exchange, list_purchases(filter, from));
-             });
+  with_buyer(call, [backend = call.backend, exchange = call.exchange, filter,
+                    at = read_at(call.request), from = page_from<PurchaseId>(call.request)](
+                       std::optional<AccountId> buyer, const Sight&) mutable {
+    filter.buyer = buyer;
+    answer_page(backend, at, exchange, list_purchases(filter, from));
+  });
 }
 
-void get(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<PurchaseId>(request, problems::purchase_not_found);
-  if (const auto then = as_of(request))
-    return answer_as_of(backend, request, *then, exchange,
-                        {EntityKind::purchase, id_cast<EntityId>(id)}, purchase_resource);
-  answer_one(backend, request, exchange, purchase_by_id(id), problems::purchase_not_found,
-             to_string(id));
+void get(const Call& call) {
+  const auto id = path_id<PurchaseId>(call.request, problems::purchase_not_found);
+  if (const auto then = as_of(call.request))
+    return answer_as_of(call, *then, {EntityKind::purchase, id_cast<EntityId>(id)},
+                        purchase_resource);
+  answer_one(call, purchase_by_id(id), problems::purchase_not_found, to_string(id));
 }
 
-void cancel(const Backend& backend, const Request& request, const Exchange& exchange) {
+void cancel(const Call& call) {
   CancelPurchase command{
-      path_id<PurchaseId>(request, problems::purchase_not_found), {}, system_now()};
-  if (!request.body.empty()) {
-    Body body = json_body(request);
+      path_id<PurchaseId>(call.request, problems::purchase_not_found), {}, system_now()};
+  if (!call.request.body.empty()) {
+    Body body = json_body(call.request);
     command.reason = body.optional_text("reason", max_reason, TextKind::prose);
     body.no_more();
   }
-  execute(backend, request, exchange, std::move(command), purchase_resource);
+  execute(call, std::move(command), purchase_resource);
 }
 
-void history(const Backend& backend, const Request& request, const Exchange& exchange) {
-  const auto id = path_id<EntityId>(request, problems::purchase_not_found);
-  answer_history(backend, request, exchange, {EntityKind::purchase, id},
-                 problems::purchase_not_found);
+void history(const Call& call) {
+  const auto id = path_id<EntityId>(call.request, problems::purchase_not_found);
+  answer_history(call, {EntityKind::purchase, id}, problems::purchase_not_found);
 }
 
 const Endpoint endpoints[] = {

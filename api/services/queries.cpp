@@ -1,5 +1,10 @@
 #include "api/services/queries.hpp"
 
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
 #include "api/answers/problem_types.hpp"
 #include "infra/text.hpp"
 #include "projections/queries/entity_as_of.hpp"
@@ -12,64 +17,135 @@ std::function<bool()> still_there(const http::Exchange& exchange) {
   return [exchange] { return !exchange.client_gone(); };
 }
 
-void with_buyer(const Backend& backend, const http::Request& request,
-                const http::Exchange& exchange, ListOfBuyer list) {
+namespace {
+
+// The buyer in the query, by id or by its name; nothing: none is given.
+std::optional<std::variant<AccountId, std::string>> asked_buyer(const http::Request& request) {
   const auto text = request.query_value("buyer");
   if (const auto id = query_id<AccountId>(request, "buyerId")) {
     if (text) invalid("buyerId", "cannot be combined with buyer: give one of them");
-    return list(id);
+    return *id;
   }
-  if (!text) return list(std::nullopt);
-  if (const auto id = parse_id<AccountId>(*text)) return list(id);
-  const std::string name = clean_text(*text, "buyer", 1, max_name);
-  using Found = std::optional<AccountRow>;
-  backend.read_models.query<Found>(
-      account_by_name(name), read_at(request),
-      [exchange, name, list = std::move(list), at = read_at(request)](QueryResult<Found> result) {
-        if (auto none = no_answer(result, at.min_position))
-          return exchange.respond(std::move(*none));
-        const auto& [account, position] = std::get<Answer<Found>>(result);
-        if (!account)
-          return exchange.respond(
-              with_position(not_found(problems::account_not_found, name), position));
-        list(account->id);
-      });
+  if (!text) return std::nullopt;
+  if (const auto id = parse_id<AccountId>(*text)) return *id;
+  return clean_text(*text, "buyer", 1, max_name);
 }
 
-void answer_as_of(const Backend& backend, const http::Request& request, ReadAt then,
-                  const http::Exchange& exchange, const Entity& entity, const Resource& resource) {
-  find_entity_as_of(
-      backend.read_models, entity, last_event_at(then.min_position), then, still_there(exchange),
-      [exchange, then, id = entity.id, resource, headers = request.headers](PastEntity past) {
-        exchange.respond_with([then, id, resource, headers, past = std::move(past)] {
-          return response_of(
-              past, then, [&](const std::optional<EntityView>& view, Position) -> http::Response {
-                if (!view)
-                  return with_position(not_found(resource.not_found, to_string(id)),
-                                       then.min_position);
-                const Document document = resource.of(*view);
-                return unless_known(ok(document.json, then.min_position, document.tag), headers);
+}  // namespace
+
+void with_buyer(const Call& call, ListOfBuyer list) {
+  const ReadAt at = read_at(call.request);
+  with_sight(call, at,
+             [backend = call.backend, at, exchange = call.exchange,
+              asked = asked_buyer(call.request), list = std::move(list)](const Sight& sight) {
+               const auto* id = asked ? std::get_if<AccountId>(&*asked) : nullptr;
+               if (id && !sight.all && !sight.has(*id))
+                 return exchange.respond(sight.none(problems::account_not_found, to_string(*id)));
+               if (id) return list(*id, sight);
+               if (!asked) {
+                 if (sight.all || !sight.carrier.empty()) return list(std::nullopt, sight);
+                 if (sight.accounts.empty())
+                   return exchange.respond(
+                       ok({{"items", Json::array()}, {"next", nullptr}}, sight.position));
+                 return list(sight.accounts.front(), sight);
+               }
+               using Found = std::optional<AccountRow>;
+               const auto& name = std::get<std::string>(*asked);
+               backend.read_models.query<Found>(
+                   account_by_name(name), at,
+                   [exchange, at, name, sight, list](QueryResult<Found> result) {
+                     if (auto none = no_answer(result, at.min_position))
+                       return exchange.respond(std::move(*none));
+                     const auto& [account, position] = std::get<Answer<Found>>(result);
+                     if (!account || !sight.sees(*account))
+                       return exchange.respond(
+                           with_position(sight.none(problems::account_not_found, name), position));
+                     list(account->id, sight);
+                   });
+             });
+}
+
+void if_seen(const Call& call, ReadAt at, const Entity& entity,
+             const http::ProblemType& not_found_type, std::function<void(const Sight&)> then) {
+  with_sight(
+      call, at,
+      [backend = call.backend, at, exchange = call.exchange, entity, not_found_type,
+       then = std::move(then)](const Sight& sight) {
+        if (sight.all || entity.kind == EntityKind::product) return then(sight);
+        const auto look = [&]<class Row>(Query<std::optional<Row>> query) {
+          using Found = std::optional<Row>;
+          backend.read_models.query<Found>(
+              std::move(query), at,
+              [exchange, at, sight, entity, not_found_type, then](QueryResult<Found> result) {
+                if (auto none = no_answer(result, at.min_position))
+                  return exchange.respond(std::move(*none));
+                const auto& [row, position] = std::get<Answer<Found>>(result);
+                if (row && sight.sees(*row)) return then(sight);
+                exchange.respond(
+                    with_position(sight.none(not_found_type, to_string(entity.id)), position));
               });
-        });
+        };
+        if (entity.kind == EntityKind::account)
+          look(account_by_id(id_cast<AccountId>(entity.id)));
+        else
+          look(delivery_by_id(id_cast<PurchaseId>(entity.id)));
       });
 }
 
-void answer_history(const Backend& backend, const http::Request& request,
-                    const http::Exchange& exchange, const Entity& entity,
+void answer_as_of(const Call& call, ReadAt then, const Entity& entity, const Resource& resource) {
+  if_seen(call, then, entity, resource.not_found,
+          [&read_models = call.backend.read_models, then, exchange = call.exchange, entity,
+           resource, headers = call.request.headers](const Sight&) {
+            find_entity_as_of(
+                read_models, entity, last_event_at(then.min_position), then, still_there(exchange),
+                [exchange, then, id = entity.id, resource, headers](PastEntity past) {
+                  exchange.respond_with([then, id, resource, headers, past = std::move(past)] {
+                    return response_of(
+                        past, then,
+                        [&](const std::optional<EntityView>& view, Position) -> http::Response {
+                          if (!view)
+                            return with_position(not_found(resource.not_found, to_string(id)),
+                                                 then.min_position);
+                          const Document document = resource.of(*view);
+                          return unless_known(ok(document.json, then.min_position, document.tag),
+                                              headers);
+                        });
+                  });
+                });
+          });
+}
+
+namespace {
+
+// Who of the staff did something is not for everybody who may see that it was done.
+Page<HistoryRow> without_actors(Page<HistoryRow> page) {
+  for (HistoryRow& row : page.items) row.recorded.envelope.actor.clear();
+  return page;
+}
+
+}  // namespace
+
+void answer_history(const Call& call, const Entity& entity,
                     const http::ProblemType& not_found_type) {
-  From<EventId> from{.limit = page_limit(request)};
-  if (const auto after = request.query_value("after")) {
+  From<EventId> from{.limit = page_limit(call.request)};
+  if (const auto after = call.request.query_value("after")) {
     from.after = parse_event_id(*after);
     if (!from.after) invalid("after", "is not an event id, such as 42.0");
   }
-  answer_list(backend, read_at(request), exchange, history_of(entity, from),
-              [entity, not_found_type, from_first = !from.after](const Page<HistoryRow>& page,
-                                                                 Position position) {
-                // Every entity that exists has a first event.
-                if (from_first && page.items.empty())
-                  return with_position(not_found(not_found_type, to_string(entity.id)), position);
-                return ok(page_json(page), position);
-              });
+  const ReadAt at = read_at(call.request);
+  if_seen(call, at, entity, not_found_type,
+          [backend = call.backend, at, exchange = call.exchange, entity, not_found_type,
+           from](const Sight& sight) {
+            answer_list(backend, at, exchange, history_of(entity, from),
+                        [entity, not_found_type, from_first = !from.after, all = sight.all](
+                            const Page<HistoryRow>& page, Position position) {
+                          // Every entity that exists has a first event.
+                          if (from_first && page.items.empty())
+                            return with_position(not_found(not_found_type, to_string(entity.id)),
+                                                 position);
+                          return ok(page_json(all ? page : without_actors(page)), position);
+                        });
+          });
 }
 
 }  // namespace jangbu

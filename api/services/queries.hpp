@@ -18,6 +18,7 @@
 #include "api/http/message.hpp"
 #include "api/requests/parameters.hpp"
 #include "api/services/service.hpp"
+#include "api/services/sight.hpp"
 #include "events/values.hpp"
 #include "projections/queries/read_models.hpp"
 
@@ -47,17 +48,23 @@ void answer_query(const Backend& backend, ReadAt at, const http::Exchange& excha
       });
 }
 
-// A single row, or 404 naming what was looked for.
+// A single row, or what is said where there is none that the asker sees.
 template <class Row>
-void answer_one(const Backend& backend, const http::Request& request,
-                const http::Exchange& exchange, Query<std::optional<Row>> query,
+void answer_one(const Call& call, Query<std::optional<Row>> query,
                 const http::ProblemType& not_found_type, std::string which) {
-  answer_query(backend, read_at(request), exchange, std::move(query),
-               [not_found_type, which = std::move(which), headers = request.headers](
-                   const std::optional<Row>& row, Position position) {
-                 if (!row) return with_position(not_found(not_found_type, which), position);
-                 return unless_known(ok(to_json(*row), position, tag_of(*row)), headers);
-               });
+  with_sight(call, read_at(call.request),
+             [backend = call.backend, at = read_at(call.request), exchange = call.exchange,
+              query = std::move(query), not_found_type, which = std::move(which),
+              headers = call.request.headers](const Sight& sight) mutable {
+               answer_query(
+                   backend, at, exchange, std::move(query),
+                   [sight, not_found_type, which = std::move(which), headers = std::move(headers)](
+                       const std::optional<Row>& row, Position position) {
+                     if (!row || !sight.sees(*row))
+                       return with_position(sight.none(not_found_type, which), position);
+                     return unless_known(ok(to_json(*row), position, tag_of(*row)), headers);
+                   });
+             });
 }
 
 // Puts the page into JSON on the thread that read it: that takes a while, and a service's HTTP
@@ -79,18 +86,22 @@ void answer_page(const Backend& backend, ReadAt at, const http::Exchange& exchan
       [](const Page<Row>& page, Position position) { return ok(page_json(page), position); });
 }
 
-// Calls `list` with the buyer in the request's query, given by id or by name, or with none.
-using ListOfBuyer = std::function<void(std::optional<AccountId>)>;
-void with_buyer(const Backend& backend, const http::Request& request,
-                const http::Exchange& exchange, ListOfBuyer list);
+// Calls `list` with the buyer whose things to list, and with what the asker sees of them: the buyer
+// in the query, given by id or by name; else the asker's own account, unless it sees more. A buyer
+// without an account gets an empty page.
+using ListOfBuyer = std::function<void(std::optional<AccountId>, const Sight&)>;
+void with_buyer(const Call& call, ListOfBuyer list);
+
+// Goes on if the entity exists and the asker sees it; answers otherwise. To those who see
+// everything that says nothing about its existence.
+void if_seen(const Call& call, ReadAt at, const Entity& entity,
+             const http::ProblemType& not_found_type, std::function<void(const Sight&)> then);
 
 // The entity as it was right after a position, with that position.
-void answer_as_of(const Backend& backend, const http::Request& request, ReadAt then,
-                  const http::Exchange& exchange, const Entity& entity, const Resource& resource);
+void answer_as_of(const Call& call, ReadAt then, const Entity& entity, const Resource& resource);
 
 // The events of an entity, oldest first.
-void answer_history(const Backend& backend, const http::Request& request,
-                    const http::Exchange& exchange, const Entity& entity,
+void answer_history(const Call& call, const Entity& entity,
                     const http::ProblemType& not_found_type);
 
 inline constexpr std::string_view beginning_description =

@@ -21,9 +21,14 @@ namespace jangbu {
 
 namespace {
 
-// A token's content. Its first byte is the format, so that another can follow.
+// A token's content. Its first byte is the format, so that another can follow. (The first had no
+// shop and no asker.)
 struct Content {
-  std::uint8_t format = 1;
+  static constexpr std::uint8_t current = 2;
+
+  std::uint8_t format = current;
+  std::string shop;
+  PrincipalId asker;  // zero: nobody known
   QuoteId id;
   AccountId buyer;
   Recipient recipient;
@@ -32,13 +37,14 @@ struct Content {
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(format, id, buyer, recipient, lines, expires_at);
+    archive(format, shop, asker, id, buyer, recipient, lines, expires_at);
   }
 };
 
 }  // namespace
 
-Quotes::Quotes(std::string secret) : secret_(std::move(secret)) {
+Quotes::Quotes(std::string secret, std::string shop)
+    : secret_(std::move(secret)), shop_(std::move(shop)) {
   invariant(secret_.size() >= min_secret, "a quote secret is long enough to be one");
 }
 
@@ -53,8 +59,11 @@ std::string Quotes::sign(std::string_view content) const {
   return mac;
 }
 
-std::string Quotes::issue(QuoteId id, const Offer& offer, Timestamp now) const {
-  Content content{.id = id,
+std::string Quotes::issue(QuoteId id, const Offer& offer, const Principal& asker,
+                          Timestamp now) const {
+  Content content{.shop = shop_,
+                  .asker = asker.id,
+                  .id = id,
                   .buyer = offer.buyer,
                   .recipient = offer.recipient,
                   .lines = offer.lines,
@@ -70,7 +79,7 @@ std::string Quotes::issue(QuoteId id, const Offer& offer, Timestamp now) const {
 }
 
 std::optional<ConfirmQuote> Quotes::read(std::string_view token, PurchaseId purchase,
-                                         Timestamp now) const {
+                                         const Principal& asker, Timestamp now) const {
   const auto dot = token.find('.');
   if (dot == token.npos) return std::nullopt;
   const auto bytes = from_base64url(token.substr(0, dot));
@@ -82,10 +91,12 @@ std::optional<ConfirmQuote> Quotes::read(std::string_view token, PurchaseId purc
     return std::nullopt;
 
   // Signed by us, so it is complete; another format comes from another version of this program.
-  if (bytes->empty() || bytes->front() != 1) return std::nullopt;
+  if (bytes->empty() || bytes->front() != Content::current) return std::nullopt;
   Content content;
   CommitInput input(*bytes);
   input(content);
+  if (content.shop != shop_ || (content.asker != asker.id && !asker.acts_for_all()))
+    return std::nullopt;
   ConfirmQuote quote{.purchase = purchase,
                      .quote = content.id,
                      .buyer = content.buyer,

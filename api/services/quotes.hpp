@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "commands/decision.hpp"
+#include "commands/principal.hpp"
 #include "commands/purchase.hpp"
 #include "events/values.hpp"
 
@@ -24,20 +25,21 @@ class Quotes {
   static constexpr std::size_t min_secret = 16;
 
   // REQUIRES: a secret of at least min_secret bytes.
-  explicit Quotes(std::string secret);
+  Quotes(std::string secret, std::string shop);
 
-  // The token for an offer made at `now`.
-  std::string issue(QuoteId id, const Offer& offer, Timestamp now) const;
+  // The token for an offer made at `now` to this asker.
+  std::string issue(QuoteId id, const Offer& offer, const Principal& asker, Timestamp now) const;
 
-  // The quote in the token, to be confirmed at `now` as a purchase with this id. Nothing if we did
-  // not issue it.
+  // The quote in the token, to be confirmed at `now` as a purchase with this id. Nothing if this
+  // shop did not issue it to the asker; somebody who acts for all may confirm any.
   std::optional<ConfirmQuote> read(std::string_view token, PurchaseId purchase,
-                                   Timestamp now) const;
+                                   const Principal& asker, Timestamp now) const;
 
  private:
   std::string sign(std::string_view content) const;
 
   std::string secret_;
+  std::string shop_;  // whose quotes these are: several may have one secret
 };
 
 // The secret in the file; a new one, in a file of mode 0600, when there is none yet. Throws

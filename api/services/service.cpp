@@ -1,7 +1,6 @@
 #include "api/services/service.hpp"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -11,6 +10,7 @@
 #include "api/openapi/document.hpp"
 #include "api/pages/problem_pages.hpp"
 #include "api/pages/static_content.hpp"
+#include "infra/ids.hpp"
 #include "infra/json.hpp"
 
 namespace jangbu {
@@ -89,38 +89,63 @@ bool is_command(openapi::Kind kind) {
   return kind == Kind::command || kind == Kind::create || kind == Kind::rows || kind == Kind::quote;
 }
 
-// Runs the action, or answers with the Problem that it throws.
-template <class Action>
-void or_problem(const http::Exchange& exchange, Action action) {
-  try {
-    action();
-  } catch (const Problem& problem) {
-    exchange.respond(problem);
-  }
-}
-
-http::AnyHandler bind(const Backend& backend, Serve serve) {
-  return http::Handler([backend, serve](http::Request&& request, const http::Exchange& exchange) {
-    or_problem(exchange, [&] { serve(backend, request, exchange); });
-  });
-}
-
-http::AnyHandler bind(const Backend& backend, ServeStreaming serve) {
-  return http::StreamingHandler([backend, serve](http::Request&& request,
-                                                 const http::BodyStream& body,
-                                                 const http::Exchange& exchange) {
-    or_problem(exchange, [&] { serve(backend, request, body, exchange); });
-  });
-}
-
-void turn_away(const Backend&, const http::Request&, const http::Exchange& exchange) {
-  exchange.respond(takes_no_commands());
+void turn_away(const Call& call) {
+  call.exchange.respond(takes_no_commands());
 }
 
 // Answers before any of the body has arrived.
-void turn_away(const Backend&, const http::Request&, const http::BodyStream&,
-               const http::Exchange& exchange) {
-  exchange.respond(takes_no_commands());
+void turn_away(const Call& call, const http::BodyStream&) {
+  call.exchange.respond(takes_no_commands());
+}
+
+// A misspelt filter must not show everybody's rows.
+void require_known(const http::Request& request, const std::vector<std::string>& parameters) {
+  const auto& query = request.query;
+  for (auto one = query.begin(); one != query.end(); ++one) {
+    const std::string& name = one->first;
+    if (std::ranges::find(parameters, name) == parameters.end())
+      throw unknown_parameter(name, parameters);
+    const auto same = [&](const auto& other) { return other.first == name; };
+    if (std::find_if(query.begin(), one, same) != one) throw repeated_parameter(name);
+  }
+}
+
+// What has to be right before a request's handler is called.
+struct Door {
+  access::Permission permission;
+  std::vector<std::string> parameters;  // of the query; each may be given once
+
+  explicit Door(const Operation& operation)
+      : permission(access::permission_for(operation.id)),
+        parameters(openapi::query_parameters(operation)) {}
+
+  // Calls `serve` with the call, or answers with the Problem that it, or the door, throws.
+  template <class Serve>
+  void let_in(const Backend& backend, const http::Request& request, const http::Exchange& exchange,
+              const Serve& serve) const {
+    try {
+      const auto grant = backend.gatekeeper.admit(request, exchange, permission);
+      require_known(request, parameters);
+      serve(Call{backend, request, exchange, grant});
+    } catch (const Problem& problem) {
+      exchange.respond(problem);
+    }
+  }
+};
+
+http::AnyHandler bind(const Backend& backend, Door door, Serve serve) {
+  return http::Handler([backend, door = std::move(door), serve](http::Request&& request,
+                                                                const http::Exchange& exchange) {
+    door.let_in(backend, request, exchange, serve);
+  });
+}
+
+http::AnyHandler bind(const Backend& backend, Door door, ServeStreaming serve) {
+  return http::StreamingHandler(
+      [backend, door = std::move(door), serve](
+          http::Request&& request, const http::BodyStream& body, const http::Exchange& exchange) {
+        door.let_in(backend, request, exchange, [&](const Call& call) { serve(call, body); });
+      });
 }
 
 http::AnyHandler handler_of(const Endpoint& endpoint, const Backend& backend) {
@@ -128,61 +153,53 @@ http::AnyHandler handler_of(const Endpoint& endpoint, const Backend& backend) {
   return std::visit(
       [&]<class SomeServe>(SomeServe serve) {
         const SomeServe turned_away = turn_away;
-        return bind(backend, taken ? serve : turned_away);
+        return bind(backend, Door(endpoint.operation), taken ? serve : turned_away);
       },
       endpoint.serve);
 }
 
-// A misspelt filter must not show everybody's rows.
-std::optional<http::Response> wrong_query(const http::Request& request,
-                                          const std::vector<std::string>& names) {
-  const auto& query = request.query;
-  for (auto one = query.begin(); one != query.end(); ++one) {
-    const std::string& name = one->first;
-    if (std::ranges::find(names, name) == names.end()) return unknown_parameter(name, names);
-    const auto same = [&](const auto& other) { return other.first == name; };
-    if (std::find_if(query.begin(), one, same) != one) return repeated_parameter(name);
-  }
-  return std::nullopt;
-}
-
-// Routes take only the query parameters in their OpenAPI document, each once.
-http::AnyHandler with_checked_query(const Operation& operation, http::AnyHandler handler) {
-  const auto names = openapi::query_parameters(operation);
-  const auto checked = [names](auto next) {
-    return [names, next](http::Request&& request, auto&&... rest) {
-      if (auto wrong = wrong_query(request, names))
-        std::get<sizeof...(rest) - 1>(std::tie(rest...)).respond(std::move(*wrong));
-      else
-        next(std::move(request), rest...);
-    };
-  };
-  if (auto* streaming = std::get_if<http::StreamingHandler>(&handler))
-    return http::StreamingHandler(checked(std::move(*streaming)));
-  return http::Handler(checked(std::get<http::Handler>(std::move(handler))));
+// For what every service has, which is for everybody.
+http::AnyHandler with_door(const Backend& backend, const Operation& operation,
+                           http::Handler handler) {
+  return http::Handler([backend, door = Door(operation), handler = std::move(handler)](
+                           http::Request&& request, const http::Exchange& exchange) {
+    door.let_in(backend, request, exchange,
+                [&](const Call&) { handler(std::move(request), exchange); });
+  });
 }
 
 void add(http::Router& router, const Operation& operation, http::AnyHandler handler) {
-  router.add({operation.method, std::string(operation.path),
-              with_checked_query(operation, std::move(handler)), std::string(operation.id)});
+  router.add({operation.method, std::string(operation.path), std::move(handler),
+              std::string(operation.id)});
 }
 
 }  // namespace
 
-std::string openapi_document(const Service& service) {
+std::function<bool()> Call::held() const {
+  return [grant = grant] { return grant->holds(system_now()); };
+}
+
+std::string openapi_document(const Service& service, const std::vector<std::string>& issuers) {
   std::vector<Operation> operations;
-  for (const Endpoint& endpoint : service.endpoints) operations.push_back(endpoint.operation);
-  for (const Operation& own : {index_of(service), document_operation, problem_operation})
-    operations.push_back(own);
-  return openapi::document({service.title, service.description}, operations);
+  const auto add = [&](Operation operation) {
+    operation.roles = access::words_of(access::permission_for(operation.id).roles);
+    operations.push_back(std::move(operation));
+  };
+  for (const Endpoint& endpoint : service.endpoints) add(endpoint.operation);
+  for (const Operation& own : {index_of(service), document_operation, problem_operation}) add(own);
+  return openapi::document({service.title, service.description, issuers}, operations);
 }
 
 http::Router to_router(const Service& service, const Backend& backend) {
   http::Router router;
-  add(router, index_of(service), serve_index(service, backend));
-  add(router, document_operation,
-      serve(StaticContent(openapi_document(service), "application/json")));
-  add(router, problem_operation, serve_problems());
+  const auto add_own = [&](const Operation& operation, http::Handler handler) {
+    add(router, operation, with_door(backend, operation, std::move(handler)));
+  };
+  add_own(index_of(service), serve_index(service, backend));
+  add_own(document_operation,
+          serve(StaticContent(openapi_document(service, backend.gatekeeper.issuers()),
+                              "application/json")));
+  add_own(problem_operation, serve_problems());
   for (const Endpoint& endpoint : service.endpoints)
     add(router, endpoint.operation, handler_of(endpoint, backend));
   return router;

@@ -6,12 +6,15 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
+#include "api/access/gatekeeper.hpp"
 #include "api/http/router.hpp"
 #include "api/openapi/operation.hpp"
 
@@ -59,6 +62,7 @@ struct OperationsSide {
 };
 
 struct Backend {
+  access::Gatekeeper& gatekeeper;
   const CommandSide* commands;  // null when another process takes commands
   ReadModels& read_models;
   EventFeed& delivery_feed;
@@ -67,12 +71,24 @@ struct Backend {
   const Writer* writer() const { return commands ? &commands->writer : nullptr; }
 };
 
+// A request that was let in, and who asks. It lives as long as its handler runs; what goes on later
+// keeps copies of its parts.
+struct Call {
+  const Backend& backend;
+  const http::Request& request;
+  const http::Exchange& exchange;
+  const std::shared_ptr<const access::Grant>& grant;
+
+  const Asker& asker() const { return grant->asker; }
+  // Whether the asker's credential is still good, to be asked while a stream goes on.
+  std::function<bool()> held() const;
+};
+
 // Handles one kind of request. It may throw a Problem, which is then the answer.
-using Serve = void (*)(const Backend&, const http::Request&, const http::Exchange&);
+using Serve = void (*)(const Call&);
 
 // Likewise, for a body that comes in pieces.
-using ServeStreaming = void (*)(const Backend&, const http::Request&, const http::BodyStream&,
-                                const http::Exchange&);
+using ServeStreaming = void (*)(const Call&, const http::BodyStream&);
 
 struct Endpoint {
   std::variant<Serve, ServeStreaming> serve;
@@ -95,11 +111,13 @@ extern const Service delivery_service;
 extern const Service operations_service;
 
 // The service's endpoints, and three about itself: links at `/`, its document at `/openapi.json`,
-// and what its problems mean at `/problems/{code}`. A query parameter that the document does not
-// list is refused. When this process takes no commands, their endpoints say so.
+// and what its problems mean at `/problems/{code}`. Who may use an operation is in
+// api/access/policy; the gatekeeper sees to it before anything else is looked at. A query parameter
+// that the document does not list is refused. When this process takes no commands, their endpoints
+// say so.
 http::Router to_router(const Service& service, const Backend& backend);
 
-// The body of `/openapi.json`.
-std::string openapi_document(const Service& service);
+// The body of `/openapi.json`. `issuers`: URLs of the OpenID providers whose tokens are accepted.
+std::string openapi_document(const Service& service, const std::vector<std::string>& issuers = {});
 
 }  // namespace jangbu

@@ -90,49 +90,46 @@ void answer_later(const Backend& backend, const http::Exchange& exchange, Courie
 
 }  // namespace
 
-void list_webhooks(const Backend& backend, const http::Request&, const http::Exchange& exchange) {
+void list_webhooks(const Call& call) {
   Json items = Json::array();
-  for (const CourierPtr& courier : backend.operations->webhooks.all())
+  for (const CourierPtr& courier : call.backend.operations->webhooks.all())
     items.push_back(to_json(*courier));
-  exchange.respond(of_now(200, {{"items", items}, {"next", nullptr}}));
+  call.exchange.respond(of_now(200, {{"items", items}, {"next", nullptr}}));
 }
 
-void show_webhook(const Backend& backend, const http::Request& request,
-                  const http::Exchange& exchange) {
-  exchange.respond(of_now(200, with_parked_ids(*asked_webhook(backend, request))));
+void show_webhook(const Call& call) {
+  call.exchange.respond(of_now(200, with_parked_ids(*asked_webhook(call.backend, call.request))));
 }
 
-void pause_webhook(const Backend& backend, const http::Request& request,
-                   const http::Exchange& exchange) {
-  auto courier = asked_webhook(backend, request);
+void pause_webhook(const Call& call) {
+  auto courier = asked_webhook(call.backend, call.request);
   std::string reason;
-  if (!request.body.empty()) {
-    Body body = json_body(request);
+  if (!call.request.body.empty()) {
+    Body body = json_body(call.request);
     reason = body.optional_text("reason", longest_pause_reason);
     body.no_more();
   }
-  answer_later(backend, exchange, std::move(courier), [reason](Courier& asked) {
+  answer_later(call.backend, call.exchange, std::move(courier), [reason](Courier& asked) {
     asked.pause(reason);
     return of_now(200, with_parked_ids(asked));
   });
 }
 
-void resume_webhook(const Backend& backend, const http::Request& request,
-                    const http::Exchange& exchange) {
-  answer_later(backend, exchange, asked_webhook(backend, request), [](Courier& asked) {
-    asked.resume();
-    return of_now(200, with_parked_ids(asked));
-  });
+void resume_webhook(const Call& call) {
+  answer_later(call.backend, call.exchange, asked_webhook(call.backend, call.request),
+               [](Courier& asked) {
+                 asked.resume();
+                 return of_now(200, with_parked_ids(asked));
+               });
 }
 
-void replay_webhook(const Backend& backend, const http::Request& request,
-                    const http::Exchange& exchange) {
-  auto courier = asked_webhook(backend, request);
-  Body body = json_body(request);
+void replay_webhook(const Call& call) {
+  auto courier = asked_webhook(call.backend, call.request);
+  Body body = json_body(call.request);
   const auto from = parse_place(body.token("from"));
   if (!from) invalid("from", "is neither a position nor an event id, such as 42.0");
   body.no_more();
-  answer_later(backend, exchange, std::move(courier), [from](Courier& asked) {
+  answer_later(call.backend, call.exchange, std::move(courier), [from](Courier& asked) {
     const auto first = asked.replay(*from);
     Json json = with_parked_ids(asked);
     json.add("replayedFrom", first ? Json(to_string(*first)) : Json());
@@ -140,23 +137,23 @@ void replay_webhook(const Backend& backend, const http::Request& request,
   });
 }
 
-void test_webhook(const Backend& backend, const http::Request& request,
-                  const http::Exchange& exchange) {
-  backend.operations->webhooks.try_out([exchange, courier = asked_webhook(backend, request)](
-                                           bool wanted, const std::stop_token& stop) {
-    exchange.respond_from_here([&]() -> http::Response {
-      if (!wanted)
-        return Problem{.type = problems::overloaded,
-                       .detail = "Too many tests of webhooks wait.",
-                       .retry_after_s = 1};
-      const webhook::Outcome outcome = courier->test(stop);
-      Json json{{"delivered", outcome.delivered()}, {"outcome", to_string(outcome.kind)}};
-      if (outcome.status > 0) json.add("status", outcome.status);
-      json.add("milliseconds", outcome.took.count());
-      json.add("detail", describe(outcome));
-      return of_now(200, json);
-    });
-  });
+void test_webhook(const Call& call) {
+  call.backend.operations->webhooks.try_out(
+      [exchange = call.exchange, courier = asked_webhook(call.backend, call.request)](
+          bool wanted, const std::stop_token& stop) {
+        exchange.respond_from_here([&]() -> http::Response {
+          if (!wanted)
+            return Problem{.type = problems::overloaded,
+                           .detail = "Too many tests of webhooks wait.",
+                           .retry_after_s = 1};
+          const webhook::Outcome outcome = courier->test(stop);
+          Json json{{"delivered", outcome.delivered()}, {"outcome", to_string(outcome.kind)}};
+          if (outcome.status > 0) json.add("status", outcome.status);
+          json.add("milliseconds", outcome.took.count());
+          json.add("detail", describe(outcome));
+          return of_now(200, json);
+        });
+      });
 }
 
 }  // namespace jangbu

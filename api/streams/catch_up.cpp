@@ -43,9 +43,9 @@ bool CatchUp::give(Position end) {
     next_ = from;
   }
 
-  const auto wanted = [&](EntityId entity, std::string_view type) {
+  const auto wanted = [&](const About& what) {
     return std::ranges::any_of(
-        ready, [&](const SubscriberPtr& subscriber) { return subscriber->wants(entity, type); });
+        ready, [&](const SubscriberPtr& subscriber) { return subscriber->wants(what); });
   };
   std::deque<Batch> batches;
   for (std::size_t commits = 0; commits < most_commits && next_ <= end; ++commits) {

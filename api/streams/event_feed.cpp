@@ -149,15 +149,15 @@ void EventFeed::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void EventFeed::subscribe(http::Exchange exchange, Interest interest,
-                          std::optional<EventId> after) {
+void EventFeed::subscribe(http::Exchange exchange, Interest interest, std::optional<EventId> after,
+                          std::function<bool()> may_go_on) {
   if (++*subscribers_ > options_.most_subscribers) {
     --*subscribers_;
     return turn_away(exchange, "There are " + std::to_string(options_.most_subscribers) +
                                    " streams, which is all. Come back later.");
   }
-  auto subscriber =
-      std::make_shared<Subscriber>(exchange, std::move(interest), after, subscribers_);
+  auto subscriber = std::make_shared<Subscriber>(exchange, std::move(interest), after,
+                                                 std::move(may_go_on), subscribers_);
   if (!inbox_->put(std::make_shared<Waiting>(Waiting{.subscriber = std::move(subscriber)})))
     turn_away(exchange, "The server is stopping.");
 }
@@ -334,7 +334,7 @@ void EventFeed::Loop::take_history(const Answered& answered) {
   for (const HistoryRow& row : page.items) {
     const Event& event = row.recorded.event;
     if (row.id <= subscriber.after()) continue;
-    if (!subscriber.wants(entity_of(event).id, wire_type(event).name)) continue;
+    if (!subscriber.wants(about(event))) continue;
     if (const auto data = subject_.data(row.id, row.recorded))
       waiting->past += words_of(subject_, row.id, *data);
     if (waiting->past.size() < batch_bytes) continue;

@@ -47,8 +47,11 @@ class EventFeed {
 
   // Answers with the events of interest, after this one or from now on. 404 for an entity that does
   // not exist, if the subject says so; 422 for an event that has not happened yet. If that turns
-  // out only after the stream has begun, the stream ends.
-  void subscribe(http::Exchange exchange, streams::Interest interest, std::optional<EventId> after);
+  // out only after the stream has begun, the stream ends. It also ends once `may_go_on` says false;
+  // that is called several times a second, on the feed's thread.
+  void subscribe(
+      http::Exchange exchange, streams::Interest interest, std::optional<EventId> after,
+      std::function<bool()> may_go_on = [] { return true; });
 
   // Ends all streams, and turns away new ones.
   void stop();

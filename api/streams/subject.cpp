@@ -5,6 +5,16 @@
 
 namespace jangbu::streams {
 
+About about(const Event& event) {
+  const auto buyer = std::visit(
+      [](const auto& fact) -> std::optional<AccountId> {
+        if constexpr (requires { fact.buyer; }) return fact.buyer;
+        return std::nullopt;
+      },
+      event);
+  return {entity_of(event).id, wire_type(event).name, buyer};
+}
+
 // As a server-sent event: https://html.spec.whatwg.org/multipage/server-sent-events.html
 std::string words_of(const Subject& subject, EventId id, const Json& data) {
   return "id: " + to_string(id) + "\nevent: " + subject.event_name + "\ndata: " + data.text() +
@@ -17,14 +27,13 @@ void put_into_words(const Subject& subject, const StoredCommit& stored, const Wa
   std::uint32_t index = 0;
   for (const RecordedEvent& recorded : commit.events) {
     const EventId id{stored.position, index++};
-    const EntityId entity = entity_of(recorded.event).id;
-    const std::string_view type = wire_type(recorded.event).name;
-    if (!wanted(entity, type)) continue;
+    const About told = about(recorded.event);
+    if (!wanted(told)) continue;
     const auto data = subject.data(id, recorded);
     if (!data) continue;
     if (batches.empty() || batches.back().bytes >= batch_bytes) batches.emplace_back();
     Batch& batch = batches.back();
-    batch.messages.push_back({id, entity, type, words_of(subject, id, *data)});
+    batch.messages.push_back({id, told, words_of(subject, id, *data)});
     batch.bytes += batch.messages.back().text.size();
   }
 }

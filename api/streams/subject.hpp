@@ -35,11 +35,18 @@ struct Subject {
   std::optional<http::ProblemType> not_found;  // for an entity without a history; none: it waits
 };
 
+// What an event is about, by which subscribers choose.
+struct About {
+  EntityId entity;
+  std::string_view type;
+  std::optional<AccountId> buyer;  // of a purchase's events
+};
+About about(const Event& event);
+
 // A serialised event.
 struct Message {
   EventId id;
-  EntityId entity;
-  std::string_view type;
+  About about;
   std::string text;
 };
 
@@ -51,8 +58,8 @@ struct Batch {
 
 inline constexpr std::size_t batch_bytes = 64 * 1024;  // a batch of this size is full
 
-// Whether any subscriber wants events of this entity and type.
-using Wanted = std::function<bool(EntityId, std::string_view type)>;
+// Whether any subscriber wants events about this.
+using Wanted = std::function<bool(const About&)>;
 
 std::string words_of(const Subject& subject, EventId id, const Json& data);
 

@@ -22,10 +22,12 @@ void turn_away(const http::Exchange& exchange, std::string_view why) {
 }
 
 Subscriber::Subscriber(http::Exchange exchange, Interest interest, std::optional<EventId> asked,
+                       std::function<bool()> may_go_on,
                        std::shared_ptr<std::atomic<std::size_t>> counted_in)
     : exchange_(std::move(exchange)),
       interest_(std::move(interest)),
       asked_(asked),
+      may_go_on_(std::move(may_go_on)),
       counted_in_(std::move(counted_in)) {}
 
 Subscriber::~Subscriber() {
@@ -33,14 +35,18 @@ Subscriber::~Subscriber() {
 }
 
 // NothingChanged is not part of an entity's history, from which its past is read.
-bool Subscriber::wants(EntityId entity, std::string_view type) const {
-  if (interest_.entity && type == NothingChanged::wire.name) return false;
-  return (!interest_.entity || *interest_.entity == entity) &&
-         (interest_.type.empty() || interest_.type == type);
+bool Subscriber::wants(const About& what) const {
+  if (interest_.entity && what.type == NothingChanged::wire.name) return false;
+  const auto is_of = [&](const std::vector<AccountId>& buyers) {
+    return what.buyer && std::ranges::find(buyers, *what.buyer) != buyers.end();
+  };
+  return (!interest_.entity || *interest_.entity == what.entity) &&
+         (interest_.type.empty() || interest_.type == what.type) &&
+         (!interest_.buyers || is_of(*interest_.buyers));
 }
 
 bool Subscriber::lacks(const Message& message) const {
-  return message.id > after_ && wants(message.entity, message.type);
+  return message.id > after_ && wants(message.about);
 }
 
 void Subscriber::place_after(EventId id) {

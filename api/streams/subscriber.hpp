@@ -9,10 +9,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/http/exchange.hpp"
 #include "api/streams/subject.hpp"
@@ -21,10 +23,11 @@ namespace jangbu::streams {
 
 // Which events one subscriber wants.
 struct Interest {
-  std::optional<EntityId> entity = {};  // none: all
-  std::string type = {};                // wire name; empty: any
+  std::optional<EntityId> entity = {};                // none: all
+  std::string type = {};                              // wire name; empty: any
+  std::optional<std::vector<AccountId>> buyers = {};  // whose purchases; none: everybody's
 
-  bool all() const { return !entity && type.empty(); }
+  bool all() const { return !entity && type.empty() && !buyers; }
 };
 
 // Answers with a stream that ends at once: after any other answer a browser would never reconnect.
@@ -34,9 +37,10 @@ class Subscriber {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // Counted in `counted_in` until it is destroyed.
+  // `may_go_on`: called now and then; once it says false, the stream ends. Counted in `counted_in`
+  // until it is destroyed.
   Subscriber(http::Exchange exchange, Interest interest, std::optional<EventId> asked,
-             std::shared_ptr<std::atomic<std::size_t>> counted_in);
+             std::function<bool()> may_go_on, std::shared_ptr<std::atomic<std::size_t>> counted_in);
   ~Subscriber();
   Subscriber(const Subscriber&) = delete;
   Subscriber& operator=(const Subscriber&) = delete;
@@ -47,7 +51,7 @@ class Subscriber {
   bool begun() const { return begun_; }
   bool gone() const { return gone_; }  // nothing written to it will arrive
 
-  bool wants(EntityId entity, std::string_view type) const;
+  bool wants(const About& what) const;
   bool lacks(const Message& message) const;
 
   // Sets where it will begin. No effect once it has begun.
@@ -65,7 +69,8 @@ class Subscriber {
   // Sends a comment if nothing was sent for this long.
   void beat(std::chrono::milliseconds interval);
 
-  bool left() const { return exchange_.client_left(); }
+  // The client has left, or is no longer let in.
+  bool left() const { return exchange_.client_left() || !may_go_on_(); }
   std::size_t backlog() const;    // unread bytes
   bool waits_for_worker() const;  // the server itself has not finished with the last piece
 
@@ -81,6 +86,7 @@ class Subscriber {
   const http::Exchange exchange_;
   const Interest interest_;
   const std::optional<EventId> asked_;
+  const std::function<bool()> may_go_on_;
   const std::shared_ptr<std::atomic<std::size_t>> counted_in_;
   EventId after_;
   bool begun_ = false;

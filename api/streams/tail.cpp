@@ -53,11 +53,10 @@ std::chrono::milliseconds Tail::follow(std::chrono::milliseconds patience) {
 
 void Tail::read_more(std::chrono::milliseconds patience) {
   if (!reader_) reader_ = log_.read_from(next_of(sent_));
-  const auto wanted = [this](EntityId entity, std::string_view type) {
-    return to_one_.contains(entity) ||
-           std::ranges::any_of(to_all_, [&](const SubscriberPtr& subscriber) {
-             return subscriber->wants(entity, type);
-           });
+  const auto wanted = [this](const About& what) {
+    return to_one_.contains(what.entity) ||
+           std::ranges::any_of(
+               to_all_, [&](const SubscriberPtr& subscriber) { return subscriber->wants(what); });
   };
   for (const StoredCommit& stored : reader_->next(commits_at_once, patience)) {
     put_into_words(subject_, stored, wanted, batches_);
@@ -91,7 +90,7 @@ void Tail::send(const Batch& batch) {
                   std::chrono::microseconds(bytes * 1'000'000 / bytes_per_second);
   }
   for (const Message& message : batch.messages) {
-    const auto listening = to_one_.find(message.entity);
+    const auto listening = to_one_.find(message.about.entity);
     if (listening == to_one_.end()) continue;
     const http::StreamPiece piece(message.text);
     for (const SubscriberPtr& subscriber : listening->second)

@@ -123,6 +123,8 @@ std::string access_line(std::string_view service, const http::Access& access, st
   line.add("durationUs", duration_cast<microseconds>(access.duration).count());
   line.add("requestId", access.request_id);
   if (!access.traceparent.empty()) line.add("traceparent", access.traceparent);
+  if (!access.asker.empty()) line.add("asker", access.asker);
+  if (!access.denied.empty()) line.add("denied", access.denied);
   if (access.replayed) line.add("replayed", true);
   if (!access.complete) line.add("complete", false);
   return std::move(line).text();

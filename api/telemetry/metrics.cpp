@@ -360,6 +360,37 @@ Families stream_families(const Metrics::Parts& parts) {
   return {open, limit};
 }
 
+Families access_families(const access::Gatekeeper& gatekeeper, const access::Tokens* tokens) {
+  using access::Gatekeeper;
+  auto refused = family(MetricType::Counter, "jangbu_access_refused_total",
+                        "Requests that were not let in, by why");
+  for (std::size_t i = 0; i < Gatekeeper::refused_count; ++i) {
+    const auto why = static_cast<Gatekeeper::Refused>(i);
+    add_count(refused, gatekeeper.refused(why), {{"why", std::string(to_string(why))}});
+  }
+  auto keys = family(MetricType::Gauge, "jangbu_access_provider_keys",
+                     "Keys of an identity provider that tokens are checked with");
+  auto age = family(MetricType::Gauge, "jangbu_access_provider_keys_age_seconds",
+                    "Since they were fetched; none are good after a day");
+  auto fetches = family(MetricType::Counter, "jangbu_access_provider_fetches_total",
+                        "Times that an identity provider was asked for its keys");
+  auto failures = family(MetricType::Counter, "jangbu_access_provider_failures_total",
+                         "Times that it did not give them");
+  constexpr double seconds_per_ms = 1e-3;
+  for (const access::Provider::Status& status :
+       tokens ? tokens->status() : std::vector<access::Provider::Status>()) {
+    const Labels labels{{"issuer", status.name}};
+    add_gauge(keys, static_cast<double>(status.keys), labels);
+    if (status.since)
+      add_gauge(age, static_cast<double>(system_now().ms - status.since->ms) * seconds_per_ms,
+                labels);
+    add_count(fetches, status.fetches, labels);
+    add_count(failures, status.failures, labels);
+  }
+  return {std::move(refused), std::move(keys), std::move(age), std::move(fetches),
+          std::move(failures)};
+}
+
 }  // namespace
 
 Position log_end(Position seen, const Writer* writer) {
@@ -381,6 +412,7 @@ std::string Metrics::text() const {
   append(all, webhook_families(parts_.webhooks));
   append(all, query_families(parts_.read_models));
   append(all, stream_families(parts_));
+  append(all, access_families(parts_.gatekeeper, parts_.tokens));
   if (parts_.access_log)
     append(all, {counter("jangbu_access_log_dropped_total",
                          "Lines that came faster than the file takes them, or could not be written",

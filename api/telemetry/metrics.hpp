@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "api/access/gatekeeper.hpp"
+#include "api/access/tokens.hpp"
 #include "api/http/server.hpp"
 #include "api/jobs/snapshot_file.hpp"
 #include "api/publishing/publisher.hpp"
@@ -37,6 +39,8 @@ class Metrics {
     const EventFeed& delivery_feed;
     const EventFeed& log_feed;
     const AccessLog* access_log;  // null unless enabled
+    const access::Gatekeeper& gatekeeper;
+    const access::Tokens* tokens;  // null without a provider
   };
 
   static constexpr std::string_view content_type = "text/plain; version=0.0.4; charset=utf-8";

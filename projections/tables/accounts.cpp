@@ -94,6 +94,12 @@ const std::string list_sql = page_sql(
     "SELECT * FROM {schema}.accounts WHERE id < $1 ORDER BY id DESC LIMIT $2", bytes, columns);
 const QueryText list{"list_accounts", "accounts", list_sql};
 
+// An owner has few, so its rows are read and then sorted.
+const std::string list_of_owner_sql = page_sql(
+    "SELECT * FROM {schema}.accounts WHERE owner = $3 AND id < $1 ORDER BY id DESC LIMIT $2", bytes,
+    columns);
+const QueryText list_of_owner{"list_accounts_of", "accounts", list_of_owner_sql};
+
 const std::string by_beginning_sql =
     page_sql(select_by_beginning("accounts", "closed_at"), bytes, columns);
 const QueryText list_by_beginning{"list_accounts_by_beginning", "accounts", by_beginning_sql};
@@ -145,6 +151,11 @@ Query<std::vector<AccountId>> accounts_of(const PrincipalId& owner) {
 Query<Page<AccountRow>> list_accounts(const From<AccountId>& from) {
   return page_of_rows<accounts::read_account>(
       accounts::list, pg::Params::of(cursor_of(from), rows_for(from)), from.limit);
+}
+
+Query<Page<AccountRow>> list_accounts_of(const PrincipalId& owner, const From<AccountId>& from) {
+  return page_of_rows<accounts::read_account>(
+      accounts::list_of_owner, pg::Params::of(cursor_of(from), rows_for(from), owner), from.limit);
 }
 
 Query<Page<AccountRow>> list_accounts_beginning_with(std::string_view beginning,

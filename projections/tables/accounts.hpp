@@ -37,6 +37,8 @@ inline constexpr int most_accounts_of = 100;
 Query<std::vector<AccountId>> accounts_of(const PrincipalId& owner);
 // Newest first, closed ones included.
 Query<Page<AccountRow>> list_accounts(const From<AccountId>& from);
+// Those of this owner.
+Query<Page<AccountRow>> list_accounts_of(const PrincipalId& owner, const From<AccountId>& from);
 // The open accounts whose names begin with this text (name_range.hpp), sorted by name.
 Query<Page<AccountRow>> list_accounts_beginning_with(std::string_view beginning,
                                                      const From<AccountId>& from);

@@ -30,8 +30,8 @@ http::Request request_of(const Sent& sent) {
   return request;
 }
 
-KeyedRequest keyed(const Sent& sent) {
-  return keyed_request(request_of(sent)).value();
+KeyedRequest keyed(const Sent& sent, const Principal& asker = *anyone()) {
+  return keyed_request(request_of(sent), asker).value();
 }
 
 bool same_body(std::string a, std::string b, Method method = Method::post) {
@@ -41,7 +41,7 @@ bool same_body(std::string a, std::string b, Method method = Method::post) {
 
 int status_of(const std::vector<std::string>& keys) {
   try {
-    keyed_request(request_of({.keys = keys}));
+    keyed_request(request_of({.keys = keys}), *anyone());
     return 200;
   } catch (const Problem& problem) {
     return problem.type.status;
@@ -88,7 +88,7 @@ TEST_CASE("The operation and the target are part of the request") {
   // However it came: percent-encoded, with an empty query.
   http::Request request = request_of(sent);
   request.target = "/%61ccounts/" + id + "?";
-  CHECK(keyed_request(request).value().key == keyed(sent).key);
+  CHECK(keyed_request(request, *anyone()).value().key == keyed(sent).key);
 }
 
 TEST_CASE("A key in quotation marks is the key") {
@@ -110,16 +110,30 @@ TEST_CASE("How keys were made before is known still") {
   const KeyedRequest made =
       keyed({.segments = {"accounts"}, .body = R"({"b":1, "a":2.0})", .keys = {"\"k\""}});
   // SHA-256 of `"k"`, and of `POST /accounts`, a line feed and the body's bytes.
-  CHECK(to_string(made.former.key) == "37664d58-95f7-8758-ec8e-94e440b30c9a");
-  CHECK(to_string(made.former.request) == "41739b0a-445c-6574-14f8-ad497b4d9114");
+  CHECK(to_string(made.former.at(0).key) == "37664d58-95f7-8758-ec8e-94e440b30c9a");
+  CHECK(to_string(made.former.at(0).request) == "41739b0a-445c-6574-14f8-ad497b4d9114");
   // SHA-256 of `k`, and of `POST /accounts`, a line feed and {"a":2,"b":1}.
   CHECK(to_string(made.key.key) == "8254c329-a928-50f6-d539-dd376f4816ee");
   CHECK(to_string(made.key.request) == "d38ac45d-3c74-8ded-a950-cf32b2ae9c6f");
 }
 
+TEST_CASE("A key is that of whoever sends it") {
+  const Principal alice{.id = {{1}}, .name = "https://id.example|alice"};
+  const Principal bob{.id = {{2}}, .name = "https://id.example|bob"};
+  const Sent sent{.segments = {"accounts"}, .body = R"({"a":1})", .keys = {"k"}};
+  CHECK(keyed(sent, alice).key.key != keyed(sent, bob).key.key);
+  CHECK(keyed(sent, alice).key.key != keyed(sent).key.key);
+  CHECK(keyed(sent, alice).key.request == keyed(sent, bob).key.request);
+  // SHA-256 of `principal 01000000-0000-0000-0000-000000000000`, a line feed, and `k`.
+  CHECK(to_string(keyed(sent, alice).key.key) == "53659409-b6ad-f7c1-5de7-ddb28b9a86da");
+  // As it was while access control was off: in both forms of that time.
+  const auto& former = keyed(sent, alice).former;
+  CHECK(former == std::vector{keyed(sent).former.at(0), keyed(sent).key});
+}
+
 TEST_CASE("The rows of an import have keys of their own") {
   const auto keyed_row = [](const std::string& key, std::uint64_t line, std::string_view row) {
-    return RowKeys::of(request_of({.segments = {"accounts:import"}, .keys = {key}}))
+    return RowKeys::of(request_of({.segments = {"accounts:import"}, .keys = {key}}), *anyone())
         ->of_row(line, row, Body(row));
   };
   const auto first = keyed_row("k", 1, R"({"a":1,"b":null,"c":2})");
@@ -127,5 +141,5 @@ TEST_CASE("The rows of an import have keys of their own") {
   CHECK(first.key.key != keyed_row("k", 2, R"({"a":1,"c":2})").key.key);
   CHECK(first.key.request != keyed_row("k", 1, R"({"a":1,"c":3})").key.request);
   CHECK(first.key.key != keyed({.keys = {"k"}}).key.key);
-  CHECK_FALSE(RowKeys::of(request_of({.keys = {}})));
+  CHECK_FALSE(RowKeys::of(request_of({.keys = {}}), *anyone()));
 }

@@ -65,12 +65,13 @@ struct Services {
   FaultyLog log{real_log};
   LogLookup log_lookup{log};
   ReadModels read_models{{.conninfo = "host=/nowhere"}};
-  const Quotes quotes{"a secret of a test"};
+  const Quotes quotes{"a secret of a test", "shop"};
   EventFeed feed{log, delivery_changes({}), {}};
   Writer writer;
   Importer importer;
   const CommandSide commands{writer, log_lookup, quotes, importer};
-  const Backend backend{&commands, read_models, feed, nullptr};
+  access::Gatekeeper gatekeeper;
+  const Backend backend{gatekeeper, &commands, read_models, feed, nullptr};
   std::deque<http::Server> servers;
 };
 

@@ -109,12 +109,13 @@ struct Services {
   MemoryLog log;
   LogLookup log_lookup{log};
   ReadModels read_models{{.conninfo = "host=/nowhere"}};
-  const Quotes quotes{"a secret of a test"};
+  const Quotes quotes{"a secret of a test", "shop"};
   EventFeed feed{log, delivery_changes({}), {}};
   Writer writer{log, {.now = system_now, .new_commit_id = new_id<CommitId>}, {}};
   Importer importer{writer, log_lookup};
   const CommandSide commands{writer, log_lookup, quotes, importer};
-  const Backend backend{&commands, read_models, feed, nullptr};
+  access::Gatekeeper gatekeeper;
+  const Backend backend{gatekeeper, &commands, read_models, feed, nullptr};
 };
 
 std::string path_of(const openapi::Operation& operation) {

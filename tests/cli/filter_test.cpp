@@ -18,8 +18,8 @@ TEST_CASE("places in the log are positions or events") {
   }
 }
 
-TEST_CASE("a filter takes what is of its stretch, its types and its entity") {
-  const Event event = AccountOpened{hong};
+TEST_CASE("a filter takes what is of its stretch, its types, its entity and its actor") {
+  const RecordedEvent event{{.actor = "key:till-3"}, AccountOpened{hong}};
   const EventId place{{5}, 1};
   CHECK(EventFilter{}.matches(place, event));
   CHECK(EventFilter{.from = place, .to = place}.matches(place, event));
@@ -29,6 +29,8 @@ TEST_CASE("a filter takes what is of its stretch, its types and its entity") {
   CHECK_FALSE(EventFilter{.types = {"AccountClosed"}}.matches(place, event));
   CHECK(EventFilter{.entity = id_cast<EntityId>(hong.account)}.matches(place, event));
   CHECK_FALSE(EventFilter{.entity = id_cast<EntityId>(alice.account)}.matches(place, event));
+  CHECK(EventFilter{.actor = "key:till-3"}.matches(place, event));
+  CHECK_FALSE(EventFilter{.actor = "key:till"}.matches(place, event));
 }
 
 TEST_CASE("every type of event has its name in the list") {

@@ -284,14 +284,14 @@ TEST_CASE("A quote holds until the price, the address or the stock changes") {
     CHECK(reply.json.at("requested") == 8);
   }
   SECTION("expired") {
-    const jangbu::Quotes quotes("a secret that the test knows");
+    const jangbu::Quotes quotes("a secret that the test knows", "shop");
     const jangbu::Offer offer{
         .buyer = jangbu::parse_id<jangbu::AccountId>(id_of(buyer)).value(),
         .recipient = {"김영희", {"서울특별시 종로구 세종대로 175", "03172"}},
         .lines = {{jangbu::parse_id<jangbu::ProductId>(id_of(cup)).value(), "", {28'000}, 1, {}}},
         .total = {28'000}};
     const auto quote_of = [&](std::int64_t age_ms) {
-      return Json{{"quoteId", quotes.issue(jangbu::new_id<jangbu::QuoteId>(), offer,
+      return Json{{"quoteId", quotes.issue(jangbu::new_id<jangbu::QuoteId>(), offer, *jangbu::anyone(),
                                            {jangbu::system_now().ms - age_ms})}};
     };
     const Reply reply = confirm(quote_of(jangbu::Quotes::lifetime_ms + 1));

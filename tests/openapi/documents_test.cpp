@@ -48,7 +48,8 @@ TEST_CASE("Every route is in its service's document, and nothing else is") {
   MemoryLog log;
   ReadModels read_models({.conninfo = "host=/nowhere"});
   EventFeed feed(log, {}, {});
-  const Backend backend{nullptr, read_models, feed, nullptr};
+  access::Gatekeeper gatekeeper;
+  const Backend backend{gatekeeper, nullptr, read_models, feed, nullptr};
   for (const Service& service : services) {
     std::set<std::string> routed, documented;
     const http::Router router = to_router(service, backend);
