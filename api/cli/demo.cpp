@@ -22,9 +22,8 @@ Value post(ShopClient& shop, Service service, const std::string& path, const Val
            const std::string& key) {
   const auto answer = shop.command(service, path, json_text(body), "demo-" + key);
   if (answer.status == 409) return nullptr;
-  if (const auto advice = advice_on(answer.status); !advice.empty())
-    throw std::runtime_error(shop.url(service) + path + " answered " +
-                             std::to_string(answer.status) + ". " + std::string(advice));
+  if (const auto refusal = refusal_in(answer.status, answer.body); !refusal.empty())
+    throw std::runtime_error(shop.url(service) + path + " " + refusal);
   if (answer.status >= 300)
     throw std::runtime_error(shop.url(service) + path + ": " + std::to_string(answer.status) + " " +
                              answer.body);

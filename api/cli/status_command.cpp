@@ -40,9 +40,8 @@ struct StatusFlags {
 Value ask_operations(ShopClient& shop, const std::string& path, std::string_view field) {
   const auto answer = shop.get(Service::operations, path);
   Value json = parse_json_if_valid<Value>(answer.body);
-  if (const auto advice = advice_on(answer.status); !advice.empty())
-    throw Failure(shop.url(Service::operations) + path + " answered " +
-                  std::to_string(answer.status) + ". " + std::string(advice));
+  if (const auto refusal = refusal_in(answer.status, answer.body); !refusal.empty())
+    throw Failure(shop.url(Service::operations) + path + " " + refusal);
   if (!json.is_object() || !json.contains(field))
     throw Failure(shop.url(Service::operations) + path + " answered " +
                   std::to_string(answer.status) +
@@ -62,9 +61,8 @@ Value look_at(ShopClient& shop, Service service, std::string_view name) {
     const auto answer = shop.get(service, "/");
     const Value index = parse_json_if_valid<Value>(answer.body);
     const Value who = index.is_object() ? index.value("service", Value()) : Value();
-    const auto advice = advice_on(answer.status);
-    if (!advice.empty())
-      down("answered " + std::to_string(answer.status) + ". " + std::string(advice));
+    if (const auto refusal = refusal_in(answer.status, answer.body); !refusal.empty())
+      down(refusal);
     else if (who != name)
       down("something else answers there");
   } catch (const NobodyListens&) {

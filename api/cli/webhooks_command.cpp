@@ -50,8 +50,8 @@ Value ask(const WebhookFlags& flags,
   Value json = parse_json_if_valid<Value>(answer.body);
   if (answer.status == 200 && json.is_object()) return json;
   const std::string detail = json.is_object() ? field_text(json, "detail") : std::string();
-  if (const auto advice = advice_on(answer.status); !advice.empty())
-    throw Failure(url + " answered " + std::to_string(answer.status) + ". " + std::string(advice));
+  if (const auto refusal = refusal_in(answer.status, answer.body); !refusal.empty())
+    throw Failure(url + " " + refusal);
   throw Failure(url + " answered " + std::to_string(answer.status) +
                 (detail.empty() ? ", but not as a shop's operations do. Check --port-base "
                                   "(JANGBU_PORT_BASE)"

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <thread>
 #include <utility>
 
 #include "api/client/certainty.hpp"
+#include "infra/json_tree.hpp"
 
 namespace jangbu {
 
@@ -49,17 +51,21 @@ void set_up(CURL* curl, const ShopPlace& shop) {
   curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, shop.credential.c_str());
 }
 
-std::string_view advice_on(long status) {
-  switch (status) {
-    case 401:
-      return "Give an access key or token that holds, with --credential-file or JANGBU_CREDENTIAL";
-    case 403:
-      return "The access key or token that was given does not have the role for this";
-    case 429:
-      return "That is more than whoever asks may ask: wait, or get a higher limit for the key";
-    default:
-      return {};
-  }
+std::string refusal_in(long status, std::string_view body) {
+  const char* advice = nullptr;
+  if (status == 401)
+    advice = "Give an access key or token that holds, with --credential-file or JANGBU_CREDENTIAL";
+  else if (status == 403)
+    advice = "The access key or token, if one was given, does not have the role for this";
+  else if (status == 429)
+    advice = "That is more than whoever asks may ask: wait, or get a higher limit for the key";
+  else
+    return {};
+  const auto problem = parse_json_if_valid(body);
+  const bool has_detail =
+      problem.is_object() && problem.contains("detail") && problem.at("detail").is_string();
+  return "answered " + std::to_string(status) +
+         (has_detail ? ": " + problem.at("detail").get<std::string>() + " " : ". ") + advice;
 }
 
 ShopClient::ShopClient(ShopPlace place, std::chrono::milliseconds timeout)

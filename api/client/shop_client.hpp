@@ -33,8 +33,9 @@ struct ShopPlace {
 // credential that cannot be one (RFC 6750, 2.1).
 void set_up(CURL* curl, const ShopPlace& shop);
 
-// What to do about an answer that says no to who asks, or how often; empty for any other.
-std::string_view advice_on(long status);
+// What an answer says that refuses who asks, or how often, and what to do about it: "answered 401:
+// …"; empty for any other.
+std::string refusal_in(long status, std::string_view body);
 
 class NotSent : public Unavailable {
  public:

@@ -24,12 +24,11 @@ constexpr auto retry_interval = 200ms;
 
 std::string reason_of(const HttpPool::Answer& answer) {
   if (answer.status == 0) return answer.error;
+  if (auto refusal = refusal_in(answer.status, answer.body); !refusal.empty()) return refusal;
   const auto problem = parse_json_if_valid(answer.body);
   std::string text = std::to_string(answer.status);
   if (problem.is_object() && problem.contains("detail") && problem.at("detail").is_string())
     text += ", " + problem.at("detail").get<std::string>();
-  if (const auto advice = advice_on(answer.status); !advice.empty())
-    text += ". " + std::string(advice);
   return text;
 }
 
@@ -57,8 +56,8 @@ void ShopCalls::require_services() {
        {std::pair(Service::operations, "operations"), std::pair(Service::account, "account"),
         std::pair(Service::product, "product"), std::pair(Service::purchase, "purchase")}) {
     const Answer answer = call({.url = url(service) + "/"});
-    if (!advice_on(answer.status).empty())
-      throw LoadFailed(url(service) + " answered " + reason_of(answer));
+    if (const auto refusal = refusal_in(answer.status, answer.body); !refusal.empty())
+      throw LoadFailed(url(service) + " " + refusal);
     if (answer.status != 200 && answer.status != 503)
       throw LoadFailed("no shop's " + std::string(name) + " service answers at " + url(service) +
                        " (" + reason_of(answer) +

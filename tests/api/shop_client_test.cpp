@@ -120,8 +120,12 @@ TEST_CASE(
   Script refused({{401, "unauthorized"}}, "jbk_till-3_x");
   CHECK(refused.command().status == 401);
   CHECK(refused.asked() == 1);
-  for (const long status : {401, 403, 429}) CHECK_FALSE(advice_on(status).empty());
-  for (const long status : {0, 200, 404, 503}) CHECK(advice_on(status).empty());
+  for (const long status : {401, 403, 429})
+    CHECK_THAT(refusal_in(status, R"({"detail":"It is so."})"),
+               ContainsSubstring("answered " + std::to_string(status) + ": It is so. "));
+  for (const char* body : {"", "no", "[]", "{}", R"({"detail":7})"})
+    CHECK_THAT(refusal_in(401, body), ContainsSubstring("answered 401. Give an access key"));
+  for (const long status : {0, 200, 404, 503}) CHECK(refusal_in(status, "{}").empty());
 }
 
 TEST_CASE("A client that asked too often waits as long as it is told") {
