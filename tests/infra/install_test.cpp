@@ -38,10 +38,10 @@ class Machine {
   Machine() {
     const fs::path from = JANGBU_ROOT;
     fs::create_directories(checkout() / "tests/unit");
-    fs::create_directories(checkout() / "infra");
-    for (const char* file :
-         {"infra/install", "infra/up", "infra/test", "infra/lib.sh", "infra/packages",
-          "tests/packages", "tests/unit/CMakeLists.txt", "CMakePresets.json"})
+    fs::create_directories(checkout() / "infra/provider");
+    for (const char* file : {"infra/install", "infra/up", "infra/test", "infra/lib.sh",
+                             "infra/packages", "infra/provider/packages", "tests/packages",
+                             "tests/unit/CMakeLists.txt", "CMakePresets.json"})
       fs::copy_file(from / file, checkout() / file);
     for (const fs::path& folder : npm_folders()) {
       fs::create_directories(checkout() / folder);
@@ -345,6 +345,12 @@ TEST_CASE("Without npm, curl fetches what the pages need, and a lock file's dige
     // What came for it is not what the other lock file names.
     CHECK_THAT(machine.output(), ContainsSubstring("doing without npm: swagger-ui could not be"));
     CHECK(!fs::exists(machine.checkout() / ".tools/swagger-ui"));
+  }
+  SECTION("a package of a package goes where that finds it") {
+    const std::string place = "uplot/node_modules/@u/plot";
+    CHECK(machine.run({"infra/install"}, {"PACKAGE=" + machine.pack(place, "2.0.0")}) == 0);
+    CHECK(fs::exists(uplot.parent_path() / place / "index.js"));
+    CHECK_THAT(machine.calls({"curl", "http://npm.invalid/@u/plot/-/plot-2.0.0.tgz"}), SizeIs(1));
   }
   SECTION("from npm's own") {
     CHECK(machine.run({"infra/install"}, {"PACKAGE=" + machine.pack("@u/plot", "2.0.0")}) == 0);
