@@ -294,6 +294,25 @@ TEST_CASE("infra/up installs and builds what running takes, infra/test what the 
   CHECK_THAT(machine.calls({"cmake", "--preset"}), SizeIs(2));
 }
 
+TEST_CASE("infra/up --secure installs what access control takes too, and infra/up does not") {
+  Machine machine;
+  const std::vector<std::string> securing =
+      packages_in(machine.checkout() / "infra/provider/packages");
+  REQUIRE(!securing.empty());
+  std::string missing = "MISSING=";
+  for (const std::string& name : securing) missing += name + ' ';
+
+  REQUIRE(machine.run({"infra/up", "--build-only"}, {missing}) == 0);
+  for (const std::string& name : securing)
+    CHECK_THAT(machine.calls({"apt-get", "install", name}), IsEmpty());
+  CHECK(!fs::exists(machine.checkout() / ".tools/provider"));
+
+  REQUIRE(machine.run({"infra/up", "--build-only", "--secure"}, {missing}) == 0);
+  for (const std::string& name : securing)
+    CHECK_THAT(machine.calls({"apt-get", "install", name}), SizeIs(1));
+  CHECK(fs::exists(machine.checkout() / ".tools/provider"));
+}
+
 TEST_CASE("The line of a step tells how far it has come and about how long it will take") {
   const TemporaryFolder folder;
   const fs::path log = folder.path() / "ninja.log";

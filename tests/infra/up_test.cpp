@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/openid_provider.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/shop.hpp"
 
@@ -40,7 +41,7 @@ bool is_root() {
   return ::geteuid() == 0;
 }
 
-// Of a row of ports that infra/up has all to itself: it takes some of the first 13.
+// Of a row of ports that infra/up has all to itself: it takes some of the first 14.
 int free_ports() {
   for (int first = free_port_base(), last = first;;) {
     const int next = free_port_base();
@@ -69,15 +70,17 @@ class DataFolder {
   TemporaryFolder folder_;
 };
 
-// infra/up on a data folder; the destructor stops it. `before` goes before its command line.
+// infra/up on a data folder; the destructor stops it. `before` goes before its command line,
+// `arguments` behind.
 class Up {
  public:
   explicit Up(const DataFolder& data, std::vector<std::string> before = {},
-              std::vector<std::string> environment = {})
-      : data_(data) {
+              std::vector<std::string> environment = {}, std::vector<std::string> arguments = {})
+      : data_(data), port_base_(free_ports()) {
     std::vector<std::string> command = std::move(before);
     command.insert(command.end(), {JANGBU_ROOT "/infra/up", "--no-demo", "--port-base",
-                                   std::to_string(free_ports())});
+                                   std::to_string(port_base_)});
+    command.insert(command.end(), arguments.begin(), arguments.end());
     if (std::none_of(environment.begin(), environment.end(), [](const std::string& variable) {
           return variable.starts_with("JANGBU_PROGRAM=");
         }))
@@ -113,9 +116,11 @@ class Up {
   }
 
   std::string output() const { return script_->log_text(); }
+  int port(int offset) const { return port_base_ + offset; }
 
  private:
   const DataFolder& data_;
+  const int port_base_;
   std::unique_ptr<Process> script_;
 };
 
@@ -131,12 +136,14 @@ TEST_CASE("infra/up: no command line holds a password, and PostgreSQL has none o
     SKIP("nobody sees programs start: " << why);
   const DataFolder data;
   const fs::path programs = data.beside("programs");
+  std::vector<std::string> arguments;
+  if (OpenIdProvider::why_not().empty()) arguments.emplace_back("--secure");
   std::string environment_of_jangbu, environment_of_postgres, rights;
   {
     Up up(data,
           {"strace", "-f", "--seccomp-bpf", "-qq", "-s", "65536", "-e", "trace=execve,execveat",
            "-o", programs},
-          {"SECRET_OF_ROOT=hush"});
+          {"SECRET_OF_ROOT=hush"}, arguments);
     up.wait_until_up();
     const auto process = [&](const std::string& server) {
       return fs::path("/proc") / std::to_string(data.pid_of(server));
@@ -156,10 +163,49 @@ TEST_CASE("infra/up: no command line holds a password, and PostgreSQL has none o
     for (const auto& log : fs::directory_iterator(data.path() / "log"))
       CHECK(text_of(log.path()).find(password) == std::string::npos);
   }
+  if (!arguments.empty()) {
+    const std::string key = text_of(data.path() / "access/clerk.key");
+    REQUIRE(key.starts_with("jbk_clerk_"));
+    CHECK(started.find(key.substr(0, key.find('\n'))) == std::string::npos);
+  }
   if (is_root()) {
     CHECK_THAT(rights, ContainsSubstring("CapPrm:\t0000000000000000"));
     CHECK_THAT(environment_of_postgres, !ContainsSubstring("hush"));
   }
+}
+
+TEST_CASE("infra/up --secure: with a token one is let in, and without --secure everybody is") {
+  if (const std::string why = OpenIdProvider::why_not(); !why.empty()) SKIP(why);
+  const DataFolder data;
+  std::string authority;
+  for (int start = 0; start < 2; ++start) {
+    Up up(data, {}, {}, {"--secure"});
+    up.wait_until_up();
+    if (start == 0) authority = text_of(data.path() / "tls/ca.pem");
+    CHECK(text_of(data.path() / "tls/ca.pem") == authority);
+    const TlsClient::Options tls{.ca = authority};
+
+    HttpClient products(up.port(2), {}, tls);
+    CHECK(products.get("/products").status == 401);
+    const Reply reply =
+        HttpClient(up.port(13), {}, tls)
+            .send("POST", "/token",
+                  "grant_type=client_credentials&client_id=tour-buyer&client_secret=" +
+                      text_of(data.path() / "provider/tour-buyer"),
+                  {{"Content-Type", "application/x-www-form-urlencoded"}});
+    REQUIRE(reply.status == 200);
+    const std::string token = reply.json.at("access_token");
+    CHECK(products.get("/products", {{"Authorization", "Bearer " + token}}).status == 200);
+  }
+  for (const char* secret : {"tls/ca.key", "tls/server.key", "provider/keys.json",
+                             "provider/tour-buyer", "access/clerk.key", "access/keys.toml"}) {
+    CAPTURE(secret);
+    CHECK((fs::status(data.path() / secret).permissions() & fs::perms{0077}) == fs::perms::none);
+  }
+
+  Up up(data);
+  up.wait_until_up();
+  CHECK(HttpClient(up.port(2)).get("/products").status == 200);
 }
 
 TEST_CASE("infra/up: the cluster's folder does not say which programs are run") {
