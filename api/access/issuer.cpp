@@ -14,9 +14,9 @@ namespace jangbu::access {
 namespace {
 
 constexpr std::string_view issuers_section = "issuers";
-constexpr std::string_view issuer_settings[] = {"url",          "audience",      "roles",
-                                                "roles_claim",  "carrier_claim", "allow_typ_jwt",
-                                                "access_claim", "jwks_url",      "ca_file"};
+constexpr std::string_view issuer_settings[] = {
+    "url",           "audience",     "roles",    "roles_claim", "carrier_claim",
+    "allow_typ_jwt", "access_claim", "jwks_url", "ca_file",     "login_client"};
 
 constexpr std::size_t longest_url = 2'000;
 constexpr std::size_t longest_claim_name = 200;
@@ -86,6 +86,7 @@ Issuer read_issuer(const SettingsTable& table) {
   read_word(reader, "access_claim", issuer.access_claim);
   if (reader.has("jwks_url")) issuer.jwks_url = read_url(reader, "jwks_url");
   issuer.authorities = reader.authorities();
+  read_word(reader, "login_client", issuer.login_client);
   return issuer;
 }
 

@@ -34,6 +34,7 @@ struct Issuer {
   std::string jwks_url;  // empty: discovery says where its keys are
   std::string
       authorities;  // certificates (PEM) to trust when keys are fetched; empty: the system's
+  std::string login_client;  // by which people log in on our pages; empty: they cannot
 
   friend bool operator==(const Issuer&, const Issuer&) = default;
 };

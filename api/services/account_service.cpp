@@ -39,13 +39,10 @@ void import_accounts(const Call& call, const http::BodyStream& body) {
 }
 
 void list(const Call& call) {
-  with_sight(call, read_at(call.request),
-             [backend = call.backend, exchange = call.exchange, at = read_at(call.request),
-              from = page_from<AccountId>(call.request)](const Sight& sight) {
-               answer_page(
-                   backend, at, exchange,
-                   sight.all ? list_accounts(from) : list_accounts_of(sight.owner.value(), from));
-             });
+  const Sight sight = sight_without_accounts(*call.asker());
+  const auto from = page_from<AccountId>(call.request);
+  answer_page(call.backend, read_at(call.request), call.exchange,
+              sight.all ? list_accounts(from) : list_accounts_of(sight.owner, from));
 }
 
 void get_own(const Call& call) {

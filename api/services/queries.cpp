@@ -67,29 +67,27 @@ void with_buyer(const Call& call, ListOfBuyer list) {
 
 void if_seen(const Call& call, ReadAt at, const Entity& entity,
              const http::ProblemType& not_found_type, std::function<void(const Sight&)> then) {
-  with_sight(
-      call, at,
-      [backend = call.backend, at, exchange = call.exchange, entity, not_found_type,
-       then = std::move(then)](const Sight& sight) {
-        if (sight.all || entity.kind == EntityKind::product) return then(sight);
-        const auto look = [&]<class Row>(Query<std::optional<Row>> query) {
-          using Found = std::optional<Row>;
-          backend.read_models.query<Found>(
-              std::move(query), at,
-              [exchange, at, sight, entity, not_found_type, then](QueryResult<Found> result) {
-                if (auto none = no_answer(result, at.min_position))
-                  return exchange.respond(std::move(*none));
-                const auto& [row, position] = std::get<Answer<Found>>(result);
-                if (row && sight.sees(*row)) return then(sight);
-                exchange.respond(
-                    with_position(sight.none(not_found_type, to_string(entity.id)), position));
-              });
-        };
-        if (entity.kind == EntityKind::account)
-          look(account_by_id(id_cast<AccountId>(entity.id)));
-        else
-          look(delivery_by_id(id_cast<PurchaseId>(entity.id)));
-      });
+  const auto look = [backend = call.backend, at, exchange = call.exchange, entity, not_found_type,
+                     then]<class Row>(const Sight& sight, Query<std::optional<Row>> query) {
+    using Found = std::optional<Row>;
+    backend.read_models.query<Found>(
+        std::move(query), at,
+        [exchange, at, sight, entity, not_found_type, then](QueryResult<Found> result) {
+          if (auto none = no_answer(result, at.min_position))
+            return exchange.respond(std::move(*none));
+          const auto& [row, position] = std::get<Answer<Found>>(result);
+          if (row && sight.sees(*row)) return then(sight);
+          exchange.respond(
+              with_position(sight.none(not_found_type, to_string(entity.id)), position));
+        });
+  };
+  const Sight sight = sight_without_accounts(*call.asker());
+  if (sight.all || entity.kind == EntityKind::product) return then(sight);
+  if (entity.kind == EntityKind::account)
+    return look(sight, account_by_id(id_cast<AccountId>(entity.id)));
+  with_sight(call, at, [look, entity](const Sight& full) {
+    look(full, delivery_by_id(id_cast<PurchaseId>(entity.id)));
+  });
 }
 
 void answer_as_of(const Call& call, ReadAt then, const Entity& entity, const Resource& resource) {

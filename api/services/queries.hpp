@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -52,19 +53,22 @@ void answer_query(const Backend& backend, ReadAt at, const http::Exchange& excha
 template <class Row>
 void answer_one(const Call& call, Query<std::optional<Row>> query,
                 const http::ProblemType& not_found_type, std::string which) {
-  with_sight(call, read_at(call.request),
-             [backend = call.backend, at = read_at(call.request), exchange = call.exchange,
-              query = std::move(query), not_found_type, which = std::move(which),
-              headers = call.request.headers](const Sight& sight) mutable {
-               answer_query(
-                   backend, at, exchange, std::move(query),
-                   [sight, not_found_type, which = std::move(which), headers = std::move(headers)](
-                       const std::optional<Row>& row, Position position) {
-                     if (!row || !sight.sees(*row))
-                       return with_position(sight.none(not_found_type, which), position);
-                     return unless_known(ok(to_json(*row), position, tag_of(*row)), headers);
-                   });
-             });
+  const ReadAt at = read_at(call.request);
+  auto look = [backend = call.backend, at, exchange = call.exchange, query = std::move(query),
+               not_found_type, which = std::move(which),
+               headers = call.request.headers](const Sight& sight) mutable {
+    answer_query(backend, at, exchange, std::move(query),
+                 [sight, not_found_type, which = std::move(which), headers = std::move(headers)](
+                     const std::optional<Row>& row, Position position) {
+                   if (!row || !sight.sees(*row))
+                     return with_position(sight.none(not_found_type, which), position);
+                   return unless_known(ok(to_json(*row), position, tag_of(*row)), headers);
+                 });
+  };
+  if constexpr (std::is_same_v<Row, AccountRow> || std::is_same_v<Row, ProductRow>)
+    look(sight_without_accounts(*call.asker()));
+  else
+    with_sight(call, at, std::move(look));
 }
 
 // Puts the page into JSON on the thread that read it: that takes a while, and a service's HTTP

@@ -16,8 +16,8 @@ Problem Sight::none(const http::ProblemType& not_found_type, std::string_view wh
 bool Sight::owns(const Event& event) const {
   return std::visit(
       [&](const auto& fact) {
-        if constexpr (requires { fact.state.owner; }) return owner && fact.state.owner == owner;
-        if constexpr (requires { fact.state.seller; }) return owner && fact.state.seller == owner;
+        if constexpr (requires { fact.state.owner; }) return fact.state.owner == owner;
+        if constexpr (requires { fact.state.seller; }) return fact.state.seller == owner;
         if constexpr (requires { fact.buyer; }) return has(fact.buyer);
         return false;
       },
@@ -28,15 +28,18 @@ void with_sight(const Call& call, ReadAt at, std::function<void(const Sight&)> t
   with_sight(call.backend, call.asker(), at, call.exchange, std::move(then));
 }
 
-void with_sight(const Backend& backend, const Asker& asked_by, ReadAt at,
+Sight sight_without_accounts(const Principal& asker) {
+  return {.all = asker.acts_for_all() || asker.roles.has(Role::auditor),
+          .owner = asker.id,
+          .carrier = asker.carrier};
+}
+
+void with_sight(const Backend& backend, const Asker& asker, ReadAt at,
                 const http::Exchange& exchange, std::function<void(const Sight&)> then) {
-  const Principal& asker = *asked_by;
-  if (asker.acts_for_all() || asker.roles.has(Role::auditor)) return then({.all = true});
-  Sight sight{.carrier = asker.carrier};
-  sight.owner = asker.id;
-  if (!asker.roles.has(Role::buyer)) return then(sight);
+  Sight sight = sight_without_accounts(*asker);
+  if (sight.all || !asker->roles.has(Role::buyer)) return then(sight);
   using Found = std::vector<AccountId>;
-  backend.read_models.query<Found>(accounts_of(asker.id), at,
+  backend.read_models.query<Found>(accounts_of(asker->id), at,
                                    [exchange, at, sight = std::move(sight),
                                     then = std::move(then)](QueryResult<Found> result) mutable {
                                      if (auto none = no_answer(result, at.min_position))

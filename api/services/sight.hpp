@@ -22,8 +22,8 @@ namespace jangbu {
 
 struct Sight {
   bool all = false;
-  std::optional<PrincipalId> owner = {};  // the asker, who may own accounts and products,
-  std::vector<AccountId> accounts = {};   // these, the newest first, if it is a buyer
+  PrincipalId owner = {};                // the asker, who may own accounts and products,
+  std::vector<AccountId> accounts = {};  // these, the newest first, if it is a buyer
   std::string carrier = {};
   Position position = {};  // of the read model that said so
 
@@ -32,7 +32,7 @@ struct Sight {
     return std::ranges::find(accounts, account) != accounts.end();
   }
 
-  bool sees(const AccountRow& account) const { return all || (owner && account.owner == owner); }
+  bool sees(const AccountRow& account) const { return all || account.owner == owner; }
   bool sees(const ProductRow&) const { return true; }
   bool sees(const PurchaseRow& purchase) const { return all || has(purchase.buyer); }
   bool sees(const DeliveryRow& delivery) const {
@@ -46,6 +46,9 @@ struct Sight {
   // buyer all accounts but its own look alike.
   Problem none(const http::ProblemType& not_found, std::string_view which) const;
 };
+
+// For what does not depend on the asker's accounts: accounts themselves, and products.
+Sight sight_without_accounts(const Principal& asker);
 
 // Calls `then` with what the asker may see: at once, unless that takes looking up its accounts in
 // the read model, on whose thread it is then called.

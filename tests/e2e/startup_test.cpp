@@ -11,7 +11,9 @@
 #include "tests/e2e/ledger.hpp"
 #include "tests/e2e/replay.hpp"
 #include "tests/e2e/requests.hpp"
+#include "tests/http/certificates.hpp"
 #include "tests/http/client.hpp"
+#include "tests/support/access_keys.hpp"
 
 using namespace jangbu::test;
 using Catch::Matchers::ContainsSubstring;
@@ -146,22 +148,54 @@ TEST_CASE("Who waits for a server can be told to stop") {
   }
 }
 
-TEST_CASE("Listening beyond loopback must be said by name") {
+TEST_CASE("Listening beyond loopback takes access control and TLS, or to be said by name") {
   NatsServer nats;
   PostgresServer postgres;
   const std::string database = postgres.create_database();
-  for (const char* address : {"0.0.0.0", "::"}) {
-    const Ended ended = Serve(nats, database).run({"--listen", address});
-    CAPTURE(ended.output);
-    CHECK(ended.status == 1);
-    CHECK_THAT(ended.output, ContainsSubstring("--insecure"));
-  }
+  const TemporaryFolder folder;
+  const KeyFile keys = one_of_each_role(folder.path() / "keys.toml");
+  const CertificateFiles certificates;
+  const auto [certificate, key, no_clients] = certificates.paths();
+  const Flags access{"--access-keys", keys.path()};
+  const Flags tls{"--tls-certificate", certificate, "--tls-key", key};
+  const auto together = [](std::initializer_list<Flags> parts) {
+    Flags all;
+    for (const Flags& part : parts) all.insert(all.end(), part.begin(), part.end());
+    return all;
+  };
+
+  for (const char* address : {"0.0.0.0", "::"})
+    for (const auto& [with, lacks] :
+         {std::pair(Flags{}, "access control, nor TLS"), std::pair(access, "no TLS"),
+          std::pair(tls, "no access control")}) {
+      const Ended ended = Serve(nats, database).run(together({{"--listen", address}, with}));
+      CAPTURE(ended.output);
+      CHECK(ended.status == 1);
+      CHECK_THAT(ended.output, ContainsSubstring(lacks));
+      CHECK_THAT(ended.output, ContainsSubstring("--insecure"));
+      CHECK_THAT(ended.output, ContainsSubstring("--access-keys"));
+    }
   CHECK_FALSE(has_stream(nats));
-  ServeProcess insecure({.nats_url = nats.url(),
-                         .nats_monitor_url = nats.monitor_url(),
-                         .database = database,
-                         .flags = {"--listen", "0.0.0.0", "--insecure"}});
-  CHECK(insecure.stop() == 0);
+
+  const auto starts = [&](const Flags& flags, std::optional<TlsClient::Options> client) {
+    ServeProcess process({.nats_url = nats.url(),
+                          .nats_monitor_url = nats.monitor_url(),
+                          .database = database,
+                          .flags = flags,
+                          .tls = std::move(client)});
+    return process.stop() == 0;
+  };
+  CHECK(starts({"--listen", "0.0.0.0", "--insecure"}, {}));
+  CHECK(starts(together({{"--listen", "0.0.0.0"}, access, tls}), TlsClient::Options{}));
+}
+
+TEST_CASE("A burst of our own cannot be combined with access control") {
+  const Serve serve;
+  const TemporaryFolder folder;
+  const KeyFile keys = one_of_each_role(folder.path() / "keys.toml");
+  const Ended ended = serve.run({"--allow-load", "--access-keys", keys.path()});
+  CHECK(ended.status == 1);
+  CHECK_THAT(ended.output, ContainsSubstring("--allow-load is not available with access control"));
 }
 
 TEST_CASE("A quote secret must be one") {
