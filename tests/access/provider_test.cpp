@@ -1,11 +1,15 @@
 // The provider that other tests and infra/up --secure have their tokens from.
 #include <catch2/catch_test_macros.hpp>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include "api/access/tokens.hpp"
 #include "infra/base64.hpp"
+#include "infra/ids.hpp"
 #include "tests/support/openid_provider.hpp"
 
 namespace jangbu::test {
@@ -85,6 +89,38 @@ TEST_CASE("the OpenID provider's keys outlive it, and the one before a new one s
     CHECK(both.back() == before);
     CHECK(read(provider.token("buyer")).first.at("kid") == both.front());
   }
+}
+
+TEST_CASE("what the OpenID provider says of its clients is what their tokens give") {
+  if (const std::string why = OpenIdProvider::why_not(); !why.empty()) SKIP(why);
+  const CertificateAuthority authority("a test");
+  OpenIdProvider provider(
+      {.identity = authority.issue("localhost"), .ca = authority.certificate()});
+  access::Tokens tokens({{.name = "local",
+                          .url = provider.issuer(),
+                          .audience = "jangbu",
+                          .roles = {Role::buyer, Role::carrier},
+                          .authorities = authority.certificate()}},
+                        {.provider = {.between_asks = 10ms}});
+  const auto asker = [&](const std::string& role) {
+    std::shared_ptr<const access::Grant> grant;
+    const std::string token = provider.token(role);
+    wait_until("its key", [&] {
+      const access::Credential credential = tokens.check(token, system_now());
+      if (const auto* granted = std::get_if<std::shared_ptr<const access::Grant>>(&credential))
+        grant = *granted;
+      return grant != nullptr;
+    });
+    return grant->asker;
+  };
+
+  const Asker carrier = asker("carrier");
+  CHECK(carrier->id == access::principal_id(provider.issuer(), "tour-carrier"));
+  CHECK(carrier->roles == Roles{Role::carrier});
+  CHECK(carrier->carrier == "CJ");
+
+  provider.rotate_keys();
+  CHECK(asker("buyer")->roles == Roles{Role::buyer});
 }
 
 }  // namespace jangbu::test
