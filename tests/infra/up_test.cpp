@@ -86,6 +86,7 @@ class Up {
         }))
       environment.push_back("JANGBU_PROGRAM=" JANGBU_PROGRAM);
     environment.push_back("JANGBU_DATA=" + data.path().string());
+    fs::remove(data.beside("up.log"));  // of a start before
     script_ = std::make_unique<Process>(Process::Options{
         .command = command, .log = data.beside("up.log"), .environment = environment});
   }
