@@ -4,7 +4,6 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cctype>
 #include <csignal>
-#include <future>
 #include <iterator>
 #include <map>
 #include <set>
@@ -14,6 +13,7 @@
 
 #include "tests/e2e/requests.hpp"
 #include "tests/support/access_keys.hpp"
+#include "tests/support/event_stream.hpp"
 #include "tests/support/files.hpp"
 
 using namespace jangbu::test;
@@ -224,18 +224,15 @@ TEST_CASE("A key that is taken back opens nothing from the next SIGHUP on, and e
     return secure.ask(Service::account, "GET", "/accounts", fields).status;
   };
   CHECK(status() == 200);
-  HttpClient follower = secure.shop.jangbu.client(Service::operations);
-  // The answer is complete once the stream has ended.
-  auto followed =
-      std::async(std::launch::async, [&] { return follower.get("/events/stream", fields).status; });
-  wait_until("a stream", [&] {
-    return secure.ask(Service::operations, "GET", "/metrics", secure.keys.fields("operator"))
-               .body.find("jangbu_sse_subscribers{stream=\"log\"} 1") != std::string::npos;
-  });
+  const std::string field = "Authorization: Bearer " + secure.keys.key("auditor") + "\r\n";
+  EventStream stream(secure.shop.jangbu.port(Service::operations), "/events/stream", {}, field);
+  CHECK(stream.status() == 200);
+  stream.await_heartbeat();
   secure.keys.remove("auditor");
   secure.shop.jangbu.signal(SIGHUP);
   wait_until("the key to be gone", [&] { return status() == 401; });
-  CHECK(followed.get() == 200);
+  CHECK_FALSE(stream.next());
+  CHECK(stream.clean_end());
 
   // What cannot be read changes nothing.
   write_text(secure.keys.path(), "[keys.clerk]\nrole = \"king\"\n");

@@ -1,12 +1,14 @@
 // Whose things are whose: what somebody does and sees there belongs to them, or they are told as
 // little as if it were not there.
 #include <catch2/catch_test_macros.hpp>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "tests/e2e/requests.hpp"
 #include "tests/support/access_keys.hpp"
+#include "tests/support/event_stream.hpp"
 
 using namespace jangbu::test;
 
@@ -326,14 +328,42 @@ TEST_CASE("A seller changes its own products, and sends off what it sold") {
   CHECK(shop.send("seller", Service::product, "DELETE", path).status == 200);
 }
 
+TEST_CASE("A buyer's stream has what becomes of its own deliveries") {
+  OwnedShop shop;
+  shop.list_product("clerk", "차");
+  shop.open_account("buyer2", "김영희");
+  const Json own = shop.open_account("buyer", "홍길동");
+  const auto follow = [&](const char* who, const std::string& target) {
+    return std::make_unique<EventStream>(shop.shop.jangbu.port(Service::delivery), target, "0.0",
+                                         "Authorization: Bearer " + shop.keys.key(who) + "\r\n");
+  };
+  // The read model knows of the account.
+  CHECK(shop.get("buyer", Service::account, at("/accounts/me", 3)).status == 200);
+  const auto buyers = follow("buyer", "/deliveries/events");
+  const auto clerks = follow("clerk", "/deliveries/events");
+  const std::string strange = id_of(shop.buy("buyer2", "차").json);
+  const std::string first = id_of(shop.buy("buyer", "차").json);
+  const Reply last = shop.buy("buyer", "차");
+  for (const std::string& id : {strange, first, id_of(last.json)})
+    CHECK(clerks->next().value().data.at("deliveryId") == id);
+  for (const std::string& id : {first, id_of(last.json)})
+    CHECK(buyers->next().value().data.at("deliveryId") == id);
+
+  CHECK(shop.get("buyer", Service::delivery, at("/deliveries/" + first, last.position())).status ==
+        200);
+  CHECK(follow("buyer", "/deliveries/" + first + "/events")->next().value().data.at("status") ==
+        "preparing");
+  CHECK(follow("buyer", "/deliveries/" + strange + "/events")->status() == 404);
+}
+
 TEST_CASE("The log says who did what, and only the staff reads it") {
   OwnedShop shop;
   shop.list_product("clerk", "차");
   const Json own = shop.open_account("buyer", "홍길동");
   shop.buy("buyer", "차");
   std::vector<std::string> actors;
-  for (const Json& event : shop.get("auditor", Service::operations, "/events").json.at("items"))
-    actors.push_back(event.at("actor"));
+  const Json events = shop.get("auditor", Service::operations, "/events").json.at("items");
+  for (const Json& event : events) actors.push_back(event.at("actor"));
   CHECK(actors == std::vector<std::string>{"key:clerk", "key:buyer", "account/" + id_of(own)});
 
   CHECK(shop.send("clerk", Service::account, "PATCH", "/accounts/" + id_of(own),
@@ -343,6 +373,7 @@ TEST_CASE("The log says who did what, and only the staff reads it") {
   const Json to_clerk = shop.get("clerk", Service::account, history).json.at("items");
   REQUIRE(to_clerk.size() == 2);
   CHECK(to_clerk.at(1).at("actor") == "key:clerk");
-  for (const Json& event : shop.get("buyer", Service::account, history).json.at("items"))
-    CHECK_FALSE(event.contains("actor"));
+  const Json to_buyer = shop.get("buyer", Service::account, history).json.at("items");
+  CHECK(to_buyer.size() == 2);
+  for (const Json& event : to_buyer) CHECK_FALSE(event.contains("actor"));
 }

@@ -20,7 +20,8 @@ constexpr int patience_ms = 60'000;
 }  // namespace
 
 // The other constructor comes first, so that the socket is closed when something here throws.
-EventStream::EventStream(int port, std::string_view target, std::string_view last_event_id)
+EventStream::EventStream(int port, std::string_view target, std::string_view last_event_id,
+                         std::string_view fields)
     : EventStream(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -31,7 +32,7 @@ EventStream::EventStream(int port, std::string_view target, std::string_view las
   std::string request = "GET " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n";
   if (!last_event_id.empty())
     request.append("Last-Event-ID: ").append(last_event_id).append("\r\n");
-  request += "\r\n";
+  request.append(fields).append("\r\n");
   if (::send(descriptor_, request.data(), request.size(), MSG_NOSIGNAL) < 0)
     throw std::system_error(errno, std::generic_category(), "send");
   std::size_t end;

@@ -20,8 +20,10 @@ class EventStream {
     nlohmann::json data;
   };
 
-  // Sends the request and reads the head of the answer.
-  EventStream(int port, std::string_view target, std::string_view last_event_id = {});
+  // Sends the request and reads the head of the answer. `fields`: more of the request's header,
+  // each with its line's end.
+  EventStream(int port, std::string_view target, std::string_view last_event_id = {},
+              std::string_view fields = {});
   ~EventStream();
   EventStream(const EventStream&) = delete;
   EventStream& operator=(const EventStream&) = delete;
