@@ -232,8 +232,8 @@ TEST_CASE("a rebuild tells what was wrong, and puts it right", "[rebuild]") {
       "(SELECT max(id::text)::uuid FROM deliveries_1.deliveries)");
   shop.run(
       "INSERT INTO deliveries_1.deliveries SELECT '01900000-0000-7000-8000-000000000000', "
-      "buyer_id, opened_at, recipient, address_line, zip_code, items, ended, closed_at, scans, "
-      "status, scan_count, last_scan, version_position, version_index "
+      "buyer_id, opened_at, recipient, address_line, zip_code, items, ended, closed_at, carrier, "
+      "scans, status, scan_count, last_scan, version_position, version_index "
       "FROM deliveries_1.deliveries LIMIT 1");
 
   const Comparison seen = Rebuild(shop.log, {.conninfo = shop.conninfo}).diff(deliveries_model);
