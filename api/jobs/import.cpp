@@ -333,13 +333,16 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
   // --- The writer's thread, or the lookup's ------------------------------------------------------
 
   void decided(std::uint64_t number, Outcome outcome) {
-    if (const auto* repeated = std::get_if<Repeated>(&outcome.result)) {
+    const auto* repeated = std::get_if<Repeated>(&outcome.result);
+    if (repeated && !repeated->unscoped) {
       log_lookup_.find(repeated->event, [self = shared_from_this(), number, id = repeated->event](
                                             const std::optional<RecordedEvent>& event) {
         self->found(number, id, event);
       });
       return;
     }
+    // What was imported while access control was off is nobody's: only clerks are told of it again.
+    if (repeated) outcome.result = Refusal(refusal::KeyReused{});
     const std::lock_guard lock(mutex_);
     Row& decided = row(number);
     if (const auto* recorded = std::get_if<Recorded>(&outcome.result)) {

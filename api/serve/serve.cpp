@@ -1,6 +1,7 @@
 #include "api/serve/serve.hpp"
 
 #include <malloc.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <memory>
@@ -170,6 +171,14 @@ void give_large_memory_back() {
   ::mallopt(M_MMAP_THRESHOLD, large);
 }
 
+// A core file would hold the credentials of those who are being served. A limit of 1 is for the
+// kernel what 0 is, and also keeps the memory from a program that core files are piped to: core(5),
+// and do_coredump() in fs/coredump.c.
+void leave_no_core_file() {
+  constexpr rlimit none{1, 1};
+  ::setrlimit(RLIMIT_CORE, &none);
+}
+
 // The parts that take commands, if this process does.
 struct CommandParts {
   CommandParts(const ServeOptions& options, EventLog& log, const Quotes& quotes,
@@ -192,6 +201,7 @@ void run(const ServeOptions& options) {
   check_listen(options);
   const std::shared_ptr<http::Tls> tls = open_tls(options);
   Access access(options);
+  if (options.has_access_control()) leave_no_core_file();
   const http::Limits limits = limits_of_each(options);
   give_large_memory_back();
   std::optional<Quotes> quotes;

@@ -115,9 +115,18 @@ void answer_as_of(const Call& call, ReadAt then, const Entity& entity, const Res
 
 namespace {
 
-// Who of the staff did something is not for everybody who may see that it was done.
-Page<HistoryRow> without_actors(Page<HistoryRow> page) {
-  for (HistoryRow& row : page.items) row.recorded.envelope.actor.clear();
+// Who of the staff did something, or whose it is, is not for everybody who may see that it was
+// done.
+Page<HistoryRow> without_principals(Page<HistoryRow> page) {
+  for (HistoryRow& row : page.items) {
+    row.recorded.envelope.actor.clear();
+    std::visit(
+        [](auto& fact) {
+          if constexpr (requires { fact.state.owner; }) fact.state.owner.reset();
+          if constexpr (requires { fact.state.seller; }) fact.state.seller.reset();
+        },
+        row.recorded.event);
+  }
   return page;
 }
 
@@ -141,7 +150,7 @@ void answer_history(const Call& call, const Entity& entity,
                           if (from_first && page.items.empty())
                             return with_position(not_found(not_found_type, to_string(entity.id)),
                                                  position);
-                          return ok(page_json(all ? page : without_actors(page)), position);
+                          return ok(page_json(all ? page : without_principals(page)), position);
                         });
           });
 }

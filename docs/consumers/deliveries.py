@@ -3,12 +3,15 @@
 
     deliveries.py 127.0.0.1:11000 deliveries.jsonl
 
+Where the shop has access control, JANGBU_CREDENTIAL holds the access key of an auditor.
+
 The file is the table. A row and its place in the log are one line, written at once, so that the two agree however this
 program ends. The next start goes on behind the last whole line.
 """
 import contextlib
 import http.client
 import json
+import os
 import sys
 import time
 
@@ -16,7 +19,10 @@ import time
 def events(operations, place):
     """The events behind that place, as they come, until the stream ends."""
     with contextlib.closing(http.client.HTTPConnection(operations, timeout=60)) as connection:  # heartbeats: 15 s
-        connection.request("GET", "/events/stream?type=PurchaseCompleted", headers={"Last-Event-ID": place})
+        fields = {"Last-Event-ID": place}
+        if credential := os.environ.get("JANGBU_CREDENTIAL"):
+            fields["Authorization"] = "Bearer " + credential
+        connection.request("GET", "/events/stream?type=PurchaseCompleted", headers=fields)
         answer = connection.getresponse()
         if 400 <= answer.status < 500:
             sys.exit(f"{operations} refuses to go on behind {place}: {answer.read().decode()}")

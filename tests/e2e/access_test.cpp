@@ -245,6 +245,26 @@ TEST_CASE("A key that is taken back opens nothing from the next SIGHUP on, and e
         200);
 }
 
+TEST_CASE("Nothing of a credential is left where others on the machine could look") {
+  SecureShop secure;
+  CHECK(secure.ask(Service::account, "GET", "/accounts", secure.keys.fields("clerk")).status ==
+        200);
+  const std::string process = "/proc/" + std::to_string(secure.shop.jangbu.pid());
+  for (const char* file : {"/cmdline", "/environ"})
+    for (const std::string& role : all_roles)
+      CHECK(read_text(process + file).find(secure.keys.key(role)) == std::string::npos);
+  // No core file, wherever the kernel is told to put them.
+  const std::string limits = read_text(process + "/limits");
+  CAPTURE(limits);
+  const std::size_t line = limits.find("Max core file size");
+  REQUIRE(line != std::string::npos);
+  std::istringstream words(limits.substr(line + std::string_view("Max core file size").size()));
+  std::string soft, hard;
+  words >> soft >> hard;
+  CHECK(soft == "1");
+  CHECK(hard == "1");
+}
+
 TEST_CASE("Who asks for more than their share is told when there is room again") {
   SecureShop secure({"--requests-per-second", "0.01", "--request-burst", "2"});
   const auto status = [&](const char* who) {

@@ -55,6 +55,7 @@ class ServeProcess {
   // SIGTERM, and waits for the end. Returns the exit status, or minus the signal that ended it.
   int stop(std::chrono::milliseconds deadline = 60s);
   void kill();  // SIGKILL, and waits for the end
+  pid_t pid() const { return process_->pid(); }
   void signal(int number) const { process_->signal(number); }
   bool running() { return process_ && process_->running(); }
 
