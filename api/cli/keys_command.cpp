@@ -57,8 +57,8 @@ int make(const KeysFlags& flags, const SettingsTable& table, const std::string& 
 void run(const KeysFlags& flags, int& status) {
   const std::string key = access::new_access_key(flags.name);
   SettingsTable table{.name = flags.name,
-                         .settings = {{flags.roles.size() == 1 ? "role" : "roles", flags.roles},
-                                      {"sha256", {to_hex(sha256({key}))}}}};
+                      .settings = {{flags.roles.size() == 1 ? "role" : "roles", flags.roles},
+                                   {"sha256", {to_hex(sha256({key}))}}}};
   if (!flags.carrier.empty()) table.settings["carrier"] = {flags.carrier};
   try {
     access::read_access_keys({table});

@@ -291,8 +291,8 @@ TEST_CASE("A quote holds until the price, the address or the stock changes") {
         .lines = {{jangbu::parse_id<jangbu::ProductId>(id_of(cup)).value(), "", {28'000}, 1, {}}},
         .total = {28'000}};
     const auto quote_of = [&](std::int64_t age_ms) {
-      return Json{{"quoteId", quotes.issue(jangbu::new_id<jangbu::QuoteId>(), offer, *jangbu::anyone(),
-                                           {jangbu::system_now().ms - age_ms})}};
+      return Json{{"quoteId", quotes.issue(jangbu::new_id<jangbu::QuoteId>(), offer,
+                                           *jangbu::anyone(), {jangbu::system_now().ms - age_ms})}};
     };
     const Reply reply = confirm(quote_of(jangbu::Quotes::lifetime_ms + 1));
     CHECK(reply.status == 409);
