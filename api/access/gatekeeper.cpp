@@ -66,6 +66,19 @@ std::string_view bearer_of(const http::Request& request) {
   return field->substr(std::min(field->find_first_not_of(' ', scheme.size()), field->size()));
 }
 
+// What is granted, limited to these roles.
+std::shared_ptr<const Grant> in_roles(const std::shared_ptr<const Grant>& grant, Roles roles) {
+  const Principal& asker = *grant->asker;
+  const Roles acting = asker.roles & roles;
+  if (acting == asker.roles) return grant;
+  Principal limited = asker;
+  limited.roles = acting;
+  if (!acting.has(Role::carrier)) limited.carrier.clear();
+  Grant narrow = *grant;
+  narrow.asker = std::make_shared<const Principal>(std::move(limited));
+  return std::make_shared<const Grant>(std::move(narrow));
+}
+
 Problem too_many(const Limiter::Answer& answer) {
   const auto wait = answer.retry_after.count();
   return {.type = problems::too_many_requests,
@@ -97,7 +110,7 @@ std::shared_ptr<const Grant> Gatekeeper::admit(const http::Request& request,
     throw wrong_role(permission.roles);
   }
   exchange.note_asker(asker.name, {});
-  return grant;
+  return in_roles(grant, permission.roles);
 }
 
 std::shared_ptr<const Grant> Gatekeeper::identify(const http::Request& request,

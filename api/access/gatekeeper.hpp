@@ -48,7 +48,9 @@ class Gatekeeper {
   bool is_on() const { return keys_ || tokens_; }
   const std::vector<std::string>& issuers() const { return options_.issuers; }
 
-  // Who asks. Notes that in the exchange, for the access log. Throws Problem: 401, 403, 429, 503.
+  // Who asks, in those of their roles that the operation is for: somebody who is a buyer and an
+  // auditor buys as a buyer, and sees no more for it. Notes who it is in the exchange, for the
+  // access log. Throws Problem: 401, 403, 429, 503.
   std::shared_ptr<const Grant> admit(const http::Request& request, const http::Exchange& exchange,
                                      const Permission& permission);
 

@@ -50,13 +50,12 @@ void get_own(const Call& call) {
   with_sight(call, at,
              [backend = call.backend, exchange = call.exchange, at,
               headers = call.request.headers](const Sight& sight) {
+               if (sight.all)
+                 return exchange.respond(Problem{problems::account_not_found,
+                                                 "Nobody in particular asks: access "
+                                                 "control is off."});
                if (sight.accounts.empty())
-                 return exchange.respond(with_position(
-                     Problem{problems::account_not_found,
-                             sight.all ? "Nobody in particular asks: access control is off, or it "
-                                         "is somebody who acts for all."
-                                       : "You have no account. POST /accounts opens one."},
-                     sight.position));
+                 return exchange.respond(with_position(no_own_account(), sight.position));
                answer_query(backend, at, exchange, account_by_id(sight.accounts.front()),
                             [headers](const std::optional<AccountRow>& row, Position position) {
                               if (!row) return http::Response(read_model_away());

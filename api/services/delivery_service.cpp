@@ -5,6 +5,7 @@
 #include "api/services/queries.hpp"
 #include "api/streams/delivery_feed.hpp"
 #include "api/streams/event_feed.hpp"
+#include "commands/writer.hpp"
 #include "infra/ids.hpp"
 
 namespace jangbu {
@@ -43,11 +44,17 @@ void list(const Call& call) {
     if (*include != "closed") invalid("include", "can only be closed");
     filter.include_closed = true;
   }
-  with_buyer(call, [backend = call.backend, exchange = call.exchange, filter,
-                    at = read_at(call.request), from = page_from<PurchaseId>(call.request)](
-                       std::optional<AccountId> buyer, const Sight& sight) mutable {
+  const ReadAt at = read_at(call.request);
+  const auto from = page_from<PurchaseId>(call.request);
+  const bool names_buyer = call.request.query_value("buyer") || call.request.query_value("buyerId");
+  if (const Sight sight = sight_without_accounts(*call.asker());
+      !sight.all && !sight.carrier.empty() && !names_buyer) {
+    filter.carrier = sight.carrier;
+    return answer_page(call.backend, at, call.exchange, list_deliveries(filter, from));
+  }
+  with_buyer(call, [backend = call.backend, exchange = call.exchange, filter, at,
+                    from](std::optional<AccountId> buyer) mutable {
     filter.buyer = buyer;
-    if (!buyer && !sight.all) filter.carrier = sight.carrier;
     answer_page(backend, at, exchange, list_deliveries(filter, from));
   });
 }
@@ -85,10 +92,15 @@ void confirm_receipt(const Call& call) {
   execute(call, ConfirmReceipt{id, system_now()}, delivery_resource);
 }
 
+// A buyer's stream is about the accounts that it has when the stream begins.
 void stream_all(const Call& call) {
-  with_sight(call, read_at(call.request),
+  const Writer* const writer = call.backend.writer();
+  const ReadAt now{.min_position = writer ? writer->status().position : Position{},
+                   .wait = default_wait};
+  with_sight(call, now,
              [&feed = call.backend.delivery_feed, exchange = call.exchange, held = call.held(),
               after = last_event_id(call.request)](const Sight& sight) {
+               if (!sight.all && sight.accounts.empty()) return exchange.respond(no_own_account());
                streams::Interest interest;
                if (!sight.all) interest.buyers = sight.accounts;
                feed.subscribe(exchange, std::move(interest), after, held);
@@ -117,9 +129,10 @@ const Endpoint endpoints[] = {
       .summary = "List the open deliveries",
       .description =
           "Each with its last scan and the number of scans. With a `status` that closes "
-          "a delivery, the closed ones. With an open one, a page is looked for among the "
-          "newest 20,000 open deliveries: it may have few or none, and a `next` that "
-          "leads on.",
+          "a delivery, the closed ones. With an open one, and for a carrier, a page is looked for "
+          "among the newest 20,000 deliveries: it may have few or none, and a `next` that "
+          "leads on. To a buyer, those of the account that it has; `buyerId` names one that it "
+          "had. To a carrier, those whose first scan names its code.",
       .kind = Kind::page,
       .gives = "DeliverySummary",
       .parameters = {"buyer", "buyerId", "deliveryStatus", "include", "after"},
@@ -174,7 +187,8 @@ const Endpoint endpoints[] = {
       .description = stream_description,
       .kind = Kind::stream,
       .gives = "DeliveryChange",
-      .event = delivery_event}},
+      .event = delivery_event,
+      .problems = {problems::account_not_found}}},
     {stream_one,
      {.method = Method::get,
       .path = "/deliveries/{id}/events",

@@ -90,12 +90,12 @@ void list(const Call& call) {
     if (!filter.status)
       invalid("status", "must be one of completed, cancelled, returned, received");
   }
-  with_buyer(call, [backend = call.backend, exchange = call.exchange, filter,
-                    at = read_at(call.request), from = page_from<PurchaseId>(call.request)](
-                       std::optional<AccountId> buyer, const Sight&) mutable {
-    filter.buyer = buyer;
-    answer_page(backend, at, exchange, list_purchases(filter, from));
-  });
+  with_buyer(call,
+             [backend = call.backend, exchange = call.exchange, filter, at = read_at(call.request),
+              from = page_from<PurchaseId>(call.request)](std::optional<AccountId> buyer) mutable {
+               filter.buyer = buyer;
+               answer_page(backend, at, exchange, list_purchases(filter, from));
+             });
 }
 
 void get(const Call& call) {
@@ -156,6 +156,8 @@ const Endpoint endpoints[] = {
       .path = "/purchases",
       .id = "listPurchases",
       .summary = "List purchases",
+      .description =
+          "To a buyer, those of the account that it has; `buyerId` names one that it had.",
       .kind = Kind::page,
       .gives = "Purchase",
       .parameters = {"buyer", "buyerId", "purchaseStatus", "after"},

@@ -38,16 +38,14 @@ void with_buyer(const Call& call, ListOfBuyer list) {
   with_sight(call, at,
              [backend = call.backend, at, exchange = call.exchange,
               asked = asked_buyer(call.request), list = std::move(list)](const Sight& sight) {
-               const auto* id = asked ? std::get_if<AccountId>(&*asked) : nullptr;
-               if (id && !sight.all && !sight.has(*id))
+               if (!asked && sight.all) return list(std::nullopt);
+               if (!asked && sight.accounts.empty())
+                 return exchange.respond(
+                     ok({{"items", Json::array()}, {"next", nullptr}}, sight.position));
+               if (!asked) return list(sight.accounts.front());
+               if (const auto* id = std::get_if<AccountId>(&*asked)) {
+                 if (sight.all || sight.has(*id)) return list(*id);
                  return exchange.respond(sight.none(problems::account_not_found, to_string(*id)));
-               if (id) return list(*id, sight);
-               if (!asked) {
-                 if (sight.all || !sight.carrier.empty()) return list(std::nullopt, sight);
-                 if (sight.accounts.empty())
-                   return exchange.respond(
-                       ok({{"items", Json::array()}, {"next", nullptr}}, sight.position));
-                 return list(sight.accounts.front(), sight);
                }
                using Found = std::optional<AccountRow>;
                const auto& name = std::get<std::string>(*asked);
@@ -60,7 +58,7 @@ void with_buyer(const Call& call, ListOfBuyer list) {
                      if (!account || !sight.sees(*account))
                        return exchange.respond(
                            with_position(sight.none(problems::account_not_found, name), position));
-                     list(account->id, sight);
+                     list(account->id);
                    });
              });
 }

@@ -90,10 +90,10 @@ void answer_page(const Backend& backend, ReadAt at, const http::Exchange& exchan
       [](const Page<Row>& page, Position position) { return ok(page_json(page), position); });
 }
 
-// Calls `list` with the buyer whose things to list, and with what the asker sees of them: the buyer
-// in the query, given by id or by name; else the asker's own account, unless it sees more. A buyer
-// without an account gets an empty page.
-using ListOfBuyer = std::function<void(std::optional<AccountId>, const Sight&)>;
+// Calls `list` with the buyer whose things to list: the one in the query, given by id or by name;
+// else the account that the asker has, or had last. None, for everybody's, only if the asker sees
+// everything. A buyer without an account gets an empty page.
+using ListOfBuyer = std::function<void(std::optional<AccountId>)>;
 void with_buyer(const Call& call, ListOfBuyer list);
 
 // Goes on if the entity exists and the asker sees it; answers otherwise. To those who see

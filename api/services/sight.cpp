@@ -13,6 +13,10 @@ Problem Sight::none(const http::ProblemType& not_found_type, std::string_view wh
   return {problems::forbidden, "Only your own account is shown to you."};
 }
 
+Problem no_own_account() {
+  return {problems::account_not_found, "You have no account. POST /accounts opens one."};
+}
+
 bool Sight::owns(const Event& event) const {
   return std::visit(
       [&](const auto& fact) {

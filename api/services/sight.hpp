@@ -47,6 +47,9 @@ struct Sight {
   Problem none(const http::ProblemType& not_found, std::string_view which) const;
 };
 
+// A buyer asks about its own things and has no account.
+Problem no_own_account();
+
 // For what does not depend on the asker's accounts: accounts themselves, and products.
 Sight sight_without_accounts(const Principal& asker);
 

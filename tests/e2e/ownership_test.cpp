@@ -1,6 +1,7 @@
 // Whose things are whose: what somebody does and sees there belongs to them, or they are told as
 // little as if it were not there.
 #include <catch2/catch_test_macros.hpp>
+#include <csignal>
 #include <memory>
 #include <set>
 #include <string>
@@ -232,6 +233,56 @@ TEST_CASE("A purchase and its delivery exist for its buyer, the staff, and its c
   CHECK(shop.scan_by("carrier", id, "CJ", "in-transit").code() == "purchase-closed");
 }
 
+TEST_CASE("Who has several roles does with each what that role may, and no more") {
+  OwnedShop shop;
+  shop.keys.add("both", "roles = [\"buyer\", \"carrier\"]\ncarrier = \"CJ\"");
+  shop.keys.add("looker", "roles = [\"buyer\", \"auditor\"]");
+  shop.shop.jangbu.signal(SIGHUP);
+  wait_until("the keys", [&] {
+    return shop.get("looker", Service::operations, "/me").status == 200 &&
+           shop.get("both", Service::operations, "/me").status == 200;
+  });
+  shop.list_product("clerk", "차");
+  shop.open_account("buyer", "홍길동");
+  const Reply bought = shop.buy("buyer", "차");
+  const std::string id = id_of(bought.json);
+  const std::string purchase = "/purchases/" + id;
+  const std::uint64_t position = shop.scan_by("clerk", id, "CJ", "label-created").position();
+
+  // The carrier's part sees the delivery, and not the purchase.
+  CHECK(shop.get("both", Service::delivery, at("/deliveries/" + id, position)).status == 200);
+  CHECK(shop.ids("both", Service::delivery, "/deliveries", position) == std::set{id});
+  CHECK(shop.ids("both", Service::purchase, "/purchases", position).empty());
+  for (const std::string& path :
+       {purchase, purchase + "/history", purchase + "?asOf=" + std::to_string(position)})
+    CHECK(shop.get("both", Service::purchase, path).status == 404);
+
+  // The auditor's part sees all, and changes nothing.
+  CHECK(shop.ids("looker", Service::purchase, "/purchases", position) == std::set{id});
+  CHECK(shop.get("looker", Service::account, "/accounts/me").code() == "account-not-found");
+  for (const char* who : {"both", "looker"}) {
+    CAPTURE(who);
+    CHECK(shop.send(who, Service::purchase, "POST", purchase + "/cancellation").status == 404);
+  }
+  shop.scan_by("clerk", id, "CJ", "delivered");
+  const std::string receipt = "/deliveries/" + id + "/receipt";
+  CHECK(shop.send("buyer", Service::delivery, "POST", receipt).status == 200);
+  for (const char* who : {"both", "looker"}) {
+    CAPTURE(who);
+    CHECK(
+        shop.send(who, Service::delivery, "POST", receipt, {}, {{"Idempotency-Key", "k"}}).status ==
+        404);
+  }
+
+  // As buyers they have what is theirs.
+  const Json own = shop.open_account("both", "김택배");
+  const Reply mine = shop.buy("both", "차");
+  CHECK(shop.ids("both", Service::purchase, "/purchases", mine.position()) ==
+        std::set{id_of(mine.json)});
+  CHECK(shop.ids("both", Service::delivery, "/deliveries?buyerId=" + id_of(own), mine.position()) ==
+        std::set{id_of(mine.json)});
+}
+
 TEST_CASE("Quotes and idempotency keys are those of whoever asked") {
   OwnedShop shop;
   shop.list_product("clerk", "차");
@@ -332,13 +383,13 @@ TEST_CASE("A buyer's stream has what becomes of its own deliveries") {
   OwnedShop shop;
   shop.list_product("clerk", "차");
   shop.open_account("buyer2", "김영희");
-  const Json own = shop.open_account("buyer", "홍길동");
   const auto follow = [&](const char* who, const std::string& target) {
     return std::make_unique<EventStream>(shop.shop.jangbu.port(Service::delivery), target, "0.0",
                                          "Authorization: Bearer " + shop.keys.key(who) + "\r\n");
   };
-  // The read model knows of the account.
-  CHECK(shop.get("buyer", Service::account, at("/accounts/me", 3)).status == 200);
+  CHECK(follow("buyer", "/deliveries/events")->status() == 404);
+  shop.open_account("buyer", "홍길동");
+  CHECK(follow("carrier", "/deliveries/events")->status() == 403);
   const auto buyers = follow("buyer", "/deliveries/events");
   const auto clerks = follow("clerk", "/deliveries/events");
   const std::string strange = id_of(shop.buy("buyer2", "차").json);
