@@ -358,12 +358,12 @@ std::string description_of(const Operation& operation) {
   return text + ".";
 }
 
-// One of the roles will do, and where it comes from does not matter.
+// Any credential that gives one of the roles will do.
 Json security_of(const Operation& operation, const std::vector<std::string>& issuers) {
   Json alternatives = Json::array();
-  for (const std::string_view role : operation.roles)
-    alternatives.push_back({{std::string(bearer_scheme), Json::array({role})}});
-  for (std::size_t i = 0; i < issuers.size() && !operation.roles.empty(); ++i)
+  if (operation.roles.empty()) return alternatives;
+  alternatives.push_back({{std::string(bearer_scheme), Json::array()}});
+  for (std::size_t i = 0; i < issuers.size(); ++i)
     alternatives.push_back({{provider_scheme(i), Json::array()}});
   return alternatives;
 }
@@ -386,6 +386,7 @@ Json operation_object(const Operation& operation, const std::vector<std::string>
               {"summary", operation.summary},
               {"description", description_of(operation)}};
   object["security"] = security_of(operation, issuers);
+  if (!operation.roles.empty()) object["x-roles"] = operation.roles;
   Json parameters = openapi::parameters(operation);
   if (!parameters.empty()) object["parameters"] = std::move(parameters);
   if (!operation.takes.empty()) object["requestBody"] = request_body(operation);

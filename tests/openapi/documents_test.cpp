@@ -123,6 +123,11 @@ TEST_CASE("Every reference in a document leads somewhere, and every component is
       CHECK(document.contains(Value::json_pointer(reference.substr(1))));
       referred.insert(reference);
     });
+    for_each_object(document.at("paths"), "", [&](const Value& object, const std::string&) {
+      for (const Value& alternative : object.value("security", Value::array()))
+        for (const auto& [scheme, scopes] : alternative.items())
+          referred.insert("#/components/securitySchemes/" + scheme);
+    });
     for (const auto& [section, entries] : document.at("components").items())
       for (const auto& [name, entry] : entries.items())
         CHECK(referred.contains("#/components/" + section + "/" + name));
