@@ -9,6 +9,15 @@
 
 namespace jangbu {
 
+namespace {
+
+// "https://id.example" of "https://id.example/realms/shop".
+std::string_view origin_of(std::string_view url) {
+  return url.substr(0, url.find('/', url.find("://") + 3));
+}
+
+}  // namespace
+
 std::string to_script(const std::vector<Neighbour>& neighbours) {
   Json list = Json::array();
   for (const Neighbour& neighbour : neighbours)
@@ -16,9 +25,32 @@ std::string to_script(const std::vector<Neighbour>& neighbours) {
   return std::move(list).text();
 }
 
+std::string to_script(const std::vector<Login>& logins) {
+  Json list = Json::array();
+  for (const Login& login : logins)
+    list.push_back(Json{{"name", login.name},
+                        {"issuer", login.issuer},
+                        {"clientId", login.client},
+                        {"audience", login.audience}});
+  return std::move(list).text();
+}
+
+std::string to_script(const PageAccess& access) {
+  Json operations = Json::object();
+  for (const auto& [operation, names] : access.operations) {
+    Json roles = Json::array();
+    for (const std::string& role : names) roles.push_back(role);
+    operations.add(operation, roles);
+  }
+  return Json{{"on", access.on},
+              {"logins", Json::raw(to_script(access.logins))},
+              {"operations", operations}}
+      .text();
+}
+
 // A style sheet may contain pictures: `data:`.
 StaticContent::Headers page_headers(const std::vector<Neighbour>& neighbours,
-                                    std::string_view style) {
+                                    const std::vector<Login>& logins, std::string_view style) {
   std::string policy =
       "default-src 'none'; script-src 'self'; worker-src 'self'; img-src 'self' data:; base-uri "
       "'none'; "
@@ -26,6 +58,7 @@ StaticContent::Headers page_headers(const std::vector<Neighbour>& neighbours,
   if (!style.empty()) policy.append(" ").append(style);
   policy.append("; connect-src 'self'");
   for (const Neighbour& neighbour : neighbours) policy.append(" ").append(neighbour.origin);
+  for (const Login& login : logins) policy.append(" ").append(origin_of(login.issuer));
   return {{"Content-Security-Policy", policy},
           {"X-Content-Type-Options", "nosniff"},
           {"Referrer-Policy", "no-referrer"}};

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "api/access/policy.hpp"
 #include "api/load/options.hpp"
 #include "api/serve/serve.hpp"
 #include "api/services/service.hpp"
@@ -112,6 +113,20 @@ std::vector<Neighbour> neighbours(const ServeOptions& options) {
     for (const auto& [service, offset] : all_services)
       if (origin.ends_with(":" + std::to_string(options.port_base + offset)) && is_new(origin))
         found.push_back({std::string(service.name), origin});
+  return found;
+}
+
+PageAccess page_access(const ServeOptions& options) {
+  PageAccess found{.on = options.has_access_control()};
+  for (const access::Issuer& issuer : options.issuers)
+    if (!issuer.login_client.empty())
+      found.logins.push_back({issuer.name, issuer.url, issuer.login_client, issuer.audience});
+  for (const auto& [service, offset] : all_services)
+    for (const Endpoint& endpoint : service.endpoints) {
+      const auto id = endpoint.operation.id;
+      const auto roles = access::words_of(access::permission_for(id).roles);
+      found.operations.push_back({std::string(id), {roles.begin(), roles.end()}});
+    }
   return found;
 }
 

@@ -43,6 +43,9 @@ std::string own_address(const ServeOptions& options);
 // The services that our pages may use and link to: our own and the configured ones.
 std::vector<Neighbour> neighbours(const ServeOptions& options);
 
+// How people log in on our pages, and what they may then do.
+PageAccess page_access(const ServeOptions& options);
+
 // The origins whose pages may use the services, our own and the configured ones; what they may
 // send, and which response headers they may read.
 http::Cors cors(const ServeOptions& options);

@@ -252,8 +252,9 @@ void run(const ServeOptions& options) {
   Metrics metrics({writer, snapshots ? &*snapshots : nullptr, read_models, projector.get(),
                    publisher.get(), webhooks, delivery_feed, log_feed, access_log.get(),
                    access.gatekeeper, access.tokens.get()});
-  const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options));
-  const Console console(options.uplot, neighbours(options));
+  const PageAccess for_pages = page_access(options);
+  const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options), for_pages.logins);
+  const Console console(options.uplot, neighbours(options), for_pages);
   Readiness readiness({writer, read_models, projector.get(), publisher.get(),
                        [&log = *log] { return log.why_away(); }});
   const PublicStreamOptions public_stream = publishing(options).stream;

@@ -15,8 +15,9 @@ namespace {
 
 // Stands in for the npm package.
 void write_package(const std::filesystem::path& folder) {
-  for (const char* name : {"swagger-ui.css", "swagger-ui-bundle.js",
-                           "swagger-ui-standalone-preset.js", "favicon-32x32.png"})
+  for (const char* name :
+       {"swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js",
+        "favicon-32x32.png", "oauth2-redirect.html", "oauth2-redirect.js"})
     std::ofstream(folder / name) << "the bytes of " << name;
 }
 
@@ -28,6 +29,14 @@ void write_uplot(const std::filesystem::path& folder) {
 
 HttpClient plain(const Shop& shop, Service service) {
   return HttpClient(shop.jangbu.port(service));
+}
+
+// What a script of the console that is made at start exports, under its own name.
+Json exported(const Shop& shop, const std::string& name) {
+  const std::string script = plain(shop, Service::operations).get("/console/" + name + ".js").body;
+  const std::string begin = "export const " + name + " = ";
+  REQUIRE(script.starts_with(begin));
+  return Json::parse(script.substr(begin.size(), script.rfind(';') - begin.size()));
 }
 
 }  // namespace
@@ -51,7 +60,9 @@ TEST_CASE("Swagger UI is served from memory, with headers that keep other script
         {"swagger-ui-bundle.js", "text/javascript; charset=utf-8"},
         {"swagger-ui-standalone-preset.js", "text/javascript; charset=utf-8"},
         {"swagger-ui.css", "text/css; charset=utf-8"},
-        {"favicon-32x32.png", "image/png"}};
+        {"favicon-32x32.png", "image/png"},
+        {"oauth2-redirect.html", "text/html; charset=utf-8"},
+        {"oauth2-redirect.js", "text/javascript; charset=utf-8"}};
     for (const auto& [name, type] : files) {
       CAPTURE(name);
       const std::string target = "/swagger-ui/" + name;
@@ -259,21 +270,45 @@ TEST_CASE("The console's files are served from memory, and know where the servic
   CHECK(operations.get("/console/index.html").status == 404);
   CHECK(plain(shop, Service::account).get("/console/main.js").status == 404);
 
-  const auto exported = [&](const std::string& name) {
-    const std::string script = operations.get("/console/" + name + ".js").body;
-    const std::string begin = "export const " + name + " = ";
-    REQUIRE(script.starts_with(begin));
-    return Json::parse(script.substr(begin.size(), script.rfind(';') - begin.size()));
-  };
   const Json document = plain(shop, Service::purchase).get("/openapi.json").json;
-  CHECK(exported("schemas").at("Quantity") ==
+  CHECK(exported(shop, "schemas").at("Quantity") ==
         document.at("components").at("schemas").at("Quantity"));
-  const Json services = exported("services");
+  CHECK(exported(shop, "access").at("on") == false);
+  const Json services = exported(shop, "services");
   CHECK(services.size() == 10);  // five of them, under two names
   const Json purchase{
       {"name", "purchase"},
       {"origin", "http://127.0.0.1:" + std::to_string(shop.jangbu.port(Service::purchase))}};
   CHECK(std::ranges::find(services, purchase) != services.end());
+}
+
+TEST_CASE("The pages know where people log in, who then may do what, and talk to nobody else") {
+  TemporaryFolder folder;
+  const std::filesystem::path configuration = folder.path() / "jangbu.toml";
+  write_text(configuration,
+             "[issuers.staff]\nurl = \"https://id.example/realms/shop\"\naudience = \"jangbu\"\n"
+             "roles = [\"clerk\"]\nlogin_client = \"pages\"\n"
+             "[issuers.machines]\nurl = \"https://other.example\"\naudience = \"jangbu\"\n"
+             "roles = [\"seller\"]\n");
+  Shop shop({"--config", configuration});
+  const Json access = exported(shop, "access");
+  CHECK(access.at("on") == true);
+  CHECK(access.at("logins") == Json::array({{{"name", "staff"},
+                                             {"issuer", "https://id.example/realms/shop"},
+                                             {"clientId", "pages"},
+                                             {"audience", "jangbu"}}}));
+  CHECK(access.at("operations").at("changePrice") == Json({"seller", "clerk"}));
+  for (const std::string target : {"/", "/console/main.js", "/swagger-ui/"}) {
+    CAPTURE(target);
+    const Reply reply = plain(shop, Service::operations).get(target, {{"Accept", "text/html"}});
+    REQUIRE(reply.status == 200);
+    const std::string policy = reply.header("content-security-policy");
+    CHECK(policy.ends_with(" https://id.example"));
+    CHECK(policy.find("other.example") == policy.npos);
+  }
+  const std::string initializer =
+      plain(shop, Service::delivery).get("/swagger-ui/initializer.js").body;
+  CHECK(initializer.find("\"clientId\":\"pages\"") != initializer.npos);
 }
 
 TEST_CASE("Without uPlot the console is there all the same") {

@@ -52,8 +52,9 @@ std::filesystem::path Console::default_uplot() {
   return JANGBU_UPLOT;
 }
 
-Console::Console(const std::filesystem::path& uplot, const std::vector<Neighbour>& neighbours) {
-  const Headers headers = page_headers(neighbours);
+Console::Console(const std::filesystem::path& uplot, const std::vector<Neighbour>& neighbours,
+                 const PageAccess& access) {
+  const Headers headers = page_headers(neighbours, access.logins);
   for (const std::string_view language : languages) {
     Headers of_page = headers;
     of_page.emplace_back("Content-Language", language);
@@ -68,6 +69,7 @@ Console::Console(const std::filesystem::path& uplot, const std::vector<Neighbour
   for (const auto& [name, bytes] : console::all)
     if (name != "index.html") add(name, std::string(bytes));
   add("services.js", "export const services = " + to_script(neighbours) + ";\n");
+  add("access.js", "export const access = " + to_script(access) + ";\n");
   add("schemas.js", "export const schemas = " + openapi::schemas() + ";\n");
   for (const auto& [name_there, name] : uplot_files) {
     if (auto bytes = read_file(uplot / name_there))

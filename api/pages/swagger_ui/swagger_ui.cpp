@@ -19,14 +19,18 @@ constexpr PackageFile package_files[] = {
     {"swagger-ui-bundle.js", javascript_type},
     {"swagger-ui-standalone-preset.js", javascript_type},
     {"favicon-32x32.png", "image/png"},
+    {"oauth2-redirect.html", html_type},
+    {"oauth2-redirect.js", javascript_type},
 };
 
 // The package has one style in its script, that of its logo. Another version may have a different
 // one, and its logo then has no colours.
 constexpr std::string_view logo_style = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='";
 
-std::string initializer(const std::vector<Neighbour>& neighbours) {
-  return "const neighbours = " + to_script(neighbours) + ";\n" + std::string(text::initializer_js);
+std::string initializer(const std::vector<Neighbour>& neighbours,
+                        const std::vector<Login>& logins) {
+  return "const neighbours = " + to_script(neighbours) + ";\nconst logins = " + to_script(logins) +
+         ";\n" + std::string(text::initializer_js);
 }
 
 void to_the_page(http::Request&&, const http::Exchange& exchange) {
@@ -39,9 +43,9 @@ std::filesystem::path SwaggerUi::default_folder() {
   return JANGBU_SWAGGER_UI;
 }
 
-SwaggerUi::SwaggerUi(const std::filesystem::path& folder,
-                     const std::vector<Neighbour>& neighbours) {
-  const StaticContent::Headers headers = page_headers(neighbours, logo_style);
+SwaggerUi::SwaggerUi(const std::filesystem::path& folder, const std::vector<Neighbour>& neighbours,
+                     const std::vector<Login>& logins) {
+  const StaticContent::Headers headers = page_headers(neighbours, logins, logo_style);
   for (const PackageFile& file : package_files) {
     auto bytes = read_file(folder / file.name);
     if (!bytes) {
@@ -55,7 +59,7 @@ SwaggerUi::SwaggerUi(const std::filesystem::path& folder,
     files_.emplace_back(file.name,
                         StaticContent(std::move(*bytes), std::string(file.content_type), headers));
   }
-  files_.emplace_back("initializer.js", StaticContent(initializer(neighbours),
+  files_.emplace_back("initializer.js", StaticContent(initializer(neighbours, logins),
                                                       std::string(javascript_type), headers));
   files_.emplace_back(
       "", StaticContent(std::string(text::index_html), std::string(html_type), headers));

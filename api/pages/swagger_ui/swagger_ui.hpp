@@ -23,8 +23,10 @@ class SwaggerUi {
   static std::filesystem::path default_folder();
 
   // Reads the package's files. If they cannot be read, the page says so, and so does the log. The
-  // page also offers the documents of the neighbours.
-  SwaggerUi(const std::filesystem::path& folder, const std::vector<Neighbour>& neighbours);
+  // page also offers the documents of the neighbours. People log in at the first of the providers;
+  // Swagger UI knows one client.
+  SwaggerUi(const std::filesystem::path& folder, const std::vector<Neighbour>& neighbours,
+            const std::vector<Login>& logins);
 
   // Adds `/swagger-ui/`, which shows `/openapi.json`, and the files it needs.
   void add_to(http::Router& router) const;
