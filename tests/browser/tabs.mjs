@@ -89,6 +89,37 @@ async function nobody_looks(tabs) {
   await there_are(1, "events");
 }
 
+// However a stream is cut into pieces, and however its lines end; after a refusal it goes on.
+async function read_in_pieces() {
+  const text = await (await fetch(`${origin("operations")}/console/event_reader.js`)).text();
+  const { EventReader } = await import(`data:text/javascript;base64,${Buffer.from(text).toString("base64")}`);
+  const sent = new TextEncoder().encode(
+    "\ufeffretry: 1\n\nid: 7.0\n\n: a comment\nevent: event\r\ndata: 장부\r\ndata:\u2028\r\nid: 7.1\r\n\r\n" +
+      "event: other\ndata: x\n\nevent: event\rdata: 2\rid: 8.0\r\revent: event\ndata: cut off",
+  );
+  for (const size of [1, 2, 3, sent.length]) {
+    const pieces = Array.from({ length: Math.ceil(sent.length / size) }, (_, i) => sent.slice(i * size, (i + 1) * size));
+    const answers = [new Response(ReadableStream.from(pieces)), new Response("", { status: 503 })];
+    const asked = [];
+    const heard = [];
+    const reader = await new Promise((done) => {
+      const reader = new EventReader("", {
+        ask: async (url, { headers }) => {
+          asked.push(headers["Last-Event-ID"]);
+          return answers.shift() ?? done(reader);
+        },
+        type: "event",
+        last: "6.0",
+        onEvent: (id, data) => heard.push([id, data]),
+        onState: () => {},
+      });
+    });
+    reader.close();
+    assert.deepEqual(heard, [["7.1", "장부\n\u2028"], ["8.0", "2"]]);
+    assert.deepEqual(asked, ["6.0", "8.0", "8.0"]);
+  }
+}
+
 async function without_shared_workers(browser) {
   const context = await browser.newContext();
   await context.addInitScript(() => delete globalThis.SharedWorker);
@@ -107,6 +138,7 @@ try {
   await nobody_looks(tabs);
   for (const tab of tabs) assert.deepEqual(tab.complaints, []);
   await without_shared_workers(browser);
+  await read_in_pieces();
   console.log("All as expected.");
 } finally {
   await browser.close();

@@ -1,12 +1,14 @@
 // Server-sent events for all tabs of the console: one stream for each thing to hear, however many
 // listen. A browser opens six connections to an origin for all tabs together, and a stream keeps
-// one. Runs as a shared worker; where there is none, each tab has a hub of its own (streams.js).
+// one. Runs as a shared worker; where there is none, and where people log in, each tab has a hub of
+// its own (streams.js).
 //
 // A tab says { listen: number, url, type, after } and { leave: number }; it hears { number, state }
 // and { number, events: [[id, data], …] }: what is after `after`, or from now on, each event once
 // and in order, whatever the stream itself has to repeat.
+import { EventReader } from "./event_reader.js";
+
 const collectMs = 20; // events that come together travel together
-const againMs = 1_000;
 
 const isAfter = (one, other) => {
   const [position, index] = one.split(".").map(Number);
@@ -17,15 +19,16 @@ const isAfter = (one, other) => {
 class Stream {
   #url;
   #type;
-  #source = null;
-  #again = null;
+  #ask;
+  #reader = null;
   #state = "lost";
   #last = null; // where the stream is; null: it began now, and nothing has come
   #listeners = new Set();
 
-  constructor(url, type) {
+  constructor(url, type, ask) {
     this.#url = url;
     this.#type = type;
+    this.#ask = ask;
   }
 
   get isNeeded() {
@@ -36,7 +39,7 @@ class Stream {
     this.#listeners.add(listener);
     const { after } = listener;
     const lacks = after !== null && (this.#last === null || isAfter(this.#last, after));
-    if (this.#source === null || lacks) this.#open();
+    if (this.#reader === null || lacks) this.#open();
     else listener.tell({ state: this.#state });
   }
 
@@ -50,22 +53,18 @@ class Stream {
     this.#close();
     const places = [...this.#listeners].map(({ after }) => after).filter((after) => after !== null);
     this.#last = places.length === 0 ? null : places.reduce((one, other) => (isAfter(one, other) ? other : one));
-    const url = new URL(this.#url);
-    if (this.#last !== null) url.searchParams.set("lastEventId", this.#last);
-    const source = (this.#source = new EventSource(url));
-    source.onopen = () => this.#tellState("open");
-    source.onerror = () => {
-      this.#tellState("lost");
-      // A stream that was cut off the browser asks for again by itself, one that was refused not.
-      if (source.readyState === EventSource.CLOSED) this.#again = setTimeout(() => this.#open(), againMs);
-    };
-    source.addEventListener(this.#type, ({ lastEventId, data }) => this.#pass(lastEventId, data));
+    this.#reader = new EventReader(this.#url, {
+      ask: this.#ask,
+      type: this.#type,
+      last: this.#last,
+      onEvent: (id, data) => this.#pass(id, data),
+      onState: (state) => this.#tellState(state),
+    });
   }
 
   #close() {
-    clearTimeout(this.#again);
-    this.#source?.close();
-    this.#source = null;
+    this.#reader?.close();
+    this.#reader = null;
     this.#state = "lost";
   }
 
@@ -106,8 +105,8 @@ class Listener {
 
 const streams = new Map(); // by URL
 
-// Serves a tab, over a MessagePort.
-export function serve(port) {
+// Serves a tab, over a MessagePort. `ask` is fetch, or does the same with more.
+export function serve(port, ask = (...request) => fetch(...request)) {
   const listening = new Map(); // by the tab's number
   const leave = (number) => {
     const { listener, url } = listening.get(number) ?? {};
@@ -122,7 +121,7 @@ export function serve(port) {
     if (left !== undefined) return leave(left);
     const listener = new Listener(after, (what) => port.postMessage({ number: listen, ...what }));
     listening.set(listen, { listener, url });
-    if (!streams.has(url)) streams.set(url, new Stream(url, type));
+    if (!streams.has(url)) streams.set(url, new Stream(url, type, ask));
     streams.get(url).join(listener);
   };
 }
