@@ -137,8 +137,10 @@ function page(client_id, redirect_uris) {
 }
 
 const clients = [
-  page("console", pages(0, 0, "/")),
-  page("swagger-ui", pages(0, 4, "/swagger-ui/oauth2-redirect.html")),
+  page("jangbu-pages", [
+    ...pages(0, 0, "/console/logged_in.html"),
+    ...pages(0, 4, "/swagger-ui/oauth2-redirect.html"),
+  ]),
   ...[...machines.keys()].map((client_id) => ({
     client_id,
     client_secret: secret_of(client_id),
@@ -160,6 +162,7 @@ function configuration() {
     jwks: { keys },
     cookies: { keys: [cookie_key] },
     pkce: { required: () => true },
+    responseTypes: ["code"],
     scopes: ["openid", "profile"],
     claims: { openid: ["sub"], profile: ["name", "preferred_username"] },
     conformIdTokenClaims: false, // the pages read the name from the ID token
