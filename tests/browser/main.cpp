@@ -1,18 +1,25 @@
 // Starts a shop and sends a script with a browser to its pages:
 //
-//   jangbu_browser_test CHROMIUM NODE_MODULES SCRIPT FOLDER
+//   jangbu_browser_test CHROMIUM NODE_MODULES SCRIPT FOLDER [provider]
+//
+// With `provider` there is access control, by the OpenID provider of infra/provider.
 //
 // A script that wants to see the shop die and come back writes a file `kill` or `start` into
 // FOLDER, which goes when it is done. The shop has a webhook, `warehouse`, to a port of its own,
 // JANGBU_RECEIVER, at which the script may listen. Exit status: that of the script, or 77 when
-// browser or packages are not there.
+// browser, packages or provider are not there.
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <filesystem>
 #include <iostream>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "tests/support/files.hpp"
+#include "tests/support/openid_provider.hpp"
 #include "tests/support/shop.hpp"
 
 using namespace jangbu::test;
@@ -43,20 +50,41 @@ std::string configure(const std::filesystem::path& folder, int receiver) {
   return file;
 }
 
+// Starts the provider, now that it is known where the shop is, and the shop anew.
+std::unique_ptr<OpenIdProvider> control_access(Shop& shop, const std::string& configuration) {
+  auto provider = std::make_unique<OpenIdProvider>(OpenIdProvider::Options{
+      .shop = "http://127.0.0.1:" + std::to_string(shop.jangbu.port_base())});
+  write_text(configuration, "[issuers.people]\nurl = \"" + provider->issuer() +
+                                "\"\naudience = \"jangbu\"\nroles = [\"buyer\", \"seller\", "
+                                "\"carrier\", \"clerk\", \"auditor\", \"operator\"]\n"
+                                "login_client = \"jangbu-pages\"\n");
+  shop.jangbu.stop();
+  shop.jangbu.start();
+  return provider;
+}
+
 int run(const std::string& chromium, const std::string& node_modules, const std::string& script,
-        const std::filesystem::path& folder) {
+        const std::filesystem::path& folder, bool with_provider) {
   for (const std::filesystem::path needed : {chromium, node_modules + "/playwright-core"})
     if (!std::filesystem::exists(needed)) {
       std::cout << "Not run: " << needed.string()
                 << " is not there. infra/install --tests gets it.\n";
       return skipped;
     }
+  if (const std::string why = OpenIdProvider::why_not(); with_provider && !why.empty()) {
+    std::cout << "Not run: " << why << '\n';
+    return skipped;
+  }
   std::filesystem::create_directories(folder);
   const std::filesystem::path log = folder / "browser.log";
   std::filesystem::remove(log);
 
   const int receiver = free_port_base();
-  Shop shop({"--allow-load", "--config", configure(folder, receiver)});
+  const std::string configuration = configure(folder, receiver);
+  std::vector<std::string> flags{"--config", configuration};
+  if (!with_provider) flags.emplace_back("--allow-load");
+  Shop shop(flags);
+  const auto provider = with_provider ? control_access(shop, configuration) : nullptr;
   Process node(
       {.command = {"node", script, chromium, std::to_string(shop.jangbu.port_base()), folder},
        .log = log,
@@ -77,12 +105,13 @@ int run(const std::string& chromium, const std::string& node_modules, const std:
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) {
-    std::cerr << "usage: jangbu_browser_test CHROMIUM NODE_MODULES SCRIPT FOLDER\n";
+  const bool with_provider = argc == 6 && std::string_view(argv[5]) == "provider";
+  if (argc != 5 && !with_provider) {
+    std::cerr << "usage: jangbu_browser_test CHROMIUM NODE_MODULES SCRIPT FOLDER [provider]\n";
     return 2;
   }
   try {
-    return run(argv[1], argv[2], argv[3], argv[4]);
+    return run(argv[1], argv[2], argv[3], argv[4], with_provider);
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
     return 1;

@@ -1,8 +1,9 @@
 // The shop's services, over HTTP. What changes something goes by commands.js.
 //
 // Requests answer with { json, status, position, replayed, ms }, or throw: a Problem where the shop
-// said no (RFC 9457), Unreachable where it did not answer, and AbortError where the caller's signal
-// ended it.
+// said no (RFC 9457), Unreachable where it did not answer, LoggedOut where nobody has logged in, and
+// AbortError where the caller's signal ended it.
+import { currentCredential, isOpen, reject } from "./asker.js";
 import { services } from "./services.js";
 
 // The services that are reached under the name that this page was reached under.
@@ -47,20 +48,32 @@ const positionOf = (response) => {
   return text === null ? null : Number(text);
 };
 
-export async function request(service, method, path, { body, headers = {}, signal } = {}) {
+// fetch, as whoever has logged in. REQUIRES: a URL of urlOf(), since nobody else is to see the
+// credential; so redirects are not followed.
+export async function ask(url, init = {}, credential = isOpen ? null : currentCredential()) {
+  if (!credential) return fetch(url, init);
+  const headers = { ...init.headers, Authorization: `Bearer ${credential}` };
+  const response = await fetch(url, { ...init, headers, redirect: "error" });
+  if (response.status === 401) reject(credential);
+  return response;
+}
+
+// `credential`: instead of that of whoever has logged in; null: none.
+export async function request(service, method, path, { body, headers = {}, signal, credential } = {}) {
   const begun = performance.now();
   let response, text;
   try {
-    response = await fetch(urlOf(service, path), {
+    const init = {
       method,
       signal,
       cache: "no-store",
       headers: body === undefined ? headers : { ...headers, "Content-Type": "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),
-    });
+    };
+    response = await ask(urlOf(service, path), init, credential);
     text = await response.text();
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (error.name === "AbortError" || error.isLoggedOut) throw error;
     throw new Unreachable(service);
   }
   const ms = performance.now() - begun;

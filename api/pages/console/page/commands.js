@@ -2,8 +2,10 @@
 //
 // Once nobody can tell what became of a command, only a decision of the shop settles it: it is sent
 // again under its key until there is one, or until the user does not want to wait any longer. It is
-// remembered for this tab, so that a reload goes on with it.
+// remembered for this tab, so that a reload goes on with it. A key is good for whoever has logged in:
+// sent by another person it would be another command, so it waits for the one whose it is.
 import { Unreachable, newKey, request } from "./api.js";
+import { LoggedOut, asker } from "./asker.js";
 
 const remembered = "jangbu-unsettled"; // in the browser's storage
 const tryMs = 30_000; // for one answer
@@ -17,7 +19,7 @@ class LeftUnsettled extends Error {
 // Its key is forgotten by now, so it cannot be asked about any more.
 class TooOld extends LeftUnsettled {}
 
-// What is to be shown of them, by key: { key, service, method, path, why, settled, leave() }. `why`
+// What is to be shown of them, by key: { key, service, method, path, by, why, settled, leave() }. `why`
 // is why it is not settled; `settled` is there once one from before a reload is: { answer } or
 // { error }.
 export const unsettled = new Map();
@@ -47,7 +49,7 @@ function says(error) {
 
 // Carries out a command. `onUncertain` is told of each time that nobody could say what became of it.
 export function command(service, method, path, body, { key = newKey(), onUncertain = () => {} } = {}) {
-  return settle({ key, service, method, path, body, begun: doubts.get(key) ?? Date.now() }, onUncertain);
+  return settle({ key, service, method, path, body, by: asker?.name, begun: doubts.get(key) ?? Date.now() }, onUncertain);
 }
 
 async function settle(one, onUncertain = () => {}) {
@@ -87,6 +89,7 @@ async function attempt(one, headers) {
   const timer = setTimeout(() => ending.abort(new DOMException("", "TimeoutError")), tryMs);
   one.leave = () => ending.abort();
   try {
+    if (one.by !== asker?.name) throw new LoggedOut();
     return await request(one.service, one.method, one.path, { body: one.body, headers, signal: ending.signal });
   } catch (error) {
     throw error.name === "AbortError" ? new LeftUnsettled() : error;
@@ -124,14 +127,14 @@ function store(list) {
 }
 
 const others = (one) => stored().filter(({ key }) => key !== one.key);
-const remember = ({ key, service, method, path, body, begun }) =>
-  store([...others({ key }), { key, service, method, path, body, begun }]);
+const remember = ({ key, service, method, path, body, by, begun }) =>
+  store([...others({ key }), { key, service, method, path, body, by, begun }]);
 const forget = (one) => store(others(one));
 
-// Goes on with those that were not settled when the page went, and keeps what becomes of them to be
-// shown until it is dismissed with leave().
+// Goes on with those of whoever asks that were not settled when the page went, and keeps what becomes
+// of them to be shown until it is dismissed with leave().
 export function settleRemembered() {
-  for (const one of stored()) {
+  for (const one of stored().filter(({ key, by }) => by === asker?.name && !unsettled.has(key))) {
     unsettled.set(one.key, one);
     doubts.set(one.key, one.begun);
     const showOutcome = (settled) => {

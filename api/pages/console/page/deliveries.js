@@ -1,13 +1,16 @@
 // The open deliveries, and one of them with its timeline: both move by themselves, by server-sent
-// events. The carrier reports, the buyer confirms or cancels.
+// events, or by asking again for whoever may not have those. The carrier reports, the buyer confirms or
+// cancels.
 import { Problem, get, newKey } from "./api.js";
+import { actsForAll, asker, canAsk, has, may } from "./asker.js";
 import { command, isInDoubt } from "./commands.js";
 import { el, field, fill, isOutOfUse, outOfUse, throttled } from "./dom.js";
 import { schemas } from "./schemas.js";
 import { follow } from "./streams.js";
-import { dateTime, number, problemText, t } from "./text.js";
+import { addressText, dateTime, number, problemText, t } from "./text.js";
 
 const listed = 12;
+const askEveryMs = 5_000; // without a stream
 
 const { location: place, carrier, trackingNumber } = schemas.NewScan.properties;
 const cancellable = new Set(["preparing", "label-created"]);
@@ -35,14 +38,14 @@ const lastOf = (position) => `${position}.4294967295`; // after every event of t
 export class Deliveries {
   constructor() {
     this.chosen = null; // the id of a delivery
-    this.scan = { carrier: "우체국택배", trackingNumber: "6865412345678", location: "서울" };
+    this.scan = { carrier: asker?.carrier ?? "우체국택배", trackingNumber: "6865412345678", location: "서울" };
     this.draft = null; // what was chosen and typed for the delivery as it is
     this.unsettled = new Map(); // by path: a command of which it is not known what became of it
   }
 
   element(route) {
     this.list = el("ul", { class: "rows", "aria-label": t.deliveries });
-    this.listState = el("span", { class: "live" }, t.reconnecting);
+    this.listState = may("streamDeliveries") && el("span", { class: "live" }, t.reconnecting);
     this.one = el("div", {});
     this.refreshList = throttled(400, () => this.#list());
     this.mounted = Symbol();
@@ -61,7 +64,7 @@ export class Deliveries {
         "section",
         { class: "card", id: "deliveries" },
         el("h2", {}, t.deliveries, this.listState),
-        el("p", { class: "hint" }, t.deliveriesWhat),
+        el("p", { class: "hint" }, this.listState ? t.deliveriesWhat : t.deliveriesAsked),
         this.list,
       ),
     ];
@@ -74,6 +77,16 @@ export class Deliveries {
 
   close() {
     this.mounted = null;
+    this.#stopHearing();
+  }
+
+  // A stream tells of the accounts that somebody had when it began.
+  hearAnew() {
+    this.#stopHearing();
+    this.#begin();
+  }
+
+  #stopHearing() {
     this.all?.close();
     this.all = null;
   }
@@ -83,7 +96,7 @@ export class Deliveries {
   async #begin() {
     const { mounted } = this;
     const there = await this.#list();
-    if (there && this.mounted === mounted && !this.all) this.#followAll();
+    if (there && this.mounted === mounted && !this.all) this.all = may("streamDeliveries") ? this.#followAll() : this.#askAgain();
   }
 
   async #list() {
@@ -137,8 +150,17 @@ export class Deliveries {
     );
   }
 
+  #askAgain() {
+    const timer = setInterval(() => {
+      if (document.hidden || !canAsk()) return;
+      this.refreshList();
+      if (this.shown) this.#show(null);
+    }, askEveryMs);
+    return { close: () => clearInterval(timer) };
+  }
+
   #followAll() {
-    this.all = follow("delivery", "/deliveries/events", "delivery-status", {
+    return follow("delivery", "/deliveries/events", "delivery-status", {
       after: lastOf(this.position ?? 0),
       onEvent: (text, id) => {
         this.position = Math.max(this.position ?? 0, Number(id.split(".")[0]));
@@ -178,12 +200,12 @@ export class Deliveries {
       const query = position ? `?minPosition=${position}` : "";
       const [one, history] = await Promise.all([
         get("delivery", `/deliveries/${id}${query}`),
-        get("delivery", `/deliveries/${id}/history?limit=100${query.replace("?", "&")}`),
+        may("getDeliveryHistory") && get("delivery", `/deliveries/${id}/history?limit=100${query.replace("?", "&")}`),
       ]);
       // One that was asked for later may have been faster.
       if (!isWanted() || one.position < (this.shown ?? 0)) return;
       this.shown = one.position;
-      this.#render(one.json, history.json.items);
+      this.#render(one.json, history ? history.json.items : scansOf(one.json));
     } catch (error) {
       if (!isWanted() || this.shown !== before) return;
       if (this.shown && isBehind(error)) return this.#show(position); // the server has waited
@@ -207,7 +229,7 @@ export class Deliveries {
         "dl",
         {},
         el("dt", {}, t.shipsTo),
-        el("dd", {}, `${delivery.address.line} (${delivery.address.zipCode})`),
+        el("dd", {}, addressText(delivery.address)),
         el("dt", {}, t.items),
         el("dd", {}, delivery.items.map((item) => `${number(item.quantity)} × ${item.product}`).join(", ")),
         delivery.trackingNumber && [
@@ -219,8 +241,8 @@ export class Deliveries {
       timeline(events),
       delivery.closedAt
         ? el("p", { class: "hint" }, t.deliveryClosed)
-        : [this.#carrier(delivery), this.#buyer(delivery)],
-      el("p", {}, el("a", { href: `#log/entity/purchase/${delivery.id}` }, t.history)),
+        : [(actsForAll() || has("carrier")) && this.#carrier(delivery), may("cancelPurchase") && this.#buyer(delivery)],
+      may("listEvents") && el("p", {}, el("a", { href: `#log/entity/purchase/${delivery.id}` }, t.history)),
     );
     if (focused) document.getElementById(focused)?.focus();
   }
@@ -252,13 +274,13 @@ export class Deliveries {
       "form",
       { class: "panel", onsubmit: submit },
       el("h3", {}, t.carrier),
-      el("p", { class: "hint" }, t.carrierWhat),
+      el("p", { class: "hint" }, actsForAll() ? t.carrierWhat : t.carrierOwn),
       el(
         "div",
         { class: "grid" },
         field(t.status, status),
         field(t.location, el("input", { type: "text", id: "scan-place", maxlength: place.maxLength, value: this.scan.location, oninput: remember("location") })),
-        field(t.carrier, el("input", { type: "text", id: "scan-carrier", maxlength: carrier.maxLength, required: true, value: this.scan.carrier, oninput: remember("carrier") })),
+        field(t.carrier, el("input", { type: "text", id: "scan-carrier", maxlength: carrier.maxLength, required: true, readonly: !actsForAll(), value: this.scan.carrier, oninput: remember("carrier") })),
         field(t.trackingNumber, el("input", { type: "text", id: "scan-number", maxlength: trackingNumber.maxLength, required: true, value: this.scan.trackingNumber, oninput: remember("trackingNumber") })),
       ),
       el("div", { class: "buttons" }, button),
@@ -326,7 +348,12 @@ export class Deliveries {
     const sent = known?.text === text ? known : { text, key: newKey(), body: { ...wanted, ...more() } };
     this.unsettled.set(path, sent);
     try {
-      return await command(service, "POST", path, sent.body, { key: sent.key });
+      const answer = await command(service, "POST", path, sent.body, { key: sent.key });
+      if (!may("streamDeliveries")) {
+        this.position = answer.position;
+        this.refreshList();
+      }
+      return answer;
     } finally {
       // Meanwhile something else may have been wanted there.
       if (!isInDoubt(sent.key) && this.unsettled.get(path) === sent) this.unsettled.delete(path);
@@ -364,6 +391,12 @@ function stageBar(status) {
   );
 }
 
+// All that is told of its past to whoever may not see its events.
+const scansOf = ({ scans }) => scans.map((scan) => ({ type: "DeliveryScanned", data: { scan }, occurredAt: scan.occurredAt }));
+
+const idOf = ({ id }) =>
+  id && (may("listEvents") ? el("a", { href: `#log/${id}`, class: "position" }, id) : el("span", { class: "position" }, id));
+
 function timeline(events) {
   return el(
     "ol",
@@ -372,7 +405,7 @@ function timeline(events) {
       el(
         "li",
         { "data-type": event.type },
-        el("a", { href: `#log/${event.id}`, class: "position" }, event.id),
+        idOf(event),
         el("span", { class: "what" }, t.summaries[event.type]?.(event.data) ?? event.type),
         el("time", { datetime: event.occurredAt }, dateTime(event.occurredAt)),
       ),

@@ -1,12 +1,15 @@
 // The page: its head, which of its views is shown, and in which language.
 //
 // What is behind the # is the view and what it is to show: #shop, #log/42.0, #log/entity/purchase/…,
-// #operations, #load. So the way back is the browser's, and every place has a link.
+// #operations, #load. So the way back is the browser's, and every place has a link. Only views that
+// somebody may see are there; who has to log in first is then shown what the link was for.
 import { get } from "./api.js";
+import { asker, canAsk, has, isOpen, may, onAsker } from "./asker.js";
 import { onUnsettled, settleRemembered, unsettled } from "./commands.js";
 import { el, fill, say } from "./dom.js";
 import { Load } from "./load.js";
 import { Log } from "./log.js";
+import { LogIn, whoLine } from "./log_in.js";
 import { Operations } from "./operations.js";
 import { Shop } from "./shop.js";
 import { language, languages, number, problemText, t, useLanguage } from "./text.js";
@@ -14,18 +17,30 @@ import { language, languages, number, problemText, t, useLanguage } from "./text
 const healthEveryMs = 1_000;
 const chosenLanguage = "jangbu-language"; // in the browser's storage
 
-const views = { shop: new Shop(), log: new Log(), operations: new Operations(), load: new Load() };
+const makeViews = () => ({ shop: new Shop(), log: new Log(), operations: new Operations(), load: new Load(), "log-in": new LogIn() });
+const isOffered = {
+  shop: () => may("listDeliveries") || may("requestQuote") || has("seller"),
+  log: () => may("listEvents"),
+  operations: () => may("listProjections"),
+  load: () => isOpen, // it buys without a credential
+};
+
 const root = document.getElementById("view");
 const notice = document.getElementById("notice");
+let views = makeViews();
 let current = null; // the name of the view that is shown
+let shownTo = null; // who has logged in
 let health = "asking";
 let position = null;
 let noticed = null; // "lost", or "back" for a while
 
 function route() {
   const [name, ...rest] = location.hash.replace(/^#/, "").split("/");
-  return Object.hasOwn(views, name) ? { name, rest: rest.join("/") } : { name: "shop", rest: "" };
+  const names = offered();
+  return names.includes(name) ? { name, rest: rest.join("/") } : { name: names[0] ?? "log-in", rest: "" };
 }
+
+const offered = () => Object.keys(isOffered).filter((name) => isOffered[name]());
 
 function show() {
   const { name, rest } = route();
@@ -42,9 +57,10 @@ function show() {
 }
 
 function showHead() {
-  document.title = `${t.tabs[current]} – ${t.title}`;
+  document.title = `${t.tabs[current] ?? t.logIn.title} – ${t.title}`;
   document.getElementById("skip").textContent = t.skip;
   showNotice();
+  showWho();
   showUnsettled();
   fill(
     document.getElementById("head"),
@@ -52,7 +68,7 @@ function showHead() {
     el(
       "nav",
       { "aria-label": t.tabsLabel },
-      Object.keys(views).map((name) => el("a", { href: `#${name}`, "aria-current": name === current ? "page" : null }, t.tabs[name])),
+      offered().map((name) => el("a", { href: `#${name}`, "aria-current": name === current ? "page" : null }, t.tabs[name])),
     ),
     el(
       "div",
@@ -67,6 +83,35 @@ function showHead() {
     ),
   );
   showHealth();
+}
+
+// --- Who has logged in -------------------------------------------------------------------------------
+
+function showWho() {
+  const line = document.getElementById("who");
+  line.className = asker?.state ?? "";
+  line.setAttribute("aria-label", t.logIn.who);
+  fill(line, asker && whoLine());
+}
+
+// The same person goes on where they were; for another one nothing stays.
+function onChange() {
+  const gone = asker ? null : shownTo;
+  const whoAndWhat = (one) => JSON.stringify([one?.name, one?.roles]);
+  if (whoAndWhat(asker) === whoAndWhat(shownTo)) {
+    showWho();
+    if (canAsk()) views[current].resume?.();
+    return;
+  }
+  shownTo = asker;
+  views[current].unmount();
+  views = makeViews();
+  views["log-in"].gone = gone;
+  current = null;
+  if (gone) history.replaceState(null, "", location.pathname); // what it names may not be the next one's
+  show();
+  root.focus({ preventScroll: true }); // the button that had it is gone
+  settleRemembered();
 }
 
 // --- The language --------------------------------------------------------------------------------
@@ -105,7 +150,7 @@ function speak(tag) {
 async function askHealth() {
   const before = health;
   try {
-    const { json } = await get("operations", "/health/ready", { signal: AbortSignal.timeout(3_000) });
+    const { json } = await get("operations", "/health/ready", { signal: AbortSignal.timeout(3_000), credential: null });
     health = json.status;
     position = json.checks.writer.position ?? json.checks.projector?.position ?? null;
   } catch {
@@ -141,7 +186,7 @@ function showHealth() {
 function showUnsettled() {
   fill(
     document.getElementById("unsettled"),
-    [...unsettled.values()].map(({ key, method, path, why, settled }) => {
+    [...unsettled.values()].filter(({ by }) => by === asker?.name).map(({ key, method, path, why, settled }) => {
       const leave = () => unsettled.get(key)?.leave();
       return el(
         "li",
@@ -173,6 +218,7 @@ document.getElementById("skip").addEventListener("click", (event) => {
 });
 show();
 onUnsettled.addEventListener("change", showUnsettled);
+onAsker.addEventListener("change", onChange);
 settleRemembered();
 
 // One after the other: a shop that hangs is not asked a thousand times.

@@ -1,6 +1,7 @@
 // How the shop does: health, rates and latencies, the read models and their rebuilds, parked rows,
 // webhooks.
 import { get, send } from "./api.js";
+import { canAsk, may } from "./asker.js";
 import { Chart, chartsAreThere } from "./chart.js";
 import { el, fill, say } from "./dom.js";
 import { between, histogram, parse, quantile, rate, sum } from "./metrics.js";
@@ -29,7 +30,7 @@ class Sampler {
   }
 
   async #look() {
-    if (document.hidden || this.looking) return;
+    if (document.hidden || this.looking || !canAsk() || !may("getMetrics")) return;
     this.looking = true;
     try {
       const { text } = await get("operations", "/metrics", { signal: AbortSignal.timeout(5_000) });
@@ -98,7 +99,8 @@ export class Operations {
     const of = (...names) => () => this.sampler.columns(...names);
     const one = (value) => decimals(value, value < 10 ? 1 : 0);
     const line = (name, color, format = milliseconds) => ({ label: t.series[name], color, format });
-    this.charts = chartsAreThere
+    const isDrawn = chartsAreThere && may("getMetrics");
+    this.charts = isDrawn
       ? [
           new Chart(t.charts.purchases, [line("purchases", "--ink-blue", one), line("refused", "--seal", one)], of("purchases", "refused"), kept),
           new Chart(t.charts.latency, [line("p50", "--ink-blue"), line("p90", "--amber"), line("p99", "--seal")], of("p50", "p90", "p99"), kept),
@@ -114,14 +116,14 @@ export class Operations {
     fill(
       root,
       el("section", { class: "card" }, el("h2", {}, t.healthTitle), this.health),
-      el(
+      may("getMetrics") && el(
         "section",
         { class: "card charts", id: "charts" },
-        chartsAreThere ? this.charts.map(({ element }) => element) : el("p", { class: "hint" }, t.chartsMissing),
+        isDrawn ? this.charts.map(({ element }) => element) : el("p", { class: "hint" }, t.chartsMissing),
       ),
       el("section", { class: "card" }, el("h2", {}, t.readModels), el("p", { class: "hint" }, t.readModelsWhat), this.models),
-      el("section", { class: "card" }, el("h2", {}, t.parkedTitle), el("p", { class: "hint" }, t.parkedWhat), this.parked),
-      el("section", { class: "card" }, el("h2", {}, t.webhooks.title), el("p", { class: "hint" }, t.webhooks.what), this.hooks),
+      may("listParked") && el("section", { class: "card" }, el("h2", {}, t.parkedTitle), el("p", { class: "hint" }, t.parkedWhat), this.parked),
+      may("listWebhooks") && el("section", { class: "card" }, el("h2", {}, t.webhooks.title), el("p", { class: "hint" }, t.webhooks.what), this.hooks),
     );
     this.timer = setInterval(() => this.#refresh(), everyMs);
     this.#refresh();
@@ -134,7 +136,7 @@ export class Operations {
 
   async #refresh() {
     for (const chart of this.charts) chart.draw();
-    if (document.hidden || this.refreshing) return;
+    if (document.hidden || this.refreshing || !canAsk()) return;
     this.refreshing = true;
     await Promise.all([
       this.#part(this.health, async () => this.#showHealth((await get("operations", "/health/ready")).json)),
@@ -143,9 +145,9 @@ export class Operations {
         await this.#lookAtRebuilds(models);
         // A button that goes while it is pressed is not clicked.
         if (!this.models.querySelector("button:active")) this.#showModels(models);
-        await this.#part(this.parked, () => this.#showParked(models));
+        if (may("listParked")) await this.#part(this.parked, () => this.#showParked(models));
       }),
-      this.#part(this.hooks, () => this.webhooks.refresh()),
+      may("listWebhooks") && this.#part(this.hooks, () => this.webhooks.refresh()),
     ]);
     this.refreshing = false;
   }
@@ -253,7 +255,7 @@ export class Operations {
       el(
         "td",
         {},
-        el("button", { type: "button", "data-rebuild": model.name, disabled: running, onclick: () => this.#rebuild(model.name) }, t.rebuild),
+        may("rebuildProjection") && el("button", { type: "button", "data-rebuild": model.name, disabled: running, onclick: () => this.#rebuild(model.name) }, t.rebuild),
       ),
     );
     const below = this.#rebuildOf(model.name, this.rebuilds.get(model.name));
@@ -306,7 +308,7 @@ export class Operations {
                 { class: "error" },
                 el("b", {}, `${row.readModel} ${row.entity}`),
                 ` – ${row.reason} `,
-                el("a", { href: `#log/${row.event}` }, t.causeEvent(row.event)),
+                may("listEvents") ? el("a", { href: `#log/${row.event}` }, t.causeEvent(row.event)) : t.causeEvent(row.event),
                 ` (${t.parkedAt} ${dateTime(row.parkedAt)})`,
               ),
             ),

@@ -1,11 +1,15 @@
-// The buyer's side: who, what, how many; the quote; and what became of it.
+// The buyer's side: who, what, how many; the quote; and what became of it. Beside it a seller's products
+// and the deliveries, for whoever may see them.
+import { OwnAccount } from "./account.js";
 import { Problem, get, newKey, send } from "./api.js";
+import { actsForAll, has, may } from "./asker.js";
 import { Combobox } from "./combobox.js";
 import { command } from "./commands.js";
 import { Deliveries } from "./deliveries.js";
 import { el, field, fill, isOutOfUse, outOfUse } from "./dom.js";
+import { Products } from "./products.js";
 import { schemas } from "./schemas.js";
-import { minorDigits, money, number, problemText, t } from "./text.js";
+import { addressText, minorDigits, money, number, problemText, t } from "./text.js";
 
 const mostFound = 8;
 const mostQuantity = schemas.Quantity.maximum;
@@ -21,31 +25,50 @@ async function find(service, path, text, signal) {
 
 export class Shop {
   constructor() {
-    this.deliveries = new Deliveries();
+    const search = (text, signal) => find("product", "/products", text, signal);
+    this.deliveries = may("listDeliveries") ? new Deliveries() : null;
+    this.products = has("seller") ? new Products(search) : null;
     this.quantity = "1";
     this.stage = { name: "form" };
     this.edits = 0;
-    this.buyer = new Combobox({
-      search: (text, signal) => find("account", "/accounts", text, signal),
-      describe: (account) => ({
-        name: account.name,
-        detail: [account.membershipLevel, account.address.line].filter(Boolean).join(" · "),
-      }),
-      onChoose: () => this.#changed(),
-      empty: () => t.noBuyer,
-    });
+    const onChoose = () => this.#changed();
+    this.buyer = actsForAll()
+      ? new Combobox({
+          search: (text, signal) => find("account", "/accounts", text, signal),
+          describe: (account) => ({
+            name: account.name,
+            detail: [account.membershipLevel, account.address.line].filter(Boolean).join(" · "),
+          }),
+          onChoose,
+          empty: () => t.noBuyer,
+        })
+      : new OwnAccount({ onChoose, onOpen: () => this.deliveries?.hearAnew() });
     this.product = new Combobox({
-      search: (text, signal) => find("product", "/products", text, signal),
+      search,
       describe: (product) => ({
         name: product.name,
         detail: `${money(product.unitPrice)} · ${product.stock === 0 ? t.soldOut : t.inStock(product.stock)}`,
       }),
-      onChoose: () => this.#changed(),
+      onChoose,
       empty: () => t.noProduct,
     });
   }
 
   mount(root, route) {
+    fill(
+      root,
+      el(
+        "div",
+        { class: "columns" },
+        may("requestQuote") && this.#buy(),
+        this.products?.element(),
+        this.deliveries?.element(route),
+      ),
+    );
+    this.#render();
+  }
+
+  #buy() {
     this.below = el("div", { "aria-live": "polite" });
     this.quantityInput = el("input", {
       type: "number",
@@ -76,27 +99,19 @@ export class Shop {
       this.complaint,
       this.askButton,
     );
-    fill(
-      root,
-      el(
-        "div",
-        { class: "columns" },
-        el("section", { class: "card", id: "buy" }, el("h2", {}, t.buy), form, this.below),
-        this.deliveries.element(route),
-      ),
-    );
-    this.#render();
+    return el("section", { class: "card", id: "buy" }, el("h2", {}, t.buy), form, this.below);
   }
 
   // The shop answers again: what could not be shown is asked for again.
   resume() {
-    this.deliveries.resume();
+    this.deliveries?.resume();
+    if (this.below) this.buyer.refresh?.();
   }
 
   unmount() {
     clearInterval(this.countdown);
     this.below = null;
-    this.deliveries.close();
+    this.deliveries?.close();
   }
 
   // What was quoted is not what the form says any more. What is being confirmed stays until it is
@@ -116,12 +131,12 @@ export class Shop {
   // --- The quote ---------------------------------------------------------------------------------
 
   #order() {
-    if (!this.buyer.chosen) return this.#complain(t.chooseBuyer, this.buyer.input);
+    if (!this.buyer.chosen) return this.#complain(actsForAll() ? t.chooseBuyer : t.ownAccount.openFirst, this.buyer.input);
     if (!this.product.chosen) return this.#complain(t.chooseProduct, this.product.input);
     const quantity = Number(this.quantity);
     if (!Number.isInteger(quantity) || quantity < 1 || quantity > mostQuantity)
       return this.#complain(t.chooseQuantity(mostQuantity), this.quantityInput);
-    return { buyerId: this.buyer.chosen.id, productId: this.product.chosen.id, quantity };
+    return { ...(actsForAll() && { buyerId: this.buyer.chosen.id }), productId: this.product.chosen.id, quantity };
   }
 
   #complain(text, input) {
@@ -158,7 +173,7 @@ export class Shop {
         });
         fill(this.complaint);
         this.#go({ name: "bought", ...answer });
-        this.deliveries.choose(answer.json.id, answer.position);
+        this.deliveries?.choose(answer.json.id, answer.position);
       } catch (error) {
         this.#refused(error);
       }
@@ -242,7 +257,7 @@ export class Shop {
         this.confirmButton,
         el("button", { type: "button", onclick: () => this.#go({ name: "form" }) }, t.discard),
       ),
-      this.#provoke(quote),
+      may("changeAddress") && this.#provoke(quote),
     );
     this.countdown = setInterval(tick, 500);
     tick();
@@ -300,8 +315,8 @@ export class Shop {
       el(
         "div",
         { class: "buttons" },
-        el("a", { class: "button", href: `#log/${json.version}` }, t.seeEvent),
-        el("button", { type: "button", onclick: () => this.deliveries.choose(json.id, position, true) }, t.seeDelivery),
+        may("listEvents") && el("a", { class: "button", href: `#log/${json.version}` }, t.seeEvent),
+        this.deliveries && el("button", { type: "button", onclick: () => this.deliveries.choose(json.id, position, true) }, t.seeDelivery),
       ),
     );
   }
@@ -339,7 +354,7 @@ export class Shop {
       { class: "provoke", open: draft.open, ontoggle: (event) => (draft.open = event.target.open) },
       el("summary", {}, t.provoke),
       el("p", { class: "hint" }, t.provokeWhat),
-      el(
+      may("changePrice") && el(
         "div",
         { class: "inline" },
         field(`${t.newPrice} (${line.unitPrice.currency})`, price),
@@ -378,5 +393,3 @@ export class Shop {
     );
   }
 }
-
-export const addressText = ({ line, zipCode }) => `${line} (${zipCode})`;

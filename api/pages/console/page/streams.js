@@ -1,13 +1,16 @@
 // What happens in the shop, as it happens: a tab's side of the streams that all tabs share
-// (stream_hub.js). A tab that nobody sees listens to nothing.
-import { urlOf } from "./api.js";
+// (stream_hub.js). A tab that nobody sees listens to nothing, and so does one whose log-in has ended.
+import { ask, urlOf } from "./api.js";
+import { canAsk, isOpen, onAsker } from "./asker.js";
 import { serve } from "./stream_hub.js";
 
 const listeners = new Map(); // by number: those that are open
 let numbers = 0;
 let hub = null; // the port to it
 
+// What one has logged in for is not for the other tabs.
 function connect() {
+  if (!isOpen) return use(ownHub());
   try {
     const worker = new SharedWorker(new URL("stream_hub.js", import.meta.url), { type: "module", name: "jangbu streams" });
     worker.onerror = () => use(ownHub()); // this browser cannot run it
@@ -19,7 +22,7 @@ function connect() {
 
 function ownHub() {
   const { port1, port2 } = new MessageChannel();
-  serve(port1);
+  serve(port1, ask);
   return port2;
 }
 
@@ -44,9 +47,9 @@ function use(port) {
 //   const stream = follow("operations", "/events/stream", "event", { after, onEvent, onState });
 //   stream.close();
 //
-// While the tab is hidden nothing is heard. When it is shown again, `onReturn` is given the id of
-// the event that was heard last and says after which to go on; without it, after that one. It may
-// take its time, and fail: then it is asked again.
+// While the tab is hidden, or a log-in has ended, nothing is heard. Afterwards `onReturn` is given the
+// id of the event that was heard last and says after which to go on; without it, after that one. It
+// may take its time, and fail: then it is asked again.
 export function follow(service, path, type, { after = null, onEvent, onState = () => {}, onReturn = (last) => last }) {
   const url = urlOf(service, path);
   if (!hub) connect();
@@ -62,7 +65,7 @@ export function follow(service, path, type, { after = null, onEvent, onState = (
     },
   };
   listeners.set(listener.number, listener);
-  if (!document.hidden) begin(listener);
+  if (canListen()) begin(listener);
   return {
     close() {
       leave(listener);
@@ -70,6 +73,8 @@ export function follow(service, path, type, { after = null, onEvent, onState = (
     },
   };
 }
+
+const canListen = () => !document.hidden && canAsk();
 
 function begin(listener) {
   listener.listening = true;
@@ -82,7 +87,7 @@ function leave(listener) {
 }
 
 async function comeBack(listener) {
-  const wanted = () => !document.hidden && !listener.listening && listeners.has(listener.number);
+  const wanted = () => canListen() && !listener.listening && listeners.has(listener.number);
   while (wanted()) {
     try {
       const after = await listener.onReturn(listener.last);
@@ -95,9 +100,9 @@ async function comeBack(listener) {
   }
 }
 
-function onVisibility() {
+function beginOrLeave() {
   for (const listener of listeners.values()) {
-    if (!document.hidden) comeBack(listener);
+    if (canListen()) comeBack(listener);
     else if (listener.listening) {
       leave(listener);
       listener.onState("lost");
@@ -105,7 +110,8 @@ function onVisibility() {
   }
 }
 
-document.addEventListener("visibilitychange", onVisibility);
+document.addEventListener("visibilitychange", beginOrLeave);
+onAsker.addEventListener("change", beginOrLeave);
 // The hub is not told that a tab has gone.
 addEventListener("pagehide", () => listeners.forEach(leave));
-addEventListener("pageshow", ({ persisted }) => persisted && onVisibility());
+addEventListener("pageshow", ({ persisted }) => persisted && beginOrLeave());

@@ -17,6 +17,73 @@ export const languages = {
     again: "Try again",
     none: "–",
 
+    // Who asks
+    logIn: {
+      title: "Log in",
+      what: "The shop wants to know who you are: your role decides what you can do here.",
+      noProvider: "No provider is set up for people to log in on this page (login_client). With an access key you can use it all the same.",
+      at: (name) => `Log in with ${name}`,
+      inTheWindow: "Log in in the window that has opened. This page then goes on by itself.",
+      withKey: "I have an access key",
+      key: "Access key",
+      keyWhat: "Such as jbk_till-3_…. This page keeps it until you close or reload it, and stores it nowhere.",
+      useKey: "Use this key",
+      noKey: "An access key has no spaces, and only letters, digits, and signs of ASCII.",
+      who: "Who is logged in",
+      out: "Log out",
+      loggedOut: "You have logged out of this page.",
+      stillKnown: "The provider may still know you:",
+      logOutThere: "log out there as well",
+      again: "Log in again",
+      asAnother: "Log in as someone else",
+      loggedOutHere: "You are no longer logged in; nothing was done. Log in again, at the top of the page.",
+      ending: (time) => `Your log-in ends at ${time}.`,
+      ended: "Your log-in has ended. What you see, and have filled in, stays; nothing is updated until you log in again.",
+      noRole: "no role in this shop",
+      failures: {
+        "access_denied": () => "You were not logged in: the provider, or you, said no.",
+        "insecure-page": () => "Browsers allow logging in on pages at https:// only, or at localhost.",
+        "window-blocked": () => "Your browser kept the window from opening. Allow this page to open it, and try again.",
+        "provider-unreachable": () => "The provider does not answer this page. Try again; if it stays so, the provider must allow this page's origin (CORS).",
+        "provider-differs": () => "The answer is not from the provider that this shop trusts. You were not logged in.",
+        "temporarily_unavailable": () => "The provider is overloaded or being maintained. Try again later.",
+        "server_error": () => "Something went wrong at the provider. Try again.",
+        other: (reason) => `The provider refused: ${reason}. Whoever runs the shop has to look at how this page is set up there.`,
+      },
+    },
+    roles: {
+      buyer: { name: "Buyer", may: () => "You buy for yourself, and follow your own deliveries." },
+      seller: { name: "Seller", may: () => "You list products, and see to their prices and stock." },
+      carrier: { name: "Carrier", may: (carrier) => `You see what ${carrier} delivers, and report where it is.` },
+      clerk: { name: "Clerk", may: () => "You see to accounts, products, purchases and deliveries, for everybody." },
+      auditor: { name: "Auditor", may: () => "You can look at everything, and change nothing." },
+      operator: { name: "Operator", may: () => "You keep the shop running, and see nothing about its customers." },
+    },
+    ownAccount: {
+      none: "Open an account to buy something",
+      name: "Name",
+      line: "Address",
+      zipCode: "Postcode",
+      open: "Open the account",
+      openFirst: "Open an account first.",
+    },
+    ownProducts: {
+      title: "Your products",
+      listOne: "List a product",
+      list: "List it",
+      price: "Price",
+      currency: "Currency",
+      stock: "In stock",
+      change: "Change a product",
+      changeWhat: "One that you have listed",
+      none: "No product by that name.",
+      received: "Pieces received",
+      receive: "Add to stock",
+      parcel: "Hand a parcel over",
+      purchase: "Id of the purchase",
+      handOver: "Record the label",
+    },
+
     // Shop
     buy: "Buy",
     buyer: "Buyer",
@@ -81,6 +148,7 @@ export const languages = {
     unchanged: "It was already that way; nothing was recorded.",
     deliveries: "Open deliveries",
     deliveriesWhat: "Updated live, as carriers report.",
+    deliveriesAsked: "Updated every few seconds.",
     noDeliveries: "None yet. Buy something.",
     live: "live",
     reconnecting: "connecting…",
@@ -91,6 +159,7 @@ export const languages = {
     timeline: "Timeline",
     carrier: "Carrier",
     carrierWhat: "You are the carrier: report where the parcel is.",
+    carrierOwn: "Report where the parcel is.",
     status: "Status",
     location: "Place",
     trackingNumber: "Tracking number",
@@ -277,6 +346,10 @@ export const languages = {
     invariantViolated: "violated",
 
     problems: {
+      "unauthorized": "The shop does not take this log-in or key; nothing was done.",
+      "forbidden": "This is not yours to do; nothing was done.",
+      "too-many-requests": "You ask too often; nothing was done. Wait a moment, then try again.",
+      "provider-unavailable": "The shop cannot check who you are at the moment, since the provider does not answer; nothing was done. Try again.",
       "overloaded": "The shop is overloaded; nothing was done. Try again.",
       "idempotency-keys-full": "The shop cannot remember more commands right now; nothing was done. Try again later.",
       "entity-parked": "Its row in the read model is frozen: an event did not fit. The Operations page shows which.",
@@ -319,6 +392,72 @@ export const languages = {
     back: "가게가 다시 응답합니다.",
     again: "다시 시도",
     none: "–",
+
+    logIn: {
+      title: "로그인",
+      what: "누구인지 확인이 필요합니다. 할 수 있는 일은 역할에 따라 다릅니다.",
+      noProvider: "이 페이지에서 로그인할 수 있는 인증 서버가 설정되어 있지 않습니다(login_client). 접근 키가 있으면 사용할 수 있습니다.",
+      at: (name) => `${name} 계정으로 로그인`,
+      inTheWindow: "새로 열린 창에서 로그인하세요. 이 페이지는 저절로 이어집니다.",
+      withKey: "접근 키로 로그인",
+      key: "접근 키",
+      keyWhat: "예: jbk_till-3_…. 페이지를 닫거나 새로 고치면 사라지며, 어디에도 저장되지 않습니다.",
+      useKey: "이 키 사용",
+      noKey: "접근 키에는 공백 없이 영문자, 숫자, 기호만 쓸 수 있습니다.",
+      who: "로그인한 사람",
+      out: "로그아웃",
+      loggedOut: "이 페이지에서 로그아웃했습니다.",
+      stillKnown: "인증 서버에는 아직 로그인되어 있을 수 있습니다.",
+      logOutThere: "인증 서버에서도 로그아웃",
+      again: "다시 로그인",
+      asAnother: "다른 사람으로 로그인",
+      loggedOutHere: "로그인이 끝나 아무것도 처리되지 않았습니다. 페이지 위쪽에서 다시 로그인하세요.",
+      ending: (time) => `${time}에 로그인이 끝납니다.`,
+      ended: "로그인이 끝났습니다. 보이는 내용과 입력한 내용은 그대로 있지만, 다시 로그인할 때까지 갱신되지 않습니다.",
+      noRole: "이 가게에서 맡은 역할 없음",
+      failures: {
+        "access_denied": () => "로그인하지 않았습니다. 취소했거나 인증 서버가 거절했습니다.",
+        "insecure-page": () => "브라우저는 https:// 또는 localhost 페이지에서만 로그인을 허용합니다.",
+        "window-blocked": () => "브라우저가 로그인 창을 막았습니다. 이 페이지의 팝업을 허용하고 다시 시도하세요.",
+        "provider-unreachable": () => "인증 서버가 이 페이지에 응답하지 않습니다. 다시 시도해도 같으면 인증 서버에서 이 페이지의 출처를 허용해야 합니다(CORS).",
+        "provider-differs": () => "이 가게가 신뢰하는 인증 서버의 응답이 아닙니다. 로그인하지 않았습니다.",
+        "temporarily_unavailable": () => "인증 서버가 바쁘거나 점검 중입니다. 나중에 다시 시도하세요.",
+        "server_error": () => "인증 서버에 문제가 생겼습니다. 다시 시도하세요.",
+        other: (reason) => `인증 서버가 거절했습니다: ${reason}. 가게 운영자가 인증 서버에서 이 페이지의 설정을 확인해야 합니다.`,
+      },
+    },
+    roles: {
+      buyer: { name: "구매자", may: () => "상품을 구매하고 내 배송을 볼 수 있습니다." },
+      seller: { name: "판매자", may: () => "내 상품을 등록하고 가격과 재고를 관리할 수 있습니다." },
+      carrier: { name: "택배사", may: (carrier) => `${carrier} 배송을 보고 상태를 알릴 수 있습니다.` },
+      clerk: { name: "점원", may: () => "모든 계정, 상품, 구매, 배송을 처리할 수 있습니다." },
+      auditor: { name: "감사 담당자", may: () => "모두 볼 수 있지만 아무것도 바꿀 수 없습니다." },
+      operator: { name: "운영자", may: () => "가게 시스템을 운영하며, 고객 정보는 볼 수 없습니다." },
+    },
+    ownAccount: {
+      none: "구매하려면 계정을 만드세요",
+      name: "이름",
+      line: "주소",
+      zipCode: "우편번호",
+      open: "계정 만들기",
+      openFirst: "먼저 계정을 만드세요.",
+    },
+    ownProducts: {
+      title: "내 상품",
+      listOne: "상품 등록",
+      list: "등록",
+      price: "가격",
+      currency: "통화",
+      stock: "재고",
+      change: "상품 변경",
+      changeWhat: "내가 등록한 상품",
+      none: "그런 이름의 상품이 없습니다.",
+      received: "입고 수량",
+      receive: "재고에 추가",
+      parcel: "소포 인계",
+      purchase: "구매 ID",
+      handOver: "송장 기록",
+    },
 
     buy: "구매",
     buyer: "구매자",
@@ -382,6 +521,7 @@ export const languages = {
     unchanged: "이미 그런 상태입니다. 기록된 것이 없습니다.",
     deliveries: "진행 중인 배송",
     deliveriesWhat: "택배사가 알리는 대로 저절로 바뀝니다.",
+    deliveriesAsked: "몇 초마다 갱신됩니다.",
     noDeliveries: "진행 중인 배송이 없습니다. 상품을 구매해 보세요.",
     live: "실시간",
     reconnecting: "연결 중…",
@@ -392,6 +532,7 @@ export const languages = {
     timeline: "진행 상황",
     carrier: "택배사",
     carrierWhat: "택배사가 되어 소포의 상태를 알려 보세요.",
+    carrierOwn: "소포의 상태를 알려 주세요.",
     status: "상태",
     location: "장소",
     trackingNumber: "운송장 번호",
@@ -573,6 +714,10 @@ export const languages = {
     invariantViolated: "어긋남",
 
     problems: {
+      "unauthorized": "이 로그인이나 키로는 사용할 수 없습니다. 아무것도 처리되지 않았습니다.",
+      "forbidden": "권한이 없습니다. 아무것도 처리되지 않았습니다.",
+      "too-many-requests": "요청이 너무 잦습니다. 아무것도 처리되지 않았습니다. 잠시 뒤에 다시 시도하세요.",
+      "provider-unavailable": "인증 서버가 응답하지 않아 지금은 누구인지 확인할 수 없습니다. 아무것도 처리되지 않았습니다. 다시 시도하세요.",
       "overloaded": "처리할 수 있는 것보다 요청이 많습니다. 아무것도 처리되지 않았습니다. 다시 시도하세요.",
       "idempotency-keys-full": "지금은 명령을 더 기억할 수 없습니다. 아무것도 처리되지 않았습니다. 나중에 다시 시도하세요.",
       "entity-parked": "조회 모델의 행이 보류되었습니다. 맞지 않는 이벤트가 있었습니다. 어느 것인지는 운영 화면에 있습니다.",
@@ -613,6 +758,7 @@ function makeFormats(tag) {
     number: new Intl.NumberFormat(tag),
     signed: new Intl.NumberFormat(tag, { signDisplay: "always" }),
     time: new Intl.DateTimeFormat(tag, { timeStyle: "medium" }),
+    list: new Intl.ListFormat(tag),
     dateTime: new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "medium" }),
   };
 }
@@ -644,6 +790,11 @@ export function minorDigits(currency) {
   return new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
 }
 
+export const addressText = ({ line, zipCode }) => `${line} (${zipCode})`;
+
+// "Buyer and Seller"
+export const list = (texts) => formats.list.format(texts);
+
 function lines(list) {
   const [first, ...rest] = list;
   const text = `${number(first.quantity)} × ${first.product}`;
@@ -654,6 +805,8 @@ function lines(list) {
 export function problemText(error) {
   if (error.service) return t.problems.unreachable(error.service);
   if (error.isLeft) return t.leftUnsettled;
+  if (error.isLoggedOut) return t.logIn.loggedOutHere;
+  if (error.logInFailed) return (t.logIn.failures[error.logInFailed] ?? t.logIn.failures.other)(error.message);
   if (!error.json) return String(error.message);
   const said = t.conflicts[error.code] ?? t.problems[error.code] ?? t.problems.other;
   return typeof said === "function" ? said(error.json) : said;

@@ -1,6 +1,7 @@
 // The webhooks: how each fares, and pausing, resuming, replaying and testing it. A part of the
 // Operations view.
 import { get, send } from "./api.js";
+import { may } from "./asker.js";
 import { el, fill } from "./dom.js";
 import { dateTime, number, problemText, t } from "./text.js";
 
@@ -61,7 +62,7 @@ export class Webhooks {
       cell(2, number(webhook.pending)),
       cell(3, number(webhook.parked)),
       cell(4, lastAttempt ? t.webhooks.attempt(lastAttempt) : t.none),
-      el("td", {}, el("div", { class: "buttons" }, this.#controls(webhook))),
+      el("td", {}, may("pauseWebhook") && el("div", { class: "buttons" }, this.#controls(webhook))),
     );
     const result = this.results.get(name);
     if (!result) return [row];
