@@ -1,5 +1,6 @@
 #include "projections/tables/deliveries.hpp"
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <utility>
@@ -259,12 +260,8 @@ std::string search_sql(const std::string& newest, const std::string& condition) 
 // One text per combination of filters, so that each has a plan of its own.
 enum class Which { open, all, of_open_status, of_end };
 struct ListText {
-  Which which;
-  bool of_buyer;
-  bool of_carrier;
   std::string name;
   std::string sql;
-  QueryText text{name, "deliveries", sql};
 };
 
 // The parameters from $3 on are the buyer, the status and the carrier, as far as they are given.
@@ -291,36 +288,43 @@ ListText list_of(Which which, std::string_view name, bool of_buyer, bool of_carr
   std::string condition = "true";
   if (which == Which::of_open_status) condition += " AND status = " + status;
   if (of_carrier) condition += " AND carrier = " + carrier;
-  return {which, of_buyer, of_carrier,
-          std::string(name) + (of_buyer ? "_of_buyer" : "") + (of_carrier ? "_of_carrier" : ""),
+  return {std::string(name) + (of_buyer ? "_of_buyer" : "") + (of_carrier ? "_of_carrier" : ""),
           searches ? search_sql(newest, condition) : list_sql(newest)};
 }
 
-// There are four of each, with or without a buyer and a carrier.
-ListText list_of(std::size_t number) {
-  constexpr std::string_view names[] = {"open_deliveries", "all_deliveries",
-                                        "deliveries_of_open_status", "deliveries_of_end"};
-  return list_of(static_cast<Which>(number / 4), names[number / 4], number % 2 == 1,
-                 number % 4 >= 2);
+constexpr std::size_t number_of(Which which, bool of_buyer, bool of_carrier) {
+  return 4 * static_cast<std::size_t>(which) + (of_carrier ? 2 : 0) + (of_buyer ? 1 : 0);
 }
 
-template <std::size_t... number>
-std::array<ListText, sizeof...(number)> all_lists(std::index_sequence<number...>) {
-  return {list_of(number)...};
-}
-const auto lists = all_lists(std::make_index_sequence<16>());
+// By number_of().
+const auto lists = [] {
+  using enum Which;
+  constexpr std::string_view names[] = {"open_deliveries", "all_deliveries",
+                                        "deliveries_of_open_status", "deliveries_of_end"};
+  std::array<ListText, 16> all_lists;
+  for (const Which which : {open, all, of_open_status, of_end})
+    for (const bool of_buyer : {false, true})
+      for (const bool of_carrier : {false, true})
+        all_lists[number_of(which, of_buyer, of_carrier)] =
+            list_of(which, names[static_cast<std::size_t>(which)], of_buyer, of_carrier);
+  return all_lists;
+}();
+
+// Made of `lists`, which stay where they are.
+const auto list_texts = [] {
+  std::array<QueryText, lists.size()> texts;
+  std::ranges::transform(lists, texts.begin(), [](const ListText& list) {
+    return QueryText{list.name, "deliveries", list.sql};
+  });
+  return texts;
+}();
 
 const QueryText& list_for(const DeliveryFilter& filter) {
   const Which which = filter.status
                           ? is_closed(*filter.status) ? Which::of_end : Which::of_open_status
                       : filter.include_closed ? Which::all
                                               : Which::open;
-  for (const ListText& list : lists)
-    if (list.which == which && list.of_buyer == filter.buyer.has_value() &&
-        list.of_carrier == filter.carrier.has_value())
-      return list.text;
-  invariant(false, "every combination of filters has its list");
-  return lists[0].text;
+  return list_texts[number_of(which, filter.buyer.has_value(), filter.carrier.has_value())];
 }
 
 }  // namespace deliveries
