@@ -103,6 +103,11 @@ constexpr http::ProblemType not_taken[] = {problems::request_timeout,
                                            problems::transfer_coding_not_implemented,
                                            problems::http_version_not_supported};
 
+// Whether a read model may be asked what belongs to whoever asks.
+bool is_for_buyers(const Operation& operation) {
+  return std::ranges::find(operation.roles, "buyer") != operation.roles.end();
+}
+
 // What can go wrong, by status code.
 std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& operation) {
   auto all = operation.problems;
@@ -121,6 +126,11 @@ std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& opera
     append(all, {problems::idempotency_key_reused, problems::idempotency_key_in_flight,
                  problems::idempotency_keys_full, problems::outcome_unknown});
   if (operation.kind == Kind::command) append(all, {problems::version_differs});
+  // Of a command: when it repeats one that was sent before access control was on.
+  if (is_for_buyers(operation) && (is_command(operation.kind) || operation.kind == Kind::stream))
+    append(all, {problems::read_model_behind, problems::read_model_unavailable});
+  if (is_for_buyers(operation) && operation.kind == Kind::stream)
+    append(all, {problems::entity_parked});
   if (!operation.roles.empty())
     append(all, {problems::unauthorized, problems::forbidden, problems::too_many_requests,
                  problems::provider_unavailable});
@@ -130,7 +140,11 @@ std::map<int, std::vector<http::ProblemType>> problems_of(const Operation& opera
     append(all, {problems::unavailable});
 
   std::map<int, std::vector<http::ProblemType>> by_status;
-  for (const auto& type : all) by_status[type.status].push_back(type);
+  for (const auto& type : all) {
+    auto& same_status = by_status[type.status];
+    if (std::ranges::find(same_status, type.code, &http::ProblemType::code) == same_status.end())
+      same_status.push_back(type);
+  }
   return by_status;
 }
 
@@ -177,6 +191,10 @@ Json problem_response(int status, std::span<const http::ProblemType> types, Kind
   const bool from_the_log = status == 404 || status == 409 || status == 412 || status == 422;
   if (!is_plain(kind) && from_the_log) headers["Event-Position"] = ref("headers", "eventPosition");
   if (status == 503 || status == 429) headers["Retry-After"] = ref("headers", "retryAfter");
+  if (status == 429) {
+    headers["RateLimit-Policy"] = ref("headers", "rateLimitPolicy");
+    headers["RateLimit"] = ref("headers", "rateLimit");
+  }
   if (status == 401) headers["WWW-Authenticate"] = ref("headers", "wwwAuthenticate");
   Json response = response_of(types);
   response["headers"] = std::move(headers);

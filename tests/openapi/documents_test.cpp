@@ -189,3 +189,31 @@ TEST_CASE("Every request body and every answer has an example, every command Kor
     if (service.name != "operations") CHECK(document.dump().find("홍길동") != std::string::npos);
   }
 }
+
+TEST_CASE("An operation tells of the read model that knows what is the asker's own") {
+  const auto may_come = [](const Service& service, const char* operation, int status) {
+    std::set<std::string> codes;
+    const Value document = document_of(service);
+    for_each_object(document.at("paths"), "", [&](const Value& object, const std::string&) {
+      if (object.value("operationId", "") != operation) return;
+      for_each_object(object.at("responses").at(std::to_string(status)), "",
+                      [&](const Value& part, const std::string& place) {
+                        if (!place.ends_with("/code")) return;
+                        const auto& listed = part.at("enum");
+                        codes.insert(listed.begin(), listed.end());
+                        CHECK(codes.size() == listed.size());
+                      });
+    });
+    return codes;
+  };
+  const auto streams = may_come(delivery_service, "streamDelivery", 503);
+  CHECK(streams.contains("read-model-behind"));
+  CHECK(streams.contains("read-model-unavailable"));
+  CHECK(streams.contains("entity-parked"));
+  CHECK_FALSE(may_come(operations_service, "streamEvents", 503).contains("entity-parked"));
+  const auto commands = may_come(account_service, "openAccount", 503);
+  CHECK(commands.contains("read-model-behind"));
+  CHECK(commands.contains("read-model-unavailable"));
+  CHECK(may_come(delivery_service, "confirmReceipt", 503).contains("entity-parked"));
+  CHECK_FALSE(may_come(product_service, "changePrice", 503).contains("read-model-behind"));
+}
