@@ -23,6 +23,11 @@ void FakeProvider::answer_with(Answer answer) {
   answer_ = std::move(answer);
 }
 
+void FakeProvider::answer_without_end(std::string beginning) {
+  const std::lock_guard lock(mutex_);
+  without_end_ = std::move(beginning);
+}
+
 std::string FakeProvider::discovery_document() const {
   return Json{{"issuer", url()}, {"jwks_uri", url() + keys}}.dump();
 }
@@ -49,6 +54,11 @@ http::Router FakeProvider::router() {
   const http::Handler serve = [this](http::Request&& request, const http::Exchange& exchange) {
     const std::lock_guard lock(mutex_);
     ++requests_[request.target];
+    if (without_end_) {
+      exchange.stream_start({.content_type = "application/json", .body = *without_end_},
+                            2 * without_end_->size());
+      return unanswered_.push_back(exchange);
+    }
     std::optional<http::Response> response =
         request.target == keys ? json(jwks_) : json(discovery_document());
     if (answer_) response = answer_(request.target);

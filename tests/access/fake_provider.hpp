@@ -34,6 +34,8 @@ class FakeProvider {
   // From now on. Without an answer of the test's it gives its discovery document and these keys.
   void list(const std::vector<SigningKey>& listed);
   void answer_with(Answer answer);
+  // To everything with this, and the end of the answer never comes.
+  void answer_without_end(std::string beginning);
 
   std::string discovery_document() const;
   static http::Response json(const std::string& body);
@@ -47,6 +49,7 @@ class FakeProvider {
   mutable std::mutex mutex_;
   std::string jwks_ = R"({"keys": []})";
   Answer answer_;
+  std::optional<std::string> without_end_;
   std::map<std::string, int> requests_;
   std::vector<http::Exchange> unanswered_;
   std::string url_;

@@ -207,9 +207,9 @@ TEST_CASE("nobody waits for a provider that does not answer, nor does a stop") {
 
 TEST_CASE("an answer without end is broken off") {
   FakeProvider provider;
-  const std::string large(100'000'000, ' ');
-  provider.answer_with([&](const std::string&) { return FakeProvider::json(large); });
-  const Tokens tokens({provider.issuer()}, seldom());
+  const FetchLimits limits{.timeout = 1h};
+  provider.answer_without_end(std::string(limits.max_bytes + 1, ' '));
+  const Tokens tokens({provider.issuer()}, {.provider = {.limits = limits}});
   CHECK_THAT(trouble(tokens), ContainsSubstring("it sends more than 262144 bytes"));
 }
 
