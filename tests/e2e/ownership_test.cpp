@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/e2e/requests.hpp"
+#include "tests/http/client.hpp"
 #include "tests/support/access_keys.hpp"
 #include "tests/support/event_stream.hpp"
 
@@ -44,10 +45,10 @@ struct OwnedShop {
     return send(who, service, "GET", target);
   }
 
-  Json open_account(const std::string& who, std::string_view name) {
-    const Reply reply = send(who, Service::account, "POST", "/accounts", account(name));
+  Reply open_account(const std::string& who, std::string_view name) {
+    Reply reply = send(who, Service::account, "POST", "/accounts", account(name));
     REQUIRE(reply.status == 201);
-    return reply.json;
+    return reply;
   }
   Json list_product(const std::string& who, std::string_view name, std::int64_t stock = 100) {
     const Reply reply =
@@ -80,23 +81,23 @@ struct OwnedShop {
 
 TEST_CASE("A buyer has one account, and no other exists for it") {
   OwnedShop shop;
-  const Json others = shop.open_account("clerk", "가게 손님");
+  const std::string others = id_of(shop.open_account("clerk", "가게 손님").json);
   CHECK(shop.get("buyer", Service::account, "/accounts/me").code() == "account-not-found");
-  const Json own = shop.open_account("buyer", "홍길동");
+  const std::string own = id_of(shop.open_account("buyer", "홍길동").json);
 
   const Reply second =
       shop.send("buyer", Service::account, "POST", "/accounts", account("홍길동 2"));
   CHECK(second.status == 409);
   CHECK(second.code() == "account-already-open");
-  const Json strange = shop.open_account("buyer2", "김영희");
-  const std::uint64_t now = strange.at("version").is_null() ? 0 : 3;
+  const Reply last = shop.open_account("buyer2", "김영희");
+  const std::string strange = id_of(last.json);
+  const std::uint64_t now = last.position();
 
-  CHECK(id_of(shop.get("buyer", Service::account, at("/accounts/me", now)).json) == id_of(own));
-  CHECK(shop.ids("buyer", Service::account, "/accounts", now) == std::set{id_of(own)});
-  CHECK(shop.ids("clerk", Service::account, "/accounts", now) ==
-        std::set{id_of(own), id_of(others), id_of(strange)});
+  CHECK(id_of(shop.get("buyer", Service::account, at("/accounts/me", now)).json) == own);
+  CHECK(shop.ids("buyer", Service::account, "/accounts", now) == std::set{own});
+  CHECK(shop.ids("clerk", Service::account, "/accounts", now) == std::set{own, others, strange});
 
-  const std::string path = "/accounts/" + id_of(own);
+  const std::string path = "/accounts/" + own;
   CHECK(shop.get("buyer", Service::account, path).status == 200);
   CHECK(shop.get("buyer", Service::account, path + "/history").status == 200);
   CHECK(shop.get("buyer", Service::account, path + "?asOf=" + std::to_string(now)).status == 200);
@@ -104,7 +105,7 @@ TEST_CASE("A buyer has one account, and no other exists for it") {
 
   // Others' accounts, those of nobody, and what never was: all alike.
   const std::string never = "0199f3b0-55aa-7d02-9c1f-8e7d6c5b4a39";
-  for (const std::string& id : {id_of(others), id_of(strange), never}) {
+  for (const std::string& id : {others, strange, never}) {
     CAPTURE(id);
     const std::string account = "/accounts/" + id;
     std::set<std::string> answers;
@@ -156,9 +157,9 @@ TEST_CASE("A buyer has one account, and no other exists for it") {
 
   // Once it is closed, another can be opened.
   CHECK(shop.send("buyer", Service::account, "DELETE", path).status == 200);
-  const Json again = shop.open_account("buyer", "홍길동");
-  CHECK(id_of(shop.get("buyer", Service::account, at("/accounts/me", now + 4)).json) ==
-        id_of(again));
+  const Reply again = shop.open_account("buyer", "홍길동");
+  CHECK(id_of(shop.get("buyer", Service::account, at("/accounts/me", again.position())).json) ==
+        id_of(again.json));
   CHECK(shop.get("buyer", Service::account, path).status == 200);
 }
 
@@ -275,11 +276,11 @@ TEST_CASE("Who has several roles does with each what that role may, and no more"
   }
 
   // As buyers they have what is theirs.
-  const Json own = shop.open_account("both", "김택배");
+  const std::string own = id_of(shop.open_account("both", "김택배").json);
   const Reply mine = shop.buy("both", "차");
   CHECK(shop.ids("both", Service::purchase, "/purchases", mine.position()) ==
         std::set{id_of(mine.json)});
-  CHECK(shop.ids("both", Service::delivery, "/deliveries?buyerId=" + id_of(own), mine.position()) ==
+  CHECK(shop.ids("both", Service::delivery, "/deliveries?buyerId=" + own, mine.position()) ==
         std::set{id_of(mine.json)});
 }
 
@@ -322,24 +323,66 @@ TEST_CASE(
   OwnedShop shop;
   shop.list_product("clerk", "차");
   shop.open_account("buyer", "홍길동");
-  shop.open_account("buyer2", "김영희");
   const Json of_hong{{"buyer", "홍길동"}, {"product", "차"}, {"quantity", 1}};
-  const HttpClient::Fields key{{"Idempotency-Key", "before"}};
+  const Json vase = product("청자", 1'000, 100), row = product("백자", 1'000, 100);
+  const Json of_kim = account("김영희");
+  const auto key = [](const char* name) {
+    return HttpClient::Fields{{"Idempotency-Key", std::string(name) + "-before"}};
+  };
+  // One row: its result. HttpClient takes no answer in pieces.
+  const auto import_row = [&](const ServeProcess& by, const std::string& credential) {
+    const std::string body = row.dump();
+    Client client(by.port(Service::product));
+    client.send("POST /products:import HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+                std::to_string(body.size()) + "\r\nContent-Type: application/x-ndjson\r\n" +
+                "Idempotency-Key: import-before\r\n" + credential + "\r\n" + body);
+    return Json::parse(client.read_answer().body);
+  };
+
   ServeProcess::Options open = shop.shop.options();
   open.flags = {"--no-projector"};
-  std::string id;
+  Reply bought, listed, opened;
+  Json imported;
   {
     ServeProcess before(std::move(open));
-    const Reply bought = before.client(Service::purchase).post("/purchases", of_hong, key);
-    REQUIRE(bought.status == 201);
-    id = id_of(bought.json);
+    bought = before.client(Service::purchase).post("/purchases", of_hong, key("buy"));
+    listed = before.client(Service::product).post("/products", vase, key("list"));
+    opened = before.client(Service::account).post("/accounts", of_kim, key("open"));
+    imported = import_row(before, "");
   }
-  const auto again = [&](const char* who) {
-    return shop.send(who, Service::purchase, "POST", "/purchases", of_hong, key);
+  REQUIRE(bought.status == 201);
+  REQUIRE(listed.status == 201);
+  REQUIRE(opened.status == 201);
+  REQUIRE(imported.at("status") == 201);
+  CHECK(shop.get("clerk", Service::account, at("/accounts", imported.at("position"))).status ==
+        200);
+
+  const auto buy_again = [&](const char* who) {
+    return shop.send(who, Service::purchase, "POST", "/purchases", of_hong, key("buy"));
   };
-  CHECK(id_of(again("clerk").json) == id);
-  CHECK(id_of(again("buyer").json) == id);
-  CHECK(again("buyer2").code() == "forbidden");
+  CHECK(id_of(buy_again("clerk").json) == id_of(bought.json));
+  CHECK(id_of(buy_again("buyer").json) == id_of(bought.json));
+  CHECK(buy_again("buyer2").code() == "forbidden");
+
+  // What belongs to nobody: a stranger may well give the command, and hears that the key is used.
+  const auto list_again = [&](const char* who) {
+    return shop.send(who, Service::product, "POST", "/products", vase, key("list"));
+  };
+  const auto open_again = [&](const char* who) {
+    return shop.send(who, Service::account, "POST", "/accounts", of_kim, key("open"));
+  };
+  CHECK(id_of(list_again("clerk").json) == id_of(listed.json));
+  CHECK(list_again("seller").code() == "idempotency-key-reused");
+  CHECK(id_of(open_again("clerk").json) == id_of(opened.json));
+  CHECK(open_again("buyer2").code() == "idempotency-key-reused");
+
+  const auto import_again = [&](const char* who) {
+    return import_row(shop.shop.jangbu, "Authorization: Bearer " + shop.keys.key(who) + "\r\n");
+  };
+  const Json to_clerk = import_again("clerk");
+  CHECK(to_clerk.at("id") == imported.at("id"));
+  CHECK(to_clerk.at("replayed") == true);
+  CHECK(import_again("seller").at("problem").at("code") == "idempotency-key-reused");
 }
 
 TEST_CASE("A seller changes its own products, and sends off what it sold") {
@@ -410,17 +453,17 @@ TEST_CASE("A buyer's stream has what becomes of its own deliveries") {
 TEST_CASE("The log says who did what, and only the staff reads it") {
   OwnedShop shop;
   shop.list_product("clerk", "차");
-  const Json own = shop.open_account("buyer", "홍길동");
+  const std::string own = id_of(shop.open_account("buyer", "홍길동").json);
   shop.buy("buyer", "차");
   std::vector<std::string> actors;
   const Json events = shop.get("auditor", Service::operations, "/events").json.at("items");
   for (const Json& event : events) actors.push_back(event.at("actor"));
-  CHECK(actors == std::vector<std::string>{"key:clerk", "key:buyer", "account/" + id_of(own)});
+  CHECK(actors == std::vector<std::string>{"key:clerk", "key:buyer", "account/" + own});
 
-  CHECK(shop.send("clerk", Service::account, "PATCH", "/accounts/" + id_of(own),
-                  {{"membershipLevel", "VIP"}})
-            .status == 200);
-  const std::string history = at("/accounts/" + id_of(own) + "/history", 4);
+  const Reply changed = shop.send("clerk", Service::account, "PATCH", "/accounts/" + own,
+                                  {{"membershipLevel", "VIP"}});
+  CHECK(changed.status == 200);
+  const std::string history = at("/accounts/" + own + "/history", changed.position());
   const Json to_clerk = shop.get("clerk", Service::account, history).json.at("items");
   REQUIRE(to_clerk.size() == 2);
   CHECK(to_clerk.at(1).at("actor") == "key:clerk");
