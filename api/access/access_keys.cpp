@@ -141,14 +141,12 @@ class Reader {
   std::optional<Rate> rate() const {
     const auto per_second = number("requests_per_second");
     const auto burst = number("burst");
-    if (!per_second && burst) fail("burst", "only comes with requests_per_second");
-    if (!per_second) return std::nullopt;
-    if (*per_second == 0) return Rate{};
-    if (*per_second < slowest_rate || *per_second > highest_rate)
-      fail("requests_per_second", "must be 0, for no limit, or 0.001 to 1000000");
-    if (burst && (*burst < 1 || *burst > highest_rate || *burst != std::floor(*burst)))
-      fail("burst", "must be a whole number, 1 to 1000000");
-    return Rate{.per_second = *per_second, .burst = burst.value_or(default_burst(*per_second))};
+    if (!per_second && !burst) return std::nullopt;
+    try {
+      return checked_rate(per_second, burst, "requests_per_second", "burst");
+    } catch (const std::runtime_error& wrong) {
+      throw std::runtime_error("[keys." + table_.name + "] " + wrong.what());
+    }
   }
 
   std::optional<double> number(std::string_view setting) const {

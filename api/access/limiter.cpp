@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 namespace jangbu::access {
 
@@ -44,8 +45,20 @@ Limiter::Answer take_from(Duration& lacking, const Pace& pace) {
 
 }  // namespace
 
-double default_burst(double per_second) {
-  return std::max(1.0, std::floor(per_second));
+// The comparisons are such that NaN is within no bounds.
+Rate checked_rate(std::optional<double> per_second, std::optional<double> burst,
+                  std::string_view name, std::string_view burst_name) {
+  const auto fail = [](std::string_view which, const std::string& what) {
+    throw std::runtime_error(std::string(which) + ": " + what);
+  };
+  const double rate = per_second.value_or(0);
+  if (rate != 0 && !(rate >= slowest_rate && rate <= highest_rate))
+    fail(name, "must be 0, for no limit, or 0.001 to 1000000");
+  if (!burst) return {.per_second = rate, .burst = rate == 0 ? 0 : std::max(1.0, std::floor(rate))};
+  if (rate == 0) fail(burst_name, "only comes with " + std::string(name));
+  if (!(*burst >= 1 && *burst <= highest_rate) || *burst != std::floor(*burst))
+    fail(burst_name, "must be a whole number, 1 to 1000000");
+  return {.per_second = rate, .burst = *burst};
 }
 
 Limiter::Limiter(std::size_t max_buckets)

@@ -18,7 +18,9 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "api/access/grant.hpp"
@@ -29,8 +31,11 @@ namespace jangbu::access {
 inline constexpr double slowest_rate = 0.001;      // a second
 inline constexpr double highest_rate = 1'000'000;  // and the largest burst
 
-// What a burst is if nobody has said it: as much as comes in a second, and at least a request.
-double default_burst(double per_second);
+// A rate that somebody has set, 0 for no limit. Unless the burst is set, too, it is as much as
+// comes in a second, and at least a request. `name` and `burst_name` are what the two are called
+// there, for the std::runtime_error that says which of them a limiter cannot keep to.
+Rate checked_rate(std::optional<double> per_second, std::optional<double> burst,
+                  std::string_view name, std::string_view burst_name);
 
 class Limiter {
  public:

@@ -3,9 +3,12 @@
 #include <cstdint>
 #include <iostream>
 #include <memory>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "api/access/limiter.hpp"
 #include "api/cli/config_file.hpp"
 #include "api/cli/settings.hpp"
 #include "api/serve/serve.hpp"
@@ -28,6 +31,8 @@ struct ServeFlags {
   bool no_publisher = false;
   int public_days = 30;
   std::string public_from = "1.0";
+  double requests_per_second = 0;
+  double request_burst = 0;  // 0: not given
   std::vector<std::string> trusted_proxies;
   bool print_config = false;
 };
@@ -54,13 +59,11 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
           "Let in only who has one of the access keys in this TOML file, or a token of an "
           "[issuers.NAME] table of --config; read again on SIGHUP. jangbu keys new makes one")
       ->type_name("FILE");
-  setting(app, "requests-per-second", options.access.rate.per_second,
-          "Requests that each who is known may make, or each address while nobody is; 0: any "
-          "number")
-      ->check(CLI::Range(0.0, access::highest_rate));
-  setting(app, "request-burst", options.access.rate.burst,
-          "How many of them at once; 0: as many as in a second")
-      ->check(CLI::Range(0.0, access::highest_rate));
+  setting(app, "requests-per-second", flags.requests_per_second,
+          "Requests that each who is known may make, or each address while nobody is, 0.001 to "
+          "1000000; 0: any number");
+  setting(app, "request-burst", flags.request_burst,
+          "How many of them at once, 1 to 1000000; 0: as many as in a second");
   setting(app, "trusted-proxy", flags.trusted_proxies,
           "Networks (CIDR) of proxies whose X-Forwarded-For is believed, separated by commas")
       ->delimiter(',')
@@ -173,6 +176,16 @@ ServeOptions::Tables read_tables_again(const std::string& config) {
   return tables_of(file);
 }
 
+access::Rate rate_of(const ServeFlags& flags) {
+  const auto burst = flags.request_burst == 0 ? std::nullopt : std::optional(flags.request_burst);
+  try {
+    return access::checked_rate(flags.requests_per_second, burst, "--requests-per-second",
+                                "--request-burst");
+  } catch (const std::runtime_error& wrong) {
+    throw CLI::ValidationError(wrong.what());
+  }
+}
+
 // A setting's value, fit to be shown.
 std::string without_secrets(const std::string& name, const std::string& value) {
   if (name == "database") return pg::without_secrets(value);
@@ -223,6 +236,7 @@ int run_serve(CLI::App& app, ServeFlags& flags) {
     flags.options.shop = default_shop(flags.options.log.stream);
     app.get_option("--shop")->default_str(flags.options.shop);
   }
+  flags.options.access.rate = rate_of(flags);
   if (flags.print_config) {
     print_config(app);
     std::cout << tables;
@@ -232,10 +246,8 @@ int run_serve(CLI::App& app, ServeFlags& flags) {
     flags.options.read_access_keys = [file = flags.options.access_keys] {
       return read_access_keys(file);
     };
-  access::Gatekeeper::Options& access = flags.options.access;
-  if (access.rate.per_second > 0 && access.rate.burst == 0)
-    access.rate.burst = access::default_burst(access.rate.per_second);
-  for (const std::string& network : flags.trusted_proxies) access.proxies.emplace_back(network);
+  for (const std::string& network : flags.trusted_proxies)
+    flags.options.access.proxies.emplace_back(network);
   flags.options.wait = std::chrono::seconds(flags.wait_s);
   flags.options.drain = std::chrono::seconds(flags.drain_s);
   flags.options.import_deadline = std::chrono::seconds(flags.import_s);

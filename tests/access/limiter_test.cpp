@@ -3,12 +3,20 @@
 
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <cmath>
 #include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
 using namespace jangbu::access;
 using namespace std::chrono_literals;
+using Catch::Matchers::MessageMatches;
+using Catch::Matchers::StartsWith;
 
 namespace {
 
@@ -36,6 +44,29 @@ TEST_CASE("a bucket gives its burst at once, and then what comes in") {
   CHECK(allowed(limiter, rate, start + 500ms) == 1);
   CHECK(allowed(limiter, rate, start + 1500ms) == 2);
   CHECK(allowed(limiter, rate, start + 1h) == 5);
+}
+
+TEST_CASE("a rate that cannot be kept to is refused, by the names that people gave it") {
+  const auto rate_of = [](std::optional<double> per_second, std::optional<double> burst) {
+    return checked_rate(per_second, burst, "--rate", "--burst");
+  };
+  CHECK(rate_of(0, {}) == Rate{});
+  CHECK(rate_of({}, {}) == Rate{});
+  CHECK(rate_of(7.9, {}) == Rate{7.9, 7});
+  CHECK(rate_of(slowest_rate, {}) == Rate{slowest_rate, 1});
+  CHECK(rate_of(2, 5) == Rate{2, 5});
+  const auto refused = [&](std::optional<double> per_second, std::optional<double> burst,
+                           const std::string& words) {
+    CHECK_THROWS_MATCHES(rate_of(per_second, burst), std::runtime_error,
+                         MessageMatches(StartsWith(words)));
+  };
+  const double nan = std::nan("");
+  for (const double wrong : {-1.0, slowest_rate / 2, 2 * highest_rate, nan})
+    refused(wrong, {}, "--rate: must be");
+  for (const double wrong : {0.0, 0.5, 1.5, -1.0, 2 * highest_rate, nan})
+    refused(2, wrong, "--burst: must be");
+  refused({}, 5, "--burst: only comes with --rate");
+  refused(0, 5, "--burst: only comes with --rate");
 }
 
 TEST_CASE("a slow rate and a fast one are kept to exactly") {

@@ -85,21 +85,25 @@ bool has_stream(const NatsServer& nats) {
 }  // namespace
 
 TEST_CASE("Wrong usage ends with status 2") {
-  for (const Flags& arguments :
-       std::vector<Flags>{{},
-                          {"sevre"},
-                          {"serve", "--prot-base", "12000"},
-                          {"serve", "--port-base", "65532"},
-                          {"serve", "--port-base", "many"},
-                          {"serve", "--listen", "localhost"},
-                          {"serve", "--services", "account,gardening"},
-                          {"serve", "--workers", "0"},
-                          {"serve", "--queue", "-1"},
-                          {"serve", "--idempotency-keys", "10"},
-                          {"serve", "--stream", "two.words"},
-                          {"serve", "--shop", "two words"},
-                          {"serve", "--config", "/nonexistent/jangbu.toml"},
-                          {"demo", "--port-base"}}) {
+  for (const Flags& arguments : std::vector<Flags>{
+           {},
+           {"sevre"},
+           {"serve", "--prot-base", "12000"},
+           {"serve", "--port-base", "65532"},
+           {"serve", "--port-base", "many"},
+           {"serve", "--listen", "localhost"},
+           {"serve", "--services", "account,gardening"},
+           {"serve", "--workers", "0"},
+           {"serve", "--queue", "-1"},
+           {"serve", "--idempotency-keys", "10"},
+           {"serve", "--stream", "two.words"},
+           {"serve", "--shop", "two words"},
+           {"serve", "--requests-per-second", "0.0001", "--print-config"},
+           {"serve", "--requests-per-second", "nan", "--print-config"},
+           {"serve", "--requests-per-second", "5", "--request-burst", "0.5", "--print-config"},
+           {"serve", "--request-burst", "5", "--print-config"},
+           {"serve", "--config", "/nonexistent/jangbu.toml"},
+           {"demo", "--port-base"}}) {
     const Ended ended = run_to_its_end(arguments);
     CAPTURE(arguments, ended.output);
     CHECK(ended.status == 2);
