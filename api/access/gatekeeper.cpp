@@ -115,19 +115,17 @@ std::shared_ptr<const Grant> Gatekeeper::admit(const http::Request& request,
 
 std::shared_ptr<const Grant> Gatekeeper::identify(const http::Request& request,
                                                   const http::Exchange& exchange) {
-  std::string_view bearer;
-  try {
-    bearer = bearer_of(request);
-  } catch (const Problem&) {
-    refuse(Refused::no_credential, exchange, {}, to_string(Refused::no_credential));
-    throw;
-  }
+  const std::string_view bearer = require_bearer(request, exchange);
+  const bool is_token = tokens_ && !is_access_key(bearer);
+  if (is_token)
+    if (auto grant = tokens_->recall(bearer, system_now())) return grant;
   const Limiter::Key address = client_address(request, options_.proxies).bytes;
   const auto now = Limiter::Clock::now();
-  require_room(failures_.look(address, options_.failures, now), exchange, {});
+  if (is_token) require_room(failures_.look(address, options_.failures, now), exchange, {});
 
   Credential credential = check(bearer);
   if (auto* grant = std::get_if<std::shared_ptr<const Grant>>(&credential)) return *grant;
+  require_room(failures_.take(address, options_.failures, now), exchange, {});
   auto& denied = std::get<Denied>(credential);
   if (denied.why == Denied::Why::unavailable) {
     refuse(Refused::no_provider, exchange, {}, denied.reason);
@@ -135,9 +133,21 @@ std::shared_ptr<const Grant> Gatekeeper::identify(const http::Request& request,
                   .detail = std::move(denied.detail),
                   .retry_after_s = 1};
   }
-  failures_.take(address, options_.failures, now);
   refuse(Refused::bad_credential, exchange, {}, denied.reason);
   throw unauthorized(denied.detail, denied.detail);
+}
+
+std::string_view Gatekeeper::require_bearer(const http::Request& request,
+                                            const http::Exchange& exchange) {
+  try {
+    return bearer_of(request);
+  } catch (const Problem&) {
+    require_room(requests_.take(client_address(request, options_.proxies).bytes, options_.rate,
+                                Limiter::Clock::now()),
+                 exchange, {});
+    refuse(Refused::no_credential, exchange, {}, to_string(Refused::no_credential));
+    throw;
+  }
 }
 
 Credential Gatekeeper::check(std::string_view bearer) const {

@@ -31,7 +31,10 @@ class Gatekeeper {
   struct Options {
     // Of each principal that has no other, or of each address while nobody is known; 0: no limit.
     Rate rate = {};
-    // Credentials of one address that were not good: more of them are not looked at for a while.
+    // Credentials of one address that were not good, or that nobody could judge: for a while more
+    // of them get 429, and no signature of there is verified. Access keys, and tokens that were
+    // found good a moment ago, pass even so: nobody is locked out by others behind the same
+    // address.
     Rate failures{.per_second = 1, .burst = 100};
     TrustedProxies proxies = {};
     std::vector<std::string> issuers = {};  // URLs of the providers, for those who want to log in
@@ -61,6 +64,7 @@ class Gatekeeper {
  private:
   std::shared_ptr<const Grant> identify(const http::Request& request,
                                         const http::Exchange& exchange);
+  std::string_view require_bearer(const http::Request& request, const http::Exchange& exchange);
   Credential check(std::string_view bearer) const;
   void require_room(const Limiter::Answer& answer, const http::Exchange& exchange,
                     std::string_view who);

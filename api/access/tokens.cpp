@@ -25,14 +25,13 @@ Tokens::Tokens(std::vector<Issuer> issuers, Options options)
       remembered_(options.most_remembered),
       provider_(options.provider, std::move(issuers)) {}
 
-Credential Tokens::check(std::string_view token, Timestamp now) {
-  if (token.size() > Token::longest) return std::get<Denied>(read_token(token));  // no hash of it
-  const Sha256 hash = sha256({token});
-  if (auto grant = remembered_.find(hash, now)) return grant;
-  return check_anew(token, hash, now);
+std::shared_ptr<const Grant> Tokens::recall(std::string_view token, Timestamp now) const {
+  if (token.size() > Token::longest) return nullptr;
+  return remembered_.find(sha256({token}), now);
 }
 
-Credential Tokens::check_anew(std::string_view text, const Sha256& hash, Timestamp now) {
+Credential Tokens::check(std::string_view text, Timestamp now) {
+  if (auto grant = recall(text, now)) return grant;
   auto read = read_token(text);
   if (auto* denied = std::get_if<Denied>(&read)) return std::move(*denied);
   const Token& token = std::get<Token>(read);
@@ -47,7 +46,7 @@ Credential Tokens::check_anew(std::string_view text, const Sha256& hash, Timesta
   Credential credential = check_token(token, *issuer, keys->jwks, now);
   if (const auto* grant = std::get_if<std::shared_ptr<const Grant>>(&credential)) {
     const Timestamp later{now.ms + std::chrono::milliseconds(options_.remembered_for).count()};
-    remembered_.remember(hash, *grant, std::min(later, keys->good_until));
+    remembered_.remember(sha256({text}), *grant, std::min(later, keys->good_until));
   }
   return credential;
 }

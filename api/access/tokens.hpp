@@ -1,11 +1,12 @@
 // Checks the bearer tokens of requests: access tokens of the issuers that the configuration names.
 //
-// Threads: check() and status() from any; the others from one at a time. Nobody waits for the
-// network (provider.hpp).
+// Threads: check(), recall() and status() from any; the others from one at a time. Nobody waits for
+// the network (provider.hpp).
 #pragma once
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -31,6 +32,9 @@ class Tokens {
   // the key that the token names: Retry-After 1.
   Credential check(std::string_view token, Timestamp now);
 
+  // What check() gave this token a moment ago; null: nothing, or that is no longer remembered.
+  std::shared_ptr<const Grant> recall(std::string_view token, Timestamp now) const;
+
   // From now on there are these issuers.
   void configure(std::vector<Issuer> issuers) { provider_.configure(std::move(issuers)); }
 
@@ -41,8 +45,6 @@ class Tokens {
   void stop() { provider_.stop(); }
 
  private:
-  Credential check_anew(std::string_view text, const Sha256& hash, Timestamp now);
-
   const Options options_;
   RememberedTokens remembered_;
   Provider provider_;
