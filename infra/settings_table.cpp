@@ -1,18 +1,12 @@
 #include "infra/settings_table.hpp"
 
-#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <stdexcept>
 
-#include "infra/descriptor.hpp"
 #include "infra/handle.hpp"
 #include "infra/text.hpp"
 
@@ -67,29 +61,14 @@ bool TableReader::flag(std::string_view setting) const {
   fail(std::string(setting) + " must be true or false");
 }
 
-// Only a plain file: opening a named pipe would wait for somebody who writes to it.
 std::string TableReader::read_file(std::string_view setting, std::size_t longest,
                                    Privacy privacy) const {
   const std::string path = text(setting);
-  const std::string name = std::string(setting) + " " + visible(path);
-  const auto why = [] { return std::string(std::strerror(errno)); };
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  struct stat info {};
-  if (!file || ::fstat(file.number(), &info) != 0) fail(name + " cannot be read: " + why());
-  if (!S_ISREG(info.st_mode)) fail(name + " is not a file");
-  if (privacy == Privacy::owner_alone && (info.st_mode & 077) != 0)
-    fail(name + " can be read by others: chmod 600 it");
-  std::string content(longest + 1, '\0');
-  std::size_t size = 0;
-  for (ssize_t more = 1; more > 0 && size < content.size();
-       size += static_cast<std::size_t>(more)) {
-    more = ::read(file.number(), content.data() + size, content.size() - size);
-    if (more < 0) fail(name + " cannot be read: " + why());
+  try {
+    return read_plain_file(path, longest, privacy);
+  } catch (const std::runtime_error& wrong) {
+    fail(std::string(setting) + " " + visible(path) + " " + wrong.what());
   }
-  content.resize(size);
-  if (size > longest)
-    fail(name + " is too long: it has more than " + std::to_string(longest) + " bytes");
-  return content;
 }
 
 std::string TableReader::authorities() const {

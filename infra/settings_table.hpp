@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "infra/plain_file.hpp"
+
 namespace jangbu {
 
 // As it stands in the file: the values of each setting.
@@ -32,7 +34,6 @@ class TableReader {
   std::string text(std::string_view setting) const;                      // must be given
   bool flag(std::string_view setting) const;                             // false: not given
 
-  enum class Privacy { anybody_may_read, owner_alone };
   // The text of the file that the setting names, of at most so many bytes.
   std::string read_file(std::string_view setting, std::size_t longest, Privacy privacy) const;
   // Certificates (PEM) of the file that ca_file names; empty when it is not given.

@@ -1,23 +1,17 @@
 #include "api/cli/settings.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cctype>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <iostream>
 #include <sstream>
+#include <stdexcept>
 #include <string_view>
 #include <utility>
 
 #include "api/http/hosts.hpp"
-#include "infra/descriptor.hpp"
 #include "infra/eventlog/server_urls.hpp"
+#include "infra/plain_file.hpp"
 #include "infra/postgres/conninfo.hpp"
 #include "projections/tables/registry.hpp"
 
@@ -150,19 +144,12 @@ std::string read_credential(const std::string& file) {
   const auto fail = [&](const std::string& what) {
     throw CLI::ValidationError("--credential-file", file + " " + what);
   };
-  const Descriptor credential_file(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat info {};
-  if (!credential_file || ::fstat(credential_file.number(), &info) != 0)
-    fail(std::string("cannot be read: ") + std::strerror(errno));
-  if ((info.st_mode & 077) != 0) fail("can be read by others: chmod 600 it");
   std::string credential;
-  for (ssize_t size = 1; size > 0 && credential.size() <= longest;) {
-    std::array<char, 4096> piece;
-    size = ::read(credential_file.number(), piece.data(), piece.size());
-    if (size < 0) fail(std::string("cannot be read: ") + std::strerror(errno));
-    credential.append(piece.data(), static_cast<std::size_t>(size));
+  try {
+    credential = read_plain_file(file, longest, Privacy::owner_alone);
+  } catch (const std::runtime_error& wrong) {
+    fail(wrong.what());
   }
-  if (credential.size() > longest) fail("holds more than an access key or token");
   credential.resize(credential.find_last_not_of(" \t\r\n") + 1);
   if (credential.empty()) fail("is empty: it is to hold an access key or token");
   return credential;

@@ -62,7 +62,7 @@ std::vector<std::string> read_secrets(const TableReader& reader) {
   std::string from, text;
   if (reader.has("secret_file")) {
     from = "secret_file";
-    text = reader.read_file(from, longest_secret_file, TableReader::Privacy::owner_alone);
+    text = reader.read_file(from, longest_secret_file, Privacy::owner_alone);
   } else {
     from = "secret_env";
     const std::string variable = reader.text(from);

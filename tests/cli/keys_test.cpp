@@ -240,7 +240,10 @@ TEST_CASE("A credential in a file that others can read is not used") {
   write_text(file, " \n");
   CHECK_THAT(errors(), ContainsSubstring("is empty"));
   write_text(file, std::string(20'000, 'x'));
-  CHECK_THAT(errors(), ContainsSubstring("holds more"));
+  CHECK_THAT(errors(), ContainsSubstring("is too long"));
+  std::filesystem::remove(file);
+  REQUIRE(::mkfifo(file.c_str(), 0600) == 0);
+  CHECK_THAT(errors(), ContainsSubstring("is not a file"));
   CHECK(shop.shown().empty());
 
   const Ended unfit =
