@@ -24,8 +24,7 @@ constexpr std::string_view key_prefix = "jbk_";
 constexpr std::size_t random_bytes = 32;
 constexpr std::size_t random_chars = 43;  // of those bytes in base64url
 constexpr std::size_t longest_name = 64;
-constexpr std::size_t longest_word = 32;      // of a setting or a role
-constexpr std::size_t longest_carrier = 100;  // as in a scan
+constexpr std::size_t longest_word = 32;  // of a setting or a role
 
 constexpr std::string_view alphanumerics =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -158,13 +157,6 @@ class Reader {
     if (error != std::errc() || read != end || !std::isfinite(number))
       fail(setting, "must be a number");
     return number;
-  }
-
-  static std::string role_words() {
-    std::string words;
-    for (std::size_t i = 0; i < role_count; ++i)
-      words += (i == 0 ? "" : ", ") + std::string(to_string(static_cast<Role>(i)));
-    return words;
   }
 
   const SettingsTable& table_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "infra/settings_table.hpp"
 #include "infra/sha256.hpp"
 
 namespace jangbu::access {
@@ -28,6 +29,10 @@ std::optional<Role> parse_role(std::string_view word) {
   const auto found = std::ranges::find(words, word);
   if (found == words.end()) return std::nullopt;
   return static_cast<Role>(found - words.begin());
+}
+
+std::string role_words() {
+  return joined(words);
 }
 
 }  // namespace jangbu::access

@@ -54,5 +54,9 @@ PrincipalId principal_id(std::string_view issuer, std::string_view subject);
 // "carrier"
 std::string_view to_string(Role role);
 std::optional<Role> parse_role(std::string_view word);
+// All of them, for people: "buyer, seller, …"
+std::string role_words();
+
+inline constexpr std::size_t longest_carrier = 100;  // characters of a carrier's code, as in a scan
 
 }  // namespace jangbu::access

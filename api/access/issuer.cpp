@@ -3,7 +3,6 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <array>
 
 #include "api/access/grant.hpp"
 #include "infra/handle.hpp"
@@ -56,13 +55,11 @@ void read_word(const TableReader& reader, std::string_view setting, std::string&
 }
 
 Roles read_roles(const TableReader& reader) {
-  std::array<std::string_view, role_count> all;
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = to_string(static_cast<Role>(i));
   Roles roles;
   for (const std::string& word : reader.list("roles")) {
     const auto role = parse_role(word);
     if (!role)
-      reader.fail("roles has " + visible(word) + ", which is none; there are " + joined(all));
+      reader.fail("roles has " + visible(word) + ", which is none; there are " + role_words());
     roles.add(*role);
   }
   if (roles.empty())

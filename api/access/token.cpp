@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cmath>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "api/http/ascii.hpp"
 #include "infra/base64.hpp"
 #include "infra/json_tree.hpp"
 #include "infra/text.hpp"
@@ -20,7 +20,6 @@ using JsonTree = nlohmann::json;
 
 constexpr std::size_t max_header_depth = 4;  // of parameters that we do not know
 constexpr std::size_t max_claims_depth = 16;
-constexpr std::size_t longest_carrier_code = 100;  // as a scan's
 
 // How a check ends early; caught at the end of the public functions.
 [[noreturn]] void deny(std::string_view reason, std::string detail) {
@@ -60,11 +59,6 @@ const JsonTree* member(const JsonTree& object, const std::string& name) {
   return found == object.end() ? nullptr : &*found;
 }
 
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(
-      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
 void read_header(const JsonTree& header, Token& token) {
   const JsonTree* alg = member(header, "alg");
   const auto algorithm =
@@ -75,9 +69,11 @@ void read_header(const JsonTree& header, Token& token) {
   const JsonTree* type = member(header, "typ");
   if (type && !type->is_string()) deny("malformed", "The token's typ is not a string");
   const std::string word = type ? type->get<std::string>() : "JWT";
-  if (equal_ignoring_case(word, "at+jwt") || equal_ignoring_case(word, "application/at+jwt"))
+  if (http::equal_ignoring_case(word, "at+jwt") ||
+      http::equal_ignoring_case(word, "application/at+jwt"))
     token.type = Token::Type::access;
-  else if (equal_ignoring_case(word, "JWT") || equal_ignoring_case(word, "application/jwt"))
+  else if (http::equal_ignoring_case(word, "JWT") ||
+           http::equal_ignoring_case(word, "application/jwt"))
     token.type = Token::Type::plain;
   else
     deny("type", "The token is of a type that is no access token's: its typ must be at+jwt");
@@ -197,7 +193,7 @@ std::string read_carrier(const JsonTree& claims, const Issuer& issuer) {
   const JsonTree* carrier = find_claim(claims, issuer.carrier_claim);
   if (!carrier || !carrier->is_string()) return {};
   try {
-    return clean(carrier->get_ref<const std::string&>(), 1, longest_carrier_code, TextKind::line);
+    return clean(carrier->get_ref<const std::string&>(), 1, longest_carrier, TextKind::line);
   } catch (const BadText&) {
     return {};
   }

@@ -1,25 +1,13 @@
 #include "tests/support/access_keys.hpp"
 
-#include <iomanip>
-#include <sstream>
 #include <utility>
 
 #include "api/access/access_keys.hpp"
+#include "infra/base64.hpp"
 #include "infra/sha256.hpp"
 #include "tests/support/files.hpp"
 
 namespace jangbu::test {
-
-namespace {
-
-std::string hex_digest(const std::string& key) {
-  std::ostringstream hex;
-  hex << std::hex << std::setfill('0');
-  for (const unsigned byte : sha256({key})) hex << std::setw(2) << byte;
-  return hex.str();
-}
-
-}  // namespace
 
 KeyFile::KeyFile(std::filesystem::path file) : file_(std::move(file)) {
   write();
@@ -44,7 +32,8 @@ HttpClient::Fields KeyFile::fields(const std::string& name) const {
 void KeyFile::write() const {
   std::string text;
   for (const auto& [name, key] : keys_)
-    text += "[keys." + name + "]\n" + key.settings + "\nsha256 = \"" + hex_digest(key.key) + "\"\n";
+    text += "[keys." + name + "]\n" + key.settings + "\nsha256 = \"" + to_hex(sha256({key.key})) +
+            "\"\n";
   write_text(file_, text);
 }
 
