@@ -100,16 +100,17 @@ void take(const CLI::ConfigItem& item, const char* section, const char* example,
   values.insert(values.end(), item.inputs.begin(), item.inputs.end());
 }
 
-// It has no secrets, but who may write to it may do everything.
-void warn_of_others(const std::string& file) {
+// Who may write to the file may do everything. `tells`: what its readers learn, if that is not for
+// everybody.
+void warn_of_others(const std::string& file, const char* tells) {
   using std::filesystem::perms;
   std::error_code error;
   const perms allowed = std::filesystem::status(file, error).permissions();
   if (error) return;
   if ((allowed & (perms::group_write | perms::others_write)) != perms::none)
-    log::warn("{} can be written by others, who can make access keys: chmod go-w it", file);
-  else if ((allowed & perms::others_read) != perms::none)
-    log::warn("{} tells everybody on this machine who has access keys: chmod o= it", file);
+    log::warn("{} can be written by others, who can let in whom they like: chmod go-w it", file);
+  else if (tells && (allowed & perms::others_read) != perms::none)
+    log::warn("{} tells everybody on this machine {}: chmod o= it", file, tells);
 }
 
 // What reading makes of tables; its errors become those of a configuration.
@@ -129,7 +130,7 @@ std::string to_toml(std::string_view section, const std::vector<SettingsTable>& 
     toml += "\n[" + std::string(section) + "." + table.name + "]\n";
     for (const auto& [setting, values] : table.settings) {
       const bool is_flag = setting == "allow_private" || setting == "allow_typ_jwt";
-      const bool is_list = setting == "types" || setting == "roles";
+      const bool is_list = setting == "types" || setting == "roles" || setting == "carriers";
       std::string list;
       for (const std::string& value : values) {
         list += list.empty() ? "" : ", ";
@@ -161,6 +162,7 @@ ConfigFile read_config_file(const std::string& file) {
                              "...], only those of webhooks and issuers, such as [webhooks.erp] and "
                              "[issuers.staff]");
   }
+  warn_of_others(file, nullptr);
   return read;
 }
 
@@ -186,7 +188,7 @@ std::vector<access::AccessKey> read_access_keys(const std::string& file) {
         throw CLI::ConfigError("there is nothing but tables of keys, such as [keys.till-3]");
       take(item, keys_section, "[keys.till-3]", tables);
     }
-    warn_of_others(file);
+    warn_of_others(file, "who has access keys");
     return access::read_access_keys(tables);
   } catch (const CLI::FileError&) {
     throw;

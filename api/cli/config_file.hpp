@@ -22,6 +22,7 @@ struct ConfigFile {
   std::vector<SettingsTable> issuers;
 };
 
+// A warning if others than its owner may write to it.
 ConfigFile read_config_file(const std::string& file);
 
 // What the tables describe.

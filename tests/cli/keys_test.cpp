@@ -176,7 +176,7 @@ TEST_CASE("A file of access keys that will not do is refused with its name, with
                        MessageMatches(ContainsSubstring("/nonexistent/keys.toml")));
 }
 
-TEST_CASE("Whoever else may write to the file of access keys, or read it, is warned of") {
+TEST_CASE("Whoever else may write to the files that say who is let in is warned of") {
   const TemporaryFolder folder;
   const auto file = folder.path() / "keys.toml";
   write_text(file, "");
@@ -191,6 +191,16 @@ TEST_CASE("Whoever else may write to the file of access keys, or read it, is war
   CHECK(warnings(0660) == std::pair<std::ptrdiff_t, std::ptrdiff_t>(1, 0));
   CHECK(warnings(0602) == std::pair<std::ptrdiff_t, std::ptrdiff_t>(1, 0));
   CHECK(warnings(0604) == std::pair<std::ptrdiff_t, std::ptrdiff_t>(0, 1));
+
+  const auto warnings_of_config = [&](::mode_t mode) {
+    ::chmod(file.c_str(), mode);
+    const LogLines log;
+    CHECK(cli::read_config_file(file).issuers.empty());
+    return log.count("can be written by others");
+  };
+  CHECK(warnings_of_config(0644) == 0);
+  CHECK(warnings_of_config(0664) == 1);
+  CHECK(warnings_of_config(0602) == 1);
 }
 
 TEST_CASE("Tools show a shop the access key that is in a file or in the environment") {
