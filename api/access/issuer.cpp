@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view issuers_section = "issuers";
 constexpr std::string_view issuer_settings[] = {
-    "url",           "audience",     "roles",    "roles_claim", "carrier_claim",
+    "url",           "audience",     "roles",    "roles_claim", "carrier_claim", "carriers",
     "allow_typ_jwt", "access_claim", "jwks_url", "ca_file",     "login_client"};
 
 constexpr std::size_t longest_url = 2'000;
@@ -67,6 +67,20 @@ Roles read_roles(const TableReader& reader) {
   return roles;
 }
 
+std::vector<std::string> read_carriers(const TableReader& reader, Roles roles) {
+  if (!reader.has("carriers")) return {};
+  if (!roles.has(Role::carrier)) reader.fail("carriers has no meaning without the role carrier");
+  std::vector<std::string> codes;
+  for (const std::string& code : reader.list("carriers")) try {
+      codes.push_back(clean(code, 1, longest_carrier, TextKind::line));
+    } catch (const BadText& bad) {
+      reader.fail("carriers has a code that " + std::string(bad.what()));
+    }
+  if (codes.empty())
+    reader.fail("give carriers the codes that this issuer may vouch for, or leave it out");
+  return codes;
+}
+
 Issuer read_issuer(const SettingsTable& table) {
   const TableReader reader(issuers_section, table, issuer_settings);
   Issuer issuer{.name = table.name, .url = read_url(reader, "url")};
@@ -77,6 +91,7 @@ Issuer read_issuer(const SettingsTable& table) {
   issuer.roles = read_roles(reader);
   read_word(reader, "roles_claim", issuer.roles_claim);
   read_word(reader, "carrier_claim", issuer.carrier_claim);
+  issuer.carriers = read_carriers(reader, issuer.roles);
   issuer.allow_typ_jwt = reader.flag("allow_typ_jwt");
   if (reader.has("access_claim") && !issuer.allow_typ_jwt)
     reader.fail("access_claim has no meaning without allow_typ_jwt = true");

@@ -29,7 +29,8 @@ struct Issuer {
   Roles roles;           // that it may grant
   std::string roles_claim = "roles";
   std::string carrier_claim = "carrier";
-  bool allow_typ_jwt = false;  // takes tokens of type JWT, or none, that have `access_claim`
+  std::vector<std::string> carriers;  // whose codes it may vouch for; empty: any
+  bool allow_typ_jwt = false;         // takes tokens of type JWT, or none, that have `access_claim`
   std::string access_claim = "client_id";
   std::string jwks_url;  // empty: discovery says where its keys are
   std::string

@@ -188,15 +188,18 @@ std::vector<std::string> words_of(const JsonTree& claim) {
   return list;
 }
 
-// What the token says about its carrier; empty when that is no code.
+// What the token says about its carrier; empty when that is no code, or not the issuer's to say.
 std::string read_carrier(const JsonTree& claims, const Issuer& issuer) {
   const JsonTree* carrier = find_claim(claims, issuer.carrier_claim);
   if (!carrier || !carrier->is_string()) return {};
+  std::string code;
   try {
-    return clean(carrier->get_ref<const std::string&>(), 1, longest_carrier, TextKind::line);
+    code = clean(carrier->get_ref<const std::string&>(), 1, longest_carrier, TextKind::line);
   } catch (const BadText&) {
     return {};
   }
+  const auto& known = issuer.carriers;
+  return known.empty() || std::ranges::find(known, code) != known.end() ? code : std::string();
 }
 
 Principal read_principal(const JsonTree& claims, const Issuer& issuer) {

@@ -46,9 +46,10 @@ TEST_CASE("an issuer's table is read, with what is usual where nothing is said")
   const auto issuers = read_issuers(std::vector{
       table("staff", {}), table("people", {{"url", {"https://id.example/realms/people"}},
                                            {"audience", {"shop"}},
-                                           {"roles", {"buyer", "seller", "buyer"}},
+                                           {"roles", {"buyer", "carrier", "buyer"}},
                                            {"roles_claim", {"realm_access.roles"}},
                                            {"carrier_claim", {"company"}},
+                                           {"carriers", {"CJ", " 우체국택배 "}},
                                            {"allow_typ_jwt", {"true"}},
                                            {"access_claim", {"scope"}},
                                            {"jwks_url", {"http://127.0.0.1:8080/keys?v=2"}},
@@ -65,9 +66,10 @@ TEST_CASE("an issuer's table is read, with what is usual where nothing is said")
   CHECK(issuers[1] == Issuer{.name = "people",
                              .url = "https://id.example/realms/people",
                              .audience = "shop",
-                             .roles = {Role::buyer, Role::seller},
+                             .roles = {Role::buyer, Role::carrier},
                              .roles_claim = "realm_access.roles",
                              .carrier_claim = "company",
+                             .carriers = {"CJ", "우체국택배"},
                              .allow_typ_jwt = true,
                              .access_claim = "scope",
                              .jwks_url = "http://127.0.0.1:8080/keys?v=2",
@@ -87,6 +89,10 @@ TEST_CASE("a wrong setting of an issuer is told with its table, and what to do")
   CHECK_THAT(wrong({{"roles", {"clerk", "root"}}}),
              ContainsSubstring("roles has root") &&
                  ContainsSubstring("buyer, seller, carrier, clerk, auditor, operator"));
+  CHECK_THAT(wrong({{"carriers", {"CJ"}}}), ContainsSubstring("without the role carrier"));
+  for (const std::vector<std::string>& codes : {std::vector<std::string>{}, {"CJ", "a\nb"}})
+    CHECK_THAT(wrong({{"roles", {"carrier"}}, {"carriers", codes}}),
+               StartsWith("[issuers.staff]: ") && ContainsSubstring("carriers"));
   CHECK_THAT(wrong({{"allow_typ_jwt", {"yes"}}}), ContainsSubstring("true or false"));
   CHECK_THAT(wrong({{"access_claim", {"scope"}}}), ContainsSubstring("allow_typ_jwt = true"));
   CHECK_THAT(wrong({{"ca_file", {"/nowhere/ca.pem"}}}), ContainsSubstring("/nowhere/ca.pem"));

@@ -191,6 +191,15 @@ TEST_CASE("a carrier is one with a code, and a code belongs to a carrier") {
                            Json(std::string(101, 'x'))})
     CHECK(who({{"roles", "carrier"}, {"carrier", code}}).roles.empty());
   Issuer from = issuer();
+  from.carriers = {"우체국택배", "CJ"};
+  const auto of_those = [&](const char* code) {
+    const Credential credential =
+        check(with({{"roles", "carrier"}, {"carrier", code}}), ec_keys(), from);
+    return principal(credential);
+  };
+  CHECK(of_those("CJ").carrier == "CJ");
+  CHECK(of_those("Hanjin").roles.empty());
+  CHECK(of_those("Hanjin").carrier.empty());
   from.roles = {Role::buyer};
   const Credential without_role =
       check(with({{"roles", "carrier"}, {"carrier", "CJ"}}), ec_keys(), from);
