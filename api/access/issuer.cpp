@@ -6,6 +6,7 @@
 
 #include "api/access/grant.hpp"
 #include "infra/handle.hpp"
+#include "infra/loopback.hpp"
 #include "infra/text.hpp"
 
 namespace jangbu::access {
@@ -29,11 +30,6 @@ std::string part_of(CURLU* url, CURLUPart part) {
   char* found = nullptr;
   if (curl_url_get(url, part, &found, 0) != CURLUE_OK) return {};
   return Handle<char, curl_free>(found).get();
-}
-
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "[::1]" ||
-         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos);
 }
 
 std::string read_url(const TableReader& reader, std::string_view setting) {

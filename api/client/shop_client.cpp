@@ -10,6 +10,7 @@
 
 #include "api/client/certainty.hpp"
 #include "infra/json_tree.hpp"
+#include "infra/loopback.hpp"
 
 namespace jangbu {
 
@@ -47,6 +48,10 @@ void set_up(CURL* curl, const ShopPlace& shop) {
     throw std::invalid_argument(
         "what was given as an access key or token (--credential-file, JANGBU_CREDENTIAL) has "
         "characters that none has");
+  if (!shop.tls && !is_loopback(shop.host))
+    throw std::invalid_argument(
+        "the access key or token (--credential-file, JANGBU_CREDENTIAL) would go to " + shop.host +
+        " where others can read it on its way: give --tls, or --ca-file with whom to trust");
   curl_easy_setopt(curl, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BEARER));
   curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, shop.credential.c_str());
 }

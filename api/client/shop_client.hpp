@@ -30,7 +30,7 @@ struct ShopPlace {
 };
 
 // How a transfer is to talk to it. Throws std::invalid_argument, without repeating it, for a
-// credential that cannot be one (RFC 6750, 2.1).
+// credential that cannot be one (RFC 6750, 2.1), or that would leave this machine without TLS.
 void set_up(CURL* curl, const ShopPlace& shop);
 
 // What an answer says that refuses who asks, or how often, and what to do about it: "answered 401:

@@ -1,6 +1,5 @@
 #include "api/serve/ports.hpp"
 
-#include <arpa/inet.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include "api/serve/serve.hpp"
 #include "api/services/service.hpp"
 #include "infra/log.hpp"
+#include "infra/loopback.hpp"
 
 namespace jangbu {
 
@@ -23,12 +23,6 @@ constexpr ServicePort all_services[] = {{operations_service, 0},
                                         {product_service, 2},
                                         {purchase_service, 3},
                                         {delivery_service, 4}};
-
-bool is_loopback(const std::string& address) {
-  in_addr v4{};
-  if (::inet_pton(AF_INET, address.c_str(), &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
-  return address == "::1";
-}
 
 // An origin as browsers write it (RFC 6454, section 6.2).
 std::string origin_of(const ServeOptions& options, const std::string& host, int port) {

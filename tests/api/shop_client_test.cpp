@@ -11,6 +11,7 @@
 #include <string>
 
 #include "api/http/server.hpp"
+#include "infra/handle.hpp"
 
 using namespace jangbu;
 using namespace std::chrono_literals;
@@ -134,6 +135,24 @@ TEST_CASE("A client that asked too often waits as long as it is told") {
   CHECK(script.command().status == 201);
   CHECK(std::chrono::steady_clock::now() - begun >= 1s);
   CHECK(script.asked() == 2);
+}
+
+TEST_CASE("A credential does not leave this machine without TLS") {
+  const Handle<CURL, curl_easy_cleanup> curl(curl_easy_init());
+  const auto with = [&](const std::string& host, bool tls) {
+    set_up(curl.get(), {.host = host, .tls = tls, .credential = "jbk_till-3_x"});
+  };
+  for (const char* host :
+       {"shop.example", "192.0.2.1", "2001:db8::1", "127.0.0.1.example", "localhost.example"}) {
+    CAPTURE(host);
+    CHECK_THROWS_MATCHES(
+        with(host, false), std::invalid_argument,
+        MessageMatches(ContainsSubstring("give --tls") && !ContainsSubstring("jbk_")));
+    CHECK_NOTHROW(with(host, true));
+    CHECK_NOTHROW(set_up(curl.get(), {.host = host}));
+  }
+  for (const char* host : {"127.0.0.1", "127.8.8.8", "localhost", "::1", "[::1]"})
+    CHECK_NOTHROW(with(host, false));
 }
 
 TEST_CASE("What cannot be a credential is not sent, nor repeated") {
