@@ -60,7 +60,7 @@ std::string scheme(const ServeOptions& options) {
   return options.tls.certificate.empty() ? "http" : "https";
 }
 
-void check_listen(const ServeOptions& options) {
+void check_access(const ServeOptions& options) {
   if (options.has_access_control() && options.allow_load)
     throw std::runtime_error(
         "--allow-load is not available with access control: the load would buy without a "

@@ -30,8 +30,9 @@ std::vector<ServicePort> served(const ServeOptions& options);
 // "https" or "http"
 std::string scheme(const ServeOptions& options);
 
-// There is no access control: throws when the services listen beyond loopback without --insecure.
-void check_listen(const ServeOptions& options);
+// Throws when the settings do not go together with who may do what: beyond loopback without access
+// control or TLS, unless --insecure says so; a load that would buy without a credential.
+void check_access(const ServeOptions& options);
 
 // The certificates of all the services; null without TLS. Throws when the settings do not go
 // together, or a file is not what it should be.

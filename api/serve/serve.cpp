@@ -121,13 +121,29 @@ void read_again(const char* what, Read read) {
 }
 
 // Who is let in: what access keys and tokens are good for. Each part is there if it is in use.
-struct Access {
-  explicit Access(const ServeOptions& options)
+struct Admission {
+  explicit Admission(const ServeOptions& options)
       : keys(options.read_access_keys ? std::make_unique<access::AccessKeys>() : nullptr),
         tokens(options.issuers.empty() ? nullptr
                                        : std::make_unique<access::Tokens>(options.issuers)),
         gatekeeper(keys.get(), tokens.get(), with_issuers(options)) {
     if (keys) keys->configure(options.read_access_keys());
+    std::string by = keys ? "access keys of " + options.access_keys : std::string();
+    for (const std::string& issuer : gatekeeper.issuers())
+      by += (by.empty() ? "tokens of " : ", tokens of ") + issuer;
+    if (gatekeeper.is_on())
+      log::info("access control is on: {}", by);
+    else
+      log::info("access control is off: whoever reaches a port may do everything");
+  }
+
+  void configure(std::vector<access::Issuer> issuers) {
+    if (!tokens) throw std::runtime_error("the first [issuers.NAME] table takes a restart");
+    if (issuers.empty() && !keys)
+      log::warn(
+          "SIGHUP: there is no [issuers.NAME] table any more, so nobody is let in, and the next "
+          "start would be without access control: whoever reaches a port might do everything");
+    tokens->configure(std::move(issuers));
   }
 
   const std::unique_ptr<access::AccessKeys> keys;
@@ -142,24 +158,28 @@ struct Access {
   }
 };
 
-void read_tables_again(const ServeOptions& options, webhook::Webhooks& webhooks, Access& access) {
-  ServeOptions::Tables tables = options.read_tables();
-  if (!tables.issuers.empty() && !access.tokens)
-    throw std::runtime_error("the first [issuers.NAME] table takes a restart");
-  if (access.tokens) access.tokens->configure(std::move(tables.issuers));
-  webhooks.configure(std::move(tables.webhooks));
+void read_tables_again(const ServeOptions& options, webhook::Webhooks& webhooks,
+                       Admission& admission) {
+  ServeOptions::Tables tables;
+  try {
+    tables = options.read_tables();
+  } catch (const std::exception& wrong) {
+    return log::error("SIGHUP: the issuers and the webhooks stay as they were: {}", wrong.what());
+  }
+  if (admission.tokens || !tables.issuers.empty())
+    read_again("the issuers", [&] { admission.configure(std::move(tables.issuers)); });
+  read_again("the webhooks", [&] { webhooks.configure(std::move(tables.webhooks)); });
 }
 
-void read_again(const ServeOptions& options, webhook::Webhooks& webhooks, Access& access,
+void read_again(const ServeOptions& options, webhook::Webhooks& webhooks, Admission& admission,
                 http::Tls* tls) {
-  if (!options.read_tables && !access.keys && !tls)
+  if (!options.read_tables && !admission.keys && !tls)
     log::warn(
         "SIGHUP: there is nothing to read again, without --config, --access-keys or "
         "--tls-certificate");
-  if (options.read_tables)
-    read_again("webhooks and issuers", [&] { read_tables_again(options, webhooks, access); });
-  if (access.keys)
-    read_again("the access keys", [&] { access.keys->configure(options.read_access_keys()); });
+  if (options.read_tables) read_tables_again(options, webhooks, admission);
+  if (admission.keys)
+    read_again("the access keys", [&] { admission.keys->configure(options.read_access_keys()); });
   if (tls) read_again("the certificates", [&] { tls->reload(); });
 }
 
@@ -198,9 +218,9 @@ struct CommandParts {
 void run(const ServeOptions& options) {
   Signals signals;
   log::info("jangbu {} starts", version());
-  check_listen(options);
+  check_access(options);
   const std::shared_ptr<http::Tls> tls = open_tls(options);
-  Access access(options);
+  Admission admission(options);
   if (options.has_access_control()) leave_no_core_file();
   const http::Limits limits = limits_of_each(options);
   give_large_memory_back();
@@ -251,7 +271,7 @@ void run(const ServeOptions& options) {
 
   Metrics metrics({writer, snapshots ? &*snapshots : nullptr, read_models, projector.get(),
                    publisher.get(), webhooks, delivery_feed, log_feed, access_log.get(),
-                   access.gatekeeper, access.tokens.get()});
+                   admission.gatekeeper, admission.tokens.get()});
   const PageAccess for_pages = page_access(options);
   const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options), for_pages.logins);
   const Console console(options.uplot, neighbours(options), for_pages);
@@ -264,7 +284,7 @@ void run(const ServeOptions& options) {
       "application/json");
   const OperationsSide operations{projector.get(), log_search, log_feed, rebuilds, loads, webhooks,
                                   readiness,       metrics,    console,  asyncapi, source};
-  const Backend backend{access.gatekeeper, commands ? &commands->side : nullptr, read_models,
+  const Backend backend{admission.gatekeeper, commands ? &commands->side : nullptr, read_models,
                         delivery_feed, &operations};
   std::vector<std::unique_ptr<http::Server>> servers;
   for (const auto& [service, offset] : served(options)) {
@@ -284,7 +304,7 @@ void run(const ServeOptions& options) {
   if (commands) commands->writer.start();
   for (const auto& server : servers) server->start();
   while (signals.wait() == Signals::Request::reload)
-    read_again(options, webhooks, access, tls.get());
+    read_again(options, webhooks, admission, tls.get());
 
   webhooks.stop();
   loads.close();
