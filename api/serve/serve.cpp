@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -195,8 +196,17 @@ void give_large_memory_back() {
 // kernel what 0 is, and also keeps the memory from a program that core files are piped to: core(5),
 // and do_coredump() in fs/coredump.c.
 void leave_no_core_file() {
-  constexpr rlimit none{1, 1};
-  ::setrlimit(RLIMIT_CORE, &none);
+  const auto set_limit = [](rlim_t bytes) {
+    const rlimit both{bytes, bytes};
+    return ::setrlimit(RLIMIT_CORE, &both) == 0;
+  };
+  if (set_limit(1)) return;
+  // The limit is 0 already, and may not be raised to 1. A program gets the memory in spite of a 0.
+  const int to_whom = std::ifstream("/proc/sys/kernel/core_pattern").peek();
+  if (set_limit(0) && to_whom != '|' && to_whom != '@') return;
+  log::warn(
+      "a crash may write credentials into a core file: the limit of its size cannot be 1 "
+      "(ulimit -c, or LimitCORE=1 of systemd), and kernel.core_pattern hands it to a program");
 }
 
 // The parts that take commands, if this process does.
