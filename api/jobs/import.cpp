@@ -168,6 +168,8 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
              again_.empty();
     };
     if (!wait_until(has_room)) return false;
+    if (!order_.may_go_on())
+      give_up(problems::unauthorized, "The access key or token no longer holds");
     if (why_) return true;
     ++line_;
     const std::size_t malformed_before = malformed_;

@@ -7,9 +7,9 @@
 // has the earlier rows and the client their results, apart from a bounded part.
 //
 // It gives up when continuing is pointless: when the rows are not of the kind imported here, when
-// nobody reads the results, when it takes too long. A last line then says why, and the line after
-// which nothing was taken. The rest of the body is discarded, so that a client that sends
-// everything before it reads still gets to read that line.
+// nobody reads the results, when it takes too long; and when its asker is no longer let in. A last
+// line then says why, and the line after which nothing was taken. The rest of the body is
+// discarded, so that a client that sends everything before it reads still gets to read that line.
 //
 // Threads: begin() on HTTP workers; stop() by the owner, once. Ownership: the writer and the lookup
 // must outlive it.
@@ -17,6 +17,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -60,6 +61,8 @@ class Importer {
   struct Order {
     ToCommand to_command;
     Asker asker;
+    // Asked before each row: whether the asker is still let in.
+    std::function<bool()> may_go_on = [] { return true; };
     std::optional<RowKeys> keys;
     std::string correlation;
   };

@@ -299,6 +299,7 @@ void import_rows(const Call& call, const http::BodyStream& body, ToCommand to_co
   require_ndjson(call.request);
   call.backend.commands->importer.begin({.to_command = to_command,
                                          .asker = call.asker(),
+                                         .may_go_on = call.held(),
                                          .keys = RowKeys::of(call.request, *call.asker()),
                                          .correlation = correlation_of(call.request)},
                                         body, call.exchange);

@@ -35,8 +35,9 @@ inline constexpr std::string_view rows_description =
     "Read the results while you send: no more rows are taken while 256 KiB of results are unread. "
     "An import is given up, with a last row that says why and at which line, when nothing is read "
     "for 30 seconds while there is more to send (`results-unread`), when malformed rows outnumber "
-    "the others by more than 100 (`too-many-malformed-rows`), and after 15 minutes "
-    "(`import-too-slow`). A body that arrives at less than 16 KiB a second, or an answer that "
+    "the others by more than 100 (`too-many-malformed-rows`), after 15 minutes "
+    "(`import-too-slow`), and when the access key or token that it came with no longer holds "
+    "(`unauthorized`). A body that arrives at less than 16 KiB a second, or an answer that "
     "nobody reads, is cut off: if the last chunk is missing, so are results. Four imports of "
     "accounts and four of products can run at once; more get `overloaded`.";
 

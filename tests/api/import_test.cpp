@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "api/access/access_keys.hpp"
 #include "api/http/server.hpp"
 #include "api/jobs/import.hpp"
 #include "api/log/log_lookup.hpp"
@@ -22,6 +23,7 @@
 #include "api/streams/event_feed.hpp"
 #include "infra/eventlog/memory_log.hpp"
 #include "infra/ids.hpp"
+#include "infra/sha256.hpp"
 #include "tests/http/client.hpp"
 #include "tests/support/faulty_log.hpp"
 #include "tests/support/process.hpp"
@@ -35,9 +37,11 @@ using Reply = jangbu::test::Answer;
 
 // The account and product services on a log in memory.
 struct Services {
-  explicit Services(Importer::Options options = {}, Writer::Options writer_options = {})
+  explicit Services(Importer::Options options = {}, Writer::Options writer_options = {},
+                    const access::AccessKeys* keys = nullptr)
       : writer(log, {.now = system_now, .new_commit_id = new_id<CommitId>}, writer_options),
-        importer(writer, log_lookup, options) {
+        importer(writer, log_lookup, options),
+        gatekeeper(keys, nullptr, {}) {
     writer.start();
     for (const Service* service : {&account_service, &product_service})
       servers.emplace_back("127.0.0.1", 0, to_router(*service, backend)).start();
@@ -135,6 +139,29 @@ TEST_CASE("A file that is none of rows is given up, and says where and why") {
   }
   CHECK(code(rows.back()) == "too-many-malformed-rows");
   CHECK(rows.back().at("line") == 101);
+}
+
+TEST_CASE("An import goes no further when its asker's key is taken back") {
+  const std::string key = access::new_access_key("till");
+  access::AccessKeys keys;
+  keys.configure({{.name = "till",
+                   .digest = sha256({key}),
+                   .roles = {Role::clerk},
+                   .carrier = {},
+                   .rate = {}}});
+  Services services({}, {}, &keys);
+  const std::string body = row(1) + row(2);
+  Client client = services.begin(body.size(), "Authorization: Bearer " + key + "\r\n");
+  client.send(row(1));
+  wait_until("the first row", [&] { return !names_opened(services.log).empty(); });
+  keys.configure({});
+  client.send(row(2));
+  const auto rows = rows_of(client.read_answer());
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].at("status") == 201);
+  CHECK(code(rows[1]) == "unauthorized");
+  CHECK(rows[1].at("line") == 1);
+  CHECK(names_opened(services.log).size() == 1);
 }
 
 TEST_CASE("A file of the wrong kind of rows is given up, too") {
