@@ -439,14 +439,21 @@ void Importer::begin(Order order, http::BodyStream body, http::Exchange exchange
     running.thread.join();
     return true;
   });
-  // The imports of one service do not take the slots of the other.
-  const auto same = std::ranges::count(running_, order.to_command, &Running::to_command);
-  if (stopped_ || static_cast<std::size_t>(same) >= options_.most_imports)
+  // The imports of one service do not take the slots of the other, nor those of one asker all of
+  // them.
+  std::size_t same = 0, own = 0;
+  for (const Running& running : running_) {
+    if (running.to_command != order.to_command) continue;
+    ++same;
+    if (!order.asker->may_all && running.asker->id == order.asker->id) ++own;
+  }
+  if (stopped_ || same >= options_.most_imports || own >= (options_.most_imports + 1) / 2)
     return exchange.respond(problem_of(NotDecided::overloaded));
   const auto to_command = order.to_command;
+  const Asker asker = order.asker;
   auto import =
       std::make_shared<Import>(*this, std::move(order), std::move(body), std::move(exchange));
-  running_.push_back({to_command, import, std::thread([import] {
+  running_.push_back({to_command, asker, import, std::thread([import] {
                         ::pthread_setname_np(::pthread_self(), "import");
                         import->run();
                       })});

@@ -41,7 +41,8 @@ using ToCommand = Command (*)(Body body, const Principal& asker);
 class Importer {
  public:
   struct Options {
-    std::size_t most_imports = 4;  // at the same time per service; further ones are turned away
+    // At the same time per service, and half of them for one asker; further ones are turned away.
+    std::size_t most_imports = 4;
     std::size_t rows_under_way = 1'000;
     std::size_t bytes_under_way = http::mib;  // of these rows
     std::size_t row_bytes = 64 * http::kib;
@@ -85,6 +86,7 @@ class Importer {
   class Import;
   struct Running {
     ToCommand to_command;
+    Asker asker;
     std::shared_ptr<Import> import;
     std::thread thread;
   };

@@ -39,6 +39,7 @@ inline constexpr std::string_view rows_description =
     "(`import-too-slow`), and when the access key or token that it came with no longer holds "
     "(`unauthorized`). A body that arrives at less than 16 KiB a second, or an answer that "
     "nobody reads, is cut off: if the last chunk is missing, so are results. Four imports of "
-    "accounts and four of products can run at once; more get `overloaded`.";
+    "accounts and four of products can run at once, two of each for one asker; more get "
+    "`overloaded`.";
 
 }  // namespace jangbu

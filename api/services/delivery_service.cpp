@@ -98,21 +98,21 @@ void stream_all(const Call& call) {
   const ReadAt now{.min_position = writer ? writer->status().position : Position{},
                    .wait = default_wait};
   with_sight(call, now,
-             [&feed = call.backend.delivery_feed, exchange = call.exchange, held = call.held(),
-              after = last_event_id(call.request)](const Sight& sight) {
+             [&feed = call.backend.delivery_feed, exchange = call.exchange, asker = call.asker(),
+              held = call.held(), after = last_event_id(call.request)](const Sight& sight) {
                if (!sight.all && sight.accounts.empty()) return exchange.respond(no_own_account());
                streams::Interest interest;
                if (!sight.all) interest.buyers = sight.accounts;
-               feed.subscribe(exchange, std::move(interest), after, held);
+               feed.subscribe(exchange, std::move(interest), after, *asker, held);
              });
 }
 
 void stream_one(const Call& call) {
   const auto id = path_id<EntityId>(call.request, problems::delivery_not_found);
   if_seen(call, read_at(call.request), {EntityKind::purchase, id}, problems::delivery_not_found,
-          [&feed = call.backend.delivery_feed, exchange = call.exchange, held = call.held(), id,
-           after = last_event_id(call.request)](const Sight&) {
-            feed.subscribe(exchange, {.entity = id}, after, held);
+          [&feed = call.backend.delivery_feed, exchange = call.exchange, asker = call.asker(),
+           held = call.held(), id, after = last_event_id(call.request)](const Sight&) {
+            feed.subscribe(exchange, {.entity = id}, after, *asker, held);
           });
 }
 

@@ -107,7 +107,7 @@ void stream_events(const Call& call) {
       call.exchange,
       {.entity = query_id<EntityId>(call.request, "entity"),
        .type = types.empty() ? std::string() : types.front()},
-      last_event_id(call.request), call.held());
+      last_event_id(call.request), *call.asker(), call.held());
 }
 
 constexpr std::string_view schema_media_type = "application/schema+json";

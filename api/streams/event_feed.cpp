@@ -133,7 +133,7 @@ class EventFeed::Loop {
 EventFeed::EventFeed(EventLog& log, Subject subject, Options options)
     : subject_(std::move(subject)),
       options_(std::move(options)),
-      subscribers_(std::make_shared<std::atomic<std::size_t>>(0)),
+      places_(options_.most_subscribers),
       inbox_(std::make_shared<Inbox>()),
       thread_([this, &log] {
         ::pthread_setname_np(::pthread_self(), (subject_.name + "-feed").c_str());
@@ -149,15 +149,17 @@ void EventFeed::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void EventFeed::subscribe(http::Exchange exchange, Interest interest, std::optional<EventId> after,
+void EventFeed::subscribe(const http::Exchange& exchange, Interest interest,
+                          std::optional<EventId> after, const Principal& who,
                           std::function<bool()> may_go_on) {
-  if (++*subscribers_ > options_.most_subscribers) {
-    --*subscribers_;
-    return turn_away(exchange, "There are " + std::to_string(options_.most_subscribers) +
-                                   " streams, which is all. Come back later.");
-  }
+  Places::Place place = places_.take(who);
+  if (!place)
+    return turn_away(exchange,
+                     "There are " + std::to_string(places_.most()) + " streams, or " +
+                         std::to_string(places_.most_of_one()) +
+                         " of them are yours, which is all that one may have. Come back later.");
   auto subscriber = std::make_shared<Subscriber>(exchange, std::move(interest), after,
-                                                 std::move(may_go_on), subscribers_);
+                                                 std::move(may_go_on), std::move(place));
   if (!inbox_->put(std::make_shared<Waiting>(Waiting{.subscriber = std::move(subscriber)})))
     turn_away(exchange, "The server is stopping.");
 }

@@ -15,7 +15,6 @@
 // gets a stream that ends at once. Only what can never be served is refused.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -25,6 +24,7 @@
 #include <thread>
 
 #include "api/http/exchange.hpp"
+#include "api/streams/places.hpp"
 #include "api/streams/subject.hpp"
 #include "api/streams/subscriber.hpp"
 
@@ -33,7 +33,7 @@ namespace jangbu {
 class EventFeed {
  public:
   struct Options {
-    std::size_t most_subscribers = 2'000;         // further ones are turned away
+    std::size_t most_subscribers = 2'000;         // a quarter of them each (places.hpp)
     std::chrono::milliseconds heartbeat{15'000};  // a comment after this much silence
     // The end of the log as known to other parts, used while the log is away; called from any
     // thread.
@@ -48,17 +48,17 @@ class EventFeed {
   // Answers with the events of interest, after this one or from now on. 404 for an entity that does
   // not exist, if the subject says so; 422 for an event that has not happened yet. If that turns
   // out only after the stream has begun, the stream ends. It also ends once `may_go_on` says false;
-  // that is called several times a second, on the feed's thread.
+  // that is called several times a second, on the feed's thread. `who` takes one of the places.
   void subscribe(
-      http::Exchange exchange, streams::Interest interest, std::optional<EventId> after,
-      std::function<bool()> may_go_on = [] { return true; });
+      const http::Exchange& exchange, streams::Interest interest, std::optional<EventId> after,
+      const Principal& who = *anyone(), std::function<bool()> may_go_on = [] { return true; });
 
   // Ends all streams, and turns away new ones.
   void stop();
 
   const std::string& name() const { return subject_.name; }
-  std::size_t subscribers() const { return *subscribers_; }
-  std::size_t most_subscribers() const { return options_.most_subscribers; }
+  std::size_t subscribers() const { return places_.taken(); }
+  std::size_t most_subscribers() const { return places_.most(); }
 
  private:
   class Inbox;
@@ -68,10 +68,9 @@ class EventFeed {
 
   const streams::Subject subject_;
   const Options options_;
-  // Both may outlive the feed, held by subscribers and by history queries in flight.
-  const std::shared_ptr<std::atomic<std::size_t>> subscribers_;
-  const std::shared_ptr<Inbox> inbox_;
-  std::thread thread_;  // last: it uses everything above
+  streams::Places places_;
+  const std::shared_ptr<Inbox> inbox_;  // may outlive the feed, held by history queries in flight
+  std::thread thread_;                  // last: it uses everything above
 };
 
 }  // namespace jangbu

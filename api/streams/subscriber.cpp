@@ -22,17 +22,12 @@ void turn_away(const http::Exchange& exchange, std::string_view why) {
 }
 
 Subscriber::Subscriber(http::Exchange exchange, Interest interest, std::optional<EventId> asked,
-                       std::function<bool()> may_go_on,
-                       std::shared_ptr<std::atomic<std::size_t>> counted_in)
+                       std::function<bool()> may_go_on, Places::Place place)
     : exchange_(std::move(exchange)),
       interest_(std::move(interest)),
       asked_(asked),
       may_go_on_(std::move(may_go_on)),
-      counted_in_(std::move(counted_in)) {}
-
-Subscriber::~Subscriber() {
-  --*counted_in_;
-}
+      place_(std::move(place)) {}
 
 // NothingChanged is not part of an entity's history, from which its past is read.
 bool Subscriber::wants(const About& what) const {

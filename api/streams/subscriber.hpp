@@ -6,7 +6,6 @@
 // Threads: the feed's own, except that any thread may destroy it.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "api/http/exchange.hpp"
+#include "api/streams/places.hpp"
 #include "api/streams/subject.hpp"
 
 namespace jangbu::streams {
@@ -37,11 +37,10 @@ class Subscriber {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // `may_go_on`: called now and then; once it says false, the stream ends. Counted in `counted_in`
-  // until it is destroyed.
+  // `may_go_on`: called now and then; once it says false, the stream ends. Has the place until it
+  // is destroyed.
   Subscriber(http::Exchange exchange, Interest interest, std::optional<EventId> asked,
-             std::function<bool()> may_go_on, std::shared_ptr<std::atomic<std::size_t>> counted_in);
-  ~Subscriber();
+             std::function<bool()> may_go_on, Places::Place place);
   Subscriber(const Subscriber&) = delete;
   Subscriber& operator=(const Subscriber&) = delete;
 
@@ -87,7 +86,7 @@ class Subscriber {
   const Interest interest_;
   const std::optional<EventId> asked_;
   const std::function<bool()> may_go_on_;
-  const std::shared_ptr<std::atomic<std::size_t>> counted_in_;
+  const Places::Place place_;
   EventId after_;
   bool begun_ = false;
   bool gone_ = false;

@@ -28,7 +28,8 @@ PurchaseCompleted purchase(unsigned number) {
   return bought(id<PurchaseId>(number), hong, {line(tea, 1)});
 }
 
-// The feed over HTTP: `/events` of all or of a `type`, `/events/{id}` of one.
+// The feed over HTTP: `/events` of all or of a `type`, for anyone or for `who`, `/events/{id}` of
+// one.
 class Street {
  public:
   explicit Street(EventFeed::Options options = {}, http::Limits limits = {})
@@ -47,7 +48,7 @@ class Street {
                           feed.subscribe(
                               exchange,
                               {.type = std::string(request.query_value("type").value_or(""))},
-                              last_event_id(request));
+                              last_event_id(request), asker_of(request));
                         })
                    .add(http::Method::get, "/events/{id}",
                         [this](http::Request&& request, const http::Exchange& exchange) {
@@ -74,6 +75,9 @@ class Street {
   EventStream listen(std::string_view last_event_id = {}) const {
     return EventStream(server.port(), "/events", last_event_id);
   }
+  EventStream listen_as(char who) const {
+    return EventStream(server.port(), std::string("/events?who=") + who);
+  }
   EventStream listen_to_type(const std::string& type) const {
     return EventStream(server.port(), "/events?type=" + type);
   }
@@ -91,6 +95,14 @@ class Street {
   static std::optional<EventId> last_event_id(const http::Request& request) {
     const auto text = request.header("Last-Event-ID");
     return text ? parse_event_id(*text) : std::nullopt;
+  }
+
+  static Principal asker_of(const http::Request& request) {
+    Principal who = *anyone();
+    const auto name = request.query_value("who");
+    who.may_all = !name;
+    if (name) who.id.bytes[0] = static_cast<std::uint8_t>(name->front());
+    return who;
   }
 
   jangbu::Answer<Page<HistoryRow>> history(EntityId delivery, From<EventId> from) {
@@ -484,6 +496,22 @@ TEST_CASE("there are only so many streams, and those that end make room") {
   EventStream four = street.listen();
   street.append({purchase(1)});
   CHECK(four.next()->id == "1.0");
+}
+
+TEST_CASE("nobody who is known has more than a quarter of the streams") {
+  Street street({.most_subscribers = 8, .heartbeat = 100ms});
+  auto one = std::make_unique<EventStream>(street.server.port(), "/events?who=a");
+  EventStream two = street.listen_as('a');
+  EventStream too_many = street.listen_as('a');
+  CHECK_FALSE(too_many.next());
+  CHECK(too_many.clean_end());
+  EventStream other = street.listen_as('b');
+  CHECK(street.feed.subscribers() == 3);
+  one.reset();
+  wait_until("room", [&] { return street.feed.subscribers() == 2; });
+  EventStream again = street.listen_as('a');
+  street.append({purchase(1)});
+  for (EventStream* stream : {&two, &other, &again}) CHECK(stream->next()->id == "1.0");
 }
 
 TEST_CASE("a feed that stops ends its streams, so that the server can drain") {

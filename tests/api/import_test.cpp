@@ -242,15 +242,37 @@ TEST_CASE("An import that takes too long ends with a row that says so") {
   CHECK(rows[1].at("line") == 1);
 }
 
+// An import that has taken a row, and waits for more.
+Client import_under_way(Services& services, unsigned number, std::string_view fields = {}) {
+  Client client = services.begin(1'000, fields);
+  client.send(row(number));
+  while (client.read_some().find("\"line\":1,") == std::string::npos) {
+  }
+  return client;
+}
+
+TEST_CASE("The imports of one asker leave others half of the places") {
+  access::AccessKeys keys;
+  std::vector<access::AccessKey> all;
+  std::vector<std::string> fields;
+  for (const char* name : {"a", "b"}) {
+    const std::string key = access::new_access_key(name);
+    all.push_back(
+        {.name = name, .digest = sha256({key}), .roles = {Role::clerk}, .carrier = {}, .rate = {}});
+    fields.push_back("Authorization: Bearer " + key + "\r\n");
+  }
+  keys.configure(all);
+  Services services({.most_imports = 4}, {}, &keys);
+  std::vector<Client> held;
+  for (unsigned i = 0; i < 2; ++i) held.push_back(import_under_way(services, i, fields[0]));
+  CHECK(services.begin(0, fields[0]).read_answer().status == 503);
+  for (unsigned i = 2; i < 4; ++i) held.push_back(import_under_way(services, i, fields[1]));
+}
+
 TEST_CASE("The imports of one service leave the other's places alone") {
   Services services({.most_imports = 2});
   std::vector<Client> held;
-  for (unsigned i = 0; i < 2; ++i) {
-    held.push_back(services.begin(1'000));
-    held.back().send(row(i));
-    while (held.back().read_some().find("\"line\":1,") == std::string::npos) {
-    }
-  }
+  for (unsigned i = 0; i < 2; ++i) held.push_back(import_under_way(services, i));
   CHECK(services.begin(0).read_answer().status == 503);
   CHECK(services.begin_at(1, "/products:import", 0).read_answer().status == 200);
 }
