@@ -113,6 +113,12 @@ std::vector<Issuer> read_issuers(std::span<const SettingsTable> tables) {
   return issuers;
 }
 
+// The issuer's path is kept, but for its last slash.
+std::string discovery_url(std::string issuer) {
+  if (issuer.ends_with('/')) issuer.pop_back();
+  return issuer + "/.well-known/openid-configuration";
+}
+
 // libcurl's parser judges the URL, since it is libcurl that will call it.
 bool may_fetch(const std::string& text) {
   const Handle<CURLU, curl_url_cleanup> url(curl_url());

@@ -43,6 +43,9 @@ struct Issuer {
 // Each issuer is described once.
 std::vector<Issuer> read_issuers(std::span<const SettingsTable> tables);
 
+// Where the issuer with this URL describes itself (OpenID Connect Discovery 1.0, section 4).
+std::string discovery_url(std::string issuer);
+
 // Whether keys may be fetched from there: over TLS, or from this very machine.
 bool may_fetch(const std::string& url);
 

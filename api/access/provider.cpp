@@ -22,13 +22,6 @@ constexpr std::size_t max_discovery_depth = 16;
 constexpr std::chrono::milliseconds longest_pause = std::chrono::minutes(1);
 constexpr auto idle_wait = std::chrono::hours(1);
 
-// OpenID Connect Discovery 1.0, section 4: the issuer's path is kept, but for its last slash.
-std::string discovery_url(const Issuer& issuer) {
-  std::string url = issuer.url;
-  if (url.ends_with('/')) url.pop_back();
-  return url + "/.well-known/openid-configuration";
-}
-
 // Where a discovery document says that the keys are.
 std::string read_jwks_url(const Issuer& issuer, std::string_view document) {
   const nlohmann::json json = parse_json_strictly(document, max_discovery_depth);
@@ -229,7 +222,7 @@ void Provider::fetch_keys(Source& source, const std::stop_token& stop) {
 Jwks Provider::fetch_jwks(const Issuer& issuer, const std::stop_token& stop) const {
   std::string url = issuer.jwks_url;
   if (url.empty()) {
-    const std::string discovery = discovery_url(issuer);
+    const std::string discovery = discovery_url(issuer.url);
     const std::string document = fetch_from(discovery, issuer, options_.limits, stop);
     try {
       url = read_jwks_url(issuer, document);

@@ -356,8 +356,8 @@ Json parameters(const Operation& operation) {
 
 constexpr std::string_view bearer_scheme = "bearer";
 
-std::string provider_scheme(std::size_t issuer) {
-  return issuer == 0 ? "provider" : "provider" + std::to_string(issuer + 1);
+std::string provider_scheme(std::size_t number) {
+  return number == 0 ? "provider" : "provider" + std::to_string(number + 1);
 }
 
 // What the operation is about: the first segment of its path.
@@ -377,33 +377,33 @@ std::string description_of(const Operation& operation) {
 }
 
 // Any credential that gives one of the roles will do.
-Json security_of(const Operation& operation, const std::vector<std::string>& issuers) {
+Json security_of(const Operation& operation, const std::vector<std::string>& discovery_urls) {
   Json alternatives = Json::array();
   if (operation.roles.empty()) return alternatives;
   alternatives.push_back({{std::string(bearer_scheme), Json::array()}});
-  for (std::size_t i = 0; i < issuers.size(); ++i)
+  for (std::size_t i = 0; i < discovery_urls.size(); ++i)
     alternatives.push_back({{provider_scheme(i), Json::array()}});
   return alternatives;
 }
 
-Json security_schemes(const std::vector<std::string>& issuers) {
+Json security_schemes(const std::vector<std::string>& discovery_urls) {
   Json schemes{{std::string(bearer_scheme),
                 {{"type", "http"},
                  {"scheme", "bearer"},
                  {"description", "An access key, or a token of the identity provider."}}}};
-  for (std::size_t i = 0; i < issuers.size(); ++i)
-    schemes[provider_scheme(i)] = {
-        {"type", "openIdConnect"},
-        {"openIdConnectUrl", issuers[i] + "/.well-known/openid-configuration"}};
+  for (std::size_t i = 0; i < discovery_urls.size(); ++i)
+    schemes[provider_scheme(i)] = {{"type", "openIdConnect"},
+                                   {"openIdConnectUrl", discovery_urls[i]}};
   return schemes;
 }
 
-Json operation_object(const Operation& operation, const std::vector<std::string>& issuers) try {
+Json operation_object(const Operation& operation,
+                      const std::vector<std::string>& discovery_urls) try {
   Json object{{"operationId", operation.id},
               {"tags", Json::array({tag_of(operation.path)})},
               {"summary", operation.summary},
               {"description", description_of(operation)}};
-  object["security"] = security_of(operation, issuers);
+  object["security"] = security_of(operation, discovery_urls);
   if (!operation.roles.empty()) object["x-roles"] = operation.roles;
   Json parameters = openapi::parameters(operation);
   if (!parameters.empty()) object["parameters"] = std::move(parameters);
@@ -500,7 +500,7 @@ std::string document(const About& about, const std::vector<Operation>& operation
   Json tags = Json::array();
   for (const Operation& operation : operations) {
     path_items[std::string(operation.path)][lower(http::to_string(operation.method))] =
-        operation_object(operation, about.issuers);
+        operation_object(operation, about.discovery_urls);
     const Json tag{{"name", tag_of(operation.path)}};
     if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
   }
@@ -508,7 +508,7 @@ std::string document(const About& about, const std::vector<Operation>& operation
   Components components(operations);
   components.collect(path_items);
   Json sections = components.sections();
-  sections["securitySchemes"] = security_schemes(about.issuers);
+  sections["securitySchemes"] = security_schemes(about.discovery_urls);
   const Json whole{{"openapi", "3.1.0"},
                    {"info",
                     {{"title", about.title},

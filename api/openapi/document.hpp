@@ -16,7 +16,8 @@ namespace jangbu::openapi {
 struct About {
   std::string_view title;
   std::string_view description;
-  std::vector<std::string> issuers = {};  // OpenID providers whose tokens are accepted: their URLs
+  // Of the OpenID providers whose tokens are accepted: where they describe themselves.
+  std::vector<std::string> discovery_urls = {};
 };
 
 // All schemas of requests and answers, by name. JSON.

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/access/issuer.hpp"
 #include "api/answers/problem.hpp"
 #include "api/answers/problem_types.hpp"
 #include "api/answers/problems.hpp"
@@ -187,7 +188,10 @@ std::string openapi_document(const Service& service, const std::vector<std::stri
   };
   for (const Endpoint& endpoint : service.endpoints) add(endpoint.operation);
   for (const Operation& own : {index_of(service), document_operation, problem_operation}) add(own);
-  return openapi::document({service.title, service.description, issuers}, operations);
+  openapi::About about{service.title, service.description};
+  for (const std::string& issuer : issuers)
+    about.discovery_urls.push_back(access::discovery_url(issuer));
+  return openapi::document(about, operations);
 }
 
 http::Router to_router(const Service& service, const Backend& backend) {

@@ -190,6 +190,16 @@ TEST_CASE("Every request body and every answer has an example, every command Kor
   }
 }
 
+TEST_CASE("A document says where the providers describe themselves") {
+  const Value document = Value::parse(
+      openapi_document(account_service, {"https://id.example", "https://id.example/realms/a/"}));
+  const Value& schemes = document.at("components").at("securitySchemes");
+  CHECK(schemes.at("provider").at("openIdConnectUrl") ==
+        "https://id.example/.well-known/openid-configuration");
+  CHECK(schemes.at("provider2").at("openIdConnectUrl") ==
+        "https://id.example/realms/a/.well-known/openid-configuration");
+}
+
 TEST_CASE("An operation tells of the read model that knows what is the asker's own") {
   const auto may_come = [](const Service& service, const char* operation, int status) {
     std::set<std::string> codes;
