@@ -1,4 +1,4 @@
-// The door of all services: who gives a request, and whether they may use the operation.
+// The door of all services: who makes a request, and whether they may use the operation.
 //
 // Threads: any; admit() is called on HTTP workers, and never waits. Ownership: keys and tokens
 // outlive it.
