@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "api/access/client_address.hpp"
 #include "api/http/hosts.hpp"
 #include "infra/eventlog/server_urls.hpp"
 #include "infra/plain_file.hpp"
