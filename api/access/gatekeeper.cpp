@@ -125,14 +125,15 @@ std::shared_ptr<const Grant> Gatekeeper::identify(const http::Request& request,
 
   Credential credential = check(bearer);
   if (auto* grant = std::get_if<std::shared_ptr<const Grant>>(&credential)) return *grant;
-  require_room(failures_.take(address, options_.failures, now), exchange, {});
   auto& denied = std::get<Denied>(credential);
+  // It may be a good one, and nothing was computed for it.
   if (denied.why == Denied::Why::unavailable) {
     refuse(Refused::no_provider, exchange, {}, denied.reason);
     throw Problem{.type = problems::provider_unavailable,
                   .detail = std::move(denied.detail),
                   .retry_after_s = 1};
   }
+  require_room(failures_.take(address, options_.failures, now), exchange, {});
   refuse(Refused::bad_credential, exchange, {}, denied.reason);
   throw unauthorized(denied.detail, denied.detail);
 }
