@@ -1,3 +1,5 @@
+#include <chrono>
+
 #include "api/answers/documents.hpp"
 #include "api/answers/problem_types.hpp"
 #include "api/requests/parameters.hpp"
@@ -96,7 +98,7 @@ void confirm_receipt(const Call& call) {
 void stream_all(const Call& call) {
   const Writer* const writer = call.backend.writer();
   const ReadAt now{.min_position = writer ? writer->status().position : Position{},
-                   .wait = default_wait};
+                   .wait = std::chrono::milliseconds(max_wait_ms)};
   with_sight(call, now,
              [&feed = call.backend.delivery_feed, exchange = call.exchange, asker = call.asker(),
               held = call.held(), after = last_event_id(call.request)](const Sight& sight) {
