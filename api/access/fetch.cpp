@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 
+#include "infra/curl_transfer.hpp"
 #include "infra/handle.hpp"
 #include "infra/version.hpp"
 
@@ -44,34 +45,6 @@ std::string why_not(CURLcode done) {
   }
 }
 
-// A transfer belongs to the connections' owner only while it runs.
-class Transfer {
- public:
-  Transfer(CURLM* multi, CURL* curl) : multi_(multi), curl_(curl) {
-    if (const auto done = curl_multi_add_handle(multi_, curl_); done != CURLM_OK)
-      throw std::runtime_error(curl_multi_strerror(done));
-  }
-  ~Transfer() { curl_multi_remove_handle(multi_, curl_); }
-  Transfer(const Transfer&) = delete;
-  Transfer& operator=(const Transfer&) = delete;
-
-  CURLcode run(const std::stop_token& stop) {
-    const std::stop_callback wake(stop, [this] { curl_multi_wakeup(multi_); });
-    while (!stop.stop_requested()) {
-      int running = 0, left = 0;
-      if (const auto done = curl_multi_perform(multi_, &running); done != CURLM_OK)
-        throw std::runtime_error(curl_multi_strerror(done));
-      if (const CURLMsg* message = curl_multi_info_read(multi_, &left)) return message->data.result;
-      curl_multi_poll(multi_, nullptr, 0, 60'000, nullptr);
-    }
-    throw std::runtime_error("this process is stopping");
-  }
-
- private:
-  CURLM* const multi_;
-  CURL* const curl_;
-};
-
 }  // namespace
 
 std::string fetch(const std::string& url, const std::string& authorities, const FetchLimits& limits,
@@ -102,10 +75,11 @@ std::string fetch(const std::string& url, const std::string& authorities, const 
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &received);
 
-  const CURLcode done = Transfer(multi.get(), curl).run(stop);
+  const auto done = run_transfer(multi.get(), curl, stop);
+  if (!done) throw std::runtime_error("this process is stopping");
   if (received.too_long)
     throw std::runtime_error("it sends more than " + std::to_string(limits.max_bytes) + " bytes");
-  if (done != CURLE_OK) throw std::runtime_error(why_not(done));
+  if (*done != CURLE_OK) throw std::runtime_error(why_not(*done));
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   if (status != 200) throw std::runtime_error("it answers " + std::to_string(status) + ", not 200");

@@ -31,8 +31,8 @@ class Gatekeeper {
   struct Options {
     // Of each principal that has no other, or of each address while nobody is known; 0: no limit.
     Rate rate = {};
-    // Credentials of one address that were not good, or that nobody could judge: for a while more
-    // of them get 429, and no signature of there is verified. Access keys, and tokens that were
+    // Credentials of one address that were not good: for a while more of them get 429, and no
+    // signature of there is verified. Access keys, and tokens that were
     // found good a moment ago, pass even so: nobody is locked out by others behind the same
     // address.
     Rate failures{.per_second = 1, .burst = 100};

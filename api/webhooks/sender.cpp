@@ -6,6 +6,7 @@
 
 #include "api/webhooks/public_address.hpp"
 #include "api/webhooks/signature.hpp"
+#include "infra/curl_transfer.hpp"
 #include "infra/ids.hpp"
 #include "infra/version.hpp"
 
@@ -21,22 +22,6 @@ using Fields = Handle<curl_slist, curl_slist_free_all>;
 void add_field(Fields& fields, const std::string& field) {
   fields.reset(curl_slist_append(fields.release(), field.c_str()));
 }
-
-// Adds the transfer to the connection's owner as long as it lives, since only then it may change.
-class Transfer {
- public:
-  Transfer(CURLM* multi, CURL* curl) : multi_(multi), curl_(curl) {
-    if (const auto done = curl_multi_add_handle(multi_, curl_); done != CURLM_OK)
-      throw std::runtime_error(curl_multi_strerror(done));
-  }
-  ~Transfer() { curl_multi_remove_handle(multi_, curl_); }
-  Transfer(const Transfer&) = delete;
-  Transfer& operator=(const Transfer&) = delete;
-
- private:
-  CURLM* const multi_;
-  CURL* const curl_;
-};
 
 }  // namespace
 
@@ -129,19 +114,8 @@ Outcome Sender::post(std::string_view id, std::string_view body, const std::stop
   received_ = 0;
 
   const auto began = std::chrono::steady_clock::now();
-  const Transfer transfer(multi_.get(), curl);
-  const std::stop_callback wake(stop, [this] { curl_multi_wakeup(multi_.get()); });
-  Outcome outcome{.kind = Outcome::Kind::stopped};
-  while (!stop.stop_requested()) {
-    int running = 0, left = 0;
-    if (const auto done = curl_multi_perform(multi_.get(), &running); done != CURLM_OK)
-      throw std::runtime_error(curl_multi_strerror(done));
-    if (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
-      outcome = outcome_of(message->data.result);
-      break;
-    }
-    curl_multi_poll(multi_.get(), nullptr, 0, 60'000, nullptr);
-  }
+  const auto done = run_transfer(multi_.get(), curl, stop);
+  Outcome outcome = done ? outcome_of(*done) : Outcome{.kind = Outcome::Kind::stopped};
   outcome.took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - began);
   return outcome;
