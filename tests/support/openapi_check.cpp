@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <mutex>
 #include <stdexcept>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
@@ -187,8 +188,11 @@ void OpenApiCheck::check_headers(const Json& response, const Answer& answer) {
   }
 }
 
+// One at a time in the whole process: a pattern is compiled with std::regex, which fills a cache in
+// the locale that all threads share (libstdc++'s std::ctype<char>::narrow).
 void OpenApiCheck::check_value(const Json& schema, const Json& value) {
-  const std::lock_guard lock(mutex_);
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
   const std::string wrong = schemas_->judge(schema, value);
   if (!wrong.empty()) differs(wrong);
 }

@@ -7,7 +7,6 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -42,7 +41,6 @@ class OpenApiCheck {
   void check_headers(const Json& response, const Answer& answer);
 
   const Json document_;
-  std::mutex mutex_;
   std::unique_ptr<Schemas> schemas_;
 };
 
