@@ -413,7 +413,7 @@ Writer::Fate Writer::append(Turn& turn) {
   turn.id = sources_.new_commit_id();
   const std::string payload = encode_commit(turn.committed_at, turn.events);
   for (auto wait = 10ms;; wait = std::min(2 * wait, 500ms)) {
-    const AppendResult result = log_.append(position_, turn.id, payload, options_.append_timeout);
+    const AppendResult result = log_.append(position_, {turn.id, payload}, options_.append_timeout);
     if (std::holds_alternative<Appended>(result)) {
       set_state(State::active);
       return Fate::appended;

@@ -4,6 +4,7 @@
 // tests/contract.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -20,6 +21,40 @@ namespace jangbu {
 // The format of commit payloads that this build writes, and the newest it can read.
 inline constexpr unsigned commit_format = 1;
 
+// The instance that appended a commit.
+struct Author {
+  InstanceId id;
+  std::string name;  // for people; letters, digits, '.', '-' and '_', 1 to 64: is_instance_name()
+
+  friend bool operator==(const Author&, const Author&) = default;
+};
+constexpr bool is_instance_name(std::string_view name) {
+  return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == '_';
+  });
+}
+
+// What a commit says about its making, beside what was decided in it. Builds before November 2026
+// say none of it.
+struct Origin {
+  std::optional<Author> author;
+  // Where the log ended when this was decided. The fence lets a commit in right after that place
+  // and nowhere else: see is_void().
+  std::optional<Position> decided_at;
+  // Without events: who is asked to claim next, in a hand-over.
+  std::optional<InstanceId> successor;
+
+  friend bool operator==(const Origin&, const Origin&) = default;
+};
+
+// A commit to be appended.
+struct NewCommit {
+  CommitId id;
+  std::string_view payload;
+  Origin origin = {};
+};
+
 // A commit as stored in the log.
 struct StoredCommit {
   Position position;
@@ -27,6 +62,11 @@ struct StoredCommit {
   unsigned format = commit_format;
   std::string_view payload;
   std::shared_ptr<const void> owner;  // keeps the payload's memory alive
+  Origin origin = {};
+
+  // Whether it was let in elsewhere than where it was decided: the fence was broken, by a fault of
+  // the server. It never happened, and whatever folds the log passes over it.
+  bool is_void() const { return origin.decided_at && origin.decided_at->next() != position; }
 };
 
 // Stored and fsync'd at this position.
@@ -62,7 +102,7 @@ class EventLog {
 
   // Appends one commit at `expected.next()` if the log ends at `expected`, and returns once it is
   // fsync'd. Waits at most `timeout`. Retrying with the same commit is safe: it is stored once.
-  virtual AppendResult append(Position expected, const CommitId& id, std::string_view payload,
+  virtual AppendResult append(Position expected, const NewCommit& commit,
                               std::chrono::milliseconds timeout) = 0;
 
   // The commit at a position, read through the stream's leader, so every acknowledged commit is

@@ -44,6 +44,8 @@ using PrincipalId = Id<struct PrincipalTag>;
 // One append to the log. Chosen by the writer, so that a lost acknowledgement can be distinguished
 // from a conflict.
 using CommitId = Id<struct CommitTag>;
+// A process that may write to the log, from its start to its end.
+using InstanceId = Id<struct InstanceTag>;
 
 template <class To, class From>
 constexpr To id_cast(const Id<From>& id) {

@@ -28,7 +28,7 @@ std::string number(Position position) {
 
 AppendResult append(EventLog& log, Position before, const StoredCommit& commit) {
   try {
-    return log.append(before, commit.id, commit.payload, 2s);
+    return log.append(before, {commit.id, commit.payload, commit.origin}, 2s);
   } catch (const Unavailable& away) {
     return NoAnswer{away.what()};
   }

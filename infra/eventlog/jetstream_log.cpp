@@ -31,6 +31,14 @@ NoAnswer timed_out(const Stream& stream, std::chrono::milliseconds timeout,
   return {why};
 }
 
+void set_origin(natsMsg& message, const Origin& origin) {
+  if (origin.author)
+    set_header(message, author_header, to_string(origin.author->id) + " " + origin.author->name);
+  if (origin.decided_at)
+    set_header(message, decided_at_header, std::to_string(origin.decided_at->value));
+  if (origin.successor) set_header(message, successor_header, to_string(*origin.successor));
+}
+
 AppendResult append_result(const Stream& stream, Position expected, natsMsg& answer) {
   if (natsMsg_IsNoResponders(&answer)) return NoAnswer{"no stream takes " + stream.subject};
   const json ack = parse_json_if_valid(payload(answer));
@@ -79,20 +87,21 @@ JetStreamLog::~JetStreamLog() = default;
 // a late acknowledgement of an earlier attempt also proves for this one that the commit is stored
 // at its position, and a refusal makes the caller look at what is there, as every refusal does. An
 // answer for another commit finds no mailbox.
-AppendResult JetStreamLog::append(Position expected, const CommitId& id, std::string_view payload,
+AppendResult JetStreamLog::append(Position expected, const NewCommit& commit,
                                   std::chrono::milliseconds timeout) {
   using Event = NatsConnection::Mailbox::Event;
   const auto began = NatsConnection::Clock::now();
-  const std::string commit = to_string(id);
+  const std::string id = to_string(commit.id);
   const std::string last = std::to_string(expected.value);
   std::deque<NatsMessage> answers;
   try {
-    NatsConnection::Mailbox mailbox(stream_->connection, "append-" + commit + "-" + last);
+    NatsConnection::Mailbox mailbox(stream_->connection, "append-" + id + "-" + last);
     stream_->require_intact();
-    const NatsMessage message = make_message(stream_->subject, mailbox.subject(), payload);
+    const NatsMessage message = make_message(stream_->subject, mailbox.subject(), commit.payload);
     set_header(*message, "Nats-Expected-Last-Sequence", last);
-    set_header(*message, commit_id_header, commit);
+    set_header(*message, commit_id_header, id);
     set_header(*message, commit_format_header, std::to_string(commit_format));
+    set_origin(*message, commit.origin);
     stream_->connection.publish(*message);
     switch (mailbox.wait(began + timeout, answers)) {
       case Event::lost:
@@ -108,7 +117,7 @@ AppendResult JetStreamLog::append(Position expected, const CommitId& id, std::st
     return WrongSequence{};  // read() and last() report why
   }
   const AppendResult result = append_result(*stream_, expected, *answers.front());
-  if (std::holds_alternative<Appended>(result)) stream_->saw(expected.next(), id);
+  if (std::holds_alternative<Appended>(result)) stream_->saw(expected.next(), commit.id);
   return result;
 }
 

@@ -93,7 +93,7 @@ class JetStreamLog final : public EventLog {
   // May take longer than `timeout` right after a reconnection (the tail is checked, which takes up
   // to the request timeout) or when the server stopped reading (the connection is dropped after
   // 2 s).
-  AppendResult append(Position expected, const CommitId& id, std::string_view payload,
+  AppendResult append(Position expected, const NewCommit& commit,
                       std::chrono::milliseconds timeout) override;
   std::optional<StoredCommit> read(Position position) override;
   Position last() override;

@@ -145,9 +145,9 @@ std::vector<StoredCommit> JetStreamReader::take(std::size_t max) {
     }
     if (position == next_) {
       try {
-        commits.push_back(stored_commit(stream_, position, header(message, commit_id_header),
-                                        header(message, commit_format_header), payload(message),
-                                        nullptr));
+        commits.push_back(stored_commit(
+            stream_, position, [&](const char* name) { return header(message, name); },
+            payload(message), nullptr));
       } catch (const Corrupt&) {
         if (commits.empty()) throw;
         break;

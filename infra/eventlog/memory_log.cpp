@@ -30,7 +30,7 @@ class MemoryLog::Reader final : public LogReader {
   Position next_;
 };
 
-AppendResult MemoryLog::append(Position expected, const CommitId& id, std::string_view payload,
+AppendResult MemoryLog::append(Position expected, const NewCommit& commit,
                                std::chrono::milliseconds) {
   std::lock_guard lock(mutex_);
   if (away_) return NoAnswer{"the log is away"};
@@ -39,8 +39,8 @@ AppendResult MemoryLog::append(Position expected, const CommitId& id, std::strin
     return NoAnswer{"the append was lost"};
   }
   if (expected.value != commits_.size()) return WrongSequence{};
-  const auto bytes = std::make_shared<const std::string>(payload);
-  commits_.push_back({expected.next(), id, commit_format, *bytes, bytes});
+  const auto bytes = std::make_shared<const std::string>(commit.payload);
+  commits_.push_back({expected.next(), commit.id, commit_format, *bytes, bytes, commit.origin});
   changed_.notify_all();
   if (acks_to_lose_ > 0) {
     --acks_to_lose_;

@@ -15,7 +15,7 @@ namespace jangbu {
 
 class MemoryLog final : public EventLog {
  public:
-  AppendResult append(Position expected, const CommitId& id, std::string_view payload,
+  AppendResult append(Position expected, const NewCommit& commit,
                       std::chrono::milliseconds timeout) override;
   std::optional<StoredCommit> read(Position position) override;
   Position last() override;

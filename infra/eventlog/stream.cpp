@@ -23,6 +23,36 @@ std::string subject_of(std::string stream) {
   return stream + ".commits";
 }
 
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+// Empty when a header is there and wrong.
+std::optional<Origin> parse_origin(const std::function<std::string_view(const char*)>& header) {
+  Origin origin;
+  if (const std::string_view author = header(author_header); !author.empty()) {
+    const auto space = std::min(author.find(' '), author.size() - 1);
+    const auto id = parse_id<InstanceId>(author.substr(0, space));
+    const std::string_view name = author.substr(space + 1);
+    if (!id || !is_instance_name(name)) return std::nullopt;
+    origin.author = Author{*id, std::string(name)};
+  }
+  if (const std::string_view at = header(decided_at_header); !at.empty()) {
+    const auto position = parse_number<std::uint64_t>(at);
+    if (!position) return std::nullopt;
+    origin.decided_at = Position{*position};
+  }
+  if (const std::string_view successor = header(successor_header); !successor.empty()) {
+    origin.successor = parse_id<InstanceId>(successor);
+    if (!origin.successor) return std::nullopt;
+  }
+  return origin;
+}
+
 }  // namespace
 
 Stream::Stream(JetStreamOptions chosen, std::chrono::milliseconds wait)
@@ -45,8 +75,9 @@ std::optional<StoredCommit> Stream::get(Position position) {
       throw Unavailable("reading " + called() + ": " + error_text(answer));
   }
   const auto message = std::make_shared<const StoredMessage>(answer.at("message"));
-  return stored_commit(*this, position, message->header(commit_id_header),
-                       message->header(commit_format_header), message->data, message);
+  return stored_commit(
+      *this, position, [&](const char* header) { return message->header(header); }, message->data,
+      message);
 }
 
 Position Stream::last() {
@@ -102,17 +133,17 @@ void Stream::lose(const std::string& how) {
   throw Corrupt(lost_);
 }
 
-StoredCommit stored_commit(const Stream& stream, Position position, std::string_view id,
-                           std::string_view format, std::string_view payload,
-                           std::shared_ptr<const void> owner) {
-  const auto commit_id = parse_id<CommitId>(id);
-  unsigned number = 0;
-  const auto [end, error] = std::from_chars(format.data(), format.data() + format.size(), number);
-  if (!commit_id || error != std::errc() || end != format.data() + format.size())
+StoredCommit stored_commit(const Stream& stream, Position position,
+                           const std::function<std::string_view(const char*)>& header,
+                           std::string_view payload, std::shared_ptr<const void> owner) {
+  const auto id = parse_id<CommitId>(header(commit_id_header));
+  const auto format = parse_number<unsigned>(header(commit_format_header));
+  const auto origin = parse_origin(header);
+  if (!id || !format || !origin)
     throw Corrupt("message " + std::to_string(position.value) + " of " + stream.called() +
                   " is not a commit of Jangbu: its headers " + commit_id_header + " and " +
-                  commit_format_header + " are missing or wrong");
-  return {position, *commit_id, number, payload, std::move(owner)};
+                  commit_format_header + " are missing, or one of Jangbu's headers is wrong");
+  return {position, *id, *format, payload, std::move(owner), *origin};
 }
 
 }  // namespace jangbu

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -20,6 +22,10 @@ namespace jangbu {
 // Headers of a commit message.
 inline constexpr const char* commit_id_header = "Jangbu-Commit-Id";
 inline constexpr const char* commit_format_header = "Jangbu-Format";
+// The commit's Origin; each may be absent.
+inline constexpr const char* author_header = "Jangbu-Writer";  // "<instance id> <name>"
+inline constexpr const char* decided_at_header = "Jangbu-Decided-At";
+inline constexpr const char* successor_header = "Jangbu-Successor";
 
 class Stream {
  public:
@@ -64,9 +70,10 @@ class Stream {
   std::string lost_;           // why the log can no longer be trusted
 };
 
-// A commit from a message's headers and payload. Throws Corrupt when they are not a commit's.
-StoredCommit stored_commit(const Stream& stream, Position position, std::string_view id,
-                           std::string_view format, std::string_view payload,
-                           std::shared_ptr<const void> owner);
+// A commit from a message: `header` gives the value of one of the above, empty when it is absent.
+// Throws Corrupt when they are not a commit's.
+StoredCommit stored_commit(const Stream& stream, Position position,
+                           const std::function<std::string_view(const char*)>& header,
+                           std::string_view payload, std::shared_ptr<const void> owner);
 
 }  // namespace jangbu

@@ -67,7 +67,7 @@ class Street {
     const Position end = log.last();
     CommitId commit_id{};
     commit_id.bytes[0] = static_cast<std::uint8_t>(end.value);
-    if (!std::holds_alternative<Appended>(log.append(end, commit_id, encode_commit(commit), 1s)))
+    if (!std::holds_alternative<Appended>(log.append(end, {commit_id, encode_commit(commit)}, 1s)))
       throw std::runtime_error("not appended");
     return {end.next(), static_cast<std::uint32_t>(events.size() - 1)};
   }

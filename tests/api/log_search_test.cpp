@@ -22,7 +22,7 @@ void append(MemoryLog& log, Event event) {
   for (std::size_t byte = 0; byte < 8; ++byte)
     id.bytes[byte] = static_cast<std::uint8_t>(end.value >> (8 * byte));
   const Commit commit{opening, {{{}, std::move(event)}}};
-  REQUIRE(std::holds_alternative<Appended>(log.append(end, id, encode_commit(commit), 1s)));
+  REQUIRE(std::holds_alternative<Appended>(log.append(end, {id, encode_commit(commit)}, 1s)));
 }
 
 LogSearch::Result find(LogSearch& search, LogSearch::Query query) {

@@ -29,7 +29,7 @@ void append(EventLog& log, LogContent& content, const Commit& commit) {
   CommitId id;
   std::memcpy(id.bytes.data(), &content.commits, sizeof content.commits);
   const std::string payload = encode_commit(commit);
-  const AppendResult result = log.append(Position{content.commits}, id, payload, 10s);
+  const AppendResult result = log.append(Position{content.commits}, {id, payload}, 10s);
   if (!std::holds_alternative<Appended>(result))
     throw std::runtime_error("a commit could not be appended to the log");
   ++content.commits;

@@ -24,7 +24,7 @@ void LogFiller::append() {
   CommitId id;
   ++commits_;
   std::memcpy(id.bytes.data(), &commits_, sizeof commits_);
-  const auto result = log_.append(Position{commits_ - 1}, id, encode_commit(commit_), 10s);
+  const auto result = log_.append(Position{commits_ - 1}, {id, encode_commit(commit_)}, 10s);
   if (!std::holds_alternative<Appended>(result))
     throw std::runtime_error("a commit could not be appended to the log");
   commit_.events.clear();

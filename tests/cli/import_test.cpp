@@ -28,7 +28,7 @@ CommitId any_commit_id() {
 }
 
 void append_as(EventLog& log, const CommitId& id, const std::string& payload) {
-  const auto result = log.append(log.last(), id, payload, 1s);
+  const auto result = log.append(log.last(), {id, payload}, 1s);
   RC_ASSERT(std::holds_alternative<Appended>(result));
 }
 

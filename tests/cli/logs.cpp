@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 Position append(EventLog& log, const std::string& payload) {
   static unsigned number = 0;
-  const auto result = log.append(log.last(), id<CommitId>(++number), payload, 10s);
+  const auto result = log.append(log.last(), {id<CommitId>(++number), payload}, 10s);
   if (!std::holds_alternative<Appended>(result)) throw std::runtime_error("not appended");
   return std::get<Appended>(result).position;
 }

@@ -36,8 +36,8 @@ TEMPLATE_TEST_CASE("commits are stored one after the other", "[contract]", LOGS)
   EventLog& log = test.log();
   CHECK(log.last() == Position{0});
 
-  CHECK(is_appended_at(log.append({0}, commit_id(1), "first", 10s), 1));
-  CHECK(is_appended_at(log.append({1}, commit_id(2), "second", 10s), 2));
+  CHECK(is_appended_at(log.append({0}, {commit_id(1), "first"}, 10s), 1));
+  CHECK(is_appended_at(log.append({1}, {commit_id(2), "second"}, 10s), 2));
   CHECK(log.last() == Position{2});
 
   const auto first = log.read({1});
@@ -56,12 +56,12 @@ TEMPLATE_TEST_CASE("an append that expects another end is refused", "[contract]"
   TestType test;
   EventLog& log = test.log();
 
-  CHECK(is_refused(log.append({1}, commit_id(1), "too high, on an empty log", 10s)));
-  REQUIRE(is_appended_at(log.append({0}, commit_id(2), "first", 10s), 1));
-  CHECK(is_refused(log.append({0}, commit_id(3), "too low: zero is checked as well", 10s)));
-  REQUIRE(is_appended_at(log.append({1}, commit_id(4), "second", 10s), 2));
-  CHECK(is_refused(log.append({1}, commit_id(5), "too low", 10s)));
-  CHECK(is_refused(log.append({3}, commit_id(6), "too high", 10s)));
+  CHECK(is_refused(log.append({1}, {commit_id(1), "too high, on an empty log"}, 10s)));
+  REQUIRE(is_appended_at(log.append({0}, {commit_id(2), "first"}, 10s), 1));
+  CHECK(is_refused(log.append({0}, {commit_id(3), "too low: zero is checked as well"}, 10s)));
+  REQUIRE(is_appended_at(log.append({1}, {commit_id(4), "second"}, 10s), 2));
+  CHECK(is_refused(log.append({1}, {commit_id(5), "too low"}, 10s)));
+  CHECK(is_refused(log.append({3}, {commit_id(6), "too high"}, 10s)));
 
   CHECK(log.last() == Position{2});
   CHECK(log.read({1})->id == commit_id(2));
@@ -71,11 +71,11 @@ TEMPLATE_TEST_CASE("an append that expects another end is refused", "[contract]"
 TEMPLATE_TEST_CASE("of two writers at one place one is refused, and finds the other's commit",
                    "[contract]", LOGS) {
   TestType test;
-  REQUIRE(is_appended_at(test.log().append({0}, commit_id(1), "mine", 10s), 1));
-  CHECK(is_refused(test.other().append({0}, commit_id(2), "theirs", 10s)));
+  REQUIRE(is_appended_at(test.log().append({0}, {commit_id(1), "mine"}, 10s), 1));
+  CHECK(is_refused(test.other().append({0}, {commit_id(2), "theirs"}, 10s)));
   CHECK(test.other().read({1})->id == commit_id(1));
-  REQUIRE(is_appended_at(test.other().append({1}, commit_id(2), "theirs", 10s), 2));
-  CHECK(is_refused(test.log().append({1}, commit_id(3), "mine again", 10s)));
+  REQUIRE(is_appended_at(test.other().append({1}, {commit_id(2), "theirs"}, 10s), 2));
+  CHECK(is_refused(test.log().append({1}, {commit_id(3), "mine again"}, 10s)));
   CHECK(test.log().read({2})->id == commit_id(2));
 }
 
@@ -87,7 +87,7 @@ TEMPLATE_TEST_CASE("writers that race never share a place", "[contract]", LOGS) 
     Position last = log.last();
     for (unsigned i = 0; i < commits_each;) {
       const CommitId id = commit_id(first_id + i);
-      if (const auto result = log.append(last, id, "x", 10s); is_refused(result)) {
+      if (const auto result = log.append(last, {id, "x"}, 10s); is_refused(result)) {
         last = log.last();
       } else {
         last = std::get<Appended>(result).position;
@@ -111,7 +111,7 @@ TEMPLATE_TEST_CASE("writers that race never share a place", "[contract]", LOGS) 
 TEMPLATE_TEST_CASE("a commit whose acknowledgement is lost is stored once", "[contract]", LOGS) {
   TestType test;
   EventLog& log = test.log();
-  REQUIRE(is_appended_at(log.append({0}, commit_id(1), "before", 10s), 1));
+  REQUIRE(is_appended_at(log.append({0}, {commit_id(1), "before"}, 10s), 1));
 
   CHECK(is_unanswered(test.append_losing_ack({1}, commit_id(2), "lost ack")));
   const auto again = append_surely(log, {1}, commit_id(2), "lost ack");
@@ -218,7 +218,7 @@ TEMPLATE_TEST_CASE("many commits are read in order and without a gap", "[contrac
   constexpr unsigned count = 3'000;
   Position last;
   for (unsigned i = 1; i <= count; ++i)
-    last = std::get<Appended>(test.log().append(last, commit_id(i), "commit", 10s)).position;
+    last = std::get<Appended>(test.log().append(last, {commit_id(i), "commit"}, 10s)).position;
   const auto reader = test.log().read_from({1});
   const auto commits = read_commits(*reader, count, 70);
   REQUIRE(commits.size() == count);
@@ -236,7 +236,7 @@ TEMPLATE_TEST_CASE("a log that is away says so, and goes on when it is back", "[
   REQUIRE(read_commits(*reader, 1).size() == 1);
 
   test.go_away();
-  CHECK(is_unanswered(log.append({1}, commit_id(2), "during", 1s)));
+  CHECK(is_unanswered(log.append({1}, {commit_id(2), "during"}, 1s)));
   CHECK_THROWS_AS(log.read({1}), Unavailable);
   CHECK_THROWS_AS(log.last(), Unavailable);
   CHECK_THROWS_AS(reader->next(10, 10s), Unavailable);
@@ -244,7 +244,7 @@ TEMPLATE_TEST_CASE("a log that is away says so, and goes on when it is back", "[
 
   test.come_back();
   CHECK(is_appended_at(append_surely(log, {1}, commit_id(2), "during"), 2));
-  CHECK(is_appended_at(log.append({2}, commit_id(3), "after", 10s), 3));
+  CHECK(is_appended_at(log.append({2}, {commit_id(3), "after"}, 10s), 3));
   const auto commits = read_commits(*reader, 2);
   REQUIRE(commits.size() == 2);
   CHECK(commits.front().id == commit_id(2));

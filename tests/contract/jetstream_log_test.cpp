@@ -55,12 +55,13 @@ TEST_CASE("a late acknowledgement answers the attempt that waits for the same co
           "[contract]") {
   JetStreamUnderTest test;
   test.proxy().set_mute(true);
-  CHECK(std::holds_alternative<NoAnswer>(test.log().append({0}, commit_id(1), "x", 100ms)));
+  CHECK(std::holds_alternative<NoAnswer>(test.log().append({0}, {commit_id(1), "x"}, 100ms)));
   wait_until("the acknowledgement", [&] { return test.proxy().held_back() > 0; });
 
   const auto first_ack = test.proxy().held_back();
-  auto again = std::async(std::launch::async,
-                          [&] { return test.log().append({0}, commit_id(1), "x", 30s); });
+  auto again = std::async(std::launch::async, [&] {
+    return test.log().append({0}, {commit_id(1), "x"}, 30s);
+  });
   wait_until("the second answer", [&] { return test.proxy().held_back() > first_ack; });
   test.proxy().set_mute(false);
   const auto result = again.get();
@@ -71,12 +72,13 @@ TEST_CASE("a late acknowledgement answers the attempt that waits for the same co
 TEST_CASE("a late acknowledgement is not taken for that of another commit", "[contract]") {
   JetStreamUnderTest test;
   test.proxy().set_mute(true);
-  CHECK(std::holds_alternative<NoAnswer>(test.log().append({0}, commit_id(1), "x", 100ms)));
+  CHECK(std::holds_alternative<NoAnswer>(test.log().append({0}, {commit_id(1), "x"}, 100ms)));
   wait_until("the acknowledgement", [&] { return test.proxy().held_back() > 0; });
 
   const auto first_ack = test.proxy().held_back();
-  auto other = std::async(std::launch::async,
-                          [&] { return test.log().append({0}, commit_id(2), "y", 30s); });
+  auto other = std::async(std::launch::async, [&] {
+    return test.log().append({0}, {commit_id(2), "y"}, 30s);
+  });
   wait_until("the second answer", [&] { return test.proxy().held_back() > first_ack; });
   test.proxy().set_mute(false);
   CHECK(std::holds_alternative<WrongSequence>(other.get()));
@@ -86,8 +88,9 @@ TEST_CASE("a late acknowledgement is not taken for that of another commit", "[co
 TEST_CASE("a lost connection ends the wait for an acknowledgement at once", "[contract]") {
   JetStreamUnderTest test;
   test.proxy().set_mute(true);
-  auto waiting = std::async(std::launch::async,
-                            [&] { return test.log().append({0}, commit_id(1), "x", 600s); });
+  auto waiting = std::async(std::launch::async, [&] {
+    return test.log().append({0}, {commit_id(1), "x"}, 600s);
+  });
   wait_until("the acknowledgement", [&] { return test.proxy().held_back() > 0; });
   const auto cut_at = Clock::now();
   test.proxy().cut();
@@ -100,7 +103,7 @@ TEST_CASE("an append to a server that stands still ends at its timeout, and may 
   JetStreamUnderTest test;
   test.server().pause();
   const auto sent_at = Clock::now();
-  CHECK(std::holds_alternative<NoAnswer>(test.log().append({0}, commit_id(1), "x", 300ms)));
+  CHECK(std::holds_alternative<NoAnswer>(test.log().append({0}, {commit_id(1), "x"}, 300ms)));
   CHECK(Clock::now() - sent_at >= 300ms);
   CHECK_THROWS_AS(test.log().last(), Unavailable);
   test.server().resume();
@@ -120,12 +123,13 @@ TEST_CASE("a publish that could be written in part only leaves no part behind", 
   bool gave_up_writing = false;
   for (unsigned i = 0; i < 200 && !gave_up_writing; ++i) {
     const auto sent_at = Clock::now();
-    CHECK(std::holds_alternative<NoAnswer>(test.other().append({i}, commit_id(i + 1), large, 1ms)));
+    CHECK(
+        std::holds_alternative<NoAnswer>(test.other().append({i}, {commit_id(i + 1), large}, 1ms)));
     gave_up_writing = Clock::now() - sent_at > 1s;
   }
   CHECK(gave_up_writing);
   for (unsigned i = 0; i < 5; ++i)
-    test.other().append({1'000}, commit_id(2'000), std::string(100, 'b'), 1ms);
+    test.other().append({1'000}, {commit_id(2'000), std::string(100, 'b')}, 1ms);
   test.server().resume();
   await(test.log());
   await(test.other());
@@ -151,12 +155,12 @@ TEST_CASE("after kill -9 of the server every acknowledged commit is there", "[co
   Position last;
   for (unsigned round = 0; round < 3; ++round) {
     for (unsigned i = 0; i < 20; ++i) {
-      last =
-          std::get<Appended>(test.log().append(last, commit_id(unsigned(last.value) + 1), "x", 10s))
-              .position;
+      last = std::get<Appended>(
+                 test.log().append(last, {commit_id(unsigned(last.value) + 1), "x"}, 10s))
+                 .position;
     }
     test.server().kill();
-    CHECK(std::holds_alternative<NoAnswer>(test.log().append(last, commit_id(999), "x", 1s)));
+    CHECK(std::holds_alternative<NoAnswer>(test.log().append(last, {commit_id(999), "x"}, 1s)));
     CHECK_THROWS_AS(test.log().last(), Unavailable);
     test.server().start();
     await(test.log());
@@ -329,7 +333,7 @@ TEST_CASE("a lost tail is told for ever", "[contract]") {
 
   AppendResult result;
   wait_until("an answer", [&] {
-    result = test.log().append({3}, commit_id(4), "x", 1s);
+    result = test.log().append({3}, {commit_id(4), "x"}, 1s);
     return !std::holds_alternative<NoAnswer>(result);
   });
   CHECK(std::holds_alternative<WrongSequence>(result));
@@ -338,7 +342,7 @@ TEST_CASE("a lost tail is told for ever", "[contract]") {
                                       ContainsSubstring("restore the stream from a backup")));
   CHECK_THROWS_AS(test.log().read({4}), Corrupt);
   CHECK_THROWS_AS(reader->next(1, 100ms), Corrupt);
-  CHECK(std::holds_alternative<WrongSequence>(test.log().append({0}, commit_id(4), "x", 1s)));
+  CHECK(std::holds_alternative<WrongSequence>(test.log().append({0}, {commit_id(4), "x"}, 1s)));
 }
 
 TEST_CASE("a missing commit stops a reader", "[contract]") {
@@ -368,7 +372,7 @@ TEST_CASE("a foreign message stops a reader, after the commits before it", "[con
 
 TEST_CASE("a commit beyond the server's largest message is not stored, and says so", "[contract]") {
   JetStreamUnderTest test;
-  const auto result = test.log().append({0}, commit_id(1), std::string(2 << 20, 'x'), 10s);
+  const auto result = test.log().append({0}, {commit_id(1), std::string(2 << 20, 'x')}, 10s);
   CHECK(std::holds_alternative<NoAnswer>(result));
   CHECK(test.log().last() == Position{0});
 }
@@ -376,7 +380,7 @@ TEST_CASE("a commit beyond the server's largest message is not stored, and says 
 TEST_CASE("a log without a stream answers nothing rather than something wrong", "[contract]") {
   NatsServer server;
   const auto log = JetStreamLog::connect({.url = server.url()}, 10s);
-  const auto result = log->append({0}, commit_id(1), "x", 10s);
+  const auto result = log->append({0}, {commit_id(1), "x"}, 10s);
   REQUIRE(std::holds_alternative<NoAnswer>(result));
   CHECK_THAT(std::get<NoAnswer>(result).why, ContainsSubstring("no stream takes shop.commits"));
   CHECK_THROWS_AS(log->last(), Corrupt);
@@ -500,7 +504,7 @@ TEST_CASE("who may not append is told why", "[contract]") {
       "authorization { users: [{ user: shop, password: right, "
       "permissions: { publish: { deny: ['shop.commits'] } } }] }");
   wait_until("the refusal", [&] {
-    const auto result = log->append({}, commit_id(1), "refused", 200ms);
+    const auto result = log->append({}, {commit_id(1), "refused"}, 200ms);
     const auto* none = std::get_if<NoAnswer>(&result);
     return none && none->why.find("Permissions Violation for Publish") != std::string::npos;
   });

@@ -39,7 +39,7 @@ TEST_CASE("latency of an append", "[.bench]") {
     for (unsigned i = 0; i < 1'000; ++i) {
       const auto start = Clock::now();
       const auto result =
-          log->append(last, commit_id(unsigned(last.value) + 1), std::string(size, 'x'), 10s);
+          log->append(last, {commit_id(unsigned(last.value) + 1), std::string(size, 'x')}, 10s);
       taken.push_back(seconds_since(start));
       last = std::get<Appended>(result).position;
     }
@@ -79,8 +79,8 @@ TEST_CASE("speed of a replay", "[.bench]") {
         static_cast<unsigned>(std::min<std::size_t>(50'000, 1'000'000'000 / size));
     Position last;
     for (unsigned i = 1; i <= count; ++i)
-      last =
-          std::get<Appended>(log->append(last, commit_id(i), std::string(size, 'x'), 10s)).position;
+      last = std::get<Appended>(log->append(last, {commit_id(i), std::string(size, 'x')}, 10s))
+                 .position;
     const auto reader = log->read_from({1});
     const auto start = Clock::now();
     for (unsigned read = 0; read < count;)

@@ -33,7 +33,7 @@ class MemoryUnderTest {
   // An append that is stored, but whose acknowledgement never arrives.
   AppendResult append_losing_ack(Position expected, const CommitId& id, std::string_view payload) {
     log_.lose_acks(1);
-    return log_.append(expected, id, payload, 1s);
+    return log_.append(expected, {id, payload}, 1s);
   }
   void go_away() { log_.set_away(true); }
   void come_back() { log_.set_away(false); }
@@ -55,7 +55,7 @@ class JetStreamUnderTest {
 
   AppendResult append_losing_ack(Position expected, const CommitId& id, std::string_view payload) {
     proxy_.set_mute(true);
-    const AppendResult result = log_->append(expected, id, payload, 300ms);
+    const AppendResult result = log_->append(expected, {id, payload}, 300ms);
     // Held back is what was answered: the commit is stored now, and stays so.
     wait_until("the acknowledgement", [this] { return proxy_.held_back() > 0; });
     proxy_.cut();
@@ -93,7 +93,7 @@ inline AppendResult append_surely(EventLog& log, Position expected, const Commit
                                   std::string_view payload) {
   AppendResult result;
   wait_until("an answer to the append", [&] {
-    result = log.append(expected, id, payload, 1s);
+    result = log.append(expected, {id, payload}, 1s);
     return !std::holds_alternative<NoAnswer>(result);
   });
   return result;
@@ -101,7 +101,7 @@ inline AppendResult append_surely(EventLog& log, Position expected, const Commit
 
 // Appends at the end, and requires that it went well.
 inline Position append_next(EventLog& log, const CommitId& id, std::string_view payload) {
-  const auto result = log.append(log.last(), id, payload, 10s);
+  const auto result = log.append(log.last(), {id, payload}, 10s);
   if (const auto* none = std::get_if<NoAnswer>(&result)) throw std::runtime_error(none->why);
   return std::get<Appended>(result).position;
 }

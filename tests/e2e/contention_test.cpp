@@ -65,7 +65,7 @@ class Rival {
                                          .person = {"rival " + std::to_string(stored), "", {}},
                                          .opened_at = now}};
       const std::string payload = encode_commit({now, {{{.occurred_at = now}, event}}});
-      const auto result = log->append(end, new_id<CommitId>(), payload, 5s);
+      const auto result = log->append(end, {new_id<CommitId>(), payload}, 5s);
       if (std::holds_alternative<Appended>(result)) ++stored;
       if (std::holds_alternative<WrongSequence>(result)) ++refused_;
       if (std::holds_alternative<NoAnswer>(result)) throw std::runtime_error("no answer");

@@ -375,7 +375,7 @@ exit $status
     const auto log =
         jangbu::JetStreamLog::connect({.url = shop.nats.url(), .monitor_url = {}}, 10s);
     const auto end = log->last();
-    log->append(end, jangbu::new_id<jangbu::CommitId>(), "not the bytes of a commit", 5s);
+    log->append(end, {jangbu::new_id<jangbu::CommitId>(), "not the bytes of a commit"}, 5s);
     const Said said = check(shop, {"--log-only"});
     CHECK(said.status == 1);
     CHECK_THAT(said.output, ContainsSubstring("event 4.0 cannot be read"));

@@ -38,7 +38,7 @@ void fill(const NatsServer& nats, std::uint64_t events, Random& random) {
     Commit commit{.committed_at = now, .events = {}};
     for (std::size_t left = 1 + pick(random, 400); left > 0; --left)
       commit.events.push_back({{.occurred_at = now}, bench::account_opened(number++, now)});
-    const auto result = log->append(last, new_id<CommitId>(), encode_commit(commit), 30s);
+    const auto result = log->append(last, {new_id<CommitId>(), encode_commit(commit)}, 30s);
     if (!std::holds_alternative<Appended>(result))
       throw std::runtime_error("the log is not filled");
     last = std::get<Appended>(result).position;

@@ -120,7 +120,7 @@ TEST_CASE("bytes that cannot be decoded stop projection and tell where", "[proje
   append(log, {AccountOpened{hong}});
   const Projector projector(log, {.conninfo = conninfo});
   wait_until_projected(projector, log);
-  log.append(Position{1}, id<CommitId>(2), "these are not the bytes of a commit", 1s);
+  log.append(Position{1}, {id<CommitId>(2), "these are not the bytes of a commit"}, 1s);
   append(log, {AccountOpened{alice}});
   const auto status = wait_for(projector, Projector::State::failed);
   CHECK_THAT(status.last_error, ContainsSubstring("event 2.0 cannot be read"));
@@ -136,7 +136,7 @@ TEST_CASE("read models cannot be built of bytes that cannot be decoded", "[proje
   const std::string conninfo = shared_postgres().create_database();
   MemoryLog log;
   append(log, {AccountOpened{hong}});
-  log.append(Position{1}, id<CommitId>(2), "these are not the bytes of a commit", 1s);
+  log.append(Position{1}, {id<CommitId>(2), "these are not the bytes of a commit"}, 1s);
   const Projector projector(log, {.conninfo = conninfo});
   CHECK_THAT(wait_for(projector, Projector::State::failed).last_error,
              ContainsSubstring("event 2.0 cannot be read"));

@@ -83,7 +83,7 @@ class Sales {
   void add(const Commit& commit) {
     const Position at = log_.last();
     const auto number = static_cast<unsigned>(at.value) + 1;
-    std::get<Appended>(log_.append(at, id<CommitId>(number), encode_commit(commit), 5s));
+    std::get<Appended>(log_.append(at, {id<CommitId>(number), encode_commit(commit)}, 5s));
   }
 
   EventLog& log_;

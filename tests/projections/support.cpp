@@ -16,7 +16,7 @@ PostgresServer& shared_postgres() {
 Position append(EventLog& log, const Commit& commit) {
   const Position expected = log.last();
   const auto id = jangbu::test::id<CommitId>(static_cast<unsigned>(expected.value) + 1);
-  const auto result = log.append(expected, id, encode_commit(commit), std::chrono::seconds(5));
+  const auto result = log.append(expected, {id, encode_commit(commit)}, std::chrono::seconds(5));
   REQUIRE(std::holds_alternative<Appended>(result));
   return std::get<Appended>(result).position;
 }

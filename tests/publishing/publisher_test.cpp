@@ -57,7 +57,7 @@ class Publishing {
   void append(const std::string& payload) {
     const Position last = log.last();
     const auto id = test::id<CommitId>(static_cast<unsigned>(last.value + 1));
-    REQUIRE(std::holds_alternative<Appended>(log.append(last, id, payload, 10s)));
+    REQUIRE(std::holds_alternative<Appended>(log.append(last, {id, payload}, 10s)));
   }
   void append_story() {
     for (const Commit& commit : golden_story()) append(commit);

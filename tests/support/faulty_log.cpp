@@ -92,7 +92,9 @@ void FaultyLog::settle() {
     std::lock_guard lock(mutex_);
     late.swap(late_);
   }
-  if (late) real_.append(late->expected, late->id, late->payload, 1s);
+  if (!late) return;
+  late->commit.payload = late->payload;
+  real_.append(late->expected, late->commit, 1s);
 }
 
 void FaultyLog::require_readable() const {
@@ -105,13 +107,13 @@ bool FaultyLog::is_silent() const {
   return silent_;
 }
 
-AppendResult FaultyLog::append(Position expected, const CommitId& id, std::string_view payload,
+AppendResult FaultyLog::append(Position expected, const NewCommit& commit,
                                std::chrono::milliseconds timeout) {
   settle();
   {
     std::unique_lock lock(mutex_);
     ++appends_;
-    held_ = payload;
+    held_ = commit.payload;
     changed_.notify_all();
     changed_.wait(lock, [this] { return !holding_ || passes_ > 0; });
     held_.reset();
@@ -124,11 +126,11 @@ AppendResult FaultyLog::append(Position expected, const CommitId& id, std::strin
     case Fault::lost_append:
       return NoAnswer{"lost append"};
     case Fault::lost_ack:
-      real_.append(expected, id, payload, timeout);
+      real_.append(expected, commit, timeout);
       return NoAnswer{"lost ack"};
     case Fault::late: {
       std::lock_guard lock(mutex_);
-      late_ = Late{expected, id, std::string(payload)};
+      late_ = Late{expected, commit, std::string(commit.payload)};
       return NoAnswer{"late"};
     }
     case Fault::rival:
@@ -138,7 +140,7 @@ AppendResult FaultyLog::append(Position expected, const CommitId& id, std::strin
       rival_();
       return NoAnswer{"lost append"};
   }
-  return real_.append(expected, id, payload, timeout);
+  return real_.append(expected, commit, timeout);
 }
 
 std::optional<StoredCommit> FaultyLog::read(Position position) {

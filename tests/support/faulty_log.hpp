@@ -55,7 +55,7 @@ class FaultyLog final : public EventLog {
 
   std::size_t appends() const;  // attempted so far, whatever their outcome
 
-  AppendResult append(Position expected, const CommitId& id, std::string_view payload,
+  AppendResult append(Position expected, const NewCommit& commit,
                       std::chrono::milliseconds timeout) override;
   std::optional<StoredCommit> read(Position position) override;
   Position last() override;
@@ -66,8 +66,8 @@ class FaultyLog final : public EventLog {
 
   struct Late {
     Position expected;
-    CommitId id;
-    std::string payload;
+    NewCommit commit;
+    std::string payload;  // of its own
   };
 
   Fault next_fault();

@@ -45,8 +45,7 @@ class Log final : public EventLog {
     changed_.notify_all();
   }
 
-  AppendResult append(Position, const CommitId&, std::string_view,
-                      std::chrono::milliseconds) override {
+  AppendResult append(Position, const NewCommit&, std::chrono::milliseconds) override {
     return NoAnswer{};
   }
   std::optional<StoredCommit> read(Position) override { return std::nullopt; }

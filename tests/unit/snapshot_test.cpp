@@ -155,7 +155,7 @@ TEST_CASE("a snapshot must be of the log that it is used with") {
   CHECK_THAT(contradiction(mark, log).value(), ContainsSubstring("position 17, where the log has "
                                                                  "no commit"));
   SnapshotMark first{{1}, id<CommitId>(5), opening, 1};
-  REQUIRE(std::holds_alternative<Appended>(log.append({}, id<CommitId>(5), "commit", 1s)));
+  REQUIRE(std::holds_alternative<Appended>(log.append({}, {id<CommitId>(5), "commit"}, 1s)));
   CHECK_FALSE(contradiction(first, log));
   first.commit = id<CommitId>(6);
   CHECK_THAT(contradiction(first, log).value(), ContainsSubstring("another commit"));

@@ -45,7 +45,7 @@ RecordedEvent recorded(Event event) {
 void append(EventLog& log, std::vector<Event> events, Timestamp at = opening) {
   Commit commit{at, {}};
   for (Event& event : events) commit.events.push_back(recorded(std::move(event)));
-  const auto result = log.append(log.last(), new_commit_id(), encode_commit(commit), 1s);
+  const auto result = log.append(log.last(), {new_commit_id(), encode_commit(commit)}, 1s);
   REQUIRE(std::holds_alternative<Appended>(result));
 }
 
@@ -856,7 +856,7 @@ TEST_CASE("a log that lost its tail halts the writer") {
 TEST_CASE("bytes that cannot be read halt the writer") {
   MemoryLog log;
   append(log, {AccountOpened{hong}});
-  log.append({1}, new_commit_id(), "not a commit", 1s);
+  log.append({1}, {new_commit_id(), "not a commit"}, 1s);
   Writer writer(log, sources());
   writer.start();
   wait_until("the writer halts", [&] { return writer.status().state == State::halted; });
