@@ -167,7 +167,7 @@ TEST_CASE("a log that is not the one that was projected is refused", "[projector
   SECTION("and it grew again") {
     MemoryLog other;
     append_history(other, 6, 9);
-    other.append(Position{9}, id<CommitId>(0xbad), encode_commit({opening, {}}), 1s);
+    other.append(Position{9}, {id<CommitId>(0xbad), encode_commit({opening, {}})}, 1s);
     append_history(other, 7, 5);
     CHECK_THAT(contradiction(checkpoints, other).value(), ContainsSubstring("another commit"));
     const Projector projector(other, {.conninfo = conninfo});

@@ -290,9 +290,9 @@ TEST_CASE("a log that is shorter than the stream, or another one, stops the publ
   for (Position at{1}; at.value <= commits; at = at.next()) {
     const auto stored = longer.log.read(at).value();
     const CommitId other = id<CommitId>(0xffff);
-    REQUIRE(std::holds_alternative<Appended>(
-        shorter.append({at.value - 1}, at.value == commits && is_another ? other : stored.id,
-                       stored.payload, 10s)));
+    REQUIRE(std::holds_alternative<Appended>(shorter.append(
+        {at.value - 1}, {at.value == commits && is_another ? other : stored.id, stored.payload},
+        10s)));
   }
   const Publisher publisher(shorter, longer.options());
   wait_for(publisher, State::stopped);
