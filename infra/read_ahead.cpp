@@ -14,7 +14,7 @@ constexpr std::chrono::milliseconds read_timeout{100};
 constexpr std::size_t most_read = 256;
 
 DecodedCommit decoded(const StoredCommit& stored) {
-  return {stored.position, stored.id, decode(stored)};
+  return {stored.position, stored.id, decode(stored), stored.origin};
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ struct DecodedCommit {
   Position position;
   CommitId id;
   Commit commit;
+  Origin origin = {};
 };
 
 class ReadAhead {
