@@ -115,6 +115,10 @@ class EventLog {
 
   // A reader that starts at the commit at `from`.
   virtual std::unique_ptr<LogReader> read_from(Position from) = 0;
+
+  // On how many servers the log is kept, as was last heard; asks nobody. Of several one leads, and
+  // one that was cut off may go on saying for some seconds where the log ends.
+  virtual unsigned replicas() const = 0;
 };
 
 }  // namespace jangbu

@@ -138,6 +138,10 @@ std::unique_ptr<LogReader> JetStreamLog::read_from(Position from) {
   return std::make_unique<JetStreamReader>(*stream_, std::max(from, Position{1}));
 }
 
+unsigned JetStreamLog::replicas() const {
+  return stream_->replicas();
+}
+
 std::string JetStreamLog::why_away() const {
   std::string why = stream_->connection.why_away();
   return why.empty() ? stream_->bulk.why_away() : why;

@@ -98,6 +98,7 @@ class JetStreamLog final : public EventLog {
   std::optional<StoredCommit> read(Position position) override;
   Position last() override;
   std::unique_ptr<LogReader> read_from(Position from) override;
+  unsigned replicas() const override;
 
   // Why the server cannot be used right now, for readiness checks; empty while connected.
   std::string why_away() const;

@@ -20,6 +20,7 @@ class MemoryLog final : public EventLog {
   std::optional<StoredCommit> read(Position position) override;
   Position last() override;
   std::unique_ptr<LogReader> read_from(Position from) override;
+  unsigned replicas() const override { return 1; }
 
   // The next `count` commits are stored, but their appends answer NoAnswer.
   void lose_acks(unsigned count);

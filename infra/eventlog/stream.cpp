@@ -80,11 +80,16 @@ std::optional<StoredCommit> Stream::get(Position position) {
       message);
 }
 
-Position Stream::last() {
-  const json answer = api.call("STREAM.INFO." + name(), nullptr);
+json Stream::info() {
+  json answer = api.call("STREAM.INFO." + name(), nullptr);
   if (error_code(answer) == api_error::stream_not_found) lose("it does not exist");
   if (error_code(answer) != 0) throw Unavailable(called() + ": " + error_text(answer));
-  const Position last{answer.at("state").at("last_seq").get<std::uint64_t>()};
+  replicas_ = answer.at("config").value("num_replicas", 1u);
+  return answer;
+}
+
+Position Stream::last() {
+  const Position last{info().at("state").at("last_seq").get<std::uint64_t>()};
   Position seen;
   {
     std::lock_guard lock(mutex_);

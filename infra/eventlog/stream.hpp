@@ -4,10 +4,12 @@
 // Threads: every member from any thread. Errors: Unavailable, Corrupt.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,6 +46,10 @@ class Stream {
   // "stream SHOP", for people.
   std::string called() const { return "stream " + options.stream; }
 
+  // The leader's answer to STREAM.INFO. Throws Corrupt when there is no such stream.
+  nlohmann::json info();
+  // As the last answer to info() said.
+  unsigned replicas() const { return replicas_; }
   // The message at a position, read from the stream's leader. Throws Corrupt when it is not a
   // commit.
   std::optional<StoredCommit> get(Position position);
@@ -64,6 +70,7 @@ class Stream {
     CommitId id;
   };
 
+  std::atomic<unsigned> replicas_ = 1;
   std::mutex mutex_;
   Seen seen_;
   std::uint64_t checked_ = 0;  // sum of losses() when the tail was last found intact

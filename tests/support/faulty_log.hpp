@@ -60,6 +60,7 @@ class FaultyLog final : public EventLog {
   std::optional<StoredCommit> read(Position position) override;
   Position last() override;
   std::unique_ptr<LogReader> read_from(Position from) override;
+  unsigned replicas() const override { return real_.replicas(); }
 
  private:
   class Reader;

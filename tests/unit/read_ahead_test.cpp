@@ -53,6 +53,7 @@ class Log final : public EventLog {
   std::unique_ptr<LogReader> read_from(Position from) override {
     return std::make_unique<Reader>(*this, from);
   }
+  unsigned replicas() const override { return 1; }
 
  private:
   class Reader final : public LogReader {
