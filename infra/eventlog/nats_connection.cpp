@@ -316,6 +316,8 @@ bool NatsConnection::connect_again() {
       if (LinkPtr link = try_connect(failure)) {
         log::info("connected to NATS at {} for {} again", servers_, purpose_);
         std::lock_guard lock(mutex_);
+        for (Subscription* subscription : subscriptions_)
+          subscription->open(link->connection.get());
         link_ = std::move(link);
         return true;
       }
@@ -378,6 +380,56 @@ NatsMessage NatsConnection::request(const std::string& subject, std::string_view
   throw Unavailable("NATS at " + servers_ + " did not answer " + subject + " within " +
                     std::to_string(timeout.count()) + " ms" +
                     (complaint.empty() ? "" : "; it says: " + complaint));
+}
+
+// --- Subscription --------------------------------------------------------------------------------
+
+NatsConnection::Subscription::Subscription(NatsConnection& connection, std::string subject,
+                                           Handler handler, std::size_t most_bytes)
+    : connection_(connection),
+      subject_(std::move(subject)),
+      most_bytes_(static_cast<int>(most_bytes)),
+      receiving_(std::make_shared<Receiving>()) {
+  receiving_->handler = std::move(handler);
+  std::lock_guard lock(connection_.mutex_);
+  connection_.subscriptions_.insert(this);
+  if (connection_.link_) open(connection_.link_->connection.get());
+}
+
+NatsConnection::Subscription::~Subscription() {
+  {
+    std::lock_guard lock(receiving_->mutex);
+    receiving_->handler = nullptr;
+  }
+  std::lock_guard lock(connection_.mutex_);
+  connection_.subscriptions_.erase(this);
+  opened_.reset();
+}
+
+// REQUIRES: the connection's lock is held. A failure means that the connection has ended; the
+// subscription will be opened on the next one.
+void NatsConnection::Subscription::open(natsConnection* connection) {
+  auto receiving = std::make_unique<std::shared_ptr<Receiving>>(receiving_);
+  natsSubscription* opened = nullptr;
+  const natsStatus status =
+      natsConnection_Subscribe(&opened, connection, subject_.c_str(), on_message, receiving.get());
+  opened_.reset(opened);
+  if (status != NATS_OK) return;
+  natsSubscription_SetPendingLimits(opened, -1, most_bytes_);
+  // If this fails, nobody can say when cnats has forgotten the pointer, so it is left behind.
+  natsSubscription_SetOnCompleteCB(opened, on_ended, receiving.release());
+}
+
+void NatsConnection::Subscription::on_message(natsConnection*, natsSubscription*, natsMsg* message,
+                                              void* receiving) noexcept {
+  NatsMessage arrived(message);
+  Receiving& by = **static_cast<std::shared_ptr<Receiving>*>(receiving);
+  std::lock_guard lock(by.mutex);
+  if (by.handler) by.handler(std::move(arrived));
+}
+
+void NatsConnection::Subscription::on_ended(void* receiving) noexcept {
+  delete static_cast<std::shared_ptr<Receiving>*>(receiving);
 }
 
 // --- State ---------------------------------------------------------------------------------------
@@ -471,7 +523,8 @@ void NatsConnection::on_error(natsConnection* of_link, natsSubscription*, natsSt
     is_news = connection.link_.get() == &about && about.complaint != text;
     about.complaint = text;
     about.complained_at = Clock::now();
-    if (status == NATS_NOT_PERMITTED && text.find("Subscription") != std::string::npos) {
+    if (status == NATS_NOT_PERMITTED && text.find("Subscription") != std::string::npos &&
+        text.find(connection.inbox_) != std::string::npos) {
       about.deaf = true;
       about.why_ended = text;
     }

@@ -1,8 +1,12 @@
-// A connection to NATS over cnats, with a single inbox for everything sent to it.
+// A connection to NATS over cnats, with a single inbox for all answers.
 //
 // A conversation creates a Mailbox, publishes with the mailbox's subject as the reply subject, and
 // waits on the mailbox. Nothing is buffered while disconnected: publishing fails at once, and all
-// waiters are notified; messages that were in flight may or may not have arrived.
+// waiters are notified; messages that were in flight may or may not have arrived. What others
+// publish to a subject of their choice arrives in a Subscription.
+//
+// When nobody subscribes to a subject, the server says so at once: the answer is then a message for
+// which natsMsg_IsNoResponders() is true (ADR-40).
 //
 // The connection is re-established automatically, whatever ended it: a server that went away, one
 // that dropped the connection, credentials that it accepted before and now refuses. cnats would
@@ -11,8 +15,9 @@
 // which is also logged: when it changes, and every minute.
 //
 // Threads: every member from any thread; a Mailbox belongs to one thread. One internal thread
-// reconnects; cnats delivers on its own threads, which only hand messages over. Ownership:
-// mailboxes are destroyed before their connection. Errors: Unavailable.
+// reconnects; cnats delivers on its own threads, one for the inbox and one for each Subscription.
+// Ownership: mailboxes and subscriptions are destroyed before their connection. Errors:
+// Unavailable.
 #pragma once
 
 #include <nats/nats.h>
@@ -21,10 +26,12 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -70,6 +77,47 @@ class NatsConnection {
     bool lost_ = false;
   };
 
+  // Hands over what is published to a subject (which may have wildcards), for as long as it exists.
+  // It is renewed with every new connection; what is published in between is missed. If the server
+  // does not permit it, that is logged, and nothing arrives.
+  //
+  // Threads: the handler is called on a thread of its own, with one message at a time.
+  class Subscription {
+   public:
+    using Handler = std::function<void(NatsMessage)>;
+
+    // While the handler is busy, up to `most_bytes` wait for it; what comes then is dropped, and
+    // logged. REQUIRES: a handler that does not throw.
+    Subscription(NatsConnection& connection, std::string subject, Handler handler,
+                 std::size_t most_bytes = std::size_t{8} << 20);
+    // Afterwards the handler is not called any more, nor is it running. REQUIRES: not called by the
+    // handler.
+    ~Subscription();
+    Subscription(const Subscription&) = delete;
+    Subscription& operator=(const Subscription&) = delete;
+
+   private:
+    friend class NatsConnection;
+
+    // What cnats' threads know of it.
+    struct Receiving {
+      std::mutex mutex;
+      Handler handler;  // null once it is destroyed
+    };
+
+    static void on_message(natsConnection*, natsSubscription*, natsMsg* message,
+                           void* receiving) noexcept;
+    static void on_ended(void* receiving) noexcept;
+
+    void open(natsConnection* connection);
+
+    NatsConnection& connection_;
+    const std::string subject_;
+    const int most_bytes_;
+    const std::shared_ptr<Receiving> receiving_;
+    Handle<natsSubscription, natsSubscription_Destroy> opened_;  // under the connection's lock
+  };
+
   // When messages are sent: each at once, or all of about a millisecond together, which costs both
   // ends much less when there are many.
   enum class Sending { at_once, together };
@@ -88,7 +136,7 @@ class NatsConnection {
   void publish(const std::string& subject, std::string_view payload);
   void publish(const std::string& subject, const std::string& reply, std::string_view payload);
 
-  // Publishes and waits for a single answer.
+  // Publishes and waits for a single answer, which may be the server's that nobody subscribes.
   NatsMessage request(const std::string& subject, std::string_view payload,
                       std::chrono::milliseconds timeout);
 
@@ -145,6 +193,7 @@ class NatsConnection {
   LinkPtr link_;                     // null while there is none
   std::string why_away_;             // the cause, while there is none
   std::map<std::string, Mailbox*, std::less<>> mailboxes_;
+  std::set<Subscription*> subscriptions_;
   std::uint64_t losses_ = 0;
   std::uint64_t names_ = 0;
   bool closing_ = false;
