@@ -225,11 +225,6 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
   Tracks tracks(connection, ours, &second);
   Batches batches(log_, tracks.position(), options_.batch);
   look_at_log_end();
-  if (tracks.position() != Position{}) {
-    const Timestamp committed_at = decode(log_.read(tracks.position()).value()).committed_at;
-    const std::scoped_lock lock(mutex_);
-    status_.committed_at = committed_at;
-  }
   // It is not enough that PostgreSQL answers: it may refuse writes.
   bool goes = false;
   const auto does_go = [&] {
@@ -250,7 +245,6 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
       {
         const std::scoped_lock lock(mutex_);
         status_.log_end = std::max(status_.log_end, batch->last().position);
-        status_.committed_at = batch->last().commit.committed_at;
       }
       measures_.events.add(batch->events);  // last: the new position is visible before the count
       does_go();

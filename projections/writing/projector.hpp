@@ -60,7 +60,6 @@ class Projector {
     std::vector<ReadModelStatus> read_models;
     Position position;       // that every read model has reached
     Position log_end;        // as last seen: the lag in commits is the difference
-    Timestamp committed_at;  // of the last commit projected here; 0 before the first
     std::string last_error;  // why it waits or failed, for logs; stays until it goes on
     std::string reason;      // the same in words that clients may read
   };
