@@ -167,6 +167,7 @@ Commit decode(const StoredCommit& stored) {
 
 Commit decode(const StoredCommit& stored, std::span<const Decoder> decoders) {
   Commit commit;
+  if (stored.is_void()) return commit;
   commit.committed_at = read_commit(
       stored, decoders, commit.events,
       [](EventReader& reader, RecordedEvent& event, std::string_view) { reader.next(event); });
@@ -175,6 +176,7 @@ Commit decode(const StoredCommit& stored, std::span<const Decoder> decoders) {
 
 std::vector<StoredEvent> list_events(const StoredCommit& stored) {
   std::vector<StoredEvent> events;
+  if (stored.is_void()) return events;
   read_commit(stored, {}, events,
               [](EventReader& reader, StoredEvent& event, std::string_view rest) {
                 reader.skip(event, rest);

@@ -57,7 +57,7 @@ struct RecordedEvent {
 };
 
 struct Commit {
-  Timestamp committed_at;  // monotonic: the later of the clock and the last commit's time
+  Timestamp committed_at;  // monotonic: the later of the clock and the last commit's time; void: 0
   std::vector<RecordedEvent> events;
 
   friend bool operator==(const Commit&, const Commit&) = default;
@@ -89,7 +89,9 @@ std::string encode(const RecordedEvent& event);
 std::string encode_commit(Timestamp committed_at, const std::vector<std::string>& encoded_events);
 std::string encode_commit(const Commit& commit);
 
-// Decodes the commit in a message of the log, whatever versions its events were written in.
+// Decodes the commit in a message of the log, whatever versions its events were written in. A void
+// one has no events and no time of its own: its bytes are not looked at, and `committed_at` is 0.
+// So whoever keeps the time of the log keeps the latest.
 Commit decode(const StoredCommit& stored);
 
 // An event as stored in its commit, of a type and version that this build may not know.
@@ -102,7 +104,8 @@ struct StoredEvent {
   std::string_view bytes;  // the whole event, from its type on; a view into the payload
 };
 
-// Reads what precedes each event's own bytes and skips the bytes themselves.
+// Reads what precedes each event's own bytes and skips the bytes themselves. A void commit has
+// none.
 std::vector<StoredEvent> list_events(const StoredCommit& stored);
 
 }  // namespace jangbu

@@ -35,6 +35,10 @@ constexpr bool is_instance_name(std::string_view name) {
   });
 }
 
+// "<id> <name>", as in the header of a stored commit and in an export.
+std::string to_string(const Author& author);
+std::optional<Author> parse_author(std::string_view text);
+
 // What a commit says about its making, beside what was decided in it. Builds before November 2026
 // say none of it.
 struct Origin {

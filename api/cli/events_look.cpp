@@ -17,27 +17,11 @@
 #include "api/cli/tool.hpp"
 #include "events/errors.hpp"
 #include "infra/text.hpp"
+#include "projections/writing/rebuild.hpp"
 
 namespace jangbu::cli {
 
 namespace {
-
-// The first position whose commit is from that time or later; one past the last when there is none.
-// Commits are in order of time, so a binary search finds it.
-Position first_since(EventLog& log, Position last, Timestamp time) {
-  std::uint64_t begin = 1;
-  for (std::uint64_t end = last.value + 1; begin < end;) {
-    const std::uint64_t middle = begin + (end - begin) / 2;
-    const auto stored = log.read({middle});
-    if (!stored) throw Corrupt("commit " + std::to_string(middle) + " is missing");
-    if (decode(*stored).committed_at < time) {
-      begin = middle + 1;
-    } else {
-      end = middle;
-    }
-  }
-  return {begin};
-}
 
 // The range of the log that the flags ask for.
 struct Stretch {
@@ -49,14 +33,13 @@ struct Stretch {
 
 Stretch stretch_of(EventLog& log, const EventsFlags& flags) {
   const EventFilter filter = filter_of(flags);
-  const Position end = log.last();
-  Stretch stretch{filter.from.position, std::min(filter.to.position, end)};
-  if (!flags.since.empty())
-    stretch.from = std::max(stretch.from, first_since(log, end, *parse_timestamp(flags.since)));
-  if (!flags.until.empty()) {
-    const Timestamp behind{parse_timestamp(flags.until)->ms + 1};
-    stretch.last = std::min(stretch.last, Position{first_since(log, end, behind).value - 1});
+  Stretch stretch{filter.from.position, std::min(filter.to.position, log.last())};
+  if (!flags.since.empty()) {
+    const Timestamp before{parse_timestamp(flags.since)->ms - 1};
+    stretch.from = std::max(stretch.from, position_at(log, before).next());
   }
+  if (!flags.until.empty())
+    stretch.last = std::min(stretch.last, position_at(log, *parse_timestamp(flags.until)));
   return stretch;
 }
 

@@ -26,6 +26,7 @@ std::string one_digit(double number) {
 }  // namespace
 
 void LogStats::take(const StoredCommit& stored, const Commit& commit) {
+  if (stored.is_void()) return;
   if (commit_events_.empty()) {
     first_ = stored.position;
     first_at_ = commit.committed_at;

@@ -1,4 +1,4 @@
-// The contents of a log: events by type and by day, sizes of commits.
+// The contents of a log: events by type and by day, sizes of commits. Void ones are none.
 //
 // Threads: one at a time. Memory: 8 bytes per commit.
 #pragma once

@@ -32,8 +32,7 @@ NoAnswer timed_out(const Stream& stream, std::chrono::milliseconds timeout,
 }
 
 void set_origin(natsMsg& message, const Origin& origin) {
-  if (origin.author)
-    set_header(message, author_header, to_string(origin.author->id) + " " + origin.author->name);
+  if (origin.author) set_header(message, author_header, to_string(*origin.author));
   if (origin.decided_at)
     set_header(message, decided_at_header, std::to_string(origin.decided_at->value));
   if (origin.successor) set_header(message, successor_header, to_string(*origin.successor));

@@ -35,11 +35,8 @@ std::optional<Number> parse_number(std::string_view text) {
 std::optional<Origin> parse_origin(const std::function<std::string_view(const char*)>& header) {
   Origin origin;
   if (const std::string_view author = header(author_header); !author.empty()) {
-    const auto space = std::min(author.find(' '), author.size() - 1);
-    const auto id = parse_id<InstanceId>(author.substr(0, space));
-    const std::string_view name = author.substr(space + 1);
-    if (!id || !is_instance_name(name)) return std::nullopt;
-    origin.author = Author{*id, std::string(name)};
+    origin.author = parse_author(author);
+    if (!origin.author) return std::nullopt;
   }
   if (const std::string_view at = header(decided_at_header); !at.empty()) {
     const auto position = parse_number<std::uint64_t>(at);

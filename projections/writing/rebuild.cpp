@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <limits>
+#include <string>
 #include <utility>
 
 #include "infra/log.hpp"
@@ -442,13 +445,21 @@ void Rebuild::require_going_on() const {
 }
 
 Position position_at(EventLog& log, Timestamp time) {
+  // Of the last commit that has one: a void commit has none of its own. The earliest if there is
+  // none behind `after`.
+  const auto time_at = [&](Position position, Position after) {
+    for (; position > after; --position.value) {
+      const auto stored = log.read(position);
+      if (!stored) throw Corrupt("commit " + std::to_string(position.value) + " is missing");
+      if (!stored->is_void()) return decode(*stored).committed_at;
+    }
+    return Timestamp{std::numeric_limits<std::int64_t>::min()};
+  };
   Position before;                     // its commit is not later
   Position after = log.last().next();  // its commit is later, or there is none
   while (before.next() < after) {
     const Position middle{before.value + (after.value - before.value) / 2};
-    const auto stored = log.read(middle);
-    if (!stored) throw Unavailable("the log's end is moving");
-    (decode(*stored).committed_at <= time ? before : after) = middle;
+    (time_at(middle, before) <= time ? before : after) = middle;
   }
   return before;
 }

@@ -14,6 +14,7 @@
 #include "api/http/server.hpp"
 #include "infra/eventlog/memory_log.hpp"
 #include "tests/http/client.hpp"
+#include "tests/support/claims.hpp"
 #include "tests/support/event_stream.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/samples.hpp"
@@ -528,4 +529,34 @@ TEST_CASE("a feed that stops ends its streams, so that the server can drain") {
   CHECK_FALSE(late.next());
   CHECK(late.clean_end());
   CHECK(street.server.drain(60s));
+}
+
+TEST_CASE("claims and void commits are no events of a stream, and no obstacle") {
+  Street street;
+  const std::vector<Position> at = append_among_claims(
+      street.log, {{opening, {{{}, purchase(1)}}},
+                   {opening, {{{}, purchase(2)}, {{}, purchase(3)}}},
+                   {opening, {{{}, scan_of(purchase(1), preparing, picked_up)}}}});
+  const Position end = street.log.last();
+  const std::vector<EventId> all{{at[0], 0}, {at[1], 0}, {at[1], 1}, {at[2], 0}};
+  EventStream now = street.listen();
+  CHECK(now.head().find("Event-Position: " + std::to_string(end.value) + "\r\n") !=
+        std::string::npos);
+  // After every place there is, whether it has an event or not.
+  for (Position place; place <= end; place = place.next()) {
+    CAPTURE(place.value);
+    const EventId seen{place, 0};
+    EventStream stream = street.listen(to_string(seen));
+    for (const EventId& id : all)
+      if (id > seen) CHECK(stream.next()->id == to_string(id));
+    const EventId next = street.append({purchase(10)});
+    append_claim(street.log, seoul);
+    append_void(street.log, busan, encode_commit({opening, {{{}, purchase(11)}}}));
+    CHECK(now.next()->id == to_string(next));
+    CHECK(street.listen(to_string(EventId{{next.position.value - 1}, 0})).next()->id ==
+          to_string(next));
+  }
+  EventStream one = street.listen_to(purchase(1).purchase, "0.0");
+  CHECK(one.next()->id == to_string(all.front()));
+  CHECK(one.next()->id == to_string(all.back()));
 }

@@ -8,6 +8,7 @@
 
 #include "api/log/log_lookup.hpp"
 #include "infra/eventlog/memory_log.hpp"
+#include "tests/support/claims.hpp"
 #include "tests/support/samples.hpp"
 
 using namespace jangbu;
@@ -133,4 +134,32 @@ TEST_CASE("A search of a log that is away fails, and the next one is made again"
   CHECK(std::holds_alternative<Unavailable>(find(search, {})));
   log.set_away(false);
   CHECK(std::get<LogSearch::Found>(find(search, {})).events.size() == 1);
+}
+
+TEST_CASE("A search and a look at an event pass over claims and void commits") {
+  MemoryLog log;
+  const PurchaseCompleted first = bought(id<PurchaseId>(1), hong, {line(tea, 1)});
+  const PurchaseCompleted second = bought(id<PurchaseId>(2), hong, {line(tea, 1)});
+  const auto at = append_among_claims(log, {{opening, {{{}, first}}}, {opening, {{{}, second}}}});
+  LogSearch search(log);
+  auto found = std::get<LogSearch::Found>(find(search, {.filter = {}, .limit = 1}));
+  REQUIRE(found.events.size() == 1);
+  CHECK(found.events[0].id == EventId{at[0], 0});
+  CHECK(found.next == EventId{at[1], 0});
+  CHECK(found.log_end == log.last());
+  found = std::get<LogSearch::Found>(find(search, {.filter = {.from = *found.next}, .limit = 1}));
+  REQUIRE(found.events.size() == 1);
+  CHECK(found.events[0].id == EventId{at[1], 0});
+  CHECK_FALSE(found.next);
+
+  LogLookup lookup(log);
+  for (Position place{1}; place <= log.last(); place = place.next()) {
+    std::promise<bool> answered;
+    lookup.find(
+        {place, 0}, [&](const auto& event) { answered.set_value(event.has_value()); },
+        [] { return true; });
+    auto answer = answered.get_future();
+    REQUIRE(answer.wait_for(30s) == std::future_status::ready);
+    CHECK(answer.get() == (place == at[0] || place == at[1]));
+  }
 }

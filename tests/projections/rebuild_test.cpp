@@ -12,10 +12,14 @@
 #include "projections/tables/accounts.hpp"
 #include "projections/tables/deliveries.hpp"
 #include "projections/tables/purchases.hpp"
+#include "projections/tables/registry.hpp"
+#include "projections/writing/comparison.hpp"
 #include "projections/writing/generations.hpp"
 #include "projections/writing/rebuild.hpp"
+#include "tests/golden/story.hpp"
 #include "tests/projections/histories.hpp"
 #include "tests/projections/support.hpp"
+#include "tests/support/claims.hpp"
 #include "tests/support/samples.hpp"
 
 namespace jangbu::test {
@@ -488,6 +492,82 @@ TEST_CASE("times are found in the log", "[rebuild]") {
   CHECK(position_at(log, after_minutes(2)) == Position{1});
   CHECK(position_at(log, after_minutes(3)) == Position{3});
   CHECK(position_at(log, after_minutes(9)) == Position{4});
+}
+
+TEST_CASE("times are found in a log with void commits, whose own times count for nothing",
+          "[rebuild]") {
+  MemoryLog log;
+  const std::string late = encode_commit({after_minutes(1'000'000), {}});
+  const std::string early = encode_commit({Timestamp{1}, {}});
+  append_void(log, seoul, late);
+  append(log, Commit{after_minutes(1), {}});
+  for (const std::string& payload : {late, early, std::string("no commit"), late})
+    append_void(log, seoul, payload);
+  append(log, Commit{after_minutes(3), {}});
+  append_void(log, seoul, late);
+  CHECK(position_at(log, after_minutes(0)) == Position{1});
+  CHECK(position_at(log, after_minutes(1)) == Position{6});
+  CHECK(position_at(log, after_minutes(2)) == Position{6});
+  CHECK(position_at(log, after_minutes(3)) == Position{8});
+  CHECK(position_at(log, after_minutes(2'000'000)) == Position{8});
+}
+
+namespace {
+
+// All rows, but not where in the log they come from.
+std::string rows_of(const std::string& conninfo) {
+  pg::Connection connection({.conninfo = conninfo});
+  std::string all;
+  for (const ReadModel* model : read_models()) {
+    const auto rows = connection.run(
+        "SELECT coalesce(string_agg(row, E'\\n' ORDER BY row COLLATE \"C\"), '') FROM (SELECT "
+        "(to_jsonb(t) - '{position,version_position}'::text[])::text AS row FROM jangbu." +
+        std::string(model->name) + " t) all_rows");
+    all += std::string(model->name) + ":\n" + PQgetvalue(rows.get(), 0, 0) + "\n";
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("claims and void commits change no row, wherever they are", "[rebuild]") {
+  const auto story = golden_story();
+  MemoryLog plain;
+  for (const Commit& commit : story) append(plain, commit);
+  const std::string plain_conninfo = shared_postgres().create_database();
+  project(plain, plain_conninfo);
+  const std::string expected = rows_of(plain_conninfo);
+
+  MemoryLog whole;
+  const auto positions = append_among_claims(whole, story);
+  // A projector goes on from wherever another one has stopped.
+  const std::string conninfo = shared_postgres().create_database();
+  MemoryLog log;
+  for (const std::uint64_t end : {std::uint64_t{1}, std::uint64_t{2}, positions[2].value + 1,
+                                  positions[3].value + 4, whole.last().value}) {
+    while (log.last().value < end) {
+      const StoredCommit next = *whole.read(log.last().next());
+      log.append(log.last(), {next.id, next.payload, next.origin}, std::chrono::seconds(1));
+    }
+    project(log, conninfo, 1);
+  }
+  CHECK(rows_of(conninfo) == expected);
+
+  Rebuild rebuild(log, {.conninfo = conninfo, .load = {.events = 1}});
+  for (const ReadModel* model : read_models()) {
+    CAPTURE(model->name);
+    CHECK(rebuild.diff(*model).equal());
+    CHECK(rebuild.rebuild(*model).comparison.equal());
+  }
+  CHECK(rows_of(conninfo) == expected);
+  // As of a position where nothing happened, and of the event before it.
+  for (const std::uint64_t behind : {1, 2, 3, 4}) {
+    const std::string schema = "behind_" + std::string(behind, 'x');
+    rebuild.build(accounts_model, {positions[5].value + behind}, schema);
+    rebuild.build(accounts_model, positions[5], schema + "_at");
+    pg::Connection connection({.conninfo = conninfo});
+    CHECK(compare(connection, accounts_model, schema, schema + "_at").equal());
+  }
 }
 
 TEST_CASE("a projector takes over from one that is gone", "[projector]") {

@@ -13,6 +13,7 @@
 #include "infra/eventlog/memory_log.hpp"
 #include "infra/eventlog/nats_connection.hpp"
 #include "tests/golden/story.hpp"
+#include "tests/support/claims.hpp"
 #include "tests/support/http_client.hpp"
 #include "tests/support/nats_server.hpp"
 #include "tests/support/samples.hpp"
@@ -193,6 +194,28 @@ TEST_CASE("a publisher goes on behind the last message, also within a commit", "
   const auto publisher = shop.start();
   shop.wait_until_published();
   CHECK(shop.published() == all);
+}
+
+TEST_CASE("claims and void commits are not published, wherever they are", "[publisher]") {
+  Publishing shop;
+  const Commit prices{opening, {{{}, PriceChanged{keyboard}}, {{}, PriceChanged{tea}}}};
+  Strings all;
+  const auto append = [&] {
+    for (const Position at : append_among_claims(shop.log, {prices, prices}))
+      for (std::uint32_t index = 0; index < 2; ++index) all.push_back(to_string({at, index}));
+  };
+  append();
+  const auto is_published = [&](const Publisher& publisher) {
+    wait_until("the end of the log",
+               [&] { return publisher.status().position == shop.log.last(); });
+    CHECK(shop.published() == all);
+  };
+  is_published(*shop.start());
+  append();
+  const auto publisher = shop.start();  // goes on behind what the other one left
+  is_published(*publisher);
+  append();
+  is_published(*publisher);
 }
 
 TEST_CASE("lost acknowledgements and connections leave neither gap nor double", "[publisher]") {
