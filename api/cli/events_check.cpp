@@ -107,7 +107,8 @@ class DeployGate {
     for (auto commits = file.next(); !commits.empty(); commits = file.next())
       for (const StoredCommit& stored : commits) {
         stop_.signals().check();
-        log->append(log->last(), {stored.id, stored.payload}, std::chrono::seconds(1));
+        log->append(log->last(), {stored.id, stored.payload, stored.origin},
+                    std::chrono::seconds(1));
       }
     log_ = std::move(log);
     for (const ReadModel* model : read_models()) add(*model, against_same_place(*model));

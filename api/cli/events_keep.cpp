@@ -42,11 +42,7 @@ int run_export(const EventsFlags& flags) {
       progress.emplace("exporting", "commits", last.value, begin.value - 1);
     for (auto commits = range.next(); !commits.empty(); commits = range.next())
       for (const StoredCommit& stored : commits) {
-        const Commit commit = decode(stored);
-        if (commit.events.empty())
-          throw Failure("commit " + std::to_string(stored.position.value) +
-                        " has no events, and cannot be exported");
-        writer.append(stored, commit);
+        writer.append(stored, decode(stored));
         ++written;
         if (progress) progress->show(stored.position.value);
       }

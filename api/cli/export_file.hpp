@@ -67,7 +67,7 @@ class ExportFile final : public CommitSource {
  private:
   std::optional<StoredCommit> take_commit();
   const std::string& expected_source(const std::string& found);
-  void check_line(EventId id, const RecordedEvent& recorded, std::string_view expected);
+  void check_line(EventId id, std::string_view expected);
   std::optional<std::string_view> peek();
   void consume();
   std::string skip_commit(std::uint64_t first_line);

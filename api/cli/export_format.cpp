@@ -1,10 +1,13 @@
 #include "api/cli/export_format.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <vector>
 
 #include "api/answers/represent.hpp"
 #include "events/errors.hpp"
@@ -17,10 +20,29 @@ namespace jangbu::cli {
 
 namespace {
 
-// Covers the whole commit: "<position> <id> <format>", a line feed, and the payload.
+struct Attribute {
+  const char* name;
+  std::string value;
+};
+
+// What is known of its origin. All are texts: a position may exceed a CloudEvent's integers.
+std::vector<Attribute> attributes_of(const Origin& origin) {
+  std::vector<Attribute> attributes;
+  if (origin.author) attributes.push_back({"commitauthor", to_string(*origin.author)});
+  if (origin.decided_at)
+    attributes.push_back({"commitdecidedat", std::to_string(origin.decided_at->value)});
+  if (origin.successor) attributes.push_back({"commitsuccessor", to_string(*origin.successor)});
+  return attributes;
+}
+
+// Covers the whole commit: "<position> <id> <format>", " <name> <value>" for each attribute of its
+// origin, a line feed, and the payload.
 std::string sha256_of(const StoredCommit& stored) {
-  const std::string head = std::to_string(stored.position.value) + ' ' + to_string(stored.id) +
-                           ' ' + std::to_string(stored.format) + '\n';
+  std::string head = std::to_string(stored.position.value) + ' ' + to_string(stored.id) + ' ' +
+                     std::to_string(stored.format);
+  for (const auto& [name, value] : attributes_of(stored.origin))
+    head.append(" ").append(name).append(" ").append(value);
+  head += '\n';
   return to_base64(chars_of(sha256({head, stored.payload})));
 }
 
@@ -107,17 +129,52 @@ bool is_source(std::string_view text) {
                                      JetStreamLog::is_stream_name(text.substr(before_name.size())));
 }
 
+// The CloudEvent that stands for a commit without events.
+Json commit_line(std::string_view source, const StoredCommit& stored, const Commit& commit) {
+  const char* type = stored.is_void()          ? "CommitVoid"
+                     : stored.origin.successor ? "WriterHandedOver"
+                                               : "WriterClaimed";
+  Json line{{"specversion", "1.0"},
+            {"id", to_string(EventId{stored.position, 0})},
+            {"source", source},
+            {"type", type}};
+  if (!stored.is_void()) line.add("time", to_string(commit.committed_at));
+  return line;
+}
+
+// Nothing when the line has an attribute of it that is none.
+std::optional<Origin> origin_of(const Attributes& line) {
+  Origin origin;
+  if (const std::string author = line.text("commitauthor"); !author.empty()) {
+    origin.author = parse_author(author);
+    if (!origin.author) return std::nullopt;
+  }
+  if (const std::string at = line.text("commitdecidedat"); !at.empty()) {
+    const auto id = parse_event_id(at + ".0");
+    if (!id) return std::nullopt;
+    origin.decided_at = id->position;
+  }
+  if (const std::string successor = line.text("commitsuccessor"); !successor.empty()) {
+    origin.successor = parse_id<InstanceId>(successor);
+    if (!origin.successor) return std::nullopt;
+  }
+  return origin;
+}
+
 }  // namespace
 
 std::string export_lines(std::string_view source, const StoredCommit& stored,
                          const Commit& commit) {
   std::string lines;
-  for (std::uint32_t index = 0; index < commit.events.size(); ++index) {
-    Json line = to_cloud_event(source, EventId{stored.position, index}, commit.events[index]);
+  for (std::uint32_t index = 0; index < std::max<std::size_t>(commit.events.size(), 1); ++index) {
+    Json line = commit.events.empty()
+                    ? commit_line(source, stored, commit)
+                    : to_cloud_event(source, EventId{stored.position, index}, commit.events[index]);
     if (index == 0) {
       line.add("commitid", to_string(stored.id));
       line.add("commitformat", stored.format);
       line.add("commitbytes", to_base64(stored.payload));
+      for (const auto& [name, value] : attributes_of(stored.origin)) line.add(name, value);
       line.add("commitsha256", sha256_of(stored));
     }
     lines += visible(line.text());  // the same JSON, safe to show on a terminal
@@ -138,13 +195,15 @@ std::optional<FirstLine> parse_first_line(std::string_view text) {
   const auto commit_id = parse_id<CommitId>(line->text("commitid"));
   const auto format = line->number("commitformat");
   auto bytes = from_base64(line->text("commitbytes"));
-  if (!id || id->index != 0 || !commit_id || !format || !bytes)
-    throw Corrupt("does not tell its commit's id, format and bytes");
+  const auto origin = origin_of(*line);
+  if (!id || id->index != 0 || !commit_id || !format || !bytes || !origin)
+    throw Corrupt("does not tell its commit's id, format, bytes and origin");
   if (bytes->size() > largest_commit)
     throw Corrupt("has a commit of " + std::to_string(bytes->size()) +
                   " bytes, and NATS takes no more than " + std::to_string(largest_commit));
   const auto owner = std::make_shared<const std::string>(std::move(*bytes));
-  StoredCommit stored{id->position, *commit_id, static_cast<unsigned>(*format), *owner, owner};
+  StoredCommit stored{id->position, *commit_id, static_cast<unsigned>(*format),
+                      *owner,       owner,      *origin};
   if (line->text("commitsha256") != sha256_of(stored))
     throw Corrupt("is damaged: its commit does not fit its SHA-256");
   std::string source = line->text("source");
@@ -152,12 +211,13 @@ std::optional<FirstLine> parse_first_line(std::string_view text) {
   return FirstLine{std::move(stored), std::move(source)};
 }
 
-bool tells_of(std::string_view text, EventId id, const RecordedEvent& recorded) {
+bool tell_the_same(std::string_view text, std::string_view expected) {
   const auto line = Attributes::of(text);
-  return line && line->text("id") == to_string(id) &&
-         line->text("type") == wire_type(recorded.event).name &&
-         line->text("subject") == cloud_event_subject(entity_of(recorded.event)) &&
-         line->text("time") == to_string(recorded.envelope.occurred_at);
+  const auto other = Attributes::of(expected);
+  return line && other &&
+         std::ranges::all_of(std::array{"id", "type", "subject", "time"}, [&](const char* name) {
+           return line->text(name) == other->text(name);
+         });
 }
 
 }  // namespace jangbu::cli

@@ -1,9 +1,10 @@
 // The format of an exported log: one line of JSON per event, each a CloudEvent 1.0
-// (https://github.com/cloudevents/spec, JSON format), in log order.
+// (https://github.com/cloudevents/spec, JSON format), in log order. A commit that has no events has
+// a line of its own.
 //
-// A commit's first event has four more extension attributes, from which the commit can be restored
-// exactly: `commitid`, `commitformat`, `commitbytes` (its payload, base64) and `commitsha256`
-// (base64; of the text "<position> <commitid> <commitformat>", a line feed and the payload).
+// A commit's first line has more extension attributes, from which the commit can be restored
+// exactly: `commitid`, `commitformat`, `commitbytes` (its payload, base64), those of its origin
+// (`commitauthor`, `commitdecidedat`, `commitsuccessor`), and `commitsha256` over all of them.
 // Everything else is for people and programs that read the file. See docs/backup.md.
 //
 // Threads: pure functions.
@@ -31,11 +32,10 @@ inline constexpr std::size_t longest_commit_text = 16 * largest_commit;
 // The CloudEvents' source in exports made before shops had names.
 inline constexpr std::string_view nameless_source = "/jangbu";
 
-// The lines of a commit, each with its line feed. REQUIRES: `commit` is what `stored` holds, and
-// has events.
+// The lines of a commit, each with its line feed. REQUIRES: `commit` is what `stored` holds.
 std::string export_lines(std::string_view source, const StoredCommit& stored, const Commit& commit);
 
-// How every line of a position begins; a commit's first line has index 0.
+// How every line of a position begins; a commit's first line has index 0, with or without an event.
 std::string line_start(EventId id);
 
 // What a commit's first line tells.
@@ -48,8 +48,8 @@ struct FirstLine {
 // damaged; the message does not name the line.
 std::optional<FirstLine> parse_first_line(std::string_view line);
 
-// Whether the line agrees with this event in what restoring relies on: id, type, subject and time.
-// Other versions of jangbu may write the rest differently.
-bool tells_of(std::string_view line, EventId id, const RecordedEvent& recorded);
+// Whether both lines tell of the same event: their id, type, subject and time agree. Other versions
+// of jangbu may write the rest differently.
+bool tell_the_same(std::string_view line, std::string_view expected);
 
 }  // namespace jangbu::cli

@@ -14,7 +14,7 @@ namespace {
 constexpr auto patience = 30s;  // with a log that does not answer
 
 bool same(const StoredCommit& a, const StoredCommit& b) {
-  return a.id == b.id && a.format == b.format && a.payload == b.payload;
+  return a.id == b.id && a.format == b.format && a.payload == b.payload && a.origin == b.origin;
 }
 
 std::string number(Position position) {

@@ -16,6 +16,7 @@
 #include "infra/eventlog/memory_log.hpp"
 #include "tests/cli/logs.hpp"
 #include "tests/cli/tools.hpp"
+#include "tests/support/claims.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/property.hpp"
 #include "tests/support/samples.hpp"
@@ -485,6 +486,90 @@ TEST_CASE("nobody else can read an export") {
   ::umask(mask);
   CHECK(std::filesystem::status(folder.path() / "log").permissions() ==
         std::filesystem::perms{0600});
+}
+
+TEST_CASE("commits in which nothing happened have lines of their own, and come back") {
+  const bool compressed = GENERATE(false, true);
+  MemoryLog log;
+  append_among_claims(log, small_story());
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "log";
+  export_to(file, log, compressed);
+  for (const auto lines :
+       {cli::ExportFile::Lines::as_written_today, cli::ExportFile::Lines::as_needed})
+    CHECK(same_commits(read_export(file, lines), all_of(log)));
+  MemoryLog restored;
+  CHECK(import_from(file, restored).end == log.last());
+  CHECK(same_commits(all_of(restored), all_of(log)));
+
+  // However far an earlier export came.
+  const std::string whole = read_text(file);
+  for (std::size_t size = 0; size <= whole.size(); size += compressed ? 7 : 61) {
+    write_text(file, whole.substr(0, size));
+    export_to(file, log, compressed);
+    REQUIRE((read_text(file) == whole));
+  }
+}
+
+TEST_CASE("a claim's line tells who claims and when, a void commit's that it is one") {
+  MemoryLog log;
+  append_claim(log, seoul, after_minutes(1));
+  append_hand_over(log, seoul, busan);
+  append_void(log, busan, encode_commit(small_story().front()));
+  append_from(log, busan, small_story().front());
+  const TemporaryFolder folder;
+  export_to(folder.path() / "log", log, false);
+  std::istringstream text(read_text(folder.path() / "log"));
+  std::vector<nlohmann::json> lines;
+  for (std::string line; std::getline(text, line);) lines.push_back(nlohmann::json::parse(line));
+  REQUIRE(lines.size() == 6);
+  CHECK(lines[0].at("specversion") == "1.0");
+  CHECK(lines[0].at("source") == "/jangbu/shop");
+  CHECK(lines[0].at("id") == "1.0");
+  CHECK(lines[0].at("type") == "WriterClaimed");
+  CHECK(lines[0].at("time") == to_string(after_minutes(1)));
+  CHECK(lines[0].at("commitauthor") == to_string(seoul.id) + " seoul");
+  CHECK(lines[0].at("commitdecidedat") == "0");
+  CHECK_FALSE(lines[0].contains("commitsuccessor"));
+  CHECK(lines[1].at("type") == "WriterHandedOver");
+  CHECK(lines[1].at("commitsuccessor") == to_string(busan.id));
+  CHECK(lines[2].at("type") == "CommitVoid");
+  CHECK(lines[2].at("commitdecidedat") == "7");
+  CHECK_FALSE(lines[2].contains("time"));
+  CHECK(lines[3].at("type") == "AccountOpened");
+  CHECK(lines[3].at("commitauthor") == to_string(busan));
+  CHECK_FALSE(lines[4].contains("commitauthor"));
+  for (const auto& line : lines)
+    for (const auto& [name, value] : line.items())
+      CHECK(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") == name.npos);
+}
+
+TEST_CASE("a line that says something else about a commit's origin is damaged") {
+  MemoryLog log;
+  append_claim(log, seoul);
+  append_hand_over(log, seoul, busan);
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "log";
+  export_to(file, log, false);
+  const std::string whole = read_text(file);
+  const auto change = [&](const std::string& from, const std::string& to, const char* why) {
+    std::string text = whole;
+    REQUIRE(text.find(from) != text.npos);
+    write_text(file, text.replace(text.rfind(from), from.size(), to));
+    CAPTURE(from, to);
+    CHECK_THROWS_MATCHES(read_export(file, cli::ExportFile::Lines::as_needed), Corrupt,
+                         MessageMatches(ContainsSubstring(why)));
+  };
+  const std::string decided = R"("commitdecidedat":"1")";
+  change(decided, R"("commitdecidedat":"2")", "does not fit its SHA-256");
+  change(decided, R"("commitdecidedat":1)", "does not fit its SHA-256");
+  change(decided, R"("commitdecidedat":"-1")", "does not tell its commit's");
+  change(decided + ",", "", "does not fit its SHA-256");
+  change(" seoul", " incheon", "does not fit its SHA-256");
+  change(" seoul", "", "does not tell its commit's");
+  change(R"("commitsuccessor":")" + to_string(busan.id) + "\",", "", "does not fit its SHA-256");
+  change(to_string(busan.id), "busan", "does not tell its commit's");
+  change(R"("type":"WriterHandedOver")", R"("type":"WriterClaimed")", "line 2 is not event 2.0");
 }
 
 }  // namespace jangbu::test

@@ -92,7 +92,7 @@ TEST_CASE("an import goes on where an earlier one ended") {
     MemoryLog restored;
     for (std::uint64_t position = 1; position <= there; ++position) {
       const auto commit = *log.read({position});
-      restored.append(restored.last(), {commit.id, commit.payload}, 1s);
+      restored.append(restored.last(), {commit.id, commit.payload, commit.origin}, 1s);
     }
     const cli::Imported imported = import_from(file, restored);
     CHECK(imported.commits == 4 - there);

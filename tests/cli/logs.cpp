@@ -33,7 +33,8 @@ bool same_commits(const std::vector<StoredCommit>& a, const std::vector<StoredCo
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const StoredCommit& one, const StoredCommit& other) {
                       return one.position == other.position && one.id == other.id &&
-                             one.format == other.format && one.payload == other.payload;
+                             one.format == other.format && one.payload == other.payload &&
+                             one.origin == other.origin;
                     });
 }
 

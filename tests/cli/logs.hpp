@@ -19,7 +19,7 @@ Position append(EventLog& log, const Commit& commit);
 
 // All commits of a log.
 std::vector<StoredCommit> all_of(EventLog& log);
-// Same positions, ids, formats and payloads.
+// Same positions, ids, formats, payloads and origins.
 bool same_commits(const std::vector<StoredCommit>& a, const std::vector<StoredCommit>& b);
 
 // The story of a small shop, whose content tests know: 4 commits, 7 events, three minutes apart,
