@@ -224,6 +224,8 @@ class DeployGate {
     }
     Json problems = Json::array();
     for (const std::string& problem : report_.problems) problems.push_back(problem);
+    Json voids = Json::array();
+    for (const StoredCommit& stored : report_.voids) voids.push_back(stored.position.value);
     Json read_models = Json::array();
     for (const Checked& checked : checked_) {
       Json item{{"name", checked.name}, {"accepted", checked.accepted}};
@@ -236,6 +238,7 @@ class DeployGate {
                {"events", report_.events},
                {"upcast", report_.upcast},
                {"problems", problems},
+               {"void", voids},
                {"readModels", read_models}}
               .text() +
           "\n");

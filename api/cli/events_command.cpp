@@ -150,6 +150,10 @@ void add_events(CLI::App& app, int& status) {
   command = add("verify", "Check every commit of the log or of an exported file",
                 "  jangbu events verify\n  jangbu events verify backup.ndjson.gz", run_verify);
   command->add_option("FILE", flags->file, "An exported file, instead of the log");
+  command
+      ->add_option("--accept-void", flags->accepted_voids,
+                   "Position of a void commit that is known: reported, but not a failure")
+      ->allow_extra_args(false);
 
   command = add(
       "check",

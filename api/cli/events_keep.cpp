@@ -127,13 +127,19 @@ int run_verify(const EventsFlags& flags) {
   }
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begun;
   print(text_of(report, taken));
-  if (report.problems.empty()) {
-    print("no problems\n");
-    return 0;
+  if (!report.problems.empty()) {
+    if (report.problems.size() >= Verifier::most_problems)
+      print("stopped here: there may be more\n");
+    flush_output();
+    throw Failure(grouped(report.problems.size()) + " problems were found");
   }
-  if (report.problems.size() >= Verifier::most_problems) print("stopped here: there may be more\n");
-  flush_output();
-  throw Failure(grouped(report.problems.size()) + " problems were found");
+  for (const StoredCommit& found : report.voids)
+    if (std::ranges::find(flags.accepted_voids, found.position.value) == flags.accepted_voids.end())
+      throw Failure("commit " + std::to_string(found.position.value) +
+                    " is void: docs/durability.md says what to do; then add --accept-void " +
+                    std::to_string(found.position.value));
+  print("no problems\n");
+  return 0;
 }
 
 }  // namespace jangbu::cli

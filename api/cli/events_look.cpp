@@ -146,7 +146,7 @@ namespace {
 
 // --- One commit ----------------------------------------------------------------------------------
 
-// A commit, as far as it can be read.
+// A commit, as far as it can be read. Of a void one, what would have happened.
 struct Shown {
   StoredCommit stored;
   std::vector<StoredEvent> heads;  // empty when the commit's format is unknown
@@ -157,8 +157,10 @@ struct Shown {
 Shown look_at(StoredCommit stored) {
   Shown shown{std::move(stored), {}, {}, {}};
   try {
-    shown.heads = list_events(shown.stored);
-    shown.commit = decode(shown.stored);
+    StoredCommit as_if_valid = shown.stored;
+    as_if_valid.origin = {};
+    shown.heads = list_events(as_if_valid);
+    shown.commit = decode(as_if_valid);
   } catch (const Undecodable& undecodable) {
     shown.wrong = undecodable.what();
   }
@@ -171,6 +173,12 @@ Json json_of(const Shown& shown, std::optional<std::uint32_t> only, std::string_
             {"format", shown.stored.format},
             {"bytes", shown.stored.payload.size()}};
   if (shown.commit) json.add("committedAt", to_string(shown.commit->committed_at));
+  const Origin& origin = shown.stored.origin;
+  if (origin.author)
+    json.add("author", Json{{"id", to_string(origin.author->id)}, {"name", origin.author->name}});
+  if (origin.decided_at) json.add("decidedAt", origin.decided_at->value);
+  if (origin.successor) json.add("successor", to_string(*origin.successor));
+  if (shown.stored.is_void()) json.add("void", true);
   if (!shown.wrong.empty()) json.add("problem", shown.wrong);
   Json events = Json::array();
   for (std::uint32_t index = 0; index < shown.heads.size(); ++index) {
@@ -200,6 +208,12 @@ std::string text_of(const Shown& shown, std::optional<std::uint32_t> only) {
   std::string text = "commit " + std::to_string(shown.stored.position.value) + "\n";
   text += field("id", to_string(shown.stored.id));
   if (shown.commit) text += field("committed at", to_string(shown.commit->committed_at));
+  const Origin& origin = shown.stored.origin;
+  if (origin.author)
+    text += field("author", origin.author->name + ", " + to_string(origin.author->id));
+  if (origin.decided_at) text += field("decided at", std::to_string(origin.decided_at->value));
+  if (origin.successor) text += field("successor", to_string(*origin.successor));
+  if (shown.stored.is_void()) text += field("void", "yes: nothing of this happened");
   text += field("format", std::to_string(shown.stored.format));
   text += field("size", grouped(shown.stored.payload.size()) + " bytes, " +
                             grouped(shown.heads.size()) + " events");

@@ -35,6 +35,7 @@ struct EventsFlags {
   std::string against;
   std::string database = "postgresql://jangbu@127.0.0.1:5432/jangbu";
   std::vector<std::string> accepted;
+  std::vector<std::uint64_t> accepted_voids;  // positions
   bool log_only = false;
 };
 

@@ -24,10 +24,16 @@ void Verifier::take(const StoredCommit& stored) {
   report_.last = stored.position;
   if (!report_.first) report_.first = stored.position;
   check_order(stored);
+  before_ = stored;
+  if (stored.is_void()) {
+    report_.voids.push_back(stored);
+    if (folding_) report_.consistent_up_to = stored.position;
+    return;
+  }
   try {
     Commit commit = decode(stored);
     report_.events += commit.events.size();
-    if (commit.events.empty()) problem(stored.position, "it has no events");
+    check_author(stored, commit);
     if (!time_before_) report_.first_at = commit.committed_at;
     if (time_before_ && commit.committed_at < *time_before_)
       problem(stored.position, "its time, " + to_string(commit.committed_at) +
@@ -41,7 +47,6 @@ void Verifier::take(const StoredCommit& stored) {
     problem(stored.position, undecodable.what());
     folding_ = false;
   }
-  before_ = stored;
 }
 
 void Verifier::take_damage(const std::string& what) {
@@ -64,6 +69,21 @@ void Verifier::check_order(const StoredCommit& stored) {
   }
   if (stored.id == before_->id)
     problem(stored.position, "it has the id of the commit before it, " + to_string(stored.id));
+}
+
+// Who has lost its term may not know it yet, but the fence keeps out what it appends.
+void Verifier::check_author(const StoredCommit& stored, const Commit& commit) {
+  const auto& author = stored.origin.author;
+  if (!commit.events.empty()) {
+    if (author && active_ && author->id != active_->id)
+      problem(stored.position,
+              "it is from " + to_string(*author) + ", but " + to_string(*active_) + " had claimed");
+  } else if (author) {
+    ++report_.claims;
+    active_ = author;
+  } else {
+    problem(stored.position, "it has no events, and nobody claims with it");
+  }
 }
 
 // Bytes that differ from today's encoding may be of a retired version, so the events are then
@@ -133,12 +153,23 @@ std::string text_of(const Verifier::Report& report, std::chrono::duration<double
             ", " + to_string(report.last_at) + "\n";
   if (report.upcast > 0)
     text += grouped(report.upcast) + " events are of versions that are no longer written\n";
+  if (report.claims > 0)
+    text += commits_text(report.claims) + " without events: claims and hand-overs of the writer\n";
+  for (const StoredCommit& stored : report.voids) text += "void: " + void_text(stored) + "\n";
   const Position consistent_up_to = report.consistent_up_to.value_or(Position{});
   if (consistent_up_to != report.last)
     text += "consistency was checked up to commit " + std::to_string(consistent_up_to.value) +
             " only: after it something is missing\n";
   for (const std::string& problem : report.problems) text += "problem: " + problem + "\n";
   return text;
+}
+
+std::string void_text(const StoredCommit& stored) {
+  const auto& [author, decided_at, successor] = stored.origin;
+  return "commit " + std::to_string(stored.position.value) + " was decided at " +
+         std::to_string(decided_at->value) + (author ? " by " + to_string(*author) : "") +
+         ", and can only be at " + std::to_string(decided_at->next().value) +
+         ": the server should not have let it in";
 }
 
 std::string commits_text(std::uint64_t count) {

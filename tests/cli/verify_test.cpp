@@ -9,6 +9,7 @@
 #include "projections/views/consistency.hpp"
 #include "tests/cli/logs.hpp"
 #include "tests/golden/samples.hpp"
+#include "tests/support/claims.hpp"
 #include "tests/support/property.hpp"
 #include "tests/support/samples.hpp"
 #include "tests/support/simulation.hpp"
@@ -230,6 +231,41 @@ TEST_CASE("what does not follow from what came before is told with its reason") 
   CHECK(why_not(sold, NothingChanged{product, {{2}, 0}, 3}).empty());
   CHECK(why_not(sold, NothingChanged{product, {{2}, 0}, 5}) == "the stock was another");
   CHECK(why_not({}, NothingChanged{product, {{2}, 0}, 5}) == "the product was never listed");
+}
+
+TEST_CASE("claims and void commits are counted, and hide nothing") {
+  MemoryLog log;
+  append_among_claims(log, small_story());
+  const auto report = verified(all_of(log));
+  CHECK(report.problems == Problems{});
+  CHECK(report.commits == log.last().value);
+  CHECK(report.events == 7);
+  CHECK(report.claims == 11);
+  REQUIRE(report.voids.size() == 10);
+  CHECK(report.voids.back().position == log.last());
+  CHECK(report.consistent_up_to == log.last());
+  CHECK(report.first_at == opening);
+  CHECK(report.last_at == after_minutes(24 * 60));
+  CHECK_THAT(text_of(report, std::chrono::seconds(1)),
+             ContainsSubstring("11 commits without events") &&
+                 ContainsSubstring("void: commit 1 was decided at 5 by " + to_string(busan)));
+}
+
+TEST_CASE("events are from who claimed last") {
+  MemoryLog log;
+  const auto story = small_story();
+  append_claim(log, seoul);
+  append_from(log, seoul, story[0]);
+  append_from(log, busan, story[1]);
+  append_claim(log, busan, after_minutes(5));
+  append_from(log, busan, story[2]);
+  append(log, story[3]);  // by an older build
+  append(log, Commit{after_minutes(24 * 60), {}});
+  const auto report = verified(all_of(log));
+  REQUIRE(report.problems.size() == 2);
+  CHECK(report.problems[0] ==
+        "commit 3: it is from " + to_string(busan) + ", but " + to_string(seoul) + " had claimed");
+  CHECK_THAT(report.problems[1], ContainsSubstring("commit 7: it has no events"));
 }
 
 }  // namespace jangbu::test
