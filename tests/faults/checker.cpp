@@ -532,7 +532,15 @@ class Checker {
   void replay() {
     Fold fold([this](const char* rule, const std::string& what) { complain(rule, what); });
     judge(fold.state(), 0);
+    std::string active;  // who claimed last
     for (const LogCommit& commit : log_) {
+      if (!commit.is_void && !commit.author.empty()) {
+        if (commit.events.empty()) active = commit.author;
+        if (!active.empty() && commit.author != active)
+          complain("who has claimed writes", "commit " + std::to_string(commit.position) +
+                                                 " is from " + commit.author + ", but " + active +
+                                                 " had claimed");
+      }
       // A turn's answers all tell its commit's position, and each was decided somewhere within it.
       auto refused = refused_.extract(commit.position);
       const auto judge_refused = [&] {

@@ -108,6 +108,23 @@ struct Story {
     log.push_back({position, "", std::move(events)});
   }
 
+  // In front of this commit; everything behind it moves on by one.
+  void insert(std::uint64_t position, LogCommit commit) {
+    const auto move_on = [&](std::uint64_t& at) { at += at >= position; };
+    for (LogCommit& one : log) {
+      move_on(one.position);
+      for (LogEvent& event : one.events) move_on(event.position);
+    }
+    commit.position = position;
+    log.insert(log.begin() + static_cast<std::ptrdiff_t>(position) - 1, std::move(commit));
+    for (Command& command : history.clients[0].commands)
+      for (Try& one : command.tries) move_on(one.position);
+    move_on(query().min_position);
+    move_on(query().position);
+    ++rows.position;
+    remember_history();
+  }
+
   static LogEvent purchase(std::string id, std::string name, std::int64_t quantity) {
     LogEvent bought = event("PurchaseCompleted", std::move(id), std::move(name));
     bought.buyer = "account";
@@ -383,6 +400,35 @@ TEST_CASE("What the log should never hold") {
 }
 
 // --- Order ---------------------------------------------------------------------------------------
+
+TEST_CASE("A log with claims and void commits") {
+  Story story;
+  story.insert(6, {.author = "seoul"});  // one behind the other: at the end first
+  story.insert(6, {.is_void = true});
+  story.insert(3, {.author = "seoul"});
+  story.insert(1, {.author = "busan"});
+  story.insert(1, {.author = "seoul", .is_void = true});
+  REQUIRE(story.log.size() == 10);
+  for (LogCommit& commit : story.log)
+    if (!commit.events.empty()) commit.author = commit.position < 5 ? "busan" : "seoul";
+  SECTION("is as good as one without") {
+    CHECK(story.broken() == nothing);
+    CHECK(check_public(story.log, public_events(story.log)).empty());
+  }
+  SECTION("in which somebody writes who has not claimed") {
+    story.log[3].author = "seoul";
+    CHECK(story.broken() == std::vector<std::string>{"who has claimed writes"});
+  }
+  SECTION("of an older build, which does not tell who writes") {
+    story.log[3].author = "";
+    CHECK(story.broken() == nothing);
+  }
+  SECTION("one of which held what was acknowledged") {
+    story.log[3].is_void = true;
+    story.log[3].events.clear();
+    CHECK(story.breaks("what is acknowledged is in the log where it was told"));
+  }
+}
 
 TEST_CASE("Positions that go back") {
   Story story;
@@ -675,7 +721,7 @@ std::map<std::string, std::string> newest_golden() {
 
 // tests/golden has the bytes, and next to each a text that says what they mean.
 TEST_CASE("The reader reads what is specified") {
-  const auto purchase = read_commit(7, golden("PurchaseCompleted.v2.bin"));
+  const auto purchase = read_events(7, golden("PurchaseCompleted.v2.bin"));
   REQUIRE(purchase.size() == 1);
   CHECK(purchase[0].position == 7);
   CHECK(purchase[0].entity == "0195501c-3a00-7000-8000-00000000c001");
@@ -686,10 +732,31 @@ TEST_CASE("The reader reads what is specified") {
   CHECK(purchase[0].lines == std::vector<Line>{{"0195501c-3a00-7000-8000-00000000b001", 2},
                                                {"0195501c-3a00-7000-8000-00000000b002", 3}});
   CHECK(purchase[0].total == 115'800);
-  const auto scan = read_commit(8, golden("DeliveryScanned.v2.bin"));
+  const auto scan = read_events(8, golden("DeliveryScanned.v2.bin"));
   REQUIRE(scan.size() == 1);
   CHECK(scan[0].scanned == "out-for-delivery");
   CHECK(scan[0].text == "delivered");
+}
+
+TEST_CASE("The reader knows who wrote a commit, and which are void") {
+  const std::string payload = golden("PurchaseCompleted.v2.bin");
+  const std::string old = "NATS/1.0\r\nJangbu-Commit-Id: 7c1\r\nJangbu-Format: 1\r\n";
+  LogCommit commit = read_commit(7, old + "\r\n", payload);
+  CHECK(commit.id == "7c1");
+  CHECK(commit.events.size() == 1);
+  CHECK(commit.author.empty());
+  CHECK_FALSE(commit.is_void);
+  const std::string author = old + "Jangbu-Writer: 5eo seoul\r\nJangbu-Decided-At: ";
+  commit = read_commit(7, author + "6\r\n\r\n", payload);
+  CHECK(commit.events.size() == 1);
+  CHECK(commit.author == "5eo");
+  CHECK_FALSE(commit.is_void);
+  for (const char* elsewhere : {"0", "5", "7"}) {
+    commit = read_commit(7, author + elsewhere + "\r\n\r\n", "no commit");
+    CHECK(commit.is_void);
+    CHECK(commit.events.empty());
+  }
+  CHECK_THROWS(read_commit(7, "NATS/1.0\r\nJangbu-Commit-Id: 7c1\r\n\r\n", payload));
 }
 
 TEST_CASE("The reader and the checker know every event") {
@@ -697,7 +764,7 @@ TEST_CASE("The reader and the checker know every event") {
   REQUIRE(!events.empty());
   for (const auto& [type, file] : events) {
     CAPTURE(file);
-    const auto read = read_commit(1, golden(file));
+    const auto read = read_events(1, golden(file));
     REQUIRE(read.size() == 1);
     CHECK(read[0].type == type);
     CHECK_NOTHROW(check({}, {{1, "", read}}, {}));
@@ -709,8 +776,8 @@ TEST_CASE("The reader reads strictly") {
   const std::string whole = golden("PurchaseCompleted.v2.bin");
   for (std::size_t size = 0; size < whole.size(); ++size) {
     CAPTURE(size);
-    CHECK_THROWS(read_commit(1, whole.substr(0, size)));
+    CHECK_THROWS(read_events(1, whole.substr(0, size)));
   }
-  CHECK_THROWS(read_commit(1, whole + '\0'));
-  CHECK_THROWS(read_commit(1, golden("DeliveryScanned.v1.bin")));
+  CHECK_THROWS(read_events(1, whole + '\0'));
+  CHECK_THROWS(read_events(1, golden("DeliveryScanned.v1.bin")));
 }

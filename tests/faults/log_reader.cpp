@@ -339,11 +339,17 @@ class NatsSocket {
   int subscriptions_ = 0;
 };
 
-std::string header(const std::string& headers, const std::string& name) {
+std::optional<std::string> header_if_any(const std::string& headers, const std::string& name) {
   const auto start = headers.find("\r\n" + name + ": ");
-  if (start == headers.npos) fail("a message without " + name);
+  if (start == headers.npos) return std::nullopt;
   const auto value = start + 2 + name.size() + 2;
   return headers.substr(value, headers.find("\r\n", value) - value);
+}
+
+std::string header(const std::string& headers, const std::string& name) {
+  const auto found = header_if_any(headers, name);
+  if (!found) fail("a message without " + name);
+  return *found;
 }
 
 // $JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.<…>
@@ -400,7 +406,7 @@ void read_stream(int port, const std::string& stream,
 
 }  // namespace
 
-std::vector<LogEvent> read_commit(std::uint64_t position, std::string_view payload) {
+std::vector<LogEvent> read_events(std::uint64_t position, std::string_view payload) {
   Bytes bytes(payload);
   if (bytes.number<std::uint8_t>() != 1) fail("another byte order");
   time(bytes);
@@ -414,12 +420,22 @@ std::vector<LogEvent> read_commit(std::uint64_t position, std::string_view paylo
   return events;
 }
 
+LogCommit read_commit(std::uint64_t position, const std::string& headers,
+                      std::string_view payload) {
+  if (header(headers, "Jangbu-Format") != "1") fail("another format");
+  LogCommit commit{.position = position, .id = header(headers, "Jangbu-Commit-Id")};
+  if (const auto author = header_if_any(headers, "Jangbu-Writer"))
+    commit.author = author->substr(0, author->find(' '));
+  if (const auto at = header_if_any(headers, "Jangbu-Decided-At"))
+    commit.is_void = std::stoull(*at) + 1 != position;
+  if (!commit.is_void) commit.events = read_events(position, payload);
+  return commit;
+}
+
 std::vector<LogCommit> read_log(int port, const std::string& stream) {
   std::vector<LogCommit> log;
   read_stream(port, stream, [&](std::uint64_t position, const Message& message) {
-    if (header(message.headers, "Jangbu-Format") != "1") fail("another format");
-    log.push_back({position, header(message.headers, "Jangbu-Commit-Id"),
-                   read_commit(position, message.payload)});
+    log.push_back(read_commit(position, message.headers, message.payload));
   });
   return log;
 }

@@ -38,11 +38,15 @@ struct LogEvent {
 struct LogCommit {
   std::uint64_t position = 0;
   std::string id;
-  std::vector<LogEvent> events;
+  std::vector<LogEvent> events = {};  // none: a claim, or void
+  std::string author = {};            // the id of the instance; empty if not told
+  bool is_void = false;               // decided at another place than before this one
 };
 
-// The commit of these headers and bytes.
-std::vector<LogEvent> read_commit(std::uint64_t position, std::string_view payload);
+// The events of a commit of these bytes.
+std::vector<LogEvent> read_events(std::uint64_t position, std::string_view payload);
+// The commit of these headers, as NATS sends them, and bytes.
+LogCommit read_commit(std::uint64_t position, const std::string& headers, std::string_view payload);
 
 // All of them, from the nats-server on this loopback port.
 std::vector<LogCommit> read_log(int port, const std::string& stream = "SHOP");

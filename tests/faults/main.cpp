@@ -34,7 +34,7 @@ struct Options {
 struct Totals {
   std::map<std::string, std::size_t> rounds;  // by fault
   std::size_t commands = 0, acknowledged = 0, refused = 0, uncertain_tries = 0, turned_away = 0;
-  std::size_t queries = 0, commits = 0, published = 0, from_snapshot = 0;
+  std::size_t queries = 0, commits = 0, claims = 0, voids = 0, published = 0, from_snapshot = 0;
   double conflicts = 0, resends = 0;
 };
 
@@ -143,6 +143,10 @@ class Season {
     count(history);
     const auto log = read_log(shop_.nats.port());
     totals_.commits += log.size();
+    for (const LogCommit& commit : log) {
+      totals_.voids += commit.is_void ? 1 : 0;
+      totals_.claims += !commit.is_void && commit.events.empty() ? 1 : 0;
+    }
     if (!reach(shop_.database, log.size(), 60) && well)
       violations_.push_back({"read models catch up", "not within 60 s"});
     note(check(history, log, read_rows(shop_.database)));
@@ -261,13 +265,12 @@ void report(const Totals& totals, const std::vector<Violation>& violations) {
       std::printf("%-24s %6zu  %s\n", fault.name, found->second, fault.what);
   std::printf(
       "\ncommands %zu: acknowledged %zu, refused %zu; tries turned away %zu, uncertain %zu\n"
-      "queries %zu; commits %zu; events published %zu; writers' conflicts %.0f, resends %.0f; "
-      "starts "
-      "from a snapshot %zu\n"
+      "queries %zu; commits %zu, of which claims %zu, void %zu; events published %zu; writers' "
+      "conflicts %.0f, resends %.0f; starts from a snapshot %zu\n"
       "violations %zu\n",
       totals.commands, totals.acknowledged, totals.refused, totals.turned_away,
-      totals.uncertain_tries, totals.queries, totals.commits, totals.published, totals.conflicts,
-      totals.resends, totals.from_snapshot, violations.size());
+      totals.uncertain_tries, totals.queries, totals.commits, totals.claims, totals.voids,
+      totals.published, totals.conflicts, totals.resends, totals.from_snapshot, violations.size());
   std::map<std::string, std::size_t> shown;
   for (const Violation& one : violations)
     if (shown[one.rule]++ < 5)
