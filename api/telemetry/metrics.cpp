@@ -224,6 +224,9 @@ Families projection_families(const Projector& projector, const Writer* writer) {
             end.value - std::min(end, status.position).value),
       counter("jangbu_projection_events_total", "Events written into the read models",
               projector.measures().events.value()),
+      counter("jangbu_log_void_commits_total",
+              "Commits that the log should not have let in: everything passes over them",
+              projector.measures().voids.value()),
       histogram("jangbu_projection_batch_duration_seconds",
                 "Of a transaction that writes a batch of commits",
                 projector.measures().batch_duration, seconds_per_ns)};

@@ -21,6 +21,7 @@ struct LogCommit {
   Position position;
   CommitId id;
   Commit commit;
+  bool is_void = false;
 };
 
 // Consecutive whole commits. Never empty.

@@ -247,6 +247,12 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
         status_.log_end = std::max(status_.log_end, batch->last().position);
       }
       measures_.events.add(batch->events);  // last: the new position is visible before the count
+      for (const LogCommit& commit : batch->commits) {
+        if (!commit.is_void) continue;
+        log::error("commit {} is void: the server should not have let it in (docs/durability.md)",
+                   commit.position.value);
+        measures_.voids.add(1);
+      }
       does_go();
     } else if (has_all()) {
       does_go();

@@ -66,6 +66,7 @@ class Projector {
 
   struct Measures {
     Counter events;                                // written
+    Counter voids;                                 // commits passed over
     Histogram batch_duration{bounds::latency_ns};  // of the transaction that writes a batch
   };
 

@@ -11,6 +11,7 @@
 #include "tests/projections/histories.hpp"
 #include "tests/projections/support.hpp"
 #include "tests/support/property.hpp"
+#include "tests/support/claims.hpp"
 #include "tests/support/samples.hpp"
 
 namespace jangbu::test {
@@ -239,6 +240,20 @@ TEST_CASE("processes that start together make each generation once", "[projector
 
 TEST_CASE("a database that Jangbu never used has no checkpoints", "[projector]") {
   CHECK(checkpoints_in(shared_postgres().create_database()).empty());
+}
+
+TEST_CASE("a projector counts the void commits that it passes over", "[projector]") {
+  const std::string conninfo = shared_postgres().create_database();
+  MemoryLog log;
+  append_void(log, seoul, "no commit");
+  const Projector projector(log, {.conninfo = conninfo});
+  append(log, {AccountOpened{hong}});
+  append_claim(log, seoul);
+  wait_until_projected(projector, log);
+  const auto before = projector.measures().voids.value();  // 0 if the first was loaded
+  CHECK(before <= 1);
+  for (int i = 0; i < 3; ++i) append_void(log, busan, encode_commit({opening, {}}));
+  wait_until("the count", [&] { return projector.measures().voids.value() == before + 3; });
 }
 
 TEST_CASE("the status tells position and end of the log", "[projector]") {
