@@ -63,7 +63,7 @@ class Recording {
   // Every entity, at every position there is.
   void look_back() {
     for (Watched& watched : watched_) {
-      for (std::uint64_t position = 1; position <= end_; ++position) {
+      for (std::uint64_t position = begin_ + 1; position <= end_; ++position) {
         const Reply reply = watched.client.get(as_of(watched.path, position));
         CAPTURE(watched.path, position, reply.body);
         CHECK(seen(reply, watched.path) == watched.at[position]);
@@ -73,6 +73,8 @@ class Recording {
     }
   }
 
+  // The position of so many events further than where the log began.
+  std::uint64_t after(std::uint64_t events) const { return begin_ + events; }
   std::uint64_t end() const { return end_; }
 
   Shop shop;
@@ -91,7 +93,8 @@ class Recording {
   }
 
   std::deque<Watched> watched_;
-  std::uint64_t end_ = 0;
+  const std::uint64_t begin_ = log_end(shop);
+  std::uint64_t end_ = begin_;
 };
 
 }  // namespace
@@ -138,19 +141,19 @@ TEST_CASE("Everything is as of each position what it was then") {
   recording.changed(products.delete_(tea));
   recording.changed(accounts.delete_(hong));
   recording.created(Service::account, accounts.post("/accounts", account("홍길동")));
-  REQUIRE(recording.end() == 19);
+  REQUIRE(recording.end() == recording.after(19));
   recording.look_back();
 
   // What is over is not told of what was before.
-  CHECK_FALSE(accounts.get(as_of(hong, 17)).json.contains("closedAt"));
-  CHECK(accounts.get(as_of(hong, 1)).json.at("name") == "홍길동");
-  CHECK(accounts.get(as_of(hong, 18)).json.at("name") == "길동 홍");
+  CHECK_FALSE(accounts.get(as_of(hong, recording.after(17))).json.contains("closedAt"));
+  CHECK(accounts.get(as_of(hong, recording.after(1))).json.at("name") == "홍길동");
+  CHECK(accounts.get(as_of(hong, recording.after(18))).json.at("name") == "길동 홍");
 
-  const Reply reply = accounts.send("HEAD", as_of(hong, 3), {}, {});
+  const Reply reply = accounts.send("HEAD", as_of(hong, recording.after(3)), {}, {});
   CHECK(reply.status == 200);
   CHECK(reply.body.empty());
-  CHECK(reply.header("etag") == "\"3.0\"");
-  CHECK(reply.position() == 3);
+  CHECK(reply.header("etag") == "\"" + event_at(recording.after(3)) + "\"");
+  CHECK(reply.position() == recording.after(3));
 
   CHECK(shop.jangbu.stop() == 0);
   CHECK(shop.jangbu.sanitizer_report() == "");
@@ -214,6 +217,7 @@ TEST_CASE("What is no position is refused, by the field's name") {
   const std::string account = "/accounts/" + id_of(open_account(shop, "홍길동"));
   const std::string product = "/products/" + id_of(list_product(shop, "먹", 15'000, 3));
   const std::string id = id_of(buy(shop, "홍길동", "먹"));
+  const std::uint64_t now = log_end(shop);
   HttpClient accounts = shop.accounts(), products = shop.products(), purchases = shop.purchases(),
              deliveries = shop.deliveries();
   const std::pair<HttpClient&, std::string> entities[] = {{accounts, account},
@@ -229,11 +233,11 @@ TEST_CASE("What is no position is refused, by the field's name") {
       CHECK(reply.code() == "invalid-field");
       CHECK(reply.json.value("field", "") == "asOf");
     }
-    CHECK(client.get(path + "?asOf=3").status == 200);
-    CHECK(client.get(path.substr(0, path.rfind('/')) + "/nobody?asOf=3").status == 404);
+    CHECK(client.get(as_of(path, now)).status == 200);
+    CHECK(client.get(as_of(path.substr(0, path.rfind('/')) + "/nobody", now)).status == 404);
   }
   // An id of another kind of thing.
-  const Reply reply = accounts.get("/accounts/" + id + "?asOf=3");
+  const Reply reply = accounts.get(as_of("/accounts/" + id, now));
   CHECK(reply.status == 404);
   CHECK(reply.code() == "account-not-found");
 }

@@ -112,18 +112,17 @@ TEST_CASE("All that happens in a shop is published, as its schemas say") {
 
 TEST_CASE("Without a publisher nothing is published, until one goes through the log") {
   Shop shop({"--no-publisher"});
-  open_account(shop, "홍길동");
+  const std::string opened = open_account(shop, "홍길동").at("version");
   CHECK_FALSE(shop.operations().get("/health/ready").json.at("checks").contains("publisher"));
   CHECK(api(shop, "STREAM.INFO.SHOP_PUBLIC").at("error").at("err_code") == 10059);
   const ServeProcess other(shop.options({"--no-writer", "--no-projector"}));
-  wait_until_published(shop, "1.0");
+  wait_until_published(shop, opened);
 }
 
 TEST_CASE("A log that lacks what other teams have heard of is not served") {
   Shop shop;
   open_account(shop, "홍길동");
-  open_account(shop, "성춘향");
-  wait_until_published(shop, "2.0");
+  wait_until_published(shop, open_account(shop, "성춘향").at("version"));
   CHECK(shop.jangbu.stop() == 0);
   REQUIRE(api(shop, "STREAM.DELETE.SHOP").at("success") == true);
 
@@ -144,17 +143,18 @@ TEST_CASE("A log that lacks what other teams have heard of is not served") {
 
 TEST_CASE("The public stream is looked after with jangbu public") {
   Shop shop;
-  open_account(shop, "홍길동");
-  wait_until_published(shop, "1.0");
+  const std::string first = open_account(shop, "홍길동").at("version");
+  const std::uint64_t end = log_end(shop);
+  wait_until_published(shop, first);
   const auto status = [&] { return run(shop, {"public", "status"}); };
   CHECK(status().status == 0);
-  CHECK_THAT(status().output, ContainsSubstring("1 messages") && ContainsSubstring("1.0"));
+  CHECK_THAT(status().output, ContainsSubstring("1 messages") && ContainsSubstring(first));
   const Json for_machines = Json::parse(run(shop, {"public", "status", "--json"}).output);
-  CHECK(for_machines.at("lastEvent") == "1.0");
-  CHECK(for_machines.at("logEnd") == 1);
+  CHECK(for_machines.at("lastEvent") == first);
+  CHECK(for_machines.at("logEnd") == end);
 
   SECTION("a stream that has its place is not told another") {
-    const Ended ended = run(shop, {"public", "resume", "--from", "1.0"});
+    const Ended ended = run(shop, {"public", "resume", "--from", first});
     CHECK(ended.status == 1);
     CHECK_THAT(ended.output, ContainsSubstring("by itself"));
   }
@@ -173,15 +173,16 @@ TEST_CASE("The public stream is looked after with jangbu public") {
         return false;  // nobody listens yet
       }
     });
-    open_account(shop, "성춘향");
+    const std::string second = open_account(shop, "성춘향").at("version");
 
-    const Ended beyond = run(shop, {"public", "resume", "--from", "4.0"});
+    const std::uint64_t now = log_end(shop);
+    const Ended beyond = run(shop, {"public", "resume", "--from", event_at(now + 2)});
     CHECK(beyond.status == 1);
-    CHECK_THAT(beyond.output, ContainsSubstring("ends at position 2"));
-    const Ended resumed = run(shop, {"public", "resume", "--from", "2.0"});
+    CHECK_THAT(beyond.output, ContainsSubstring("ends at position " + std::to_string(now)));
+    const Ended resumed = run(shop, {"public", "resume", "--from", second});
     CAPTURE(resumed.output);
     CHECK(resumed.status == 0);
-    wait_until_published(shop, "2.0");
+    wait_until_published(shop, second);
     CHECK(status().status == 0);
   }
   SECTION("wrong usage is told apart") {

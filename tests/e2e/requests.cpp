@@ -76,4 +76,12 @@ std::string id_of(const Json& json) {
   return json.at("id").get<std::string>();
 }
 
+std::uint64_t log_end(const Shop& shop) {
+  return shop.operations().get("/events").position();
+}
+
+std::string event_at(std::uint64_t position) {
+  return std::to_string(position) + ".0";
+}
+
 }  // namespace jangbu::test

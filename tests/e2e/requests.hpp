@@ -30,4 +30,9 @@ std::string at(std::string_view path, std::uint64_t position);
 
 std::string id_of(const Json& json);
 
+// Where the log ends now. A new shop's is not empty: its writer has claimed it.
+std::uint64_t log_end(const Shop& shop);
+// The id of the first event of the commit at this position.
+std::string event_at(std::uint64_t position);
+
 }  // namespace jangbu::test
