@@ -29,6 +29,20 @@ std::optional<std::string> missing_from(EventLog& log, const std::string& who, c
   }
 }
 
+// A cluster that has just been started, or has lost its leader, answers after an election.
+std::vector<GateFinding> inspect(JetStreamLog& log, std::chrono::seconds wait) {
+  const auto deadline = std::chrono::steady_clock::now() + wait;
+  for (;;) {
+    try {
+      return log.inspect();
+    } catch (const Unavailable& away) {
+      if (std::chrono::steady_clock::now() > deadline) throw;
+      log::warn("waiting for the event log: {}", away.what());
+      ::poll(nullptr, 0, 1'000);
+    }
+  }
+}
+
 constexpr const char* right_log =
     ". Restore the log from a backup, or name the right one with --nats-url and --stream; or, if "
     "this log is the right one, ";
@@ -55,8 +69,11 @@ std::unique_ptr<JetStreamLog> open_log(const JetStreamOptions& options, bool acc
                                        std::chrono::seconds wait) {
   auto log = JetStreamLog::connect(options, wait);
   bool refused = false;
-  for (const GateFinding& finding : log->inspect()) {
-    if (finding.weak_durability && accept_weak_durability) {
+  for (const GateFinding& finding : inspect(*log, wait)) {
+    using Weight = GateFinding::Weight;
+    if (finding.weight == Weight::warning) {
+      log::warn("{}: {}", to_string(finding.code), finding.text);
+    } else if (finding.weight == Weight::weak_durability && accept_weak_durability) {
       log::warn("accepted by --accept-weak-durability: {}", finding.text);
     } else {
       log::error("{}: {}", to_string(finding.code), finding.text);

@@ -18,13 +18,17 @@ namespace jangbu {
 
 // Error codes of the API.
 namespace api_error {
+inline constexpr int no_suitable_peers = 10005;        // for so many replicas
+inline constexpr int temporarily_unavailable = 10008;  // a cluster without a leader
 inline constexpr int insufficient_resources = 10023;
 inline constexpr int message_not_found = 10037;
 inline constexpr int not_enabled_for_account = 10039;
 inline constexpr int insufficient_storage = 10047;
+inline constexpr int stream_name_in_use = 10058;
 inline constexpr int stream_not_found = 10059;
 inline constexpr int subjects_overlap = 10065;
 inline constexpr int wrong_last_sequence = 10071;
+inline constexpr int replicas_without_cluster = 10074;
 inline constexpr int not_enabled = 10076;
 inline constexpr int consumer_exists = 10148;
 inline constexpr int wrong_last_sequence_in_flight = 10164;  // on replicated streams

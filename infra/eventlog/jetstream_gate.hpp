@@ -2,12 +2,13 @@
 // so that tests can feed them answers that no server here would give. Internal to infra/eventlog.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "infra/eventlog/jetstream_log.hpp"
+#include "infra/eventlog/replicas.hpp"
 
 namespace jangbu {
 
@@ -18,8 +19,24 @@ bool version_at_least(std::string_view version, std::string_view minimum);
 // The findings that a server's answer to /varz gives about its version, JetStream and fsync mode.
 std::vector<GateFinding> judge_server(const nlohmann::json& varz);
 
-// The error that the server reports about itself on its monitoring port; empty when there is none,
-// or the port cannot be reached.
+// What a server said when it was asked at its monitoring port.
+struct Monitored {
+  std::string url;      // without credentials
+  nlohmann::json varz;  // null: it did not answer
+  std::string why = {};
+};
+
+// The findings about all servers that were asked. `connected` is the id of the one that the
+// connection leads to; `peers` are the names of those that keep the stream, if it is there.
+std::vector<GateFinding> judge_servers(const std::vector<Monitored>& servers,
+                                       const std::string& connected,
+                                       const std::vector<std::string>& peers);
+
+// Adds to each replica what its server says itself.
+void ask_servers_of(Replicas& replicas, const JetStreamOptions& options);
+
+// The error that a server reports about itself on its monitoring port; empty when there is none,
+// or no port can be reached.
 std::string complaint_of_server(const JetStreamOptions& options);
 
 // The configuration of the stream that Jangbu creates.

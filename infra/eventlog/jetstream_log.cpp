@@ -137,6 +137,10 @@ std::unique_ptr<LogReader> JetStreamLog::read_from(Position from) {
   return std::make_unique<JetStreamReader>(*stream_, std::max(from, Position{1}));
 }
 
+std::unique_ptr<LogReader> JetStreamLog::read_copy(const std::string& server, Position from) {
+  return std::make_unique<JetStreamReader>(*stream_, std::max(from, Position{1}), server);
+}
+
 unsigned JetStreamLog::replicas() const {
   return stream_->replicas();
 }

@@ -11,7 +11,9 @@
 // Lost commits. The log remembers the last commit it has seen acknowledged or has read. When the
 // stream ends before that commit, or holds another one in its place (checked after every lost
 // connection), read(), last() and the readers throw Corrupt from then on, and append() returns
-// WrongSequence, upon which the caller reads the log and gets the Corrupt.
+// WrongSequence, upon which the caller reads the log and gets the Corrupt. Of a replicated stream
+// this is believed only once its leader has said so for 15 s, while hearing of a majority: until
+// then they throw Unavailable, since another leader may have all of it.
 //
 // Threads: every member from any thread, but one append at a time. Ownership: readers are destroyed
 // before their log. Errors: Unavailable while the server is away (the connection is re-established
@@ -29,24 +31,32 @@
 #include <vector>
 
 #include "events/event_log.hpp"
+#include "infra/eventlog/replicas.hpp"
 
 namespace jangbu {
 
 struct JetStreamOptions {
   std::string url = "nats://127.0.0.1:4222";  // or several with commas; may hold user:password@
-  // The URL of that server's monitoring port, the only source of its version and of whether fsync
-  // precedes the acknowledgement. Empty: not queried, which is itself a finding.
+  // The URLs of the servers' monitoring ports, separated by commas: of all that keep the stream, or
+  // may. They are the only source of a server's version and of whether fsync precedes the
+  // acknowledgement. Empty: not queried, which is itself a finding.
   std::string monitor_url = "http://127.0.0.1:8222";
   std::string stream = "SHOP";  // see is_stream_name; commits go to the subject shop.commits
-  unsigned replicas = 1;        // of the stream, if it is created
+  unsigned replicas = 1;        // of the stream, if it is created: 1, 3 or 5
   std::chrono::milliseconds request_timeout{2'000};  // for reads and setup
 };
 
-// A reason why the log must not be used. `--accept-weak-durability` overrides findings of weak
-// durability; nothing overrides the others.
+// A reason why the log must not be used, unless it is only a warning.
 struct GateFinding {
+  enum class Weight {
+    fatal,
+    weak_durability,  // fatal, unless overridden by `--accept-weak-durability`
+    warning,
+  };
   enum class Code {
     monitor_unreachable,  // weak: version and fsync mode are unknown
+    server_not_asked,     // weak: those of a server that keeps the stream
+    server_away,          // a warning: of several servers that keep it
     server_too_old,       // weak
     fsync_not_always,     // weak
     payload_too_small,    // the server refuses messages as large as commits
@@ -58,7 +68,7 @@ struct GateFinding {
   };
   Code code;
   std::string text;  // what is wrong, and how to fix it
-  bool weak_durability = false;
+  Weight weight = Weight::fatal;
 
   friend bool operator==(const GateFinding&, const GateFinding&) = default;
 };
@@ -86,9 +96,15 @@ class JetStreamLog final : public EventLog {
   // The reasons not to use this server and stream. Changes nothing. Throws Unavailable.
   std::vector<GateFinding> inspect();
 
-  // Creates the stream unless it exists. Throws Corrupt when the server rejects the configuration
-  // or changes it.
+  // Creates the stream unless it exists, whatever its number of replicas. Throws Corrupt when the
+  // server rejects the configuration or changes it.
   void create_stream();
+
+  // The copies of the log, asked of its leader and of each server. Throws Unavailable.
+  Replicas ask_replicas();
+  // Reads the copy on one server, from a position to its end and on, whatever the others have.
+  // Throws Corrupt for what that copy lacks, and for good: the next reader begins behind it.
+  std::unique_ptr<LogReader> read_copy(const std::string& server, Position from);
 
   // May take longer than `timeout` right after a reconnection (the tail is checked, which takes up
   // to the request timeout) or when the server stopped reading (the connection is dropped after

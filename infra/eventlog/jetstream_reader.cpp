@@ -22,6 +22,10 @@ constexpr std::chrono::nanoseconds request_lifetime = 30s;
 constexpr std::chrono::nanoseconds inactive_threshold = 30s;
 // Two missed heartbeats, plus some patience for a busy machine.
 constexpr auto longest_silence = 2 * heartbeat + 500ms;
+// What the leader has and a consumer does not bring for so long will not come.
+constexpr auto longest_behind = 2s;
+// Of one in five servers: by chance it would be missed once in 10^9 times.
+constexpr unsigned most_places_tried = 100;
 
 // The first pull is small, since many readers want only a few commits; each further pull is twice
 // as large.
@@ -36,8 +40,12 @@ constexpr std::string_view pull_is_complete = "Batch Completed";
 
 }  // namespace
 
-JetStreamReader::JetStreamReader(Stream& stream, Position from)
-    : stream_(stream), next_(from), pull_messages_(first_pull), pull_bytes_(usual_pull_bytes) {}
+JetStreamReader::JetStreamReader(Stream& stream, Position from, std::string server)
+    : stream_(stream),
+      server_(std::move(server)),
+      next_(from),
+      pull_messages_(first_pull),
+      pull_bytes_(usual_pull_bytes) {}
 
 JetStreamReader::~JetStreamReader() {
   give_up_consumer();
@@ -47,6 +55,10 @@ std::vector<StoredCommit> JetStreamReader::next(std::size_t max,
                                                 std::chrono::milliseconds timeout) {
   const auto deadline = Clock::now() + timeout;
   for (;;) {
+    if (from_leader_) {
+      auto commits = take_from_leader(max);
+      if (!commits.empty()) return commits;
+    }
     if (!consumer_) open();
     auto commits = take(max);
     try {
@@ -60,8 +72,24 @@ std::vector<StoredCommit> JetStreamReader::next(std::size_t max,
   }
 }
 
+// Whether a consumer lives where it is wanted.
+bool JetStreamReader::is_placed(const json& created) const {
+  return server_.empty() ||
+         created.value(json::json_pointer("/cluster/leader"), std::string()) == server_;
+}
+
 void JetStreamReader::open() {
   stream_.require_intact();
+  // The server chooses at random where a consumer lives, among those that keep the stream.
+  for (unsigned attempts = 1;; ++attempts) {
+    if (open_one()) return;
+    if (attempts == most_places_tried)
+      throw Unavailable("reading " + stream_.called() + ": nothing is put on " + server_ +
+                        ", which has no copy of it, or is away");
+  }
+}
+
+bool JetStreamReader::open_one() {
   const std::string name = stream_.bulk.unique_name();
   // The mailbox comes first, so that it learns of a connection lost from here on.
   consumer_.emplace(stream_.bulk, name);
@@ -81,7 +109,12 @@ void JetStreamReader::open() {
     if (error_code(answer) == api_error::stream_not_found) stream_.last();  // throws with the loss
     if (error_code(answer) != 0)
       throw Unavailable("reading " + stream_.called() + ": " + error_text(answer));
+    if (!is_placed(answer)) {
+      give_up_consumer();
+      return false;
+    }
     pull();
+    return true;
   } catch (...) {
     give_up_consumer();
     throw;
@@ -136,11 +169,7 @@ std::vector<StoredCommit> JetStreamReader::take(std::size_t max) {
     const Position position{delivery->stream_sequence};
     if (position > next_) {
       if (!commits.empty()) break;
-      // A new consumer delivers the next position first, if it exists.
-      if (!consumer_->delivered)
-        throw Corrupt("commit " + std::to_string(next_.value) + " is missing: " + stream_.called() +
-                      " goes on at " + std::to_string(position.value));
-      retire("a gap");
+      lack(position);
       break;
     }
     if (position == next_) {
@@ -153,9 +182,8 @@ std::vector<StoredCommit> JetStreamReader::take(std::size_t max) {
         break;
       }
       commits.back().owner = std::shared_ptr<natsMsg>(std::move(consumer_->arrived.front()));
-      next_ = next_.next();
+      advance_to(position);
       consumer_->delivered = true;
-      consumer_->end_checked = false;
     }
     // A lower position precedes a reader's start that was beyond the end of the log.
     consumer_->arrived.pop_front();
@@ -163,7 +191,7 @@ std::vector<StoredCommit> JetStreamReader::take(std::size_t max) {
     if (consumer_->wanted > 0) --consumer_->wanted;
   }
   if (consumer_) take_end_of_pull();
-  if (!commits.empty()) stream_.saw(commits.back().position, commits.back().id);
+  if (!commits.empty() && server_.empty()) stream_.saw(commits.back().position, commits.back().id);
   return commits;
 }
 
@@ -188,20 +216,71 @@ bool JetStreamReader::take_end_of_pull() {
 // ADR-37: 100 is a heartbeat; everything else ends the consumer.
 void JetStreamReader::take_status(natsMsg& message) {
   const std::string_view status = header(message, "Status");
-  if (status == "100") return require_end();
+  if (status == "100") return compare_with_end();
   retire(std::string(status) + " " + std::string(header(message, "Description")));
 }
 
 // The server skips messages that it cannot read, as if they did not exist. Before a readable
-// message this shows as a gap; at the end of the stream, only when the server is asked for its last
-// position.
-void JetStreamReader::require_end() {
-  if (consumer_->end_checked) return;
+// message this shows as a gap; at the end of the stream, or where a copy has fallen behind, only
+// when the leader is asked.
+void JetStreamReader::compare_with_end() {
   const Position last = stream_.last();
-  if (next_ <= last && !stream_.get(next_))
-    throw Corrupt("commit " + std::to_string(next_.value) + " is missing: " + stream_.called() +
-                  " ends at " + std::to_string(last.value) + ", but its server cannot read it");
-  consumer_->end_checked = true;
+  if (next_ > last) {
+    passed_.reset();
+    return;
+  }
+  if (stream_.replicas() == 1 && !stream_.get(next_)) miss("its server cannot read it");
+  if (!passed_) passed_ = Clock::now();
+  if (Clock::now() < *passed_ + longest_behind) return;
+  passed_.reset();
+  if (!server_.empty()) miss("the copy on " + server_ + " does not have it");
+  from_leader_ = ++consumers_passed_ > 1;
+  retire("the log goes on to " + std::to_string(last.value));
+}
+
+// The consumer goes on at a later position than the next.
+void JetStreamReader::lack(Position found) {
+  const std::string how = "it goes on at " + std::to_string(found.value);
+  // A new consumer delivers the next position first, if it is there.
+  if (consumer_->delivered) return retire("a gap");
+  if (!server_.empty() || stream_.replicas() == 1) miss(how);
+  from_leader_ = true;
+  give_up_consumer();
+}
+
+// By requests, one after the other: for what a consumer does not bring. Nothing when all that is
+// there has been read.
+std::vector<StoredCommit> JetStreamReader::take_from_leader(std::size_t max) {
+  give_up_consumer();
+  stream_.require_intact();
+  std::vector<StoredCommit> commits;
+  while (commits.size() < std::min(max, largest_pull)) {
+    auto commit = stream_.get(next_);
+    if (!commit) break;
+    advance_to(next_);
+    commits.push_back(std::move(*commit));
+  }
+  if (commits.empty()) {
+    from_leader_ = false;
+    if (next_ <= stream_.last()) miss("the server that leads it cannot read it");
+  } else {
+    stream_.saw(commits.back().position, commits.back().id);
+  }
+  return commits;
+}
+
+// The next commit is not there, though the log goes on.
+void JetStreamReader::miss(const std::string& how) {
+  const std::string what = "commit " + std::to_string(next_.value) + " is missing: " + how;
+  if (server_.empty()) stream_.believe_missing(missing_, what);
+  throw Corrupt(stream_.called() + ": " + what);
+}
+
+void JetStreamReader::advance_to(Position last) {
+  next_ = last.next();
+  passed_.reset();
+  missing_.reset();
+  consumers_passed_ = 0;
 }
 
 // Ends this consumer. If it failed right after its creation, the server is at fault, and

@@ -8,6 +8,11 @@
 // therefore never has more than one pull in flight and in memory, whatever the size of commits, and
 // all readers together stay far below the amount of pending data at which the server drops a
 // connection (64 MiB).
+//
+// A consumer reads the copy of the server it lives on, which may be one that has fallen behind or
+// is damaged. So whenever nothing comes the reader asks the leader where the log ends: what is
+// there and has not come for 2 s is read through another consumer, the next time by requests to the
+// leader; and what a copy lacks is asked of the leader before it counts as missing.
 #pragma once
 
 #include <chrono>
@@ -23,7 +28,8 @@ namespace jangbu {
 
 class JetStreamReader final : public LogReader {
  public:
-  JetStreamReader(Stream& stream, Position from);
+  // `server`: reads the copy on this one and no other; empty: any.
+  JetStreamReader(Stream& stream, Position from, std::string server = {});
   ~JetStreamReader() override;
 
   // Creating a new consumer, where one is needed, may add up to the stream's request timeout.
@@ -42,26 +48,38 @@ class JetStreamReader final : public LogReader {
     std::size_t wanted = 0;       // messages the current pull may still bring; 0: no pull
     bool pull_delivered = false;  // the current pull has brought something
     bool delivered = false;
-    bool end_checked = false;  // since the last commit
     Clock::time_point opened = Clock::now();
     Clock::time_point heard = opened;
   };
 
   void open();
+  bool open_one();
+  bool is_placed(const nlohmann::json& created) const;
   void pull();
   void wait(Clock::time_point until);
   std::vector<StoredCommit> take(std::size_t max);
+  std::vector<StoredCommit> take_from_leader(std::size_t max);
   bool take_end_of_pull();
   void take_status(natsMsg& message);
-  void require_end();
+  void compare_with_end();
+  void lack(Position found);
+  [[noreturn]] void miss(const std::string& how);
+  void advance_to(Position last);
   void retire(const std::string& why);
   void give_up_consumer() noexcept;
 
   Stream& stream_;
+  const std::string server_;
   Position next_;
   std::size_t pull_messages_;
   std::size_t pull_bytes_;
   std::optional<Consumer> consumer_;
+
+  // Of the next commit, while it does not come:
+  std::optional<Clock::time_point> passed_;   // since when the leader has had it, as is known
+  unsigned consumers_passed_ = 0;             // that did not bring it
+  std::optional<Clock::time_point> missing_;  // since when the leader has not had it, though more
+  bool from_leader_ = false;                  // until all that is there has been read
 };
 
 }  // namespace jangbu

@@ -13,9 +13,13 @@
 
 namespace jangbu {
 
+using namespace std::chrono_literals;
 using nlohmann::json;
 
 namespace {
+
+// An election takes up to 9 s, and a server that was away catches up after it.
+constexpr auto patience_for_missing = 15s;
 
 std::string subject_of(std::string stream) {
   std::ranges::transform(stream, stream.begin(),
@@ -94,8 +98,33 @@ Position Stream::last() {
   }
   // Another thread may have appended and recorded commits since the server answered, so a lower
   // `last` is a loss only if the recorded commit is gone.
-  if (last < seen && !get(seen)) lose("it ends at " + std::to_string(last.value));
+  if (last < seen && !get(seen)) miss("it ends at " + std::to_string(last.value));
+  found();
   return std::max(last, seen);
+}
+
+void Stream::believe_missing(std::optional<NatsConnection::Clock::time_point>& since,
+                             const std::string& what) {
+  const Replicas replicas = replicas_of(info());
+  if (replicas.each.size() <= 1 && replicas.wanted <= 1) return;
+  const auto now = NatsConnection::Clock::now();
+  const bool has_majority = replicas.has_majority();
+  if (!since || !has_majority) since = now;
+  if (now - *since >= patience_for_missing) return;
+  throw Unavailable(called() + ": " + what +
+                    (has_majority ? ", at the server that leads it now"
+                                  : ", at a server that does not hear of a majority"));
+}
+
+void Stream::miss(const std::string& how) {
+  std::lock_guard lock(missing_mutex_);
+  believe_missing(seen_missing_, how);
+  lose(how);
+}
+
+void Stream::found() {
+  std::lock_guard lock(missing_mutex_);
+  seen_missing_.reset();
 }
 
 void Stream::saw(Position position, const CommitId& id) {
@@ -117,8 +146,9 @@ void Stream::require_intact() {
   }
   if (seen.position != Position{}) {
     const auto there = get(seen.position);
-    if (!there) lose("it holds nothing there");
-    if (there->id != seen.id) lose("another commit is there");
+    if (!there) miss("it holds nothing there");
+    if (there->id != seen.id) miss("another commit is there");
+    found();
   }
   std::lock_guard lock(mutex_);
   checked_ = losses;

@@ -62,7 +62,17 @@ class Stream {
   // connection: while the connection lives, the server has not lost anything.
   void require_intact();
 
+  // Something that must be in the stream is not at its leader. Of a stream on one server that is
+  // final: this returns. Of a replicated one it is final once this has been called with the same
+  // `since` for 15 s, always at a leader that hears of a majority; until then it throws
+  // Unavailable. `since` begins as, and is to be set back to, nothing: while it is not missing.
+  void believe_missing(std::optional<NatsConnection::Clock::time_point>& since,
+                       const std::string& what);
+
  private:
+  // The recorded commit is not there; or it is.
+  void miss(const std::string& how);
+  void found();
   [[noreturn]] void lose(const std::string& how);
 
   struct Seen {
@@ -75,6 +85,9 @@ class Stream {
   Seen seen_;
   std::uint64_t checked_ = 0;  // sum of losses() when the tail was last found intact
   std::string lost_;           // why the log can no longer be trusted
+
+  std::mutex missing_mutex_;  // of the next
+  std::optional<NatsConnection::Clock::time_point> seen_missing_;
 };
 
 // A commit from a message: `header` gives the value of one of the above, empty when it is absent.

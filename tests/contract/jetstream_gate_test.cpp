@@ -19,6 +19,7 @@ namespace {
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::MessageMatches;
 using Code = GateFinding::Code;
+using Weight = GateFinding::Weight;
 using nlohmann::json;
 
 // A log's findings on a server, and the server's own view of its streams.
@@ -95,7 +96,7 @@ TEST_CASE("a good server has nothing against it, with and without a stream", "[c
 TEST_CASE("fsync after the acknowledgement is weak durability", "[contract][gate]") {
   Gate gate({.sync_always = false});
   const auto finding = only(gate.inspect(), Code::fsync_not_always);
-  CHECK(finding.weak_durability);
+  CHECK(finding.weight == Weight::weak_durability);
   CHECK_THAT(finding.text, ContainsSubstring("sync_interval: always"));
 }
 
@@ -110,14 +111,14 @@ TEST_CASE("durability that cannot be told is weak", "[contract][gate]") {
     CAPTURE(url);
     auto options = gate.log_options();
     options.monitor_url = url;
-    CHECK(only(gate.inspect(options), Code::monitor_unreachable).weak_durability);
+    CHECK(only(gate.inspect(options), Code::monitor_unreachable).weight == Weight::weak_durability);
   }
 }
 
 TEST_CASE("a server without JetStream is refused", "[contract][gate]") {
   Gate gate({.jetstream = false});
   const auto finding = only(gate.inspect(), Code::jetstream_off);
-  CHECK_FALSE(finding.weak_durability);
+  CHECK(finding.weight == Weight::fatal);
   auto options = gate.log_options();
   options.monitor_url.clear();
   CHECK(codes(gate.inspect(options)) ==
@@ -161,7 +162,7 @@ TEST_CASE("a stream that was created differently is refused and left as it is",
   gate.create_with(settings);
   const json before = gate.stream();
   const auto finding = only(gate.inspect(), Code::stream_differs);
-  CHECK_FALSE(finding.weak_durability);
+  CHECK(finding.weight == Weight::fatal);
   CHECK_THAT(finding.text, ContainsSubstring(says));
   CHECK(gate.stream() == before);
 }
@@ -264,13 +265,84 @@ TEST_CASE("an old server is weak durability, whatever else is wrong with it", "[
   const json later = {{"config", {{"sync_interval", 120'000'000'000}}}};
   CHECK(judge_server(varz("2.15.1", always)).empty());
   const auto old = only(judge_server(varz("2.10.27", always)), Code::server_too_old);
-  CHECK(old.weak_durability);
+  CHECK(old.weight == Weight::weak_durability);
   CHECK_THAT(old.text, ContainsSubstring("2.10.27") && ContainsSubstring("2.14.5"));
   CHECK(codes(judge_server(varz("2.9.10", later))) ==
         std::vector{Code::server_too_old, Code::fsync_not_always});
   CHECK(codes(judge_server(varz("2.15.1", json::object()))) == std::vector{Code::jetstream_off});
   CHECK(codes(judge_server(json::object())) ==
         std::vector{Code::server_too_old, Code::jetstream_off});
+}
+
+// What /varz of a server of a cluster of three says.
+Monitored member(const std::string& name, bool sync_always = true) {
+  return {
+      .url = "http://" + name,
+      .varz = {{"server_id", "ID-" + name},
+               {"server_name", name},
+               {"version", "2.15.1"},
+               {"cluster", {{"name", "shop"}}},
+               {"jetstream",
+                {{"config", {{"sync_always", sync_always}}}, {"meta", {{"cluster_size", 3}}}}}}};
+}
+Monitored silent(const std::string& name) {
+  return {.url = "http://" + name, .varz = nullptr, .why = "nobody there"};
+}
+
+const std::vector<std::string> all_three{"n1", "n2", "n3"};
+
+TEST_CASE("every server that keeps the log is judged, by its name", "[gate][unit]") {
+  CHECK(judge_servers({member("n1"), member("n2"), member("n3")}, "ID-n2", all_three).empty());
+  const auto finding =
+      only(judge_servers({member("n1"), member("n2", false), member("n3")}, "ID-n1", all_three),
+           Code::fsync_not_always);
+  CHECK(finding.weight == Weight::weak_durability);
+  CHECK_THAT(finding.text, ContainsSubstring("The NATS server n2 acknowledges before fsync"));
+}
+
+TEST_CASE("a server that keeps the log and is not asked is weak durability", "[gate][unit]") {
+  for (const auto& asked : {std::vector{member("n1")}, std::vector{member("n1"), member("n2")},
+                            std::vector{member("n1"), silent("n2")}}) {
+    const auto findings = judge_servers(asked, "ID-n1", all_three);
+    REQUIRE_FALSE(findings.empty());
+    CHECK(findings.front().code == Code::server_not_asked);
+    CHECK(findings.front().weight == Weight::weak_durability);
+    CHECK_THAT(findings.front().text,
+               ContainsSubstring("also kept by n3") && ContainsSubstring("--nats-monitor-url"));
+  }
+  // A stream on one server needs no other.
+  CHECK(judge_servers({member("n1")}, "ID-n1", {"n1"}).empty());
+}
+
+TEST_CASE("a log that is to be made needs the word of every server", "[gate][unit]") {
+  CHECK(judge_servers({member("n1"), member("n2"), member("n3")}, "ID-n1", {}).empty());
+  CHECK_THAT(
+      only(judge_servers({member("n1"), member("n2")}, "ID-n1", {}), Code::server_not_asked).text,
+      ContainsSubstring("the cluster has 3 servers"));
+  CHECK(only(judge_servers({member("n1"), member("n2"), silent("n3")}, "ID-n1", {}),
+             Code::monitor_unreachable)
+            .weight == Weight::weak_durability);
+}
+
+TEST_CASE("a server that is away is a warning while the others are a majority", "[gate][unit]") {
+  const auto finding =
+      only(judge_servers({member("n1"), silent("n2"), member("n3")}, "ID-n1", all_three),
+           Code::server_away);
+  CHECK(finding.weight == Weight::warning);
+  CHECK_THAT(finding.text, ContainsSubstring("http://n2"));
+
+  CHECK(codes(judge_servers({member("n1"), silent("n2"), silent("n3")}, "ID-n1", all_three)) ==
+        std::vector{Code::monitor_unreachable, Code::monitor_unreachable});
+  // The one that we are connected to does not say what it is.
+  CHECK(codes(judge_servers({silent("n1"), member("n2"), member("n3")}, "ID-n1", all_three)) ==
+        std::vector{Code::monitor_unreachable});
+}
+
+TEST_CASE("servers of another cluster do not vouch, whatever they are called", "[gate][unit]") {
+  CHECK_THAT(only(judge_servers({member("n1"), member("n2"), member("n3")}, "ID-other", all_three),
+                  Code::monitor_unreachable)
+                 .text,
+             ContainsSubstring("belong to others than the one at the NATS URL"));
 }
 
 TEST_CASE("a stream's name is one that JetStream takes", "[gate][unit]") {
