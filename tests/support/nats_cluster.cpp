@@ -58,10 +58,11 @@ NatsCluster::NatsCluster(const Options& options) {
   for (std::size_t i = 0; i < size; ++i) {
     std::ostringstream extra;
     // Servers tell each other where others are, which would lead around the proxies: what is
-    // advertised leads nowhere.
+    // advertised leads nowhere. And they tell clients, which would lead around a proxy of a test's:
+    // no_advertise.
     extra << options.extra << "\nserver_name: " << name(i)
           << "\ncluster {\n  name: test\n  listen: \"127.0.0.1:" << port(i)
-          << "\"\n  advertise: \"127.0.0.1:1\"\n  pool_size: -1\n  routes: [";
+          << "\"\n  advertise: \"127.0.0.1:1\"\n  no_advertise: true\n  pool_size: -1\n  routes: [";
     for (std::size_t to = 0; to < size; ++to)
       if (i != to) extra << "\n    \"nats://127.0.0.1:" << ways_[i][to]->port() << '"';
     extra << "\n  ]\n}";
