@@ -43,9 +43,9 @@ const std::vector<std::pair<std::string, std::set<std::string>>>& rooms() {
     };
     add("answers", {});
     add("requests", {"api/answers"});
-    add("cluster", {"api/answers"});
     add("openapi", {"api/answers", "api/requests"});
     add("access", {"api/answers"});
+    add("cluster", {"api/access", "api/answers"});
     add("publishing", {"api/answers", "api/openapi"});
     add("pages", {"api/answers", "api/openapi"});
     add("log", {});

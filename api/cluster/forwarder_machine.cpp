@@ -1,0 +1,166 @@
+#include "api/cluster/forwarder_machine.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "api/answers/problem.hpp"
+#include "api/answers/problem_types.hpp"
+#include "api/answers/problems.hpp"
+
+namespace jangbu::cluster {
+
+namespace {
+
+// What a waiting request takes besides its item.
+constexpr std::size_t request_overhead = 256;
+
+Problem nobody_active() {
+  return {.type = problems::not_ready,
+          .detail =
+              "No instance that takes commands was found in time; nothing was done. "
+              "GET /health/ready of operations says why.",
+          .retry_after_s = 1};
+}
+
+}  // namespace
+
+// --- What happens --------------------------------------------------------------------------------
+
+void ForwarderMachine::submit(Request request, Time now) {
+  Waiting waiting{std::move(request), now, now + options_.deadline};
+  const std::size_t size = waiting.request.item.size() + request_overhead;
+  bytes_ += size;
+  if (bytes_ > options_.most_bytes)
+    return finish(waiting, Outcome::overloaded, problem_of(NotDecided::overloaded), now);
+  first_deadline_ = std::min(first_deadline_, waiting.deadline);
+  queue_.push_back(std::move(waiting));
+}
+
+void ForwarderMachine::set_standing(const Standing& standing, Time) {
+  standing_ = standing;
+}
+
+void ForwarderMachine::answered(std::uint64_t number, const Message& answer, Time now) {
+  const auto found = sent_.find(number);
+  if (found == sent_.end()) return;
+  on_their_way_.erase(number);
+  Sent& sent = found->second;
+  for (const Item& item : answer.items) {
+    if (item.number >= sent.requests.size() || !sent.requests[item.number]) continue;
+    auto response = read_answer(item);
+    if (!response) continue;
+    finish(*sent.requests[item.number], Outcome::answered, std::move(*response), now);
+    sent.requests[item.number].reset();
+    --sent.unanswered;
+  }
+  if (sent.unanswered == 0) sent_.erase(found);
+}
+
+void ForwarderMachine::not_taken(std::uint64_t number, Time now) {
+  const auto found = sent_.find(number);
+  if (found == sent_.end()) return;
+  on_their_way_.erase(number);
+  not_active_in_ = found->second.term;
+  hold_until_ = now + options_.pause;
+  std::deque<Waiting> back;
+  for (auto& waiting : found->second.requests)
+    if (waiting) {
+      first_deadline_ = std::min(first_deadline_, waiting->deadline);
+      back.push_back(std::move(*waiting));
+    }
+  std::ranges::move(queue_, std::back_inserter(back));
+  queue_ = std::move(back);
+  sent_.erase(found);
+}
+
+void ForwarderMachine::refused(std::uint64_t number, const http::Response& why, Time now) {
+  const auto found = sent_.find(number);
+  if (found == sent_.end()) return;
+  on_their_way_.erase(number);
+  for (auto& waiting : found->second.requests)
+    if (waiting) finish(*waiting, Outcome::refused, why, now);
+  sent_.erase(found);
+}
+
+void ForwarderMachine::tick(Time now) {
+  // Messages were sent in the order of their numbers, so their deadlines have it, too.
+  while (!sent_.empty() && sent_.begin()->second.deadline <= now) {
+    for (auto& waiting : sent_.begin()->second.requests)
+      if (waiting) finish(*waiting, Outcome::unknown, problem_of(NotDecided::outcome_unknown), now);
+    on_their_way_.erase(sent_.begin()->first);
+    sent_.erase(sent_.begin());
+  }
+  if (now < first_deadline_) return;
+  first_deadline_ = Time::max();
+  const bool nobody = standing_.term == Position{} || standing_.term == not_active_in_;
+  std::erase_if(queue_, [&](Waiting& waiting) {
+    if (now < waiting.deadline) {
+      first_deadline_ = std::min(first_deadline_, waiting.deadline);
+      return false;
+    }
+    if (nobody)
+      finish(waiting, Outcome::not_active, nobody_active(), now);
+    else
+      finish(waiting, Outcome::overloaded, problem_of(NotDecided::overloaded), now);
+    return true;
+  });
+}
+
+void ForwarderMachine::finish(Waiting& waiting, Outcome outcome, http::Response response,
+                              Time now) {
+  bytes_ -= waiting.request.item.size() + request_overhead;
+  done_.push_back(
+      {std::move(waiting.request.answer), std::move(response), outcome, now - waiting.since});
+}
+
+// --- What to do ----------------------------------------------------------------------------------
+
+bool ForwarderMachine::can_send(Time now) const {
+  return standing_.term != Position{} && !queue_.empty() &&
+         (standing_.term != not_active_in_ || hold_until_ <= now);
+}
+
+std::optional<ForwarderMachine::Outgoing> ForwarderMachine::next(Time now, Timestamp at) {
+  std::erase_if(on_their_way_, [&](const auto& message) { return message.second <= now; });
+  if (!can_send(now) || on_their_way_.size() >= options_.messages) return std::nullopt;
+
+  MessageWriter writer({{":at", std::to_string(at.ms)}});
+  Sent sent{standing_.term, now + options_.deadline, {}, 0};
+  while (!queue_.empty()) {
+    Waiting& waiting = queue_.front();
+    if (now >= waiting.deadline) break;  // tick() tells its client
+    if (!waiting.request.wanted()) {
+      finish(waiting, Outcome::abandoned, {}, now);
+    } else if (sent.unanswered > 0 &&
+               writer.size() + waiting.request.item.size() > options_.message_bytes) {
+      break;
+    } else {
+      writer.add(static_cast<std::uint32_t>(sent.unanswered++), waiting.request.item);
+      sent.requests.emplace_back(std::move(waiting));
+    }
+    queue_.pop_front();
+  }
+  if (sent.unanswered == 0) return std::nullopt;
+  const std::uint64_t number = ++last_number_;
+  const Position term = sent.term;
+  sent_.emplace(number, std::move(sent));
+  on_their_way_.emplace(number, now + options_.turn);
+  return Outgoing{term, number, std::move(writer).take()};
+}
+
+std::vector<ForwarderMachine::Done> ForwarderMachine::take_done() {
+  return std::exchange(done_, {});
+}
+
+ForwarderMachine::Time ForwarderMachine::wake_at() const {
+  Time at = first_deadline_;
+  if (!sent_.empty()) at = std::min(at, sent_.begin()->second.deadline);
+  if (queue_.empty() || standing_.term == Position{}) return at;
+  if (standing_.term == not_active_in_) at = std::min(at, hold_until_);
+  if (on_their_way_.size() < options_.messages) return at;
+  for (const auto& [number, until] : on_their_way_) at = std::min(at, until);
+  return at;
+}
+
+}  // namespace jangbu::cluster
