@@ -50,9 +50,9 @@ class Peers {
 
   // Something that arrived.
   struct Arrived {
-    std::function<void(const ActiveTells&)> answer;  // how to answer `asked`
-    std::optional<StandbyTells> asked;               // a standby asks
-    std::optional<ActiveTells> heard;                // the active instance answers
+    std::optional<StandbyTells> asked = {};               // a standby asks,
+    std::function<void(const ActiveTells&)> answer = {};  // and is answered by this
+    std::optional<ActiveTells> heard = {};                // the active instance answers
     // Neither: nobody was there to answer.
   };
 
@@ -63,8 +63,6 @@ class Peers {
   // What arrived; empty at `until`, or after wake().
   virtual std::optional<Arrived> next(std::chrono::steady_clock::time_point until) = 0;
   virtual void wake() = 0;
-  // Reaches the log and the others through another server, if there is one.
-  virtual void use_another_server() = 0;
 };
 
 }  // namespace jangbu

@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "commands/ownership.hpp"
 #include "events/errors.hpp"
-#include "infra/log.hpp"
 #include "infra/read_ahead.hpp"
 
 namespace jangbu {
@@ -17,6 +15,11 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t recent_commits = 65'536;
+
+// How long to wait for the log before looking whether that is still wanted.
+constexpr auto read_timeout = 100ms;
+constexpr std::size_t most_read = 256;
+constexpr auto pause_while_away = 500ms;
 
 // Counts a result; one overload per kind.
 struct Count {
@@ -32,46 +35,43 @@ struct Count {
   }
 };
 
-// Turns a decision into a result. `event` is what was recorded, if anything, and `entity` is as
-// that event left it.
-struct ResultOf {
-  using Result = decltype(Outcome::result);
+// Does what the machine wants of the log.
+struct Perform {
+  EventLog& log;
 
-  std::optional<EventId> event = {};
-  EntityView entity = {};
-
-  Result operator()(Event&&) { return Recorded{event.value(), std::move(entity)}; }
-  // An event recorded for this command's own key comes first: later repeats will find that one.
-  Result operator()(Repeated&& repeated) {
-    return Repeated{event.value_or(repeated.event), repeated.purchase, repeated.unscoped};
+  LogResult operator()(const AppendTask& task) const {
+    return log.append(task.expected, {task.id, *task.payload, task.origin}, task.timeout);
   }
-  template <class Other>
-  Result operator()(Other&& other) {
-    return std::forward<Other>(other);
-  }
+  LogResult operator()(const ReadTask& task) const { return log.read(task.position); }
+  LogResult operator()(const EndTask&) const { return LogEnd{log.last(), log.replicas()}; }
 };
 
 }  // namespace
 
-Writer::Writer(EventLog& log, Sources sources, Options options, SnapshotKeeper* snapshots)
+Writer::Writer(EventLog& log, Sources sources, Options options, SnapshotKeeper* snapshots,
+               Peers* peers)
     : log_(log),
-      sources_(std::move(sources)),
-      options_(options),
+      options_(std::move(options)),
       snapshots_(snapshots),
-      recent_commits_(recent_commits) {
-  shop_.keys = CommandKeys(options_.idempotency_keys);
-}
+      peers_(peers),
+      machine_(std::move(sources), options_.machine),
+      recent_commits_(recent_commits) {}
 
 Writer::~Writer() {
   stop();
 }
 
 void Writer::start() {
-  invariant(!thread_.joinable(), "a writer is started once");
-  thread_ = std::thread([this] {
-    ::pthread_setname_np(::pthread_self(), "writer");
-    run();
-  });
+  invariant(!writer_.joinable(), "a writer is started once");
+  const auto named = [this](const char* name, void (Writer::*body)()) {
+    return std::thread([this, name, body] {
+      ::pthread_setname_np(::pthread_self(), name);
+      (this->*body)();
+    });
+  };
+  follower_ = named("follower", &Writer::follow);
+  if (peers_) talker_ = named("peers", &Writer::talk);
+  writer_ = named("writer", &Writer::run);
 }
 
 void Writer::stop() {
@@ -79,13 +79,18 @@ void Writer::stop() {
     std::lock_guard lock(mutex_);
     stop_ = true;
   }
-  work_.notify_one();
-  if (thread_.joinable()) thread_.join();
+  poke_writer();
+  if (writer_.joinable()) writer_.join();
 }
 
 Writer::Status Writer::status() const {
   std::lock_guard lock(mutex_);
   return status_;
+}
+
+Standing Writer::standing() const {
+  std::lock_guard lock(mutex_);
+  return status_.standing;
 }
 
 Writer::Backlog Writer::after(Position reached) const {
@@ -105,7 +110,7 @@ Writer::Backlog Writer::after(Position reached) const {
   return {last.events_until - static_cast<std::uint64_t>(until), kept.committed_at};
 }
 
-// --- Submitting ----------------------------------------------------------------------------------
+// --- Commands ------------------------------------------------------------------------------------
 
 void Writer::submit(Submission submission) {
   invariant(submission.asker != nullptr, "somebody asks, be it anyone()");
@@ -115,8 +120,7 @@ void Writer::submit(Submission submission) {
     std::lock_guard lock(mutex_);
     position = status_.position;
     const auto& key = submission.conditions.key;
-    const bool open = status_.state == State::active || status_.state == State::log_away;
-    if (stop_ || !open) {
+    if (stop_ || !takes_commands_) {
       refused = NotDecided::not_ready;
     } else if (status_.queued >= options_.queue) {
       refused = NotDecided::overloaded;
@@ -136,389 +140,104 @@ void Writer::submit(Submission submission) {
   }
 }
 
-void Writer::answer(Waiting& waiting, Outcome outcome, Clock::time_point now) {
-  if (!waiting.submission.answer) return;  // already answered, with outcome_unknown
-  CommandMeasures& measures = measures_.commands[waiting.submission.command.index()];
-  std::visit(Count{measures}, outcome.result);
-  measures.duration.observe(now - (waiting.deadline - options_.deadline));
-  std::exchange(waiting.submission.answer, nullptr)(std::move(outcome));
-}
-
-// --- The thread ----------------------------------------------------------------------------------
-
-void Writer::run() {
-  if (replay(State::replaying)) {
-    set_state(State::active);
-    for (;;) {
-      // Nothing is staged here: everything in the shop is in the log.
-      if (snapshots_ &&
-          snapshots_->due(recent_commits_[noted_.value % recent_commits].events_until))
-        snapshots_->store(snapshot());
-      const bool work = wait_for_work(options_.idle_check);
-      if (!work && stopping()) break;
-      if (Clock::now() >= look_again_) follow();
-      if (is_halted()) break;
-      if (work) {
-        gather();
-        finish(decide_turn());
-      }
-    }
+void Writer::hand_over(std::function<void(HandOver)> done) {
+  {
+    Lock machine(running_);
+    machine_.hand_over(std::move(done));
+    step(machine);
   }
-  if (!is_halted()) set_state(State::stopped);
-  turn_away(NotDecided::not_ready);
-  if (snapshots_ && is_restored_ && !is_halted()) snapshots_->store_last(snapshot());
+  poke_writer();
 }
 
-// Starts from the snapshot instead of an empty shop. The gate has checked that it belongs to this
-// log, but another process may have replaced it since.
-void Writer::restore() {
-  if (is_restored_) return;
-  log_.last();  // throws while the log is away, before anything is loaded
-  if (auto last = snapshots_ ? snapshots_->load(options_.idempotency_keys) : std::nullopt) {
-    if (const auto wrong = contradiction(last->mark, log_)) throw Corrupt(*wrong);
-    const SnapshotMark& mark = last->mark;
-    shop_ = std::move(last->shop);
-    position_ = mark.position;
-    commit_id_ = mark.commit;
-    committed_at_ = mark.committed_at;
+void Writer::answer(WriterMachine::Answered& answered, Clock::time_point now) {
+  Submission& submission = answered.waiting.submission;
+  if (!submission.answer) return;  // already answered, at its deadline
+  CommandMeasures& measures = measures_.commands[submission.command.index()];
+  std::visit(Count{measures}, answered.outcome.result);
+  measures.duration.observe(now - (answered.waiting.deadline - options_.deadline));
+  std::exchange(submission.answer, nullptr)(std::move(answered.outcome));
+}
+
+// --- Running the machine -------------------------------------------------------------------------
+
+// Hands the machine what has gathered, and lets it decide. REQUIRES: the machine is locked; it is
+// unlocked for a while.
+void Writer::step(Lock& machine) {
+  std::deque<WaitingCommand> fresh;
+  bool stop = false;
+  {
     std::lock_guard lock(mutex_);
-    first_noted_ = noted_ = position_;
-    recent_commits_[position_.value % recent_commits] = {mark.events, mark.committed_at};
-    publish_position();
+    fresh.swap(queue_);
+    stop = stop_;
   }
-  is_restored_ = true;
+  machine_.take(std::move(fresh));
+  if (stop) machine_.stop();
+  machine_.tick(Clock::now());
+  publish(machine);
 }
 
-Snapshot Writer::snapshot() const {
-  const auto& last = recent_commits_[noted_.value % recent_commits];
-  return {{position_, commit_id_, committed_at_, last.events_until}, shop_};
-}
-
-// Folds what the log holds and the shop does not, waiting for the log if necessary; `meanwhile` is
-// the state while it is away. False when this cannot be done, or is no longer wanted.
-bool Writer::replay(State meanwhile) {
-  for (;;) {
-    try {
-      restore();
-      catch_up();
-      return true;
-    } catch (const Unavailable& away) {
-      set_state(meanwhile, away.what());
-      gather();
-      if (stopping() && waiting_.empty()) return false;
-      pause(500ms);
-    } catch (const Corrupt& corrupt) {
-      halt(corrupt.what());
-      return false;
+// Tells what has come of it. Like step().
+void Writer::publish(Lock& machine) {
+  auto answers = machine_.take_answers();
+  const auto committed = machine_.take_committed();
+  bool has_other_standing = false;
+  {
+    std::lock_guard lock(mutex_);
+    const Standing before = status_.standing;
+    static_cast<WriterMachine::Status&>(status_) = machine_.status();
+    has_other_standing = status_.standing != before;
+    takes_commands_ = machine_.takes_commands();
+    follows_ = is_restored_ && machine_.follows();
+    for (const auto& commit : committed) {
+      note_commit(commit.position, commit.events, commit.committed_at);
+      if (!commit.own) continue;
+      ++status_.commits;
+      status_.events += commit.events;
+    }
+    for (const auto& answered : answers) {
+      if (!answered.settled) continue;
+      --status_.queued;
+      if (const auto& key = answered.waiting.submission.conditions.key)
+        keys_in_flight_.erase(key->key);
     }
   }
-}
-
-// Folds what others appended while this writer did not.
-void Writer::follow() {
-  look_again_ = Clock::now() + options_.idle_check;
-  try {
-    catch_up();
-    set_state(State::active);
-  } catch (const Unavailable& away) {
-    set_state(State::log_away, away.what());
-  } catch (const Corrupt& corrupt) {
-    halt(corrupt.what());
+  following_.notify_one();
+  if (has_other_standing && peers_) peers_->wake();
+  if (!has_other_standing && answers.empty() && committed.empty()) return;
+  machine.unlock();
+  for (const auto& commit : committed) {
+    if (!commit.own) continue;
+    measures_.commit_events.observe(commit.events);
+    measures_.commit_bytes.observe(commit.bytes);
+    measures_.append_duration.observe(commit.took);
   }
+  const auto now = Clock::now();
+  for (auto& answered : answers) answer(answered, now);
+  if (has_other_standing && changed_) changed_();
+  machine.lock();
 }
 
-// What the log acknowledged must still be in it.
-void Writer::require_not_shorter(Position last) const {
-  if (last < position_)
-    throw Corrupt("the log ends at " + std::to_string(last.value) + ", but the commit at " +
-                  std::to_string(position_.value) +
-                  " was there before: its tail was lost. Restore the log from a backup "
-                  "(docs/durability.md) and start again");
+// Nothing is staged when it is at rest: everything in the shop is in the log.
+void Writer::take_snapshot_if_due() {
+  if (!snapshots_ || !is_restored_ || machine_.ended() || !machine_.at_rest()) return;
+  const std::uint64_t events = recent_commits_[noted_.value % recent_commits].events_until;
+  if (snapshots_->due(events)) snapshots_->store(machine_.snapshot(events));
 }
 
-void Writer::catch_up() {
-  const Position last = log_.last();
-  require_not_shorter(last);
-  if (last == position_) return;
-  ReadAhead reader(log_, position_, last);
-  while (position_ < last) {
-    for (DecodedCommit& read : reader.next(1s)) {
-      invariant(read.position == position_.next(), "the log is read without a gap");
-      committed_at_ = read.commit.committed_at;
-      const std::size_t events = read.commit.events.size();
-      fold(shop_, std::move(read.commit), read.position);
-      position_ = read.position;
-      commit_id_ = read.id;
-      std::lock_guard lock(mutex_);
-      note_commit(position_, events, committed_at_);
-    }
-    gather();  // so that deadlines are kept, however much there is to read
-    if (stopping() && waiting_.empty()) return;
-  }
-  std::lock_guard lock(mutex_);
-  publish_position();
-}
-
+// REQUIRES: mutex_ is held.
 void Writer::note_commit(Position position, std::size_t events, Timestamp committed_at) {
   const auto& before = recent_commits_[noted_.value % recent_commits];
   recent_commits_[position.value % recent_commits] = {before.events_until + events, committed_at};
   noted_ = position;
 }
 
-// REQUIRES: mutex_ is held.
-void Writer::publish_position() {
-  status_.position = position_;
-  status_.keys = shop_.keys.size();
-  status_.key_bytes = shop_.keys.bytes();
-  status_.key_window_ms = shop_.keys.window_ms(committed_at_);
-  const auto views = [](const auto& table) {
-    return Status::Views{table.size(), table.row_bytes(), table.index_bytes()};
-  };
-  status_.accounts = views(shop_.accounts);
-  status_.owners = views(shop_.owners);
-  status_.products = views(shop_.products);
-  status_.stock = views(shop_.stock);
-  status_.purchases = views(shop_.purchases);
-}
-
-// --- A turn --------------------------------------------------------------------------------------
-
-// Warns when somebody set the wall clock, since keys are remembered by it. It does no more, because
-// nothing here can tell whether the old time or the new one is right.
-void Writer::watch_clock(Timestamp now) {
-  constexpr auto worth_telling = 1min;
-  const auto steady = Clock::now();
-  if (clocks_) {
-    const auto jump =
-        std::chrono::milliseconds(now.ms - clocks_->first.ms) - (steady - clocks_->second);
-    if (std::chrono::abs(jump) > worth_telling)
-      log::warn("the system's clock was set {} by {} s: see docs/operations.md, 'The clock'",
-                jump > 0s ? "forward" : "back",
-                std::chrono::duration_cast<std::chrono::seconds>(std::chrono::abs(jump)).count());
-  }
-  clocks_ = {now, steady};
-}
-
-// Moves submitted commands to the writer's own queue.
-void Writer::gather() {
-  std::deque<Waiting> fresh;
+// There is a task, or an end, that another thread brought about.
+void Writer::poke_writer() {
   {
     std::lock_guard lock(mutex_);
-    fresh.swap(queue_);
+    poked_ = true;
   }
-  if (waiting_.empty()) {
-    waiting_ = std::move(fresh);
-  } else {
-    std::move(fresh.begin(), fresh.end(), std::back_inserter(waiting_));
-  }
-  drop_expired();
-}
-
-Writer::Turn Writer::decide_turn() {
-  Turn turn;
-  const Timestamp now = sources_.now();
-  watch_clock(now);
-  turn.committed_at = std::max(now, committed_at_);
-  turn.decided.reserve(std::min(waiting_.size(), options_.commit_events));
-  while (!waiting_.empty() && turn.decided.size() < options_.commit_events) {
-    Submission& next = waiting_.front().submission;
-    Decision decision = decide(shop_, next.command, next.conditions, *next.asker);
-    std::optional<Event> event;
-    if (auto* fact = std::get_if<Event>(&decision))
-      event = std::move(*fact);
-    else
-      event = nothing_changed(shop_, next.conditions, *next.asker, decision);
-    Outcome outcome{position_, NotDecided::not_ready};
-    if (event) {
-      RecordedEvent recorded{{.occurred_at = next.at,
-                              .command_key = next.conditions.key,
-                              .correlation = next.correlation,
-                              .causation = {},
-                              .actor = actor(shop_, *next.asker)},
-                             *std::move(event)};
-      if (leaves_key(recorded) && shop_.keys.full(turn.committed_at)) {
-        outcome.result = NotDecided::keys_full;
-      } else {
-        std::string bytes = encode(recorded);
-        if (turn.bytes + bytes.size() > options_.commit_bytes && !turn.events.empty()) break;
-        const EventId id{position_.next(), static_cast<std::uint32_t>(turn.events.size())};
-        EntityView entity = fold(shop_, std::move(recorded), id, turn.committed_at);
-        outcome.result = std::visit(ResultOf{id, std::move(entity)}, std::move(decision));
-        turn.bytes += bytes.size();
-        turn.events.push_back(std::move(bytes));
-      }
-    } else {
-      outcome.result = std::visit(ResultOf{}, std::move(decision));
-    }
-    turn.decided.push_back({std::move(waiting_.front()), std::move(outcome)});
-    waiting_.pop_front();
-  }
-  return turn;
-}
-
-// Appends what the turn decided and only then answers, or takes the turn back.
-void Writer::finish(Turn turn) {
-  const auto began = Clock::now();
-  const Fate fate = turn.events.empty() ? Fate::appended : append(turn);
-  if (fate == Fate::appended && !turn.events.empty()) {
-    measures_.commit_events.observe(turn.events.size());
-    measures_.commit_bytes.observe(turn.bytes);
-    measures_.append_duration.observe(Clock::now() - began);
-  }
-  switch (fate) {
-    case Fate::appended:
-      if (!turn.events.empty()) {
-        shop_.keep(turn.committed_at);
-        position_ = position_.next();
-        commit_id_ = turn.id;
-        committed_at_ = turn.committed_at;
-        look_again_ = Clock::now() + options_.idle_check;
-      }
-      break;
-    case Fate::conflict:
-      shop_.drop();
-      for (auto decided = turn.decided.rbegin(); decided != turn.decided.rend(); ++decided)
-        waiting_.push_front(std::move(decided->waiting));
-      if (replay(State::log_away)) set_state(State::active);
-      return;
-    case Fate::abandoned:
-      shop_.drop();
-      for (Decided& decided : turn.decided) decided.outcome.result = NotDecided::outcome_unknown;
-      break;
-  }
-  {
-    std::lock_guard lock(mutex_);
-    publish_position();
-    status_.queued -= turn.decided.size();
-    if (fate == Fate::appended && !turn.events.empty()) {
-      ++status_.commits;
-      status_.events += turn.events.size();
-      note_commit(position_, turn.events.size(), committed_at_);
-    }
-    for (const Decided& decided : turn.decided)
-      if (const auto& key = decided.waiting.submission.conditions.key)
-        keys_in_flight_.erase(key->key);
-  }
-  const auto now = Clock::now();
-  for (Decided& decided : turn.decided) {
-    decided.outcome.position = position_;
-    answer(decided.waiting, std::move(decided.outcome), now);
-  }
-}
-
-// Sends the turn's commit until the log says what became of it. That the next position is still
-// free proves nothing, since an earlier publish may yet land there: the very same bytes are sent
-// again until they, or another commit, are in the log.
-Writer::Fate Writer::append(Turn& turn) {
-  turn.id = sources_.new_commit_id();
-  const std::string payload = encode_commit(turn.committed_at, turn.events);
-  for (auto wait = 10ms;; wait = std::min(2 * wait, 500ms)) {
-    const AppendResult result = log_.append(position_, {turn.id, payload}, options_.append_timeout);
-    if (std::holds_alternative<Appended>(result)) {
-      set_state(State::active);
-      return Fate::appended;
-    }
-    if (std::holds_alternative<WrongSequence>(result)) {
-      try {
-        const Fate fate = fate_of_refused(turn.id);
-        set_state(State::active);
-        return fate;
-      } catch (const Unavailable& away) {
-        set_state(State::log_away, away.what());
-      } catch (const Corrupt& corrupt) {
-        halt(corrupt.what());
-        return Fate::abandoned;
-      }
-    } else {
-      set_state(State::log_away, std::get<NoAnswer>(result).why);
-    }
-    answer_late(turn);
-    if (stopping() && std::ranges::none_of(turn.decided, [](const Decided& decided) {
-          return static_cast<bool>(decided.waiting.submission.answer);
-        }))
-      return Fate::abandoned;
-    pause(wait);
-    std::lock_guard lock(mutex_);
-    ++status_.resends;
-  }
-}
-
-// A commit is already where ours should be: ours from an earlier attempt, or another writer's.
-Writer::Fate Writer::fate_of_refused(const CommitId& id) {
-  const auto there = log_.read(position_.next());
-  if (there && there->id == id) return Fate::appended;
-  if (there) {
-    log::warn("another writer appended at {}: deciding again", there->position.value);
-    std::lock_guard lock(mutex_);
-    ++status_.conflicts;
-    return Fate::conflict;
-  }
-  require_not_shorter(log_.last());
-  throw Unavailable("the log refused an append at its end");
-}
-
-// While the log does not answer: answers the commands whose deadline has passed, in this turn and
-// in the queue behind it.
-void Writer::answer_late(Turn& turn) {
-  const auto now = Clock::now();
-  for (Decided& decided : turn.decided)
-    if (decided.waiting.deadline <= now)
-      answer(decided.waiting, {position_, NotDecided::outcome_unknown}, now);
-  gather();
-}
-
-void Writer::drop_expired() {
-  const auto now = Clock::now();
-  std::vector<Waiting> expired;
-  while (!waiting_.empty() && waiting_.front().deadline <= now) {
-    expired.push_back(std::move(waiting_.front()));
-    waiting_.pop_front();
-  }
-  if (expired.empty()) return;
-  {
-    std::lock_guard lock(mutex_);
-    status_.queued -= expired.size();
-    for (const Waiting& waiting : expired)
-      if (const auto& key = waiting.submission.conditions.key) keys_in_flight_.erase(key->key);
-  }
-  for (Waiting& waiting : expired) answer(waiting, {position_, NotDecided::overloaded}, now);
-}
-
-// Answers everything that still waits, once no more turns will be taken.
-void Writer::turn_away(NotDecided why) {
-  {
-    std::lock_guard lock(mutex_);
-    std::move(queue_.begin(), queue_.end(), std::back_inserter(waiting_));
-    queue_.clear();
-    keys_in_flight_.clear();
-    status_.queued = 0;
-  }
-  const auto now = Clock::now();
-  for (Waiting& waiting : waiting_) answer(waiting, {position_, why}, now);
-  waiting_.clear();
-}
-
-// --- State ---------------------------------------------------------------------------------------
-
-void Writer::set_state(State state, std::string why) {
-  std::lock_guard lock(mutex_);
-  if (status_.state == state && status_.why == why) return;
-  if (!why.empty()) log::warn("the log does not answer: {}", why);
-  if (state == State::active) log::info("the writer is active at {}", position_.value);
-  status_.state = state;
-  status_.why = std::move(why);
-}
-
-void Writer::halt(const std::string& why) {
-  log::critical("the writer has halted, commands are refused: {}", why);
-  std::lock_guard lock(mutex_);
-  status_.state = State::halted;
-  status_.why = why;
-}
-
-bool Writer::is_halted() const {
-  std::lock_guard lock(mutex_);
-  return status_.state == State::halted;
+  work_.notify_one();
 }
 
 bool Writer::stopping() const {
@@ -526,32 +245,202 @@ bool Writer::stopping() const {
   return stop_;
 }
 
-bool Writer::wait_for_work(std::chrono::milliseconds time) {
-  if (!waiting_.empty()) return true;
-  std::unique_lock lock(mutex_);
-  work_.wait_for(lock, time, [this] { return stop_ || !queue_.empty(); });
-  return !queue_.empty();
-}
+// --- The writer's thread -------------------------------------------------------------------------
 
-void Writer::pause(std::chrono::milliseconds time) {
-  std::unique_lock lock(mutex_);
-  work_.wait_for(lock, time, [] { return false; });
-}
-
-std::string_view to_string(Writer::State state) {
-  switch (state) {
-    case Writer::State::replaying:
-      return "replaying";
-    case Writer::State::active:
-      return "active";
-    case Writer::State::log_away:
-      return "log-away";
-    case Writer::State::halted:
-      return "halted";
-    case Writer::State::stopped:
-      return "stopped";
+void Writer::run() {
+  Lock machine(running_);
+  if (!restore(machine)) machine_.stop();
+  for (;;) {
+    take_snapshot_if_due();
+    step(machine);
+    if (machine_.ended()) break;
+    if (!peers_ && machine_.take_ask()) {
+      machine_.heard_nobody(Clock::now());
+      continue;
+    }
+    if (const auto task = machine_.take_task()) {
+      machine.unlock();
+      LogResult result = perform(*task);
+      machine.lock();
+      machine_.done(Clock::now(), std::move(result));
+      publish(machine);
+      continue;
+    }
+    const auto until = machine_.wakes_at();
+    machine.unlock();
+    {
+      Lock lock(mutex_);
+      work_.wait_until(lock, until, [this] { return poked_ || !queue_.empty(); });
+      poked_ = false;
+    }
+    machine.lock();
   }
-  return "";
+  const bool is_whole = is_restored_ && machine_.status().state != State::halted;
+  machine.unlock();
+  {
+    std::lock_guard lock(mutex_);
+    ended_ = true;
+  }
+  following_.notify_one();
+  follower_.join();
+  if (peers_) {
+    peers_->wake();
+    talker_.join();
+  }
+  if (snapshots_ && is_whole)
+    snapshots_->store_last(
+        machine_.snapshot(recent_commits_[noted_.value % recent_commits].events_until));
+}
+
+LogResult Writer::perform(const LogTask& task) {
+  try {
+    return std::visit(Perform{log_}, task);
+  } catch (const Unavailable& away) {
+    return LogAway{away.what()};
+  } catch (const Corrupt& corrupt) {
+    return LogCorrupt{corrupt.what()};
+  }
+}
+
+// Starts from the snapshot instead of an empty shop, once the log is there. The gate has checked
+// that the snapshot belongs to this log, but another process may have replaced it since. False when
+// the writer is stopped first.
+bool Writer::restore(Lock& machine) {
+  while (!stopping()) {
+    try {
+      log_.last();  // throws while the log is away, before anything is loaded
+      auto last = snapshots_ ? snapshots_->load(options_.machine.idempotency_keys) : std::nullopt;
+      if (last) {
+        if (const auto wrong = contradiction(last->mark, log_)) throw Corrupt(*wrong);
+        const SnapshotMark mark = last->mark;
+        machine_.restore(*std::move(last));
+        std::lock_guard lock(mutex_);
+        first_noted_ = noted_ = mark.position;
+        recent_commits_[noted_.value % recent_commits] = {mark.events, mark.committed_at};
+      }
+      is_restored_ = true;
+      return true;
+    } catch (const Unavailable& away) {
+      machine_.follow_failed(LogAway{away.what()});
+    } catch (const Corrupt& corrupt) {
+      machine_.follow_failed(LogCorrupt{corrupt.what()});
+      return true;
+    }
+    publish(machine);
+    machine.unlock();
+    {
+      Lock lock(mutex_);
+      work_.wait_for(lock, pause_while_away, [this] { return stop_; });
+    }
+    machine.lock();
+  }
+  return false;
+}
+
+// --- The follower's thread -----------------------------------------------------------------------
+
+void Writer::follow() {
+  for (;;) {
+    {
+      Lock lock(mutex_);
+      following_.wait(lock, [this] { return follows_ || ended_; });
+      if (ended_) return;
+    }
+    std::variant<std::monostate, LogAway, LogCorrupt> failure;
+    try {
+      read_on();
+    } catch (const Unavailable& away) {
+      failure = LogAway{away.what()};
+    } catch (const Corrupt& corrupt) {
+      failure = LogCorrupt{corrupt.what()};
+    }
+    if (failure.index() == 0) continue;
+    {
+      Lock machine(running_);
+      if (auto* away = std::get_if<LogAway>(&failure)) machine_.follow_failed(std::move(*away));
+      if (auto* corrupt = std::get_if<LogCorrupt>(&failure)) machine_.follow_failed(*corrupt);
+      publish(machine);
+    }
+    poke_writer();
+    Lock lock(mutex_);
+    following_.wait_for(lock, pause_while_away, [this] { return ended_; });
+  }
+}
+
+// Hands over what others append, as long as the machine wants it. What is far behind is decoded
+// ahead of its folding.
+void Writer::read_on() {
+  Position from;
+  {
+    Lock machine(running_);
+    from = machine_.position();
+  }
+  const Position last = log_.last();
+  if (last.value >= from.value + ReadAhead::worth_a_thread) {
+    ReadAhead ahead(log_, from, last);
+    while (from < last) {
+      auto commits = ahead.next(read_timeout);
+      if (!commits.empty()) from = commits.back().position;
+      if (!followed(std::move(commits))) return;
+    }
+    return;
+  }
+  const auto reader = log_.read_from(from.next());
+  for (;;) {
+    std::vector<DecodedCommit> commits;
+    for (const StoredCommit& stored : reader->next(most_read, read_timeout))
+      commits.push_back({stored.position, stored.id, decode(stored), stored.origin});
+    if (!followed(std::move(commits))) return;
+  }
+}
+
+// False when the machine wants no more of this.
+bool Writer::followed(std::vector<DecodedCommit> commits) {
+  Lock machine(running_);
+  if (!machine_.follows()) return false;
+  if (commits.empty()) return true;
+  if (commits.front().position != machine_.position().next()) return false;
+  machine_.followed(Clock::now(), std::move(commits));
+  step(machine);
+  take_snapshot_if_due();
+  const bool has_task = machine_.has_task();
+  machine.unlock();
+  if (has_task) poke_writer();
+  return true;
+}
+
+// --- The peers' thread ---------------------------------------------------------------------------
+
+void Writer::talk() {
+  Lock machine(running_);
+  bool is_listening = false;
+  for (;;) {
+    step(machine);
+    if (machine_.ended()) break;
+    const bool has_task = machine_.has_task();
+    const bool is_active = machine_.is_active();
+    const auto ask = machine_.take_ask();
+    const bool wishes = machine_.take_wish_for_another_server();
+    const auto until = machine_.wakes_at();
+    machine.unlock();
+    if (has_task) poke_writer();
+    if (is_active != is_listening) peers_->listen(is_listening = is_active);
+    if (wishes) log_.use_another_server();
+    if (ask) peers_->ask(*ask);
+    const auto arrived = peers_->next(until);
+    machine.lock();
+    if (!arrived) continue;
+    const auto now = Clock::now();
+    if (arrived->asked) {
+      if (const auto tells = machine_.asked(now, *arrived->asked)) arrived->answer(*tells);
+    } else if (arrived->heard) {
+      machine_.heard(now, *arrived->heard);
+    } else {
+      machine_.heard_nobody(now);
+    }
+  }
+  machine.unlock();
+  peers_->listen(false);
 }
 
 }  // namespace jangbu

@@ -44,10 +44,15 @@ std::optional<Author> parse_author(std::string_view text);
 struct Origin {
   std::optional<Author> author;
   // Where the log ended when this was decided. The fence lets a commit in right after that place
-  // and nowhere else: see is_void().
+  // and nowhere else.
   std::optional<Position> decided_at;
   // Without events: who is asked to claim next, in a hand-over.
   std::optional<InstanceId> successor;
+
+  // Whether a commit of this origin at this position was let in elsewhere than where it was
+  // decided: the fence was broken, by a fault of the server. Such a commit is void: it never
+  // happened, and whatever folds the log passes over it.
+  bool is_void_at(Position position) const { return decided_at && decided_at->next() != position; }
 
   friend bool operator==(const Origin&, const Origin&) = default;
 };
@@ -68,9 +73,7 @@ struct StoredCommit {
   std::shared_ptr<const void> owner;  // keeps the payload's memory alive
   Origin origin = {};
 
-  // Whether it was let in elsewhere than where it was decided: the fence was broken, by a fault of
-  // the server. It never happened, and whatever folds the log passes over it.
-  bool is_void() const { return origin.decided_at && origin.decided_at->next() != position; }
+  bool is_void() const { return origin.is_void_at(position); }
 };
 
 // Stored and fsync'd at this position.
@@ -123,6 +126,9 @@ class EventLog {
   // On how many servers the log is kept, as was last heard; asks nobody. Of several one leads, and
   // one that was cut off may go on saying for some seconds where the log ends.
   virtual unsigned replicas() const = 0;
+
+  // Goes to another server, if there is one: this one does not answer appends.
+  virtual void use_another_server() {}
 };
 
 }  // namespace jangbu

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -21,6 +22,12 @@ Timestamp system_now() {
 void fill_random(std::span<std::uint8_t> bytes) {
   if (::getentropy(bytes.data(), bytes.size()) != 0)
     throw std::system_error(errno, std::generic_category(), "the system gives no random bytes");
+}
+
+std::uint32_t random_number() {
+  std::array<std::uint8_t, 4> bytes{};
+  fill_random(bytes);
+  return std::bit_cast<std::uint32_t>(bytes);
 }
 
 std::uint64_t next_tick(std::uint64_t last, Timestamp now, std::uint16_t random) {

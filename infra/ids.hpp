@@ -17,6 +17,9 @@ Timestamp system_now();
 // Fills `bytes` with unpredictable bytes from the system. REQUIRES: at most 256.
 void fill_random(std::span<std::uint8_t> bytes);
 
+// Any number, equally likely, for waits that are not to coincide.
+std::uint32_t random_number();
+
 // An unpredictable UUID version 7: 48 bits of Unix time in ms, a 12-bit counter within that ms, and
 // 62 random bits (RFC 9562, sections 5.7 and 6.2, method 1). Each is greater than all that this
 // process made before, on any thread, even when the clock goes back.

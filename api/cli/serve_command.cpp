@@ -90,6 +90,16 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
   add_database_flag(app, options.database);
   setting(app, "no-projector", flags.no_projector, "Another process fills the read models");
   setting(app, "no-writer", flags.no_writer, "Answer queries only; another process takes commands");
+  setting(app, "instance-name", options.instance_name,
+          "What the log and other instances call this one: letters, digits, '.', '-' and '_'; by "
+          "default its host and port base")
+      ->check(check_instance_name);
+  setting(app, "cluster-secret", options.cluster_secret,
+          "File with the secret by which the shop's instances know each other, at least 32 "
+          "characters, the same for all; by default it is made from the quote secret")
+      ->type_name("FILE");
+  setting(app, "never-claim", options.never_claim,
+          "Follow the log and forward commands, but never become the active instance");
   setting(app, "no-publisher", flags.no_publisher,
           "Do not publish events to the stream that other teams read");
   add_public_url_flag(app, options.public_nats_url);

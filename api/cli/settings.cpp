@@ -83,6 +83,11 @@ std::string check_network(const std::string& network) {
   }
 }
 
+std::string check_instance_name(const std::string& name) {
+  if (is_instance_name(name)) return {};
+  return "must be 1 to 64 letters, digits, '.', '-' and '_', such as shop-1, not '" + name + "'";
+}
+
 std::string check_host(const std::string& host) {
   constexpr std::string_view marks = "-._";
   const bool is_name = !host.empty() && std::ranges::all_of(host, [&](unsigned char c) {

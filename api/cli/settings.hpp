@@ -45,6 +45,7 @@ std::string check_event_id(const std::string& id);
 std::string check_origin(const std::string& origin);
 // A name or address of a host, without scheme and port.
 std::string check_host(const std::string& host);
+std::string check_instance_name(const std::string& name);
 // A network in CIDR notation, or an address.
 std::string check_network(const std::string& network);
 

@@ -1,10 +1,14 @@
 #include "api/serve/serve.hpp"
 
+#include <limits.h>
 #include <malloc.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
+#include <future>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -13,6 +17,9 @@
 
 #include "api/access/tokens.hpp"
 #include "api/answers/represent.hpp"
+#include "api/cluster/nats_peers.hpp"
+#include "api/cluster/seal.hpp"
+#include "api/cluster/subjects.hpp"
 #include "api/http/server.hpp"
 #include "api/jobs/import.hpp"
 #include "api/jobs/load_jobs.hpp"
@@ -38,9 +45,11 @@
 #include "api/telemetry/metrics.hpp"
 #include "api/webhooks/webhooks.hpp"
 #include "commands/writer.hpp"
+#include "infra/base64.hpp"
 #include "infra/eventlog/jetstream_log.hpp"
 #include "infra/ids.hpp"
 #include "infra/log.hpp"
+#include "infra/sha256.hpp"
 #include "infra/version.hpp"
 #include "projections/queries/read_models.hpp"
 #include "projections/writing/projector.hpp"
@@ -209,16 +218,71 @@ void leave_no_core_file() {
       "(ulimit -c, or LimitCORE=1 of systemd), and kernel.core_pattern hands it to a program");
 }
 
+// Who this instance is, and what it shares with the others.
+struct Instance {
+  Instance(const ServeOptions& options, const std::string& quote_secret)
+      : author{new_id<InstanceId>(),
+               options.instance_name.empty() ? default_name(options) : options.instance_name},
+        subjects(cluster::subjects_of(options.log.stream)),
+        secret(options.cluster_secret.empty() ? cluster::secret_from_quotes(quote_secret)
+                                              : cluster::load_secret(options.cluster_secret)),
+        agreement(agreement_of(options, quote_secret)) {}
+
+  const Author author;
+  const std::string subjects;  // where the subjects of its messages begin
+  const std::string secret;
+  const std::string agreement;
+
+ private:
+  static std::string default_name(const ServeOptions& options) {
+    std::array<char, HOST_NAME_MAX + 1> host{};
+    if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
+    std::string name(host.data());
+    std::erase_if(name, [](char c) { return !is_instance_name({&c, 1}); });
+    const std::string port = std::to_string(options.port_base);
+    return name.substr(0, 63 - port.size()) + "-" + port;
+  }
+
+  // A digest of what must be the same at all instances: else one would forget, or refuse, what
+  // another has promised.
+  static std::string agreement_of(const ServeOptions& options, const std::string& quote_secret) {
+    std::string said = "request hashes 2\n" + std::to_string(options.idempotency_keys) + "\n" +
+                       options.shop + "\n" + (options.has_access_control() ? "access" : "open");
+    for (const access::Issuer& issuer : options.issuers) said += "\n" + issuer.url;
+    return to_hex(sha256({quote_secret, "\n", said}));
+  }
+};
+
+Writer::Options writing(const ServeOptions& options, const Instance& instance) {
+  return {.queue = options.queue,
+          .machine = {.idempotency_keys = options.idempotency_keys,
+                      .self = instance.author,
+                      .agreement = instance.agreement,
+                      .never_claim = options.never_claim}};
+}
+
 // The parts that take commands, if this process does.
 struct CommandParts {
-  CommandParts(const ServeOptions& options, EventLog& log, const Quotes& quotes,
-               SnapshotFile& snapshots)
-      : writer(log, {.now = system_now, .new_commit_id = new_id<CommitId>},
-               {.queue = options.queue, .idempotency_keys = options.idempotency_keys}, &snapshots),
+  CommandParts(const ServeOptions& options, const Instance& instance, EventLog& log,
+               NatsConnection& connection, const Quotes& quotes, SnapshotFile& snapshots)
+      : peers(connection, instance.subjects, instance.secret),
+        writer(log, {.now = system_now, .new_commit_id = new_id<CommitId>, .random = random_number},
+               writing(options, instance), &snapshots, &peers),
         log_lookup(log),
         importer(writer, log_lookup, {.deadline = options.import_deadline}),
         side{writer, log_lookup, quotes, importer} {}
 
+  // Has another instance take over, if one can, so that commands wait for a moment at most.
+  void hand_over() {
+    std::promise<Writer::HandOver> promise;
+    auto handed_over = promise.get_future();
+    writer.hand_over([&](const Writer::HandOver& how) { promise.set_value(how); });
+    const auto how = handed_over.get();
+    if (const auto* successor = std::get_if<Author>(&how))
+      log::info("{} takes over", successor->name);
+  }
+
+  cluster::NatsPeers peers;
   Writer writer;
   LogLookup log_lookup;
   Importer importer;
@@ -235,7 +299,12 @@ void run(const ServeOptions& options) {
   const http::Limits limits = limits_of_each(options);
   give_large_memory_back();
   std::optional<Quotes> quotes;
-  if (options.writer) quotes.emplace(quote_secret(options), options.shop);
+  std::optional<Instance> instance;
+  if (options.writer) {
+    const std::string secret = quote_secret(options);
+    quotes.emplace(secret, options.shop);
+    instance.emplace(options, secret);
+  }
   const auto access_log = open_access_log(options);
 
   const auto log = open_log(options.log, options.accept_weak_durability, options.wait);
@@ -265,8 +334,13 @@ void run(const ServeOptions& options) {
 
   webhook::Webhooks webhooks(delivering(options), options.webhooks);
 
+  std::optional<NatsConnection> between_instances;
   std::unique_ptr<CommandParts> commands;
-  if (options.writer) commands = std::make_unique<CommandParts>(options, *log, *quotes, *snapshots);
+  if (options.writer) {
+    between_instances.emplace(options.log.url, "instances", options.wait);
+    commands = std::make_unique<CommandParts>(options, *instance, *log, *between_instances, *quotes,
+                                              *snapshots);
+  }
   const Writer* writer = commands ? &commands->writer : nullptr;
   const EventFeed::Options streams{.most_subscribers = options.subscribers,
                                    .heartbeat = options.heartbeat,
@@ -316,6 +390,7 @@ void run(const ServeOptions& options) {
   while (signals.wait() == Signals::Request::reload)
     read_again(options, webhooks, admission, tls.get());
 
+  if (commands) commands->hand_over();
   webhooks.stop();
   loads.close();
   for (EventFeed* feed : {&delivery_feed, &log_feed}) feed->stop();  // streams never end otherwise

@@ -47,6 +47,10 @@ struct ServeOptions {
   bool projector = true;
   bool writer = true;  // false: commands are not taken
 
+  std::string instance_name;   // of this process, for people; empty: host and port base
+  std::string cluster_secret;  // a file; empty: it is made from the quote secret
+  bool never_claim = false;    // stand by and never take over
+
   bool publisher = true;        // of public events, to a stream that other teams read
   std::string public_nats_url;  // that has the stream; empty: the log's
   EventId public_from{{1}, 0};  // where a new stream begins

@@ -14,13 +14,21 @@ namespace jangbu {
 
 namespace {
 
+// A standby is as good as the active one, as long as it knows who that is.
+bool is_serving(const Writer::Status& status) {
+  return status.state == Writer::State::active ||
+         (status.state == Writer::State::standby && status.standing.term != Position{});
+}
+
 // A writer in another process is no fault.
 Json writer_check(const Writer* writer) {
   if (!writer) return {{"status", "off"}};
   const Writer::Status status = writer->status();
-  Json json{{"status", status.state == Writer::State::active ? "up" : "down"},
+  Json json{{"status", is_serving(status) ? "up" : "down"},
             {"state", to_string(status.state)},
             {"position", status.position.value},
+            {"active", status.standing.name},
+            {"term", status.standing.term.value},
             {"queued", status.queued},
             {"idempotencyKeys", status.keys},
             {"idempotencyWindowSeconds", status.key_window_ms / 1'000}};
@@ -55,10 +63,6 @@ std::string log_away(const Readiness::Parts& parts) {
   return status.why.empty() ? "it does not answer" : status.why;
 }
 
-bool is_active(const Writer& writer) {
-  return writer.status().state == Writer::State::active;
-}
-
 }  // namespace
 
 Readiness::Readiness(Parts parts) : parts_(std::move(parts)) {}
@@ -66,7 +70,7 @@ Readiness::Readiness(Parts parts) : parts_(std::move(parts)) {}
 http::Response Readiness::answer() {
   const bool reads = parts_.read_models.ready();
   if (reads) began_ = true;
-  const bool takes_work = parts_.writer ? began_ && is_active(*parts_.writer) : reads;
+  const bool takes_work = parts_.writer ? began_ && is_serving(parts_.writer->status()) : reads;
   bool all = takes_work && reads;
   Json checks{{"log", up_unless(log_away(parts_))},
               {"database", up_unless(parts_.read_models.away_because())},

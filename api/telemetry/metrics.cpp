@@ -145,14 +145,19 @@ Families writer_families(const Writer& writer) {
       command_outcomes(measures),
       command_durations(measures),
       states("jangbu_writer_state", "Which state the writer is in", status.state,
-             {State::replaying, State::active, State::log_away, State::halted, State::stopped}),
+             {State::replaying, State::standby, State::claiming, State::active, State::log_away,
+              State::halted, State::stopped}),
       gauge("jangbu_writer_position", "The last commit that the writer knows",
             status.position.value),
       gauge("jangbu_writer_queue_commands", "Commands that wait or are being decided",
             status.queued),
       gauge("jangbu_writer_queue_limit_commands", "So many may wait; more are turned away",
             options.queue),
-      counter("jangbu_writer_conflicts_total", "Turns decided again since another writer was first",
+      gauge("jangbu_writer_term", "The position of the active instance's claim; 0: nobody is known",
+            status.standing.term.value),
+      counter("jangbu_writer_claims_total", "Terms that this instance began", status.claims),
+      counter("jangbu_writer_conflicts_total",
+              "Times that it stepped down, since another's commit was where it wanted to append",
               status.conflicts),
       counter("jangbu_writer_resends_total", "Commits sent again since no answer came",
               status.resends),
@@ -164,7 +169,7 @@ Families writer_families(const Writer& writer) {
       gauge("jangbu_idempotency_keys", "Idempotency keys and used quotes that are remembered",
             status.keys),
       gauge("jangbu_idempotency_keys_limit", "The budget of --idempotency-keys",
-            options.idempotency_keys),
+            options.machine.idempotency_keys),
       gauge("jangbu_idempotency_keys_bytes", "The memory that they take", status.key_bytes),
       gauge("jangbu_idempotency_window_seconds", "How far back they are remembered",
             static_cast<double>(status.key_window_ms) * ms)};
@@ -173,7 +178,7 @@ Families writer_families(const Writer& writer) {
 Families view_families(const Writer::Status& status) {
   auto rows = family(MetricType::Gauge, "jangbu_views_rows", "What the writer holds in memory");
   auto bytes = family(MetricType::Gauge, "jangbu_views_bytes", "The memory that it takes");
-  const auto add_views = [&](const char* view, const Writer::Status::Views& of) {
+  const auto add_views = [&](const char* view, const WriterMachine::Status::Views& of) {
     add_gauge(rows, static_cast<double>(of.rows), {{"view", view}});
     const auto add_part = [&](const char* part, std::size_t size) {
       add_gauge(bytes, static_cast<double>(size), {{"view", view}, {"part", part}});

@@ -145,6 +145,10 @@ unsigned JetStreamLog::replicas() const {
   return stream_->replicas();
 }
 
+void JetStreamLog::use_another_server() {
+  stream_->connection.use_another_server();
+}
+
 std::string JetStreamLog::why_away() const {
   std::string why = stream_->connection.why_away();
   return why.empty() ? stream_->bulk.why_away() : why;

@@ -115,6 +115,7 @@ class JetStreamLog final : public EventLog {
   Position last() override;
   std::unique_ptr<LogReader> read_from(Position from) override;
   unsigned replicas() const override;
+  void use_another_server() override;
 
   // Why the server cannot be used right now, for readiness checks; empty while connected.
   std::string why_away() const;

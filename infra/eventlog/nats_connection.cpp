@@ -267,6 +267,17 @@ void NatsConnection::end(Link& link) {
   changed_.wait(lock, [&] { return link.closed && (link.inbox_ended || !link.inbox); });
 }
 
+void NatsConnection::use_another_server() {
+  LinkPtr link;
+  {
+    std::lock_guard lock(mutex_);
+    if (!link_ || urls_.size() + discovered_.size() < 2) return;
+    link = link_;
+    link->why_ended = "it does not answer, so that another server is tried";
+  }
+  natsConnection_Close(link->connection.get());
+}
+
 // --- Connecting again ----------------------------------------------------------------------------
 
 void NatsConnection::keep_connected() {

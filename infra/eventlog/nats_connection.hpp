@@ -140,6 +140,9 @@ class NatsConnection {
   NatsMessage request(const std::string& subject, std::string_view payload,
                       std::chrono::milliseconds timeout);
 
+  // Ends this connection, so that the next one is made, to any of the servers.
+  void use_another_server();
+
   // Why there is no connection right now; empty while there is one.
   std::string why_away() const;
   // The server's last objection since `then` that did not end the connection, such as a subject

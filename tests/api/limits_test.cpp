@@ -111,7 +111,8 @@ struct Services {
   ReadModels read_models{{.conninfo = "host=/nowhere"}};
   const Quotes quotes{"a secret of a test", "shop"};
   EventFeed feed{log, delivery_changes({}), {}};
-  Writer writer{log, {.now = system_now, .new_commit_id = new_id<CommitId>}, {}};
+  Writer writer{
+      log, {.now = system_now, .new_commit_id = new_id<CommitId>, .random = random_number}, {}};
   Importer importer{writer, log_lookup};
   const CommandSide commands{writer, log_lookup, quotes, importer};
   access::Gatekeeper gatekeeper;

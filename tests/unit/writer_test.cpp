@@ -34,7 +34,9 @@ CommitId new_commit_id() {
 }
 
 Writer::Sources sources() {
-  return {.now = [] { return after_minutes(1); }, .new_commit_id = new_commit_id};
+  return {.now = [] { return after_minutes(1); },
+          .new_commit_id = new_commit_id,
+          .random = [] { return 0u; }};
 }
 
 RecordedEvent recorded(Event event) {
@@ -88,11 +90,12 @@ NotDecided not_decided(const Outcome& outcome) {
   return result<NotDecided>(outcome);
 }
 
-// A writer on a shop with an account and two products, at position 1.
+// A writer on a shop with an account and two products, at position 1. It claims the log at 2.
 class Shopkeeper {
  public:
   explicit Shopkeeper(Writer::Options options = {}, ProductState other = tea)
-      : other_(std::move(other)), options_(options) {
+      : other_(std::move(other)), options_(std::move(options)) {
+    options_.machine.nobody_for = 0ms;  // nobody else is ever there
     append(real, {AccountOpened{hong}, ProductListed{keyboard}, ProductListed{other_}});
   }
   ~Shopkeeper() {
@@ -103,8 +106,12 @@ class Shopkeeper {
   Writer& start() {
     writer_ = std::make_unique<Writer>(log, sources_, options_, &snapshots);
     writer_->start();
-    wait_for([](const Writer::Status& status) { return status.state == State::active; });
+    wait_until_active();
     return *writer_;
+  }
+
+  void wait_until_active() {
+    wait_for([](const Writer::Status& status) { return status.state == State::active; });
   }
 
   void submit(const std::string& name, Command command, std::optional<CommandKey> by = {},
@@ -152,13 +159,15 @@ TEST_CASE("a command's event is in the log when its answer comes") {
   shop.start();
   shop.submit("buy", buy(keyboard, 1), key(1));
   const Outcome outcome = shop.answers.of("buy");
-  CHECK(outcome.position == Position{2});
+  CHECK(outcome.position == Position{3});
   const auto& done = result<Recorded>(outcome);
-  CHECK(done.event == EventId{{2}, 0});
+  CHECK(done.event == EventId{{3}, 0});
   const auto expected = bought(id<PurchaseId>(1), hong, {line(keyboard, 1)}, {}, after_minutes(1));
   CHECK(std::get<Purchase>(done.entity)->purchase == expected);
 
-  const Commit commit = decode(*shop.real.read({2}));
+  const StoredCommit stored = shop.real.read({3}).value();
+  CHECK(stored.origin == Origin{Author{}, Position{2}, {}});
+  const Commit commit = decode(stored);
   CHECK(commit.committed_at == after_minutes(1));
   REQUIRE(commit.events.size() == 1);
   CHECK(commit.events[0].event == Event{expected});
@@ -210,7 +219,7 @@ TEST_CASE("no answer comes before its commit is acknowledged") {
   shop.submit("other", unknown_account);
   CHECK_FALSE(shop.answers.has("held"));
   shop.log.let_one_through();
-  CHECK(result<Recorded>(shop.answers.of("held")).event == EventId{{2}, 0});
+  CHECK(result<Recorded>(shop.answers.of("held")).event == EventId{{3}, 0});
 
   // Sold out is only true once the first buyer's purchase is in the log.
   shop.log.wait_for_held();
@@ -218,14 +227,14 @@ TEST_CASE("no answer comes before its commit is acknowledged") {
   CHECK_FALSE(shop.answers.has("second"));
   CHECK_FALSE(shop.answers.has("other"));
   shop.log.open();
-  CHECK(result<Recorded>(shop.answers.of("first")).event == EventId{{3}, 0});
+  CHECK(result<Recorded>(shop.answers.of("first")).event == EventId{{4}, 0});
   const Outcome second = shop.answers.of("second");
   CHECK(refused<refusal::InsufficientStock>(second).available == 0);
-  CHECK(second.position == Position{3});
-  CHECK(shop.answers.of("other").position == Position{3});
+  CHECK(second.position == Position{4});
+  CHECK(shop.answers.of("other").position == Position{4});
 }
 
-TEST_CASE("what rests on a staged change is decided again when that is not to be") {
+TEST_CASE("what rests on a staged change is not told when that is not to be") {
   ProductState last_piece = tea;
   last_piece.stock = 1;
   Shopkeeper shop({}, last_piece);
@@ -234,14 +243,17 @@ TEST_CASE("what rests on a staged change is decided again when that is not to be
   shop.rival_event = StockChanged{last_piece, 10, "입고"};
   shop.start();
   shop.hold_a_turn();
-  shop.submit("first", buy(tea, 1));
-  shop.submit("second", buy(tea, 2));
+  shop.submit("first", buy(tea, 1), key(1));
+  shop.submit("second", buy(tea, 2), key(2));
   shop.log.let_one_through();
   shop.log.wait_for_held();
   shop.log.script({Fault::rival});
   shop.log.open();
-  CHECK(result<Recorded>(shop.answers.of("first")).event == EventId{{4}, 0});
-  CHECK(result<Recorded>(shop.answers.of("second")).event == EventId{{4}, 1});
+  CHECK(not_decided(shop.answers.of("first")) == NotDecided::not_ready);
+  CHECK(not_decided(shop.answers.of("second")) == NotDecided::not_ready);
+  shop.wait_until_active();
+  shop.submit("second again", buy(tea, 2), key(2));
+  result<Recorded>(shop.answers.of("second again"));
 }
 
 TEST_CASE("a turn without events is answered without a commit") {
@@ -250,11 +262,11 @@ TEST_CASE("a turn without events is answered without a commit") {
   shop.submit("refused", unknown_account);
   shop.submit("unchanged", ChangeAddress{hong.account, hong.person.address});
   shop.submit("offer", RequestQuote{hong.account, {{tea.product, 1}}});
-  CHECK(shop.answers.of("refused").position == Position{1});
+  CHECK(shop.answers.of("refused").position == Position{2});
   refused<refusal::AccountNotFound>(shop.answers.of("refused"));
   CHECK(std::get<Account>(result<Unchanged>(shop.answers.of("unchanged")).entity)->state == hong);
   CHECK(result<Offer>(shop.answers.of("offer")).total == tea.unit_price);
-  CHECK(shop.log.appends() == 0);
+  CHECK(shop.log.appends() == 1);  // the claim
 }
 
 TEST_CASE("what gathers during an append goes into one commit") {
@@ -264,11 +276,11 @@ TEST_CASE("what gathers during an append goes into one commit") {
   for (unsigned i = 0; i < 50; ++i) shop.submit(std::to_string(i), buy(keyboard, i));
   shop.log.open();
   shop.answers.wait_for_all();
-  CHECK(shop.real.last() == Position{3});
-  CHECK(decode(*shop.real.read({3})).events.size() == 50);
+  CHECK(shop.real.last() == Position{4});
+  CHECK(decode(*shop.real.read({4})).events.size() == 50);
   // In the order in which they came.
   for (unsigned i = 0; i < 50; ++i)
-    CHECK(result<Recorded>(shop.answers.of(std::to_string(i))).event == EventId{{3}, i});
+    CHECK(result<Recorded>(shop.answers.of(std::to_string(i))).event == EventId{{4}, i});
   const auto status = shop.writer().status();
   CHECK(status.commits == 2);
   CHECK(status.events == 51);
@@ -276,23 +288,23 @@ TEST_CASE("what gathers during an append goes into one commit") {
 }
 
 TEST_CASE("a turn takes no more commands than it may, and the rest follows") {
-  Shopkeeper shop({.commit_events = 10});
+  Shopkeeper shop({.machine = {.commit_events = 10}});
   shop.start();
   shop.hold_a_turn();
   for (unsigned i = 0; i < 25; ++i) shop.submit(std::to_string(i), buy(keyboard, i));
   shop.log.open();
   shop.answers.wait_for_all();
   const auto commits = commits_in(shop.real);
-  REQUIRE(commits.size() == 5);
-  CHECK(commits[2].events.size() == 10);
+  REQUIRE(commits.size() == 6);
   CHECK(commits[3].events.size() == 10);
-  CHECK(commits[4].events.size() == 5);
+  CHECK(commits[4].events.size() == 10);
+  CHECK(commits[5].events.size() == 5);
 }
 
 TEST_CASE("a commit takes no more bytes than it may, and the rest follows") {
   const std::size_t head = encode_commit(Commit{}).size();
   constexpr std::size_t bound = 1'000;
-  Shopkeeper shop({.commit_bytes = bound});
+  Shopkeeper shop({.machine = {.commit_bytes = bound}});
   shop.start();
   shop.hold_a_turn();
   for (unsigned i = 0; i < 25; ++i) shop.submit(std::to_string(i), buy(keyboard, i));
@@ -305,7 +317,7 @@ TEST_CASE("a commit takes no more bytes than it may, and the rest follows") {
   shop.answers.wait_for_all();
   std::size_t events = 0;
   std::size_t larger = 0;
-  for (Position at{3}; at <= shop.real.last(); at = at.next()) {
+  for (Position at{4}; at <= shop.real.last(); at = at.next()) {
     const auto stored = *shop.real.read(at);
     const std::size_t in_commit = decode(stored).events.size();
     events += in_commit;
@@ -316,7 +328,7 @@ TEST_CASE("a commit takes no more bytes than it may, and the rest follows") {
   }
   CHECK(events == 27);
   CHECK(larger == 1);
-  CHECK(shop.real.last() > Position{8});
+  CHECK(shop.real.last() > Position{9});
   for (const auto& [name, outcome] : shop.answers.all()) result<Recorded>(outcome);
 }
 
@@ -330,8 +342,8 @@ TEST_CASE("the time of commits never goes back") {
   clock = opening.ms - 1;
   shop.submit("second", buy(keyboard, 2));
   shop.answers.of("second");
-  CHECK(decode(*shop.real.read({2})).committed_at == after_minutes(5));
   CHECK(decode(*shop.real.read({3})).committed_at == after_minutes(5));
+  CHECK(decode(*shop.real.read({4})).committed_at == after_minutes(5));
 }
 
 TEST_CASE("nor behind the commits of others") {
@@ -340,7 +352,7 @@ TEST_CASE("nor behind the commits of others") {
   shop.start();
   shop.submit("buy", buy(keyboard, 1));
   shop.answers.of("buy");
-  CHECK(decode(*shop.real.read({3})).committed_at == after_minutes(60));
+  CHECK(decode(*shop.real.read({4})).committed_at == after_minutes(60));
 }
 
 // --- The door ------------------------------------------------------------------------------------
@@ -348,7 +360,7 @@ TEST_CASE("nor behind the commits of others") {
 TEST_CASE("before it has read the log, the writer takes nothing") {
   MemoryLog log;
   Answers answers;
-  Writer writer(log, sources());
+  Writer writer(log, sources(), {});
   writer.submit({unknown_account, {}, opening, {}, anyone(), answers.to("early")});
   REQUIRE(answers.has("early"));
   CHECK(not_decided(answers.of("early")) == NotDecided::not_ready);
@@ -480,7 +492,7 @@ TEST_CASE("keys are forgotten by the time of commits, as a replay will forget th
 
 TEST_CASE("a command whose key cannot be remembered is not carried out") {
   Writer::Options options;
-  options.idempotency_keys = 2;
+  options.machine.idempotency_keys = 2;
   Shopkeeper shop(options);
   std::atomic<std::int64_t> clock{opening.ms};
   shop.sources_.now = [&clock] { return Timestamp{clock.load()}; };
@@ -571,7 +583,8 @@ TEST_CASE("what a projection has not reached yet is told in events") {
   wait_until("the commit to be noted", [&] { return events_after(0) == 5; });
   CHECK(events_after(1) == 2);
   CHECK(events_after(2) == 1);
-  CHECK(events_after(3) == 0);
+  CHECK(events_after(3) == 1);  // that is the claim
+  CHECK(events_after(4) == 0);
   CHECK(events_after(99) == 0);
   CHECK(shop.writer().after({0}).oldest == opening);
   CHECK(shop.writer().after({1}).oldest == after_minutes(1));
@@ -589,9 +602,9 @@ TEST_CASE("an append without an answer is sent again until the log tells") {
   shop.log.script(faults);
   shop.submit("buy", buy(keyboard, 1));
   const Outcome outcome = shop.answers.of("buy");
-  CHECK(result<Recorded>(outcome).event == EventId{{2}, 0});
-  CHECK(shop.real.last() == Position{2});
-  CHECK(shop.log.appends() == faults.size() + 1);
+  CHECK(result<Recorded>(outcome).event == EventId{{3}, 0});
+  CHECK(shop.real.last() == Position{3});
+  CHECK(shop.log.appends() == faults.size() + 2);
   const auto status = shop.writer().status();
   CHECK(status.resends == faults.size());
   CHECK(status.conflicts == 0);
@@ -612,14 +625,14 @@ TEST_CASE("while nobody can tell who is at the next position, nobody is told any
   shop.log.fail_reads(true);
   shop.log.let_one_through();
   shop.log.wait_for_held();  // the same again, after the lost acknowledgement
-  shop.log.let_one_through();
-  shop.log.wait_for_held();  // and again: refused, but by whose commit could not be read
+  shop.log.let_one_through();  // it is refused, but by whose commit cannot be read
+  shop.wait_for([](const Writer::Status& status) { return status.why == "reads fail"; });
   CHECK_FALSE(shop.answers.has("buy"));
   CHECK(shop.writer().status().state == State::log_away);
   shop.log.fail_reads(false);
   shop.log.open();
-  CHECK(result<Recorded>(shop.answers.of("buy")).event == EventId{{2}, 0});
-  CHECK(shop.real.last() == Position{2});
+  CHECK(result<Recorded>(shop.answers.of("buy")).event == EventId{{3}, 0});
+  CHECK(shop.real.last() == Position{3});
   CHECK(shop.writer().status().state == State::active);
 }
 
@@ -633,13 +646,13 @@ TEST_CASE("what is sent again is the very same") {
   shop.log.let_one_through();
   CHECK(shop.log.wait_for_held() == first);
   shop.log.open();
-  CHECK(result<Recorded>(shop.answers.of("held")).event == EventId{{2}, 0});
-  CHECK(result<Recorded>(shop.answers.of("next")).event == EventId{{3}, 0});
+  CHECK(result<Recorded>(shop.answers.of("held")).event == EventId{{3}, 0});
+  CHECK(result<Recorded>(shop.answers.of("next")).event == EventId{{4}, 0});
 }
 
 // --- Conflicts -----------------------------------------------------------------------------------
 
-TEST_CASE("a turn is decided again when another writer was there first") {
+TEST_CASE("a writer steps down when another was there first") {
   Shopkeeper shop;
   const auto fault = GENERATE(Fault::rival, Fault::lost_rival);
   ProductState sold_out = tea;
@@ -647,74 +660,48 @@ TEST_CASE("a turn is decided again when another writer was there first") {
   shop.rival_event = StockChanged{sold_out, -tea.stock, "파손"};
   shop.start();
   shop.log.script({fault});
-  shop.submit("tea", buy(tea, 1));
-  const Outcome outcome = shop.answers.of("tea");
+  shop.submit("tea", buy(tea, 1), key(1));
+  CHECK(not_decided(shop.answers.of("tea")) == NotDecided::not_ready);
+  shop.wait_until_active();
+  CHECK(shop.writer().standing().term == Position{4});
+  shop.submit("tea again", buy(tea, 1), key(1));
+  const Outcome outcome = shop.answers.of("tea again");
   CHECK(refused<refusal::InsufficientStock>(outcome).available == 0);
-  CHECK(outcome.position == Position{2});
+  CHECK(outcome.position == Position{4});
   shop.submit("keyboard", buy(keyboard, 2));
-  CHECK(result<Recorded>(shop.answers.of("keyboard")).event == EventId{{3}, 0});
+  CHECK(result<Recorded>(shop.answers.of("keyboard")).event == EventId{{5}, 0});
   CHECK(shop.writer().status().conflicts == 1);
   CHECK(count_purchases(shop.real) == 1);
 }
 
-TEST_CASE("a turn may lose more than once") {
-  Shopkeeper shop;
-  shop.rival_event = AccountDetailsChanged{hong};
-  shop.start();
-  shop.log.script({Fault::rival, Fault::rival, Fault::lost_rival, Fault::none, Fault::rival});
-  shop.submit("buy", buy(keyboard, 1), key(1));
-  CHECK(result<Recorded>(shop.answers.of("buy")).event == EventId{{6}, 0});
-  CHECK(shop.writer().status().conflicts == 4);
-  CHECK(count_purchases(shop.real) == 1);
-}
-
-TEST_CASE("what others append is followed while there is nothing to do") {
-  Shopkeeper shop({.idle_check = 1ms});
+TEST_CASE("what others append is found while there is nothing to do") {
+  Shopkeeper shop({.machine = {.idle_check = 1ms}});
   shop.start();
   append(shop.real, {AccountOpened{alice}});
-  shop.wait_for([](const Writer::Status& status) { return status.position == Position{2}; });
+  shop.wait_for([](const Writer::Status& status) {
+    return status.state == State::active && status.position == Position{4};
+  });
   shop.submit("close", CloseAccount{alice.account, opening});
-  CHECK(result<Recorded>(shop.answers.of("close")).event == EventId{{3}, 0});
-  CHECK(shop.writer().status().conflicts == 0);
+  CHECK(result<Recorded>(shop.answers.of("close")).event == EventId{{5}, 0});
 }
 
-TEST_CASE("two writers on one log sell what there is, and no more") {
-  constexpr unsigned buyers = 150;
-  MemoryLog log;
-  append(log, {AccountOpened{hong}, ProductListed{keyboard}});
-  Answers answers;
-  {
-    Writer one(log, sources());
-    Writer other(log, sources());
-    one.start();
-    other.start();
-    const auto buy_all = [&](Writer& writer, unsigned first) {
-      wait_until("the writer is active",
-                 [&] { return writer.status().state == Writer::State::active; });
-      for (unsigned i = first; i < first + buyers; ++i)
-        writer.submit({buy(keyboard, i),
-                       {.key = key(i), .if_match = {}},
-                       after_minutes(1),
-                       {},
-                       anyone(),
-                       answers.to(std::to_string(i))});
-    };
-    auto at_other = std::async(std::launch::async, [&] { buy_all(other, 1'000); });
-    buy_all(one, 2'000);
-    at_other.get();
-    answers.wait_for_all();
-  }
-  CHECK(answers.each_once());
-  unsigned sold = 0;
-  for (const auto& [name, outcome] : answers.all()) {
-    if (std::holds_alternative<Recorded>(outcome.result)) {
-      ++sold;
-    } else {
-      refused<refusal::InsufficientStock>(outcome);
-    }
-  }
-  CHECK(sold == keyboard.stock);
-  CHECK(count_purchases(log) == sold);
+TEST_CASE("a refusal is not told when the log has moved on meanwhile") {
+  Shopkeeper shop({.machine = {.idle_check = 1h}});
+  shop.start();
+  append(shop.real, {AccountOpened{alice}});
+  shop.submit("close", CloseAccount{alice.account, opening});  // not there, as far as it knows
+  CHECK(not_decided(shop.answers.of("close")) == NotDecided::not_ready);
+  shop.wait_until_active();
+  shop.submit("again", CloseAccount{alice.account, opening});
+  result<Recorded>(shop.answers.of("again"));
+}
+
+TEST_CASE("a refusal that cannot be confirmed is not told") {
+  Shopkeeper shop({.deadline = 2s});
+  shop.start();
+  shop.log.fail_reads(true);
+  shop.submit("close", unknown_account);
+  CHECK(not_decided(shop.answers.of("close")) == NotDecided::not_ready);
 }
 
 // --- Deadlines -----------------------------------------------------------------------------------
@@ -735,9 +722,9 @@ TEST_CASE("at its deadline a command that was sent is unknown, and one that was 
   shop.submit("sent again", buy(keyboard, 1), key(1));
   CHECK(not_decided(shop.answers.of("sent again")) == NotDecided::key_in_flight);
   shop.log.always(Fault::none);
-  shop.wait_for([](const Writer::Status& status) { return status.position == Position{2}; });
+  shop.wait_for([](const Writer::Status& status) { return status.position == Position{3}; });
   shop.submit("at last", buy(keyboard, 1), key(1));
-  CHECK(result<Repeated>(shop.answers.of("at last")).event == EventId{{2}, 0});
+  CHECK(result<Repeated>(shop.answers.of("at last")).event == EventId{{3}, 0});
   shop.submit("the queued one", buy(keyboard, 2), key(2));
   result<Recorded>(shop.answers.of("the queued one"));
   CHECK(count_purchases(shop.real) == 2);
@@ -755,14 +742,15 @@ TEST_CASE("what was unknown and then lost to another writer is not done behind t
   shop.wait_for([](const Writer::Status& status) { return status.conflicts == 1; });
   shop.wait_for([](const Writer::Status& status) { return status.queued == 0; });
   CHECK(count_purchases(shop.real) == 0);
+  shop.wait_until_active();
   shop.submit("again", buy(keyboard, 1), key(1));
   result<Recorded>(shop.answers.of("again"));
   CHECK(count_purchases(shop.real) == 1);
   CHECK(shop.answers.each_once());
 }
 
-TEST_CASE("deadlines are kept while the writer waits for the commits of another") {
-  Shopkeeper shop({.deadline = 2s});
+TEST_CASE("who was deposed takes nothing until it is active again") {
+  Shopkeeper shop;
   shop.start();
   shop.log.hold();
   shop.submit("sent", buy(keyboard, 1));
@@ -771,10 +759,13 @@ TEST_CASE("deadlines are kept while the writer waits for the commits of another"
   shop.log.script({Fault::rival});
   shop.log.silence_readers(true);
   shop.log.open();
-  CHECK(not_decided(shop.answers.of("sent")) == NotDecided::overloaded);
-  CHECK(not_decided(shop.answers.of("queued")) == NotDecided::overloaded);
+  CHECK(not_decided(shop.answers.of("sent")) == NotDecided::not_ready);
+  CHECK(not_decided(shop.answers.of("queued")) == NotDecided::not_ready);
+  shop.wait_for([](const Writer::Status& status) { return status.state == State::standby; });
+  shop.submit("meanwhile", buy(keyboard, 3));
+  CHECK(not_decided(shop.answers.of("meanwhile")) == NotDecided::not_ready);
   shop.log.silence_readers(false);
-  shop.wait_for([](const Writer::Status& status) { return status.position == Position{2}; });
+  shop.wait_until_active();
   CHECK(count_purchases(shop.real) == 0);
 }
 
@@ -785,37 +776,37 @@ TEST_CASE("a log that is away at first is waited for") {
   append(log, {AccountOpened{hong}});
   log.set_away(true);
   Answers answers;
-  Writer writer(log, sources());
+  Writer writer(log, sources(), {});
   writer.start();
   writer.submit({unknown_account, {}, opening, {}, anyone(), answers.to("early")});
   CHECK(not_decided(answers.of("early")) == NotDecided::not_ready);
   log.set_away(false);
   wait_until("the writer is active", [&] { return writer.status().state == State::active; });
-  CHECK(writer.status().position == Position{1});
+  CHECK(writer.status().position == Position{2});
 }
 
 TEST_CASE("a log that goes away after a conflict is said to be away") {
-  Shopkeeper shop({.deadline = 2s});
+  Shopkeeper shop;
   shop.start();
   shop.log.hold();
   shop.submit("buy", buy(keyboard, 1));
   shop.log.wait_for_held();
-  shop.rival_event = AccountOpened{alice};
   shop.log.script({Fault::rival});
   shop.log.silence_readers(true);
   shop.log.open();
   shop.wait_for([](const Writer::Status& status) { return status.conflicts == 1; });
   shop.log.fail_reads(true);
-  shop.wait_for([](const Writer::Status& status) { return status.state == State::log_away; });
-  CHECK(not_decided(shop.answers.of("buy")) == NotDecided::overloaded);
+  shop.wait_for([](const Writer::Status& status) { return status.why == "reads fail"; });
+  CHECK(shop.writer().status().state == State::standby);
   shop.log.silence_readers(false);
   shop.log.fail_reads(false);
-  shop.wait_for([](const Writer::Status& status) { return status.state == State::active; });
-  CHECK(shop.writer().status().position == Position{2});
+  shop.wait_until_active();
+  CHECK(shop.writer().status().why.empty());
+  CHECK(shop.writer().status().position == Position{4});
 }
 
 TEST_CASE("a log that goes away while there is nothing to do comes back by itself") {
-  Shopkeeper shop({.idle_check = 1ms});
+  Shopkeeper shop({.machine = {.idle_check = 1ms}});
   shop.start();
   shop.real.set_away(true);
   shop.wait_for([](const Writer::Status& status) { return status.state == State::log_away; });
@@ -828,7 +819,7 @@ TEST_CASE("a log that goes away while there is nothing to do comes back by itsel
 }
 
 TEST_CASE("a log that lost its tail halts the writer") {
-  Shopkeeper shop({.idle_check = 1ms});
+  Shopkeeper shop({.machine = {.idle_check = 1ms}});
   shop.start();
   SECTION("while there is nothing to do") {
     shop.log.truncate(Position{0});
@@ -857,7 +848,7 @@ TEST_CASE("bytes that cannot be read halt the writer") {
   MemoryLog log;
   append(log, {AccountOpened{hong}});
   log.append({1}, {new_commit_id(), "not a commit"}, 1s);
-  Writer writer(log, sources());
+  Writer writer(log, sources(), {});
   writer.start();
   wait_until("the writer halts", [&] { return writer.status().state == State::halted; });
   CHECK_THAT(writer.status().why, ContainsSubstring("2.0"));
@@ -902,9 +893,9 @@ TEST_CASE("stopping without a log ends at the deadlines") {
 
 TEST_CASE("stopping twice, or before the start, is fine") {
   MemoryLog log;
-  Writer writer(log, sources());
+  Writer writer(log, sources(), {});
   writer.stop();
-  Writer started(log, sources());
+  Writer started(log, sources(), {});
   started.start();
   started.stop();
   started.stop();
@@ -923,13 +914,14 @@ bool is_of(EventLog& log, const Snapshot& snapshot) {
     const auto stored = log.read(at);
     if (!stored) return false;
     const Commit commit = decode(*stored);
-    mark = {at, stored->id, commit.committed_at, mark.events + commit.events.size()};
+    mark = {at, stored->id, std::max(mark.committed_at, commit.committed_at),
+            mark.events + commit.events.size()};
     fold(shop, commit, at);
   }
   return mark == snapshot.mark && same(shop, snapshot.shop);
 }
 
-// The last snapshot of a shop that sold a keyboard at position 2.
+// The last snapshot of a shop that sold a keyboard at position 3.
 Snapshot taken_from(Shopkeeper& shop) {
   shop.start();
   shop.submit("first", buy(keyboard, 1), key(1));
@@ -943,7 +935,7 @@ Snapshot taken_from(Shopkeeper& shop) {
 TEST_CASE("a writer begins with the snapshot, and replays what came after it") {
   Shopkeeper shop;
   Snapshot last = taken_from(shop);
-  REQUIRE(last.mark.position == Position{2});
+  REQUIRE(last.mark.position == Position{3});
   REQUIRE(is_of(shop.real, last));
   // What the snapshot says and the log does not shows that it was used.
   AccountState marked = hong;
@@ -959,21 +951,22 @@ TEST_CASE("a writer begins with the snapshot, and replays what came after it") {
          }()}});
   shop.snapshots.to_load = last;
   shop.start();
-  CHECK(shop.writer().status().position == Position{3});
+  CHECK(shop.writer().status().position == Position{5});
   CHECK(shop.writer().status().products.rows == 3);
   shop.submit("address", ChangeAddress{hong.account, {"부산", "48094"}});
   const Outcome changed = shop.answers.of("address");
   CHECK(std::get<Account>(result<Recorded>(changed).entity)->state.person.email ==
         "marked@example.com");
   shop.submit("again", buy(keyboard, 1), key(1));
-  CHECK(result<Repeated>(shop.answers.of("again")).event == EventId{{2}, 0});
+  CHECK(result<Repeated>(shop.answers.of("again")).event == EventId{{3}, 0});
   // Of what was there before the snapshot only the sum is known.
-  CHECK(shop.writer().after({3}).events == 1);
-  CHECK(shop.writer().after({2}).events == 2);
-  CHECK(shop.writer().after({1}).events == 502);
+  CHECK(shop.writer().after({5}).events == 1);
+  CHECK(shop.writer().after({4}).events == 1);
+  CHECK(shop.writer().after({3}).events == 2);
+  CHECK(shop.writer().after({1}).events == 669);
   CHECK(shop.writer().after({1}).oldest == last.mark.committed_at);
   shop.writer().stop();
-  CHECK(shop.snapshots.taken.back().mark.position == Position{4});
+  CHECK(shop.snapshots.taken.back().mark.position == Position{6});
   CHECK(shop.snapshots.taken.back().mark.events == 1'002);
 }
 
@@ -995,7 +988,7 @@ TEST_CASE("a writer halts rather than begin with a snapshot that the log contrad
     check_halts("another commit");
   }
   SECTION("the log ends before it") {
-    last.mark.position = {3};
+    last.mark.position = {9};
     check_halts("the log's end was lost");
   }
 }
@@ -1011,8 +1004,8 @@ TEST_CASE("whatever the log does, what is acknowledged is in it exactly once") {
                                                 Fault::rival, Fault::lost_rival, Fault::none)));
     const auto commands = *rc::gen::inRange(1u, 12u);
     const auto gathers = *rc::gen::arbitrary<bool>();
-    shop.log.script(faults);
     shop.start();
+    shop.log.script(faults);
     if (gathers) shop.log.hold();
     for (unsigned i = 0; i < commands; ++i)
       shop.submit(std::to_string(i), buy(*rc::gen::element(keyboard, tea), i), key(i));
@@ -1035,7 +1028,9 @@ TEST_CASE("whatever the log does, what is acknowledged is in it exactly once") {
         RC_ASSERT(there == std::vector{done->event});
         RC_ASSERT(done->event.position == outcome.position);
       } else {
-        RC_ASSERT(std::holds_alternative<Refusal>(outcome.result));
+        const auto* why = std::get_if<NotDecided>(&outcome.result);
+        RC_ASSERT(std::holds_alternative<Refusal>(outcome.result) ||
+                  (why && *why == NotDecided::not_ready));
         RC_ASSERT(there.empty());
       }
     }
