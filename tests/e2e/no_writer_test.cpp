@@ -113,7 +113,7 @@ TEST_CASE("Without writer and projector there are queries, as far as another pro
   // The shop ends: everything that was projected can still be asked for.
   check_stops(shop.jangbu);
   CHECK(accounts.get(opened.header("location")).status == 200);
-  CHECK(accounts.get(opened.header("location") + "?minPosition=2&waitMs=0").status == 503);
+  CHECK(accounts.get(opened.header("location") + "?minPosition=99&waitMs=0").status == 503);
 
   // Queries are all its work: without the database it is not ready.
   HttpClient operations = reader.client(Service::operations);

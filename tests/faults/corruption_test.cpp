@@ -347,10 +347,9 @@ TEST_CASE("A damaged log is restored from its export, and the shop opens again")
 
   ServeProcess::Options options = shop.options();
   options.database = shop.postgres.create_database();  // the old one has seen more
-  ServeProcess reopened(options);
   // The damage was before the export's end; what came after it could still be read.
-  const Ledger ledger = read_ledger(shop.nats);
-  CHECK(ledger.end == Position{exported.value + 30});
+  CHECK(read_ledger(shop.nats).end == Position{exported.value + 30});
+  ServeProcess reopened(options);
   CHECK(count_wrong(made, shop.nats) == 0);
   HttpClient purchases = reopened.client(Service::purchase);
   for (const Attempt& attempt : made)
