@@ -316,7 +316,8 @@ Json event_data(const Event& event) {
   return std::visit(Fact{}, event);
 }
 
-Json to_cloud_event(std::string_view source, EventId id, const RecordedEvent& recorded) {
+Json to_cloud_event(std::string_view source, EventId id, const RecordedEvent& recorded,
+                    const std::optional<Author>& author) {
   const WireType wire = wire_type(recorded.event);
   const Envelope& envelope = recorded.envelope;
   Json json{{"specversion", "1.0"},
@@ -329,6 +330,7 @@ Json to_cloud_event(std::string_view source, EventId id, const RecordedEvent& re
   put_text(json, "correlation", envelope.correlation);
   put_text(json, "causation", envelope.causation);
   put_text(json, "actor", envelope.actor);
+  if (author) json.add("commitauthor", to_string(*author));
   json.add("datacontenttype", "application/json");
   json.add("data", event_data(recorded.event));
   return json;

@@ -5,6 +5,7 @@
 // Threads: pure functions.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -52,7 +53,9 @@ Json to_json(const HistoryRow& event);
 Json event_data(const Event& event);
 // An event with its metadata, in the JSON format of CloudEvents 1.0
 // (https://github.com/cloudevents/spec).
-Json to_cloud_event(std::string_view source, EventId id, const RecordedEvent& recorded);
+// The author of its commit is an extension attribute, if it is known.
+Json to_cloud_event(std::string_view source, EventId id, const RecordedEvent& recorded,
+                    const std::optional<Author>& author);
 // The `source` of a shop's events, "/jangbu/shop". Two shops' events may have the same id; source
 // and id together are unique.
 std::string cloud_event_source(std::string_view shop);

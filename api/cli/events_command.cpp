@@ -4,6 +4,7 @@
 #include <string>
 
 #include "api/cli/events_tools.hpp"
+#include "api/cli/export_format.hpp"
 #include "api/cli/settings.hpp"
 #include "api/cli/tool.hpp"
 
@@ -15,7 +16,12 @@ constexpr const char* times_of_day = "2026-03-01T09:30:00Z or 2026-03-01T18:30:0
 
 std::string check_type(const std::string& name) {
   if (is_event_type(name)) return {};
-  return "'" + name + "' is not an event type. Use one of: " + event_types();
+  std::string types = event_types();
+  for (const std::string_view type : types_without_events) {
+    if (type == name) return {};
+    types.append(", ").append(type);
+  }
+  return "'" + name + "' is not an event type. Use one of: " + types;
 }
 
 std::string check_place(const std::string& text) {
@@ -91,12 +97,13 @@ void add_events(CLI::App& app, int& status) {
     return command;
   };
 
-  CLI::App* command = add("list", "Print events, one per line, oldest first",
-                          "  jangbu events list --type PurchaseCompleted --since "
-                          "2026-03-01T00:00:00+09:00\n"
-                          "  jangbu events list --entity 0195501c-3a00-7000-8000-00000000c001 "
-                          "--json | jq .data",
-                          run_list);
+  CLI::App* command =
+      add("list", "Print events, one per line, oldest first, and commits without events",
+          "  jangbu events list --type PurchaseCompleted --since "
+          "2026-03-01T00:00:00+09:00\n"
+          "  jangbu events list --entity 0195501c-3a00-7000-8000-00000000c001 "
+          "--json | jq .data",
+          run_list);
   add_shop_flag(*command, flags->shop);
   add_filter_flags(*command, *flags);
   add_stretch_flags(*command, *flags);

@@ -12,6 +12,7 @@
 #include "api/answers/represent.hpp"
 #include "api/cli/commit_source.hpp"
 #include "api/cli/events_tools.hpp"
+#include "api/cli/export_format.hpp"
 #include "api/cli/log_stats.hpp"
 #include "api/cli/progress.hpp"
 #include "api/cli/tool.hpp"
@@ -43,32 +44,49 @@ Stretch stretch_of(EventLog& log, const EventsFlags& flags) {
   return stretch;
 }
 
-std::string table_line(EventId id, Timestamp committed_at, const Event& event) {
+std::string table_line(EventId id, const std::string& time, std::string_view type,
+                       const std::string& about) {
   const auto padded = [](std::string text, std::size_t width) {
     text.resize(std::max(text.size(), width), ' ');
     return text;
   };
-  const Entity entity = entity_of(event);
-  return padded(to_string(id), 12) + " " + to_string(committed_at) + " " +
-         padded(std::string(wire_type(event).name), 22) + std::string(to_string(entity.kind)) +
-         "/" + to_string(entity.id) + "\n";
+  return padded(to_string(id), 12) + " " + padded(time, 24) + " " + padded(std::string(type), 22) +
+         about + "\n";
 }
 
-std::string event_line(EventId id, const Commit& commit, const EventsFlags& flags) {
-  const RecordedEvent& recorded = commit.events[id.index];
-  return flags.json ? to_cloud_event(cloud_event_source(flags.shop), id, recorded).text() + "\n"
-                    : table_line(id, commit.committed_at, recorded.event);
+std::string event_line(const StoredCommit& stored, const Commit& commit, std::uint32_t index,
+                       const EventsFlags& flags) {
+  const EventId id{stored.position, index};
+  const RecordedEvent& recorded = commit.events[index];
+  if (flags.json)
+    return to_cloud_event(cloud_event_source(flags.shop), id, recorded, stored.origin.author)
+               .text() +
+           "\n";
+  return table_line(id, to_string(commit.committed_at), wire_type(recorded.event).name,
+                    cloud_event_subject(entity_of(recorded.event)));
 }
 
-// Passes on each matching event of a commit as a line.
+// Of a commit without events.
+std::string commit_line(const StoredCommit& stored, const Commit& commit,
+                        const EventsFlags& flags) {
+  if (flags.json) return commit_event(cloud_event_source(flags.shop), stored, commit).text() + "\n";
+  const auto& [author, decided_at, successor] = stored.origin;
+  std::string about = author ? author->name + " " + to_string(author->id) : "by nobody";
+  if (successor) about += " to " + to_string(*successor);
+  return table_line({stored.position, 0}, stored.is_void() ? "" : to_string(commit.committed_at),
+                    type_without_events(stored), about);
+}
+
+// Passes on each matching event of a commit as a line, or the commit if it has none.
 template <class Take>
 void each_match(const StoredCommit& stored, const EventFilter& filter, const EventsFlags& flags,
                 Take take) {
   const Commit commit = decode(stored);
-  for (std::uint32_t index = 0; index < commit.events.size(); ++index) {
-    const EventId id{stored.position, index};
-    if (filter.matches(id, commit.events[index])) take(event_line(id, commit, flags));
-  }
+  if (commit.events.empty() && filter.matches({stored.position, 0}, type_without_events(stored)))
+    take(commit_line(stored, commit, flags));
+  for (std::uint32_t index = 0; index < commit.events.size(); ++index)
+    if (filter.matches({stored.position, index}, commit.events[index]))
+      take(event_line(stored, commit, index, flags));
 }
 
 }  // namespace
@@ -193,7 +211,7 @@ Json json_of(const Shown& shown, std::optional<std::uint32_t> only, std::string_
     }
     if (shown.commit)
       event.add("event", to_cloud_event(source, {shown.stored.position, index},
-                                        shown.commit->events[index]));
+                                        shown.commit->events[index], origin.author));
     events.push_back(event);
   }
   json.add("events", events);

@@ -129,19 +129,6 @@ bool is_source(std::string_view text) {
                                      JetStreamLog::is_stream_name(text.substr(before_name.size())));
 }
 
-// The CloudEvent that stands for a commit without events.
-Json commit_line(std::string_view source, const StoredCommit& stored, const Commit& commit) {
-  const char* type = stored.is_void()          ? "CommitVoid"
-                     : stored.origin.successor ? "WriterHandedOver"
-                                               : "WriterClaimed";
-  Json line{{"specversion", "1.0"},
-            {"id", to_string(EventId{stored.position, 0})},
-            {"source", source},
-            {"type", type}};
-  if (!stored.is_void()) line.add("time", to_string(commit.committed_at));
-  return line;
-}
-
 // Nothing when the line has an attribute of it that is none.
 std::optional<Origin> origin_of(const Attributes& line) {
   Origin origin;
@@ -163,22 +150,41 @@ std::optional<Origin> origin_of(const Attributes& line) {
 
 }  // namespace
 
+std::string_view type_without_events(const StoredCommit& stored) {
+  const auto& [claimed, handed_over, is_void] = types_without_events;
+  if (stored.is_void()) return is_void;
+  return stored.origin.successor ? handed_over : claimed;
+}
+
+Json commit_event(std::string_view source, const StoredCommit& stored, const Commit& commit) {
+  Json json{{"specversion", "1.0"},
+            {"id", to_string(EventId{stored.position, 0})},
+            {"source", source},
+            {"type", type_without_events(stored)}};
+  if (!stored.is_void()) json.add("time", to_string(commit.committed_at));
+  for (const auto& [name, value] : attributes_of(stored.origin)) json.add(name, value);
+  return json;
+}
+
 std::string export_lines(std::string_view source, const StoredCommit& stored,
                          const Commit& commit) {
   std::string lines;
-  for (std::uint32_t index = 0; index < std::max<std::size_t>(commit.events.size(), 1); ++index) {
-    Json line = commit.events.empty()
-                    ? commit_line(source, stored, commit)
-                    : to_cloud_event(source, EventId{stored.position, index}, commit.events[index]);
-    if (index == 0) {
+  const auto add = [&](Json line, bool is_first) {
+    if (is_first) {
       line.add("commitid", to_string(stored.id));
       line.add("commitformat", stored.format);
       line.add("commitbytes", to_base64(stored.payload));
-      for (const auto& [name, value] : attributes_of(stored.origin)) line.add(name, value);
       line.add("commitsha256", sha256_of(stored));
     }
     lines += visible(line.text());  // the same JSON, safe to show on a terminal
     lines += '\n';
+  };
+  if (commit.events.empty()) add(commit_event(source, stored, commit), true);
+  for (std::uint32_t index = 0; index < commit.events.size(); ++index) {
+    Json line = to_cloud_event(source, EventId{stored.position, index}, commit.events[index], {});
+    if (index == 0)
+      for (const auto& [name, value] : attributes_of(stored.origin)) line.add(name, value);
+    add(std::move(line), index == 0);
   }
   return lines;
 }

@@ -10,6 +10,7 @@
 // Threads: pure functions.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -17,6 +18,7 @@
 #include <string_view>
 
 #include "events/commit.hpp"
+#include "infra/json.hpp"
 
 namespace jangbu::cli {
 
@@ -34,6 +36,13 @@ inline constexpr std::string_view nameless_source = "/jangbu";
 
 // The lines of a commit, each with its line feed. REQUIRES: `commit` is what `stored` holds.
 std::string export_lines(std::string_view source, const StoredCommit& stored, const Commit& commit);
+
+// What a commit without events tells, in place of an event's type.
+inline constexpr std::array<std::string_view, 3> types_without_events{
+    "WriterClaimed", "WriterHandedOver", "CommitVoid"};
+std::string_view type_without_events(const StoredCommit& stored);
+// The CloudEvent that stands for such a commit.
+Json commit_event(std::string_view source, const StoredCommit& stored, const Commit& commit);
 
 // How every line of a position begins; a commit's first line has index 0, with or without an event.
 std::string line_start(EventId id);

@@ -6,12 +6,23 @@
 
 namespace jangbu {
 
+namespace {
+
+bool fits(const EventFilter& filter, EventId id, std::string_view type) {
+  return filter.from <= id && id <= filter.to &&
+         (filter.types.empty() || std::ranges::find(filter.types, type) != filter.types.end());
+}
+
+}  // namespace
+
 bool EventFilter::matches(EventId id, const RecordedEvent& recorded) const {
   const Event& event = recorded.event;
-  return from <= id && id <= to &&
-         (types.empty() || std::ranges::find(types, wire_type(event).name) != types.end()) &&
-         (!entity || entity_of(event).id == *entity) &&
+  return fits(*this, id, wire_type(event).name) && (!entity || entity_of(event).id == *entity) &&
          (actor.empty() || recorded.envelope.actor == actor);
+}
+
+bool EventFilter::matches(EventId id, std::string_view type) const {
+  return fits(*this, id, type) && !entity && actor.empty();
 }
 
 std::optional<EventId> parse_place(std::string_view text) {

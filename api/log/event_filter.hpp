@@ -26,6 +26,8 @@ struct EventFilter {
   std::string actor = {};               // empty: anybody
 
   bool matches(EventId id, const RecordedEvent& recorded) const;
+  // Of what is about no entity, and nobody's wish.
+  bool matches(EventId id, std::string_view type) const;
 };
 
 // A position or an event id, such as "42" or "42.1". A position alone means the first event of its

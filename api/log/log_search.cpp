@@ -59,7 +59,7 @@ LogSearch::Found LogSearch::look(const Query& query) {
           return found;
         }
         bytes_found += encode(commit.events[index]).size();
-        found.events.push_back({id, std::move(commit.events[index])});
+        found.events.push_back({id, std::move(commit.events[index]), stored.origin.author});
       }
       bytes_read += stored.payload.size();
       at = {stored.position.next(), 0};

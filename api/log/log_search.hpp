@@ -11,9 +11,9 @@
 
 #include "api/log/event_filter.hpp"
 #include "api/log/log_tasks.hpp"
+#include "events/commit.hpp"
 #include "events/errors.hpp"
 #include "events/event_log.hpp"
-#include "projections/tables/history.hpp"
 
 namespace jangbu {
 
@@ -27,8 +27,13 @@ class LogSearch {
     std::function<bool()> is_wanted = [] { return true; };
   };
 
+  struct FoundEvent {
+    EventId id;
+    RecordedEvent recorded;
+    std::optional<Author> author;  // of its commit
+  };
   struct Found {
-    std::vector<HistoryRow> events;
+    std::vector<FoundEvent> events;
     // Where to continue; nullopt at the end of the log. A search reads no more than `most_commits`
     // and about `most_bytes`, and finds no more than about `most_bytes_found`, so there may be more
     // even if fewer than `limit` were found.

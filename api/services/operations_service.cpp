@@ -77,8 +77,8 @@ http::Response events_response(const LogSearch::Result& result, const std::strin
   if (std::holds_alternative<Unavailable>(result)) return log_away();
   const auto& found = std::get<LogSearch::Found>(result);
   Json items = Json::array();
-  const std::size_t taken = push_page(items, found.events, [&](const HistoryRow& event) {
-    return to_cloud_event(source, event.id, event.recorded);
+  const std::size_t taken = push_page(items, found.events, [&](const LogSearch::FoundEvent& event) {
+    return to_cloud_event(source, event.id, event.recorded, event.author);
   });
   Json next;
   if (taken < found.events.size())

@@ -45,7 +45,7 @@ struct ChangeIn {
   }
 };
 
-std::optional<Json> data_of(EventId, const RecordedEvent& recorded) {
+std::optional<Json> data_of(EventId, const RecordedEvent& recorded, const std::optional<Author>&) {
   const auto change = std::visit(ChangeIn{}, recorded.event);
   if (!change) return std::nullopt;
   Json data{{"deliveryId", to_string(entity_of(recorded.event).id)},

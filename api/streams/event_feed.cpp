@@ -337,7 +337,7 @@ void EventFeed::Loop::take_history(const Answered& answered) {
     const Event& event = row.recorded.event;
     if (row.id <= subscriber.after()) continue;
     if (!subscriber.wants(about(event))) continue;
-    if (const auto data = subject_.data(row.id, row.recorded))
+    if (const auto data = subject_.data(row.id, row.recorded, std::nullopt))
       waiting->past += words_of(subject_, row.id, *data);
     if (waiting->past.size() < batch_bytes) continue;
     // More than one batch: the log has the rest.

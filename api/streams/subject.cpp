@@ -29,7 +29,7 @@ void put_into_words(const Subject& subject, const StoredCommit& stored, const Wa
     const EventId id{stored.position, index++};
     const About told = about(recorded.event);
     if (!wanted(told)) continue;
-    const auto data = subject.data(id, recorded);
+    const auto data = subject.data(id, recorded, stored.origin.author);
     if (!data) continue;
     if (batches.empty() || batches.back().bytes >= batch_bytes) batches.emplace_back();
     Batch& batch = batches.back();

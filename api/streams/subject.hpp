@@ -29,8 +29,10 @@ using History = std::function<void(EntityId, From<EventId>, Position at_least,
 struct Subject {
   std::string name;        // "deliveries", for the process's own log
   std::string event_name;  // the event type that clients see
-  // The data of an event in the log; nothing if the feed is not about it.
-  std::function<std::optional<Json>(EventId, const RecordedEvent&)> data;
+  // The data of an event in the log; nothing if the feed is not about it. Who appended its commit
+  // is not known of an event that was read in a history.
+  std::function<std::optional<Json>(EventId, const RecordedEvent&, const std::optional<Author>&)>
+      data;
   History history;
   std::optional<http::ProblemType> not_found;  // for an entity without a history; none: it waits
 };

@@ -105,7 +105,7 @@ TEST_CASE("A search reads so many bytes and finds so many, whatever the size of 
   do {
     found = std::get<LogSearch::Found>(find(search, query));
     CHECK(found.events.size() <= LogSearch::most_bytes_found / 15'000 + 1);
-    for (const HistoryRow& event : found.events) CHECK(event.id == EventId{{++last}, 0});
+    for (const auto& event : found.events) CHECK(event.id == EventId{{++last}, 0});
     query.filter.from = found.next.value_or(EventId{});
   } while (found.next);
   CHECK(last == products);
@@ -150,6 +150,7 @@ TEST_CASE("A search and a look at an event pass over claims and void commits") {
   found = std::get<LogSearch::Found>(find(search, {.filter = {.from = *found.next}, .limit = 1}));
   REQUIRE(found.events.size() == 1);
   CHECK(found.events[0].id == EventId{at[1], 0});
+  CHECK(found.events[0].author == busan);
   CHECK_FALSE(found.next);
 
   LogLookup lookup(log);

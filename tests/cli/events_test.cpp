@@ -8,6 +8,7 @@
 #include "infra/eventlog/jetstream_log.hpp"
 #include "tests/cli/logs.hpp"
 #include "tests/cli/tool.hpp"
+#include "tests/support/claims.hpp"
 #include "tests/support/nats_server.hpp"
 #include "tests/support/samples.hpp"
 #include "tests/support/tcp_proxy.hpp"
@@ -151,6 +152,60 @@ TEST_CASE("a commit is shown, or one event of it") {
   ended = story.run({"show", "3.2"});
   CHECK(ended.status == 1);
   CHECK(ended.errors == "jangbu: there is no event 3.2: its commit has 2\n");
+}
+
+TEST_CASE("claims, hand-overs and void commits are listed and shown, and verified") {
+  const Story story;
+  append_claim(*story.log, seoul, after_minutes(2'000));
+  append_hand_over(*story.log, seoul, busan, after_minutes(2'000));
+  append_void(*story.log, busan, encode_commit(small_story().front()));
+  append_from(*story.log, seoul, Commit{after_minutes(2'000), {{{}, AddressChanged{alice}}}});
+
+  const std::string time = "2026-03-02T18:50:00.000Z ";
+  CHECK(lines_of(story.run({"list", "--from", "5", "--limit", "3"}).output) ==
+        Words{"5.0          " + time + "WriterClaimed         seoul " + to_string(seoul.id),
+              "6.0          " + time + "WriterHandedOver      seoul " + to_string(seoul.id) +
+                  " to " + to_string(busan.id),
+              "7.0          " + std::string(time.size(), ' ') + "CommitVoid            busan.2 " +
+                  to_string(busan.id)});
+  CHECK(ids(story.run({"list", "--type", "WriterClaimed", "--type", "AddressChanged"}).output) ==
+        Words{"5.0", "8.0"});
+  CHECK(ids(story.run({"list", "--since", "2026-03-02T18:50:00Z"}).output) ==
+        Words{"5.0", "6.0", "7.0", "8.0"});
+  const auto lines = lines_of(story.run({"list", "--from", "6", "--json"}).output);
+  REQUIRE(lines.size() == 3);
+  CHECK(json::parse(lines[0]).at("type") == "WriterHandedOver");
+  CHECK(json::parse(lines[0]).at("commitsuccessor") == to_string(busan.id));
+  CHECK(json::parse(lines[2]).at("commitauthor") == to_string(seoul));
+
+  CHECK_THAT(story.run({"show", "6"}).output,
+             ContainsSubstring("author        seoul, " + to_string(seoul.id)) &&
+                 ContainsSubstring("successor     " + to_string(busan.id)) &&
+                 ContainsSubstring("decided at    5\n"));
+  const Ended shown = story.run({"show", "7"});
+  CHECK(shown.status == 0);
+  CHECK_THAT(shown.output,
+             ContainsSubstring("void          yes") && ContainsSubstring("AccountOpened version"));
+  const json of_void = json::parse(story.run({"show", "7", "--json"}).output);
+  CHECK(of_void.at("void") == true);
+  CHECK(of_void.at("decidedAt") == 11);
+  CHECK(of_void.at("author").at("name") == "busan.2");
+  CHECK(of_void.at("events").size() == 3);
+
+  Ended verified = story.run({"verify"});
+  CHECK(verified.status == 1);
+  CHECK_THAT(verified.output, ContainsSubstring("2 commits without events") &&
+                                  ContainsSubstring("void: commit 7 was decided at 11"));
+  CHECK_THAT(verified.errors,
+             ContainsSubstring("commit 7 is void") && ContainsSubstring("--accept-void 7"));
+  CHECK(story.run({"verify", "--accept-void", "6"}).status == 1);
+  verified = story.run({"verify", "--accept-void", "7"});
+  CHECK(verified.status == 0);
+  CHECK_THAT(verified.output, ContainsSubstring("no problems"));
+  // A new build can be deployed all the same.
+  CHECK(story.run({"check", "--log-only"}).status == 0);
+  CHECK(json::parse(story.run({"check", "--log-only", "--json"}).output).at("void") ==
+        json::array({7}));
 }
 
 TEST_CASE("a commit that cannot be read is shown as far as it can be") {

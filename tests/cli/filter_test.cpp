@@ -33,6 +33,16 @@ TEST_CASE("a filter takes what is of its stretch, its types, its entity and its 
   CHECK_FALSE(EventFilter{.actor = "key:till"}.matches(place, event));
 }
 
+TEST_CASE("a filter takes what is about no entity by its stretch and its type") {
+  const EventId place{{5}, 0};
+  CHECK(EventFilter{.from = place, .to = place}.matches(place, "WriterClaimed"));
+  CHECK(EventFilter{.types = {"WriterClaimed"}}.matches(place, "WriterClaimed"));
+  CHECK_FALSE(EventFilter{.from = {{5}, 1}}.matches(place, "WriterClaimed"));
+  CHECK_FALSE(EventFilter{.types = {"AccountOpened"}}.matches(place, "WriterClaimed"));
+  CHECK_FALSE(EventFilter{.entity = EntityId{}}.matches(place, "WriterClaimed"));
+  CHECK_FALSE(EventFilter{.actor = "key:till"}.matches(place, "WriterClaimed"));
+}
+
 TEST_CASE("every type of event has its name in the list") {
   CHECK(is_event_type("ReceiptConfirmed"));
   CHECK_FALSE(is_event_type("receiptConfirmed"));
