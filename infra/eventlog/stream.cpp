@@ -90,7 +90,11 @@ json Stream::info() {
 }
 
 Position Stream::last() {
-  const Position last{info().at("state").at("last_seq").get<std::uint64_t>()};
+  const Replicas replicas = replicas_of(info());
+  // A server without a leader answers for itself, and so does a leader that was cut off.
+  if (replicas.wanted > 1 && !replicas.has_majority())
+    throw Unavailable(called() + ": no leader hears of a majority of the servers that keep it");
+  const Position last = replicas.end;
   Position seen;
   {
     std::lock_guard lock(mutex_);

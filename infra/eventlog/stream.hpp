@@ -46,14 +46,15 @@ class Stream {
   // "stream SHOP", for people.
   std::string called() const { return "stream " + options.stream; }
 
-  // The leader's answer to STREAM.INFO. Throws Corrupt when there is no such stream.
+  // The answer to STREAM.INFO, of the leader, or of some server if there is none. Throws Corrupt
+  // when there is no such stream.
   nlohmann::json info();
   // As the last answer to info() said.
   unsigned replicas() const { return replicas_; }
   // The message at a position, read from the stream's leader. Throws Corrupt when it is not a
   // commit.
   std::optional<StoredCommit> get(Position position);
-  // The stream's last sequence, read from its leader.
+  // The stream's last sequence, read from its leader, which hears of a majority.
   Position last();
 
   // Records a commit that is certainly in the stream.
