@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <string>
+#include <utility>
 
 #include "events/errors.hpp"
 
@@ -17,9 +18,9 @@ constexpr auto moment = 200ms;
 
 }  // namespace
 
-PatientReader::PatientReader(EventLog& log, Position from, const StopSignals& stop,
+PatientReader::PatientReader(std::unique_ptr<LogReader> reader, const StopSignals& stop,
                              std::chrono::seconds patience)
-    : stop_(stop), patience_(patience), reader_(log.read_from(from)) {}
+    : stop_(stop), patience_(patience), reader_(std::move(reader)) {}
 
 std::vector<StoredCommit> PatientReader::next() {
   stop_.check();
@@ -36,11 +37,14 @@ std::vector<StoredCommit> PatientReader::next() {
 }
 
 LogRange::LogRange(EventLog& log, Position from, Position last, const StopSignals& stop)
-    : log_(log), next_(from), last_(last), stop_(stop) {}
+    : LogRange([&log](Position at) { return log.read_from(at); }, from, last, stop) {}
+
+LogRange::LogRange(MakeReader make_reader, Position from, Position last, const StopSignals& stop)
+    : make_reader_(std::move(make_reader)), next_(from), last_(last), stop_(stop) {}
 
 std::vector<StoredCommit> LogRange::next() {
   if (next_ > last_) return {};
-  if (!reader_) reader_ = std::make_unique<PatientReader>(log_, next_, stop_);
+  if (!reader_) reader_ = std::make_unique<PatientReader>(make_reader_(next_), stop_);
   std::vector<StoredCommit> commits;
   try {
     while (commits.empty()) commits = reader_->next();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -26,7 +27,7 @@ class PatientReader {
  public:
   static constexpr std::chrono::seconds usual_patience{30};
 
-  PatientReader(EventLog& log, Position from, const StopSignals& stop,
+  PatientReader(std::unique_ptr<LogReader> reader, const StopSignals& stop,
                 std::chrono::seconds patience = usual_patience);
 
   // Waits briefly for commits; nothing when none came. Throws Interrupted, Corrupt, and Failure
@@ -45,12 +46,16 @@ class PatientReader {
 // A range of the log, up to a position that it has reached.
 class LogRange final : public CommitSource {
  public:
+  using MakeReader = std::function<std::unique_ptr<LogReader>(Position from)>;
+
   LogRange(EventLog& log, Position from, Position last, const StopSignals& stop);
+  // Through readers of another kind than the log's usual ones.
+  LogRange(MakeReader make_reader, Position from, Position last, const StopSignals& stop);
 
   std::vector<StoredCommit> next() override;
 
  private:
-  EventLog& log_;
+  const MakeReader make_reader_;
   Position next_;
   const Position last_;
   const StopSignals& stop_;

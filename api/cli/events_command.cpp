@@ -155,12 +155,30 @@ void add_events(CLI::App& app, int& status) {
   add_gate_flags(*command, flags->log, flags->accept_weak_durability);
 
   command = add("verify", "Check every commit of the log or of an exported file",
-                "  jangbu events verify\n  jangbu events verify backup.ndjson.gz", run_verify);
-  command->add_option("FILE", flags->file, "An exported file, instead of the log");
+                "  jangbu events verify\n  jangbu events verify --replicas\n"
+                "  jangbu events verify backup.ndjson.gz",
+                run_verify);
+  CLI::Option* exported =
+      command->add_option("FILE", flags->file, "An exported file, instead of the log");
+  command
+      ->add_flag("--replicas", flags->every_copy,
+                 "Also read the copy on each server, and compare them commit by commit")
+      ->excludes(exported);
   command
       ->add_option("--accept-void", flags->accepted_voids,
                    "Position of a void commit that is known: reported, but not a failure")
       ->allow_extra_args(false);
+
+  command = add("replicas",
+                "Print on which servers the log is kept, or change on how many, while it serves",
+                "  jangbu events replicas        # exit status 1 unless all copies are current\n"
+                "  jangbu events replicas 3      # returns when all three are",
+                run_replicas);
+  command
+      ->add_option("NUMBER", flags->replicas,
+                   "Copies of the log, and of the streams of public and of parked events: 1, 3 or "
+                   "5, each on a server of its own")
+      ->check(CLI::IsMember({1u, 3u, 5u}));
 
   command = add(
       "check",

@@ -121,6 +121,9 @@ int run_verify(const EventsFlags& flags) {
     const Position last = log->last();
     LogRange range(*log, {1}, last, stop);
     report = verify_all(range, last.value, stop);
+    if (flags.every_copy)
+      for (std::string& problem : compare_copies(*log, last, stop))
+        report.problems.push_back(std::move(problem));
   } else {
     ExportFile file(flags.file, ExportFile::Lines::as_written_today);
     report = verify_all(file, 0, stop);

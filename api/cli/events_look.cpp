@@ -148,7 +148,7 @@ int run_tail(const EventsFlags& flags) {
       for (const std::string& line : last_lines(*log, last, filter, flags, stop)) print(line);
       next = last.next();
     }
-    PatientReader reader(*log, next, stop, std::chrono::hours(24 * 365 * 100));
+    PatientReader reader(log->read_from(next), stop, std::chrono::hours(24 * 365 * 100));
     for (;;) {
       flush_output();
       for (const StoredCommit& stored : reader.next())

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "api/cli/tool.hpp"
 #include "api/log/event_filter.hpp"
 #include "infra/eventlog/jetstream_log.hpp"
 
@@ -37,6 +38,8 @@ struct EventsFlags {
   std::vector<std::string> accepted;
   std::vector<std::uint64_t> accepted_voids;  // positions
   bool log_only = false;
+  unsigned replicas = 0;    // wanted; 0: as it is
+  bool every_copy = false;  // of a replicated log
 };
 
 EventFilter filter_of(const EventsFlags& flags);
@@ -51,6 +54,11 @@ int run_stats(const EventsFlags& flags);
 int run_export(const EventsFlags& flags);
 int run_import(const EventsFlags& flags);
 int run_verify(const EventsFlags& flags);
+
+// events_replicas.cpp
+int run_replicas(const EventsFlags& flags);
+// What is wrong with which copy; reads all of them up to `last`.
+std::vector<std::string> compare_copies(JetStreamLog& log, Position last, const StopSignals& stop);
 
 // events_check.cpp
 int run_check(const EventsFlags& flags);

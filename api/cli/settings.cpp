@@ -121,7 +121,12 @@ std::string default_shop(std::string stream) {
 
 void add_gate_flags(CLI::App& app, JetStreamOptions& log, bool& accept_weak_durability) {
   setting(app, "nats-monitor-url", log.monitor_url,
-          "NATS monitoring URL, which says whether NATS fsyncs");
+          "NATS monitoring URLs, one for each server, separated by commas: they say whether NATS "
+          "fsyncs");
+  setting(app, "replicas", log.replicas,
+          "On how many servers a log is kept that is made anew: 1, 3 or 5; later jangbu events "
+          "replicas changes it")
+      ->check(CLI::IsMember({1u, 3u, 5u}));
   setting(app, "accept-weak-durability", accept_weak_durability,
           "Start even though a power loss may lose acknowledged events");
 }

@@ -55,7 +55,7 @@ void add_log_flags(CLI::App& app, JetStreamOptions& log);
 // the name still empty then takes default_shop().
 void add_shop_flag(CLI::App& app, std::string& shop);
 std::string default_shop(std::string stream);
-// --nats-monitor-url and --accept-weak-durability, for commands that create a stream.
+// --nats-monitor-url, --replicas and --accept-weak-durability, for commands that create a stream.
 void add_gate_flags(CLI::App& app, JetStreamOptions& log, bool& accept_weak_durability);
 // --public-nats-url
 void add_public_url_flag(CLI::App& app, std::string& url);
