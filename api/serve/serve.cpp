@@ -47,6 +47,7 @@
 #include "commands/writer.hpp"
 #include "infra/base64.hpp"
 #include "infra/eventlog/jetstream_log.hpp"
+#include "infra/eventlog/replicas.hpp"
 #include "infra/ids.hpp"
 #include "infra/log.hpp"
 #include "infra/sha256.hpp"
@@ -353,14 +354,15 @@ void run(const ServeOptions& options) {
   EventFeed delivery_feed(*log, deliveries_of(read_models), streams);
   EventFeed log_feed(*log, all_events(source, history_from(read_models, events_of)), streams);
 
+  const ReplicaWatch replicas([&log = *log] { return log.ask_replicas(); });
   Metrics metrics({writer, snapshots ? &*snapshots : nullptr, read_models, projector.get(),
                    publisher.get(), webhooks, delivery_feed, log_feed, access_log.get(),
-                   admission.gatekeeper, admission.tokens.get()});
+                   admission.gatekeeper, admission.tokens.get(), replicas});
   const PageAccess for_pages = page_access(options);
   const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options), for_pages.logins);
   const Console console(options.uplot, neighbours(options), for_pages);
   Readiness readiness({writer, read_models, projector.get(), publisher.get(),
-                       [&log = *log] { return log.why_away(); }});
+                       [&log = *log] { return log.why_away(); }, replicas});
   const PublicStreamOptions public_stream = publishing(options).stream;
   const StaticContent asyncapi(
       asyncapi_document(

@@ -7,6 +7,7 @@
 #include "api/publishing/publisher.hpp"
 #include "api/telemetry/metrics.hpp"
 #include "commands/writer.hpp"
+#include "infra/eventlog/replicas.hpp"
 #include "projections/queries/read_models.hpp"
 #include "projections/writing/projector.hpp"
 
@@ -63,6 +64,26 @@ std::string log_away(const Readiness::Parts& parts) {
   return status.why.empty() ? "it does not answer" : status.why;
 }
 
+const char* state_of(const Replica& replica) {
+  if (replica.leads) return "leading";
+  return replica.current ? "current" : "behind";
+}
+
+Json log_check(const Readiness::Parts& parts) {
+  Json check = up_unless(log_away(parts));
+  const auto replicas = parts.replicas.replicas();
+  if (!replicas) return check;
+  Json each = Json::array();
+  for (const Replica& replica : replicas->each) {
+    Json json{{"server", replica.server}, {"state", state_of(replica)}, {"lag", replica.lag}};
+    if (replica.end) json.add("position", replica.end->value);
+    if (!replica.weakness.empty()) json.add("reason", replica.weakness);
+    each.push_back(json);
+  }
+  check.add("replicas", each);
+  return check;
+}
+
 }  // namespace
 
 Readiness::Readiness(Parts parts) : parts_(std::move(parts)) {}
@@ -72,7 +93,7 @@ http::Response Readiness::answer() {
   if (reads) began_ = true;
   const bool takes_work = parts_.writer ? began_ && is_serving(parts_.writer->status()) : reads;
   bool all = takes_work && reads;
-  Json checks{{"log", up_unless(log_away(parts_))},
+  Json checks{{"log", log_check(parts_)},
               {"database", up_unless(parts_.read_models.away_because())},
               {"writer", writer_check(parts_.writer)},
               {"readModels", Json{{"status", reads ? "up" : "down"}}}};

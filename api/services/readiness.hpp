@@ -14,6 +14,7 @@ namespace jangbu {
 class Projector;
 class Publisher;
 class ReadModels;
+class ReplicaWatch;
 class Writer;
 
 class Readiness {
@@ -24,6 +25,7 @@ class Readiness {
     const Projector* projector;             // null when another process projects
     const Publisher* publisher;             // null when another process publishes
     std::function<std::string()> log_away;  // why the log is away; empty while it is there
+    const ReplicaWatch& replicas;           // of the log
   };
 
   explicit Readiness(Parts parts);

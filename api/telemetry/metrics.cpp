@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -251,6 +252,35 @@ Families backlog_families(const Projector& projector, const Writer& writer) {
                 age_in_seconds(backlog))};
 }
 
+// --- The log's copies ----------------------------------------------------------------------------
+
+Families replica_families(const std::optional<Replicas>& replicas) {
+  Families families{gauge("jangbu_log_leader",
+                          "1 while a server leads the event log and hears of a majority",
+                          replicas && replicas->has_majority() ? 1 : 0)};
+  if (!replicas) return families;
+  auto current = family(MetricType::Gauge, "jangbu_log_replica_current",
+                        "1 while the copy of the event log on this server has everything, says "
+                        "the server that leads it");
+  auto lag = family(MetricType::Gauge, "jangbu_log_replica_lag_entries",
+                    "What the copy lacks, says the server that leads");
+  auto position = family(MetricType::Gauge, "jangbu_log_replica_position",
+                         "Where the copy ends, says its server; none while it cannot be asked");
+  auto weak = family(MetricType::Gauge, "jangbu_log_replica_weak",
+                     "1 if the server acknowledges before fsync, or is too old");
+  for (const Replica& replica : replicas->each) {
+    const Labels labels{{"server", replica.server}};
+    add_gauge(current, replica.current ? 1 : 0, labels);
+    add_gauge(lag, static_cast<double>(replica.lag), labels);
+    if (replica.end) add_gauge(position, static_cast<double>(replica.end->value), labels);
+    add_gauge(weak, replica.weakness.empty() ? 0 : 1, labels);
+  }
+  append(families, {gauge("jangbu_log_replicas", "On how many servers the event log is to be kept",
+                          replicas->wanted),
+                    std::move(current), std::move(lag), std::move(position), std::move(weak)});
+  return families;
+}
+
 // --- The public stream ---------------------------------------------------------------------------
 
 Families publishing_families(const Publisher& publisher, const Writer* writer) {
@@ -417,6 +447,7 @@ std::string Metrics::text() const {
   if (parts_.projector && parts_.writer)
     append(all, backlog_families(*parts_.projector, *parts_.writer));
   if (parts_.publisher) append(all, publishing_families(*parts_.publisher, parts_.writer));
+  append(all, replica_families(parts_.replicas.replicas()));
   append(all, webhook_families(parts_.webhooks));
   append(all, query_families(parts_.read_models));
   append(all, stream_families(parts_));

@@ -22,6 +22,7 @@
 #include "api/telemetry/access_log.hpp"
 #include "api/webhooks/webhooks.hpp"
 #include "commands/writer.hpp"
+#include "infra/eventlog/replicas.hpp"
 #include "projections/queries/read_models.hpp"
 #include "projections/writing/projector.hpp"
 
@@ -41,6 +42,7 @@ class Metrics {
     const AccessLog* access_log;  // null unless enabled
     const access::Gatekeeper& gatekeeper;
     const access::Tokens* tokens;  // null without a provider
+    const ReplicaWatch& replicas;  // of the event log
   };
 
   static constexpr std::string_view content_type = "text/plain; version=0.0.4; charset=utf-8";
