@@ -6,7 +6,13 @@
 #include <map>
 #include <thread>
 
+#ifdef JANGBU_REPLICATED
+#include "tests/cluster/replicated_log.hpp"
+#define LOGS ReplicatedUnderTest
+#else
 #include "tests/contract/logs.hpp"
+#define LOGS MemoryUnderTest, JetStreamUnderTest
+#endif
 
 namespace jangbu::test {
 namespace {
@@ -28,8 +34,6 @@ std::string every_byte(std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i * 131 + i / 256);
   return bytes;
 }
-
-#define LOGS MemoryUnderTest, JetStreamUnderTest
 
 TEMPLATE_TEST_CASE("commits are stored one after the other", "[contract]", LOGS) {
   TestType test;

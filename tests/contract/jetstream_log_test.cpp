@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -216,6 +217,37 @@ TEST_CASE("a reader replaces a consumer that was taken away", "[contract]") {
   CHECK(call("CONSUMER.DELETE.SHOP." + names.front().get<std::string>()).at("success") == true);
   append_next(test.log(), commit_id(2), "x");
   CHECK(read_commits(*reader, 1).front().id == commit_id(2));
+}
+
+TEST_CASE("a reader whose consumers bring nothing reads what the leader has", "[contract]") {
+  JetStreamUnderTest test;
+  NatsConnection admin(test.server().url(), "test", 10s);
+  const auto call = [&](const std::string& what, const std::string& body = {}) {
+    return nlohmann::json::parse(payload(*admin.request("$JS.API." + what, body, 10s)));
+  };
+  const auto reader = test.log().read_from({1});
+  append_next(test.log(), commit_id(1), "x");
+  REQUIRE(read_commits(*reader, 1).size() == 1);
+
+  // Each of its consumers is alive, and brings nothing.
+  std::set<std::string> paused;
+  const auto pause_its_consumer = [&] {
+    const auto names = call("CONSUMER.NAMES.SHOP").at("consumers");
+    for (const auto& name : names)
+      if (paused.insert(name.get<std::string>()).second)
+        call("CONSUMER.PAUSE.SHOP." + name.get<std::string>(),
+             R"({"pause_until": "2100-01-01T00:00:00Z"})");
+  };
+  pause_its_consumer();
+  for (unsigned i = 2; i <= 5; ++i) append_next(test.log(), commit_id(i), "x");
+  std::vector<StoredCommit> commits;
+  wait_until("the commits", [&] {
+    for (auto& commit : reader->next(10, 100ms)) commits.push_back(std::move(commit));
+    pause_its_consumer();
+    return commits.size() == 4;
+  });
+  CHECK(paused.size() >= 2);
+  for (unsigned i = 0; i < 4; ++i) CHECK(commits[i].id == commit_id(i + 2));
 }
 
 TEST_CASE("a reader leaves no consumer behind", "[contract]") {
