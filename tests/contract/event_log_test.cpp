@@ -7,7 +7,7 @@
 #include <thread>
 
 #ifdef JANGBU_REPLICATED
-#include "tests/cluster/replicated_log.hpp"
+#include "tests/replicas/replicated_log.hpp"
 #define LOGS ReplicatedUnderTest
 #else
 #include "tests/contract/logs.hpp"
