@@ -75,6 +75,7 @@ struct Serving {
   bool replayed = false;
   std::string asker;        // as the handler noted
   std::string_view denied;  // likewise
+  bool forwarded = false;   // likewise
 };
 
 class Connection;

@@ -6,7 +6,7 @@
 
 namespace jangbu::http {
 
-Exchange::Exchange(std::shared_ptr<PendingAnswer> answer) : answer_(std::move(answer)) {}
+Exchange::Exchange(std::shared_ptr<Answering> answer) : answer_(std::move(answer)) {}
 
 void Exchange::respond(Response response) const {
   answer_->respond(std::move(response));
@@ -38,7 +38,7 @@ bool Exchange::stream_write(const StreamPiece& piece) const {
   return answer_->stream_write(piece);
 }
 
-Exchange::Backlog Exchange::stream_backlog() const {
+StreamBacklog Exchange::stream_backlog() const {
   return answer_->stream_backlog();
 }
 
@@ -60,6 +60,10 @@ void Exchange::stream_end() const {
 
 void Exchange::note_asker(std::string_view who, std::string_view denied) const {
   answer_->note_asker(who, denied);
+}
+
+void Exchange::note_forwarded() const {
+  answer_->note_forwarded();
 }
 
 BodyStream::BodyStream(std::shared_ptr<PendingAnswer> answer, std::shared_ptr<IncomingBody> body)
@@ -89,6 +93,10 @@ PendingAnswer::~PendingAnswer() {
 void PendingAnswer::note_asker(std::string_view who, std::string_view denied) {
   connection_->serving.asker = who;
   connection_->serving.denied = denied;
+}
+
+void PendingAnswer::note_forwarded() {
+  connection_->serving.forwarded = true;
 }
 
 bool PendingAnswer::advance(State from, State to) {
@@ -136,7 +144,7 @@ bool PendingAnswer::stream_write(const StreamPiece& piece) {
   return true;
 }
 
-Exchange::Backlog PendingAnswer::stream_backlog() const {
+StreamBacklog PendingAnswer::stream_backlog() const {
   return {connection_->posted_bytes, connection_->unread_bytes};
 }
 

@@ -14,16 +14,15 @@
 #include <string>
 #include <string_view>
 
+#include "api/http/answering.hpp"
 #include "api/http/message.hpp"
 #include "api/http/stream_piece.hpp"
 
 namespace jangbu::http {
 
-class PendingAnswer;  // pending_answer.hpp: what all handles share
-
 class Exchange {
  public:
-  explicit Exchange(std::shared_ptr<PendingAnswer> answer);
+  explicit Exchange(std::shared_ptr<Answering> answer);
 
   void respond(Response response) const;
 
@@ -45,12 +44,7 @@ class Exchange {
   bool stream_write(std::string bytes) const;
   bool stream_write(const StreamPiece& piece) const;
 
-  // Bytes that were written and are still here. `unread` is not exact while the client reads.
-  struct Backlog {
-    std::size_t posted;  // on the way to the worker: the server's own delay
-    std::size_t unread;  // the client's socket has no room for them
-  };
-  Backlog stream_backlog() const;
+  StreamBacklog stream_backlog() const;
 
   // The client asked with HEAD and gets only the head of the answer.
   bool head_only() const;
@@ -68,9 +62,11 @@ class Exchange {
   // For the access log: who asks, and why they are turned away (a literal; empty: they are not).
   // REQUIRES: called by the handler itself, on its worker.
   void note_asker(std::string_view who, std::string_view denied) const;
+  // Likewise: another instance is asked for the answer.
+  void note_forwarded() const;
 
  private:
-  std::shared_ptr<PendingAnswer> answer_;
+  std::shared_ptr<Answering> answer_;
 };
 
 }  // namespace jangbu::http

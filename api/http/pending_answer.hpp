@@ -1,4 +1,4 @@
-// What all handles of one Exchange share: where its answer goes, and whether it has been given.
+// The answer to a client on a connection, and whether it has been given.
 #pragma once
 
 #include <atomic>
@@ -7,32 +7,34 @@
 #include <string>
 #include <string_view>
 
-#include "api/http/exchange.hpp"
+#include "api/http/answering.hpp"
+#include "api/http/body_stream.hpp"
 #include "api/http/mailbox.hpp"
 #include "api/http/wire.hpp"
 
 namespace jangbu::http {
 
 // Thread-safe, see Exchange.
-class PendingAnswer {
+class PendingAnswer final : public Answering {
  public:
   PendingAnswer(std::shared_ptr<Mailbox> mailbox, std::shared_ptr<Connection> connection,
                 WireForm form, std::size_t stream_backlog_bytes);
-  ~PendingAnswer();
+  ~PendingAnswer() override;
   PendingAnswer(const PendingAnswer&) = delete;
   PendingAnswer& operator=(const PendingAnswer&) = delete;
 
-  void respond(Response response);
-  void respond_with(std::function<Response()> build);
-  void stream_start(Response head, std::size_t backlog_bytes);
-  bool stream_write(std::string bytes);
-  bool stream_write(const StreamPiece& piece);
-  Exchange::Backlog stream_backlog() const;
-  bool head_only() const;
-  bool client_gone() const;
-  bool client_left() const;
-  void stream_end();
-  void note_asker(std::string_view who, std::string_view denied);
+  void respond(Response response) override;
+  void respond_with(std::function<Response()> build) override;
+  void stream_start(Response head, std::size_t backlog_bytes) override;
+  bool stream_write(std::string bytes) override;
+  bool stream_write(const StreamPiece& piece) override;
+  StreamBacklog stream_backlog() const override;
+  bool head_only() const override;
+  bool client_gone() const override;
+  bool client_left() const override;
+  void stream_end() override;
+  void note_asker(std::string_view who, std::string_view denied) override;
+  void note_forwarded() override;
   void want_body(std::shared_ptr<IncomingBody> body, BodyStream::Next next);
 
   // Ends the answer in the handler's place: with this response or, if a stream was started, by

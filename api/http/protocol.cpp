@@ -332,6 +332,7 @@ void Protocol::begin_serving(Connection& c, const Headers& headers) {
     serving.id.assign(id_prefix_).append(std::to_string(++ids_made_));
   serving.asker.clear();
   serving.denied = {};
+  serving.forwarded = false;
   if (!server_->on_access) return;
   serving.replayed = false;
   const auto trace = headers.find("traceparent");
@@ -361,6 +362,7 @@ void Protocol::end_answer(Connection& c, bool complete) {
                       .traceparent = serving.traceparent,
                       .asker = serving.asker,
                       .denied = serving.denied,
+                      .forwarded = serving.forwarded,
                       .replayed = serving.replayed,
                       .complete = complete});
 }

@@ -79,6 +79,7 @@ struct Access {
   std::string_view traceparent;  // empty without a valid one
   std::string_view asker;        // empty: nobody known
   std::string_view denied;       // why the asker was turned away; empty otherwise
+  bool forwarded;                // another instance gave the answer
   bool replayed;                 // the answer has Idempotent-Replayed
   bool complete;                 // false: the client left, or was cut off
 };

@@ -125,6 +125,7 @@ std::string access_line(std::string_view service, const http::Access& access, st
   if (!access.traceparent.empty()) line.add("traceparent", access.traceparent);
   if (!access.asker.empty()) line.add("asker", access.asker);
   if (!access.denied.empty()) line.add("denied", access.denied);
+  if (access.forwarded) line.add("forwarded", true);
   if (access.replayed) line.add("replayed", true);
   if (!access.complete) line.add("complete", false);
   return std::move(line).text();

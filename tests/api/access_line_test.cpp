@@ -15,6 +15,7 @@ TEST_CASE("A line of the access log") {
                       .duration = 1'234'567ns,
                       .request_id = "a\"\\b",
                       .traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                      .forwarded = true,
                       .replayed = true,
                       .complete = true};
   CHECK(access_line("purchase", access, "2026-03-01T09:30:00.000Z") ==
@@ -22,7 +23,7 @@ TEST_CASE("A line of the access log") {
         R"("route":"/purchases","status":201,"bytes":512,"durationUs":1234,)"
         R"("requestId":"a\"\\b",)"
         R"("traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",)"
-        R"("replayed":true})");
+        R"("forwarded":true,"replayed":true})");
 
   access = {.method = {},
             .route = nullptr,
@@ -31,6 +32,7 @@ TEST_CASE("A line of the access log") {
             .duration = 0ns,
             .request_id = "1",
             .traceparent = {},
+            .forwarded = false,
             .replayed = false,
             .complete = false};
   CHECK(access_line("account", access, "t") ==
