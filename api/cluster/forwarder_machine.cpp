@@ -23,6 +23,14 @@ Problem nobody_active() {
           .retry_after_s = 1};
 }
 
+Problem no_answer() {
+  return {.type = problems::outcome_unknown,
+          .detail =
+              "The active instance did not answer in time, so it may or may not have been done. "
+              "Repeat it with the same Idempotency-Key.",
+          .retry_after_s = 1};
+}
+
 }  // namespace
 
 // --- What happens --------------------------------------------------------------------------------
@@ -87,7 +95,7 @@ void ForwarderMachine::tick(Time now) {
   // Messages were sent in the order of their numbers, so their deadlines have it, too.
   while (!sent_.empty() && sent_.begin()->second.deadline <= now) {
     for (auto& waiting : sent_.begin()->second.requests)
-      if (waiting) finish(*waiting, Outcome::unknown, problem_of(NotDecided::outcome_unknown), now);
+      if (waiting) finish(*waiting, Outcome::unknown, no_answer(), now);
     on_their_way_.erase(sent_.begin()->first);
     sent_.erase(sent_.begin());
   }
