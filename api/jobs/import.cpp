@@ -6,11 +6,14 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "api/answers/problem_types.hpp"
 #include "api/answers/problems.hpp"
+#include "api/cluster/forwarder.hpp"
 #include "infra/ids.hpp"
+#include "infra/json_tree.hpp"
 #include "infra/log.hpp"
 
 namespace jangbu {
@@ -46,13 +49,67 @@ bool is_blank(std::string_view text) {
   return text.find_first_not_of(" \t\r") == text.npos;
 }
 
+void look_up_row(LogLookup& log_lookup, std::uint64_t line, EventId id,
+                 std::function<void(RowOutcome)> done) {
+  log_lookup.find(id,
+                  [line, id, done = std::move(done)](const std::optional<RecordedEvent>& event) {
+                    if (!event) return done(NotDecided::outcome_unknown);
+                    done(accepted(line, to_string(entity_of(event->event).id), id.position, true));
+                  });
+}
+
+// What another instance says became of a row.
+RowOutcome outcome_of(std::uint64_t line, http::Response answer) {
+  if (answer.status == 200) return std::move(answer.body);
+  const nlohmann::json problem = parse_json_if_valid(answer.body);
+  const std::string code = problem.is_object() ? problem.value("code", "") : "";
+  for (const NotDecided why :
+       {NotDecided::not_ready, NotDecided::overloaded, NotDecided::key_in_flight,
+        NotDecided::outcome_unknown, NotDecided::keys_full})
+    if (code == problem_of(why).type.code) return why;
+  return refused(line, answer);
+}
+
 }  // namespace
+
+void take_row(Writer& writer, LogLookup& log_lookup, const ImportedRow& row,
+              std::function<void(RowOutcome)> done) {
+  const Body body{std::string(row.text)};
+  Command command = row.to_command(body, *row.asker);
+  const Timestamp at = time_of(command, system_now());
+  Conditions conditions;
+  if (row.keys) {
+    KeyedRequest keyed = row.keys->of_row(row.line, row.text, body);
+    conditions.key = keyed.key;
+    conditions.former_keys = std::move(keyed.former);
+  }
+  writer.submit(
+      {.command = std::move(command),
+       .conditions = std::move(conditions),
+       .at = at,
+       .correlation = row.correlation,
+       .asker = row.asker,
+       .answer = [&log_lookup, line = row.line, done = std::move(done)](Outcome outcome) mutable {
+         const auto* repeated = std::get_if<Repeated>(&outcome.result);
+         if (repeated && !repeated->unscoped)
+           return look_up_row(log_lookup, line, repeated->event, std::move(done));
+         // What was imported while access control was off is nobody's: only clerks are told of it
+         // again.
+         if (repeated) outcome.result = Refusal(refusal::KeyReused{});
+         if (const auto* recorded = std::get_if<Recorded>(&outcome.result))
+           return done(accepted(line, id_of(recorded->entity), outcome.position, false));
+         if (const auto* refusal = std::get_if<Refusal>(&outcome.result))
+           return done(refused(line, problem_of(*refusal)));
+         done(std::get<NotDecided>(outcome.result));
+       }});
+}
 
 class Importer::Import : public std::enable_shared_from_this<Import> {
  public:
   Import(const Importer& importer, Order order, http::BodyStream body, http::Exchange exchange)
       : writer_(importer.writer_),
         log_lookup_(importer.log_lookup_),
+        forwarder_(importer.forwarder_),
         options_(importer.options_),
         order_(std::move(order)),
         body_(std::move(body)),
@@ -304,26 +361,29 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
 
   void submit(std::uint64_t number, std::uint64_t line, const std::string& text) {
     try {
-      const Body body(text);
-      Command command = order_.to_command(body, *order_.asker);
-      const Timestamp at = time_of(command, system_now());
-      Conditions conditions;
-      if (order_.keys) {
-        KeyedRequest keyed = order_.keys->of_row(line, text, body);
-        conditions.key = keyed.key;
-        conditions.former_keys = std::move(keyed.former);
-      }
-      writer_.submit({.command = std::move(command),
-                      .conditions = std::move(conditions),
-                      .at = at,
-                      .correlation = order_.correlation,
-                      .asker = order_.asker,
-                      .answer = [self = shared_from_this(), number](Outcome outcome) {
-                        self->decided(number, std::move(outcome));
-                      }});
+      if (!writer_ || (forwarder_ && !forwarder_->decides_here()))
+        return forward(number, line, text);
+      take_row(*writer_, *log_lookup_,
+               {order_.to_command, order_.asker, order_.keys, order_.correlation, line, text},
+               [self = shared_from_this(), number](RowOutcome outcome) {
+                 self->decided(number, std::move(outcome));
+               });
     } catch (const Problem& problem) {
       refuse_as_malformed(number, line, problem);
     }
+  }
+
+  // What is no row is found out here.
+  void forward(std::uint64_t number, std::uint64_t line, const std::string& text) {
+    order_.to_command(Body(text), *order_.asker);
+    forwarder_->forward({.service = order_.service,
+                         .request = order_.request,
+                         .body = text,
+                         .asker = *order_.asker,
+                         .row = line},
+                        [self = shared_from_this(), number, line](http::Response answer) {
+                          self->decided(number, outcome_of(line, std::move(answer)));
+                        });
   }
 
   void refuse_as_malformed(std::uint64_t number, std::uint64_t line, const http::Response& why) {
@@ -332,28 +392,15 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
     set_result(row(number), refused(line, why));
   }
 
-  // --- The writer's thread, or the lookup's ------------------------------------------------------
+  // --- The writer's thread, the lookup's or the forwarder's
+  // ---------------------------------------
 
-  void decided(std::uint64_t number, Outcome outcome) {
-    const auto* repeated = std::get_if<Repeated>(&outcome.result);
-    if (repeated && !repeated->unscoped) {
-      log_lookup_.find(repeated->event, [self = shared_from_this(), number, id = repeated->event](
-                                            const std::optional<RecordedEvent>& event) {
-        self->found(number, id, event);
-      });
-      return;
-    }
-    // What was imported while access control was off is nobody's: only clerks are told of it again.
-    if (repeated) outcome.result = Refusal(refusal::KeyReused{});
+  void decided(std::uint64_t number, RowOutcome outcome) {
     const std::lock_guard lock(mutex_);
-    Row& decided = row(number);
-    if (const auto* recorded = std::get_if<Recorded>(&outcome.result)) {
-      set_result(decided, accepted(decided.line, id_of(recorded->entity), outcome.position, false));
-    } else if (const auto* refusal = std::get_if<Refusal>(&outcome.result)) {
-      set_result(decided, refused(decided.line, problem_of(*refusal)));
-    } else {
-      not_decided(decided, number, std::get<NotDecided>(outcome.result));
-    }
+    if (auto* result = std::get_if<std::string>(&outcome))
+      set_result(row(number), std::move(*result));
+    else
+      not_decided(row(number), number, std::get<NotDecided>(outcome));
     wake_for(number);
   }
 
@@ -370,17 +417,6 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
                  refused(of.line, problem_of(of.uncertain ? NotDecided::outcome_unknown : why)));
   }
 
-  void found(std::uint64_t number, EventId id, const std::optional<RecordedEvent>& event) {
-    const std::lock_guard lock(mutex_);
-    Row& repeated = row(number);
-    if (event)
-      set_result(repeated,
-                 accepted(repeated.line, to_string(entity_of(event->event).id), id.position, true));
-    else
-      not_decided(repeated, number, NotDecided::outcome_unknown);
-    wake_for(number);
-  }
-
   // REQUIRES: the lock is held.
   Row& row(std::uint64_t number) { return rows_[static_cast<std::size_t>(number - first_)]; }
   void set_result(Row& of, std::string result) {
@@ -394,8 +430,9 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
     if (number == first_ || !again_.empty()) changed_.notify_one();
   }
 
-  Writer& writer_;
-  LogLookup& log_lookup_;
+  Writer* const writer_;
+  LogLookup* const log_lookup_;
+  cluster::Forwarder* const forwarder_;
   const Options options_;
   const Order order_;
   const http::BodyStream body_;
@@ -425,8 +462,9 @@ class Importer::Import : public std::enable_shared_from_this<Import> {
   bool done_ = false;
 };
 
-Importer::Importer(Writer& writer, LogLookup& log_lookup, Options options)
-    : writer_(writer), log_lookup_(log_lookup), options_(options) {}
+Importer::Importer(Writer* writer, LogLookup* log_lookup, cluster::Forwarder* forwarder,
+                   Options options)
+    : writer_(writer), log_lookup_(log_lookup), forwarder_(forwarder), options_(options) {}
 
 Importer::~Importer() {
   stop();

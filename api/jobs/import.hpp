@@ -11,8 +11,8 @@
 // line then says why, and the line after which nothing was taken. The rest of the body is
 // discarded, so that a client that sends everything before it reads still gets to read that line.
 //
-// Threads: begin() on HTTP workers; stop() by the owner, once. Ownership: the writer and the lookup
-// must outlive it.
+// Threads: begin() on HTTP workers; stop() by the owner, once. Ownership: the writer, the lookup
+// and the forwarder must outlive it.
 #pragma once
 
 #include <chrono>
@@ -23,6 +23,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "api/http/body_stream.hpp"
@@ -33,10 +34,32 @@
 #include "api/requests/command_key.hpp"
 #include "commands/writer.hpp"
 
+namespace jangbu::cluster {
+class Forwarder;
+}
+
 namespace jangbu {
 
 // Turns a row's body, or a request's, into this asker's command; throws Problem.
 using ToCommand = Command (*)(Body body, const Principal& asker);
+
+// A row of an import, on its way to the writer.
+struct ImportedRow {
+  ToCommand to_command;
+  Asker asker;
+  const std::optional<RowKeys>& keys;
+  std::string correlation;
+  std::uint64_t line;
+  std::string_view text;
+};
+
+// What became of it: its line of the import's answer, or why there is none yet.
+using RowOutcome = std::variant<std::string, NotDecided>;
+
+// Has the writer decide a row. Throws Problem if it is not one. `done` is called once, on the
+// thread of the writer or of the lookup, or at once.
+void take_row(Writer& writer, LogLookup& log_lookup, const ImportedRow& row,
+              std::function<void(RowOutcome)> done);
 
 class Importer {
  public:
@@ -60,6 +83,8 @@ class Importer {
   };
 
   struct Order {
+    std::string_view service;
+    http::Request request;  // without its body, for rows that are decided elsewhere
     ToCommand to_command;
     Asker asker;
     // Asked before each row: whether the asker is still let in.
@@ -68,7 +93,11 @@ class Importer {
     std::string correlation;
   };
 
-  Importer(Writer& writer, LogLookup& log_lookup, Options options);
+  // Where rows are decided: by this instance's own writer, or, while another instance is active, by
+  // that one. Without a forwarder always here; without a writer and a lookup (null) always there.
+  Importer(Writer* writer, LogLookup* log_lookup, cluster::Forwarder* forwarder, Options options);
+  Importer(Writer& writer, LogLookup& log_lookup, Options options)
+      : Importer(&writer, &log_lookup, nullptr, options) {}
   Importer(Writer& writer, LogLookup& log_lookup) : Importer(writer, log_lookup, Options{}) {}
   ~Importer();
   Importer(const Importer&) = delete;
@@ -91,8 +120,9 @@ class Importer {
     std::thread thread;
   };
 
-  Writer& writer_;
-  LogLookup& log_lookup_;
+  Writer* const writer_;
+  LogLookup* const log_lookup_;
+  cluster::Forwarder* const forwarder_;
   const Options options_;
   std::mutex mutex_;
   std::vector<Running> running_;

@@ -26,6 +26,11 @@ enum class Kind {
   stream,   // server-sent events
 };
 
+// Whether the writer decides it.
+constexpr bool is_decided(Kind kind) {
+  return kind == Kind::command || kind == Kind::create || kind == Kind::rows || kind == Kind::quote;
+}
+
 struct Operation {
   http::Method method;
   std::string_view path;  // as http::Router takes it

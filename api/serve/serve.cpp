@@ -271,7 +271,7 @@ struct CommandParts {
                writing(options, instance), &snapshots, &peers),
         log_lookup(log),
         importer(writer, log_lookup, {.deadline = options.import_deadline}),
-        side{writer, log_lookup, quotes, importer} {}
+        side{writer, log_lookup, quotes} {}
 
   // Has another instance take over, if one can, so that commands wait for a moment at most.
   void hand_over() {
@@ -370,8 +370,9 @@ void run(const ServeOptions& options) {
       "application/json");
   const OperationsSide operations{projector.get(), log_search, log_feed, rebuilds, loads, webhooks,
                                   readiness,       metrics,    console,  asyncapi, source};
-  const Backend backend{admission.gatekeeper, commands ? &commands->side : nullptr, read_models,
-                        delivery_feed, &operations};
+  const Backend backend{admission.gatekeeper, commands ? &commands->side : nullptr,
+                        read_models,          delivery_feed,
+                        &operations,          commands ? &commands->importer : nullptr};
   std::vector<std::unique_ptr<http::Server>> servers;
   for (const auto& [service, offset] : served(options)) {
     http::Router router = to_router(service, backend);

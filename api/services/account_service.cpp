@@ -35,7 +35,7 @@ void open_account(const Call& call) {
 }
 
 void import_accounts(const Call& call, const http::BodyStream& body) {
-  import_rows(call, body, to_open_account);
+  import_rows(call, body, account_service.name, to_open_account);
 }
 
 void list(const Call& call) {

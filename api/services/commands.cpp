@@ -295,14 +295,36 @@ void ask_for_quote(const Call& call, RequestQuote command) {
        }});
 }
 
-void import_rows(const Call& call, const http::BodyStream& body, ToCommand to_command) {
+// Of an import at another instance, which wants the line of its answer.
+void import_row(const Call& call, std::uint64_t line, ToCommand to_command) {
+  const CommandSide& commands = *call.backend.commands;
+  const auto keys = RowKeys::of(call.request, *call.asker());
+  take_row(commands.writer, commands.log_lookup,
+           {to_command, call.asker(), keys, correlation_of(call.request), line, call.request.body},
+           [exchange = call.exchange](RowOutcome outcome) {
+             if (const auto* why = std::get_if<NotDecided>(&outcome))
+               return exchange.respond(problem_of(*why));
+             exchange.respond({.content_type = "application/x-ndjson",
+                               .body = std::move(std::get<std::string>(outcome))});
+           });
+}
+
+void import_rows(const Call& call, const http::BodyStream& body, std::string_view service,
+                 ToCommand to_command) {
+  if (call.row) return import_row(call, *call.row, to_command);
   require_ndjson(call.request);
-  call.backend.commands->importer.begin({.to_command = to_command,
-                                         .asker = call.asker(),
-                                         .may_go_on = call.held(),
-                                         .keys = RowKeys::of(call.request, *call.asker()),
-                                         .correlation = correlation_of(call.request)},
-                                        body, call.exchange);
+  http::Request head;
+  head.method = call.request.method;
+  head.target = call.request.target;
+  head.headers = call.request.headers;
+  call.backend.importer->begin({.service = service,
+                                .request = std::move(head),
+                                .to_command = to_command,
+                                .asker = call.asker(),
+                                .may_go_on = call.held(),
+                                .keys = RowKeys::of(call.request, *call.asker()),
+                                .correlation = correlation_of(call.request)},
+                               body, call.exchange);
 }
 
 }  // namespace jangbu

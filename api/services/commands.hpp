@@ -22,8 +22,9 @@ void execute(const Call& call, Command command, const Resource& resource, bool c
 // Asks the writer for an offer, and answers with a signed quote for it.
 void ask_for_quote(const Call& call, RequestQuote command);
 
-// Executes one command for each row of the body; Problem 415 when it is not NDJSON.
-void import_rows(const Call& call, const http::BodyStream& body, ToCommand to_command);
+// Executes one command of this service for each row of the body; Problem 415 when it is not NDJSON.
+void import_rows(const Call& call, const http::BodyStream& body, std::string_view service,
+                 ToCommand to_command);
 
 inline constexpr std::string_view rows_description =
     "One row per line, each the body of a single such request, at most 64 KiB per row and 64 MiB "

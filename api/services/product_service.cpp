@@ -35,7 +35,7 @@ void list_product(const Call& call) {
 }
 
 void import_products(const Call& call, const http::BodyStream& body) {
-  import_rows(call, body, to_list_product);
+  import_rows(call, body, product_service.name, to_list_product);
 }
 
 void list(const Call& call) {

@@ -8,6 +8,7 @@
 #include "api/answers/problem.hpp"
 #include "api/answers/problem_types.hpp"
 #include "api/answers/problems.hpp"
+#include "api/cluster/forwarder.hpp"
 #include "api/openapi/document.hpp"
 #include "api/pages/problem_pages.hpp"
 #include "api/pages/static_content.hpp"
@@ -85,10 +86,21 @@ http::Handler serve_index(const Service& service, const Backend& backend) {
   };
 }
 
-bool is_command(openapi::Kind kind) {
-  using openapi::Kind;
-  return kind == Kind::command || kind == Kind::create || kind == Kind::rows || kind == Kind::quote;
-}
+// Has the command decided: here while this instance is active, or else by the one that is.
+struct Decide {
+  std::string_view service;
+  Serve serve;
+
+  void operator()(const Call& call) const {
+    cluster::Forwarder* forwarder = call.backend.forwarder;
+    if (!forwarder || (call.backend.commands && forwarder->decides_here())) return serve(call);
+    forwarder->forward({.service = service,
+                        .request = call.request,
+                        .body = call.request.body,
+                        .asker = *call.asker()},
+                       call.exchange);
+  }
+};
 
 void turn_away(const Call& call) {
   call.exchange.respond(takes_no_commands());
@@ -134,7 +146,9 @@ struct Door {
   }
 };
 
-http::AnyHandler bind(const Backend& backend, Door door, Serve serve) {
+// `serve` takes a Call.
+template <class ServeCall>
+http::AnyHandler bind(const Backend& backend, Door door, ServeCall serve) {
   return http::Handler([backend, door = std::move(door), serve](http::Request&& request,
                                                                 const http::Exchange& exchange) {
     door.let_in(backend, request, exchange, serve);
@@ -149,14 +163,20 @@ http::AnyHandler bind(const Backend& backend, Door door, ServeStreaming serve) {
       });
 }
 
-http::AnyHandler handler_of(const Endpoint& endpoint, const Backend& backend) {
-  const bool taken = backend.commands || !is_command(endpoint.operation.kind);
-  return std::visit(
-      [&]<class SomeServe>(SomeServe serve) {
-        const SomeServe turned_away = turn_away;
-        return bind(backend, Door(endpoint.operation), taken ? serve : turned_away);
-      },
-      endpoint.serve);
+http::AnyHandler handler_of(std::string_view service, const Endpoint& endpoint,
+                            const Backend& backend) {
+  const bool is_taken =
+      backend.commands || backend.forwarder || !openapi::is_decided(endpoint.operation.kind);
+  Door door(endpoint.operation);
+  if (const auto* streaming = std::get_if<ServeStreaming>(&endpoint.serve)) {
+    const ServeStreaming turned_away = turn_away;
+    return bind(backend, std::move(door), is_taken ? *streaming : turned_away);
+  }
+  const Serve serve = std::get<Serve>(endpoint.serve);
+  const Serve turned_away = turn_away;
+  if (is_taken && openapi::is_decided(endpoint.operation.kind))
+    return bind(backend, std::move(door), Decide{service, serve});
+  return bind(backend, std::move(door), is_taken ? serve : turned_away);
 }
 
 // For what every service has, which is for everybody.
@@ -205,7 +225,7 @@ http::Router to_router(const Service& service, const Backend& backend) {
                               "application/json")));
   add_own(problem_operation, serve_problems());
   for (const Endpoint& endpoint : service.endpoints)
-    add(router, endpoint.operation, handler_of(endpoint, backend));
+    add(router, endpoint.operation, handler_of(service.name, endpoint, backend));
   return router;
 }
 

@@ -5,6 +5,7 @@
 // Backend refers to parts that outlive the servers.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -34,16 +35,18 @@ class ReadModels;
 class RebuildJobs;
 class StaticContent;
 class Writer;
+namespace cluster {
+class Forwarder;
+}
 namespace webhook {
 class Webhooks;
 }
 
-// The parts that take commands.
+// The parts that decide commands.
 struct CommandSide {
   Writer& writer;
   LogLookup& log_lookup;
   const Quotes& quotes;
-  Importer& importer;
 };
 
 // What the operations service needs besides the shared parts.
@@ -63,10 +66,12 @@ struct OperationsSide {
 
 struct Backend {
   access::Gatekeeper& gatekeeper;
-  const CommandSide* commands;  // null when another process takes commands
+  const CommandSide* commands;  // null when only other instances decide
   ReadModels& read_models;
   EventFeed& delivery_feed;
-  const OperationsSide* operations;  // null in tests of the other services
+  const OperationsSide* operations;         // null in tests of the other services
+  Importer* importer = nullptr;             // null when no commands are taken
+  cluster::Forwarder* forwarder = nullptr;  // null when no other instance is asked
 
   const Writer* writer() const { return commands ? &commands->writer : nullptr; }
 };
@@ -78,6 +83,7 @@ struct Call {
   const http::Request& request;
   const http::Exchange& exchange;
   const std::shared_ptr<const access::Grant>& grant;
+  std::optional<std::uint64_t> row = {};  // the request is that line of an import elsewhere
 
   const Asker& asker() const { return grant->asker; }
   // Whether the asker's credential is still good, to be asked while a stream goes on.
@@ -114,7 +120,7 @@ extern const Service operations_service;
 // and what its problems mean at `/problems/{code}`. Who may use an operation is in
 // api/access/policy; the gatekeeper sees to it before anything else is looked at. A query parameter
 // that the document does not list is refused. When this process takes no commands, their endpoints
-// say so.
+// say so; and while another instance is active, it decides them.
 http::Router to_router(const Service& service, const Backend& backend);
 
 // The body of `/openapi.json`. `issuers`: URLs of the OpenID providers whose tokens are accepted.

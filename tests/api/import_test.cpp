@@ -74,9 +74,9 @@ struct Services {
   EventFeed feed{log, delivery_changes({}), {}};
   Writer writer;
   Importer importer;
-  const CommandSide commands{writer, log_lookup, quotes, importer};
+  const CommandSide commands{writer, log_lookup, quotes};
   access::Gatekeeper gatekeeper;
-  const Backend backend{gatekeeper, &commands, read_models, feed, nullptr};
+  const Backend backend{gatekeeper, &commands, read_models, feed, nullptr, &importer};
   std::deque<http::Server> servers;
 };
 

@@ -114,9 +114,9 @@ struct Services {
   Writer writer{
       log, {.now = system_now, .new_commit_id = new_id<CommitId>, .random = random_number}, {}};
   Importer importer{writer, log_lookup};
-  const CommandSide commands{writer, log_lookup, quotes, importer};
+  const CommandSide commands{writer, log_lookup, quotes};
   access::Gatekeeper gatekeeper;
-  const Backend backend{gatekeeper, &commands, read_models, feed, nullptr};
+  const Backend backend{gatekeeper, &commands, read_models, feed, nullptr, &importer};
 };
 
 std::string path_of(const openapi::Operation& operation) {

@@ -52,15 +52,15 @@ const std::vector<std::pair<std::string, std::set<std::string>>>& rooms() {
     add("client", {});
     add("load", {"api/client"});
     add("streams", {"api/answers"});
-    add("jobs", {"api/answers", "api/load", "api/log", "api/requests"});
+    add("jobs", {"api/answers", "api/cluster", "api/load", "api/log", "api/requests"});
     add("webhooks", {"api/answers", "api/log", "api/publishing"});
-    add("telemetry",
-        {"api/access", "api/answers", "api/jobs", "api/publishing", "api/streams", "api/webhooks"});
-    add("services",
-        {"api/access", "api/answers", "api/jobs", "api/load", "api/log", "api/openapi", "api/pages",
-         "api/publishing", "api/requests", "api/streams", "api/telemetry", "api/webhooks"});
+    add("telemetry", {"api/access", "api/answers", "api/cluster", "api/jobs", "api/publishing",
+                      "api/streams", "api/webhooks"});
+    add("services", {"api/access", "api/answers", "api/cluster", "api/jobs", "api/load", "api/log",
+                     "api/openapi", "api/pages", "api/publishing", "api/requests", "api/streams",
+                     "api/telemetry", "api/webhooks"});
     add("serve",
-        {"api/access", "api/answers", "api/jobs", "api/load", "api/log", "api/pages",
+        {"api/access", "api/answers", "api/cluster", "api/jobs", "api/load", "api/log", "api/pages",
          "api/publishing", "api/services", "api/streams", "api/telemetry", "api/webhooks"});
     add("cli", {"api/access", "api/answers", "api/client", "api/load", "api/log", "api/publishing",
                 "api/serve", "api/telemetry", "api/webhooks"});
