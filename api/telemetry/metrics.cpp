@@ -429,6 +429,24 @@ Families access_families(const access::Gatekeeper& gatekeeper, const access::Tok
           std::move(failures)};
 }
 
+// --- Other instances -----------------------------------------------------------------------------
+
+Families forwarder_families(const cluster::Forwarder& forwarder) {
+  using Outcome = cluster::ForwarderMachine::Outcome;
+  const cluster::Forwarder::Measures& measures = forwarder.measures();
+  auto requests = family(MetricType::Counter, "jangbu_forwarded_requests_total",
+                         "Commands for the active instance, by what came of forwarding them");
+  for (const Outcome outcome : {Outcome::answered, Outcome::overloaded, Outcome::not_active,
+                                Outcome::refused, Outcome::unknown, Outcome::abandoned})
+    add_count(requests, measures.count(outcome), {{"outcome", std::string(to_string(outcome))}});
+  return {
+      std::move(requests),
+      histogram("jangbu_forwarded_request_duration_seconds",
+                "From a command's arrival here to the active instance's answer", measures.duration,
+                seconds_per_ns),
+      gauge("jangbu_forwarded_bytes", "Of commands that have no answer yet", forwarder.bytes())};
+}
+
 }  // namespace
 
 Position log_end(Position seen, const Writer* writer) {
@@ -449,6 +467,11 @@ std::string Metrics::text() const {
   if (parts_.publisher) append(all, publishing_families(*parts_.publisher, parts_.writer));
   append(all, replica_families(parts_.replicas.replicas()));
   append(all, webhook_families(parts_.webhooks));
+  if (parts_.forwarder) append(all, forwarder_families(*parts_.forwarder));
+  if (parts_.receiver)
+    append(all, {counter("jangbu_received_requests_total",
+                         "Commands that other instances forwarded to this one",
+                         parts_.receiver->requests())});
   append(all, query_families(parts_.read_models));
   append(all, stream_families(parts_));
   append(all, access_families(parts_.gatekeeper, parts_.tokens));

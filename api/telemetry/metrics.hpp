@@ -15,6 +15,8 @@
 
 #include "api/access/gatekeeper.hpp"
 #include "api/access/tokens.hpp"
+#include "api/cluster/forwarder.hpp"
+#include "api/cluster/receiver.hpp"
 #include "api/http/server.hpp"
 #include "api/jobs/snapshot_file.hpp"
 #include "api/publishing/publisher.hpp"
@@ -41,8 +43,10 @@ class Metrics {
     const EventFeed& log_feed;
     const AccessLog* access_log;  // null unless enabled
     const access::Gatekeeper& gatekeeper;
-    const access::Tokens* tokens;  // null without a provider
-    const ReplicaWatch& replicas;  // of the event log
+    const access::Tokens* tokens;                   // null without a provider
+    const ReplicaWatch& replicas;                   // of the event log
+    const cluster::Forwarder* forwarder = nullptr;  // null when commands are not forwarded
+    const cluster::Receiver* receiver = nullptr;    // null when none are taken from others
   };
 
   static constexpr std::string_view content_type = "text/plain; version=0.0.4; charset=utf-8";
