@@ -10,6 +10,7 @@
 
 #include "api/cluster/forwarder_machine.hpp"
 #include "api/cluster/forwarding_format.hpp"
+#include "api/cluster/receiver.hpp"
 #include "tests/support/property.hpp"
 
 namespace jangbu::test {
@@ -237,6 +238,109 @@ TEST_CASE("a client that leaves before its command was sent is not served") {
   CHECK(instance.sends() == Bodies{"b"});
   instance.give();
   CHECK(instance.outcomes == std::vector{Outcome::abandoned});
+}
+
+TEST_CASE("a forwarded request is read as it was, but for its credentials") {
+  http::Request request = purchase("body");
+  request.target = "/purchases/%ED%99%8D/x?a=1&b";
+  for (const auto& [name, value] :
+       {std::pair("Authorization", "Bearer secret"), std::pair("cookie", "secret"),
+        std::pair("idempotency-key", "k"), std::pair("Idempotency-Key", "k2"),
+        std::pair("If-Match", "\"1.0\""), std::pair("X-Request-Id", "id")})
+    request.headers.add(name, value);
+  const Principal asker{.id = {{1, 2, 3}},
+                        .name = "https://id.example|kim",
+                        .roles = {Role::buyer, Role::carrier},
+                        .carrier = "CJ"};
+  cluster::MessageWriter writer({{":at", "12"}, {":unknown", "x"}});
+  writer.add(3, cluster::request_item({.service = "purchase",
+                                       .request = request,
+                                       .body = request.body,
+                                       .asker = asker,
+                                       .row = 9}));
+  const std::string bytes = std::move(writer).take();
+  CHECK(bytes.find("secret") == bytes.npos);
+
+  const cluster::Message message = read(bytes);
+  CHECK(message.members.number(":at") == 12);
+  REQUIRE(message.items.size() == 1);
+  CHECK(message.items[0].number == 3);
+  const auto forwarded = cluster::read_request(message.items[0]).value();
+  CHECK(forwarded.service == "purchase");
+  CHECK(forwarded.row == 9);
+  CHECK(forwarded.request.method == http::Method::post);
+  CHECK(forwarded.request.target == request.target);
+  CHECK(forwarded.request.segments == std::vector<std::string>{"purchases", "홍", "x"});
+  CHECK(forwarded.request.query_value("a") == "1");
+  CHECK(forwarded.request.body == "body");
+  REQUIRE(forwarded.request.headers.size() == 4);
+  CHECK(forwarded.request.headers[1].value == "k2");
+  CHECK(forwarded.request.header("If-Match") == "\"1.0\"");
+  REQUIRE(forwarded.asker);
+  CHECK(forwarded.asker->id == asker.id);
+  CHECK(forwarded.asker->name == asker.name);
+  CHECK(forwarded.asker->roles == asker.roles);
+  CHECK(forwarded.asker->carrier == "CJ");
+  CHECK_FALSE(forwarded.asker->may_all);
+}
+
+TEST_CASE("an answer is read as it was") {
+  const http::Response answer{.status = 201,
+                              .content_type = "application/json",
+                              .body = "{}",
+                              .headers = {{"ETag", "\"7.0\""}, {"Location", "/x"}}};
+  cluster::MessageWriter writer({});
+  writer.add(0, cluster::answer_item(answer));
+  const std::string bytes = std::move(writer).take();
+  const cluster::Message message = read(bytes);
+  const auto same = cluster::read_answer(message.items.at(0)).value();
+  CHECK(same.status == answer.status);
+  CHECK(same.content_type == answer.content_type);
+  CHECK(same.body == answer.body);
+  CHECK(same.headers == answer.headers);
+}
+
+TEST_CASE("bytes that are no message, or not all of one, are not read") {
+  cluster::MessageWriter writer({{":at", std::string("12")}});
+  writer.add(0, item_of("body"));
+  const std::string bytes = std::move(writer).take();
+  CHECK(cluster::read_message(bytes));
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    CHECK_FALSE(cluster::read_message(bytes.substr(0, size)));
+  CHECK_FALSE(cluster::read_message(bytes + "x"));
+  // A number that is larger than anything that follows must not be believed.
+  CHECK_FALSE(cluster::read_message(std::string(1, '\1') + std::string(8, '\xff')));
+  const auto other = cluster::read_message("\11whatever");
+  REQUIRE(other);
+  CHECK(std::get<cluster::OtherVersion>(*other).version == 9);
+}
+
+TEST_CASE("of each sender a message is taken once, also when one overtakes another") {
+  cluster::TakenMessages taken;
+  const Timestamp now{1'000'000};
+  CHECK(taken.take("a", 1, now));
+  CHECK_FALSE(taken.take("a", 1, now));
+  CHECK(taken.take("b", 1, now));
+  CHECK(taken.take("a", 4, now));
+  CHECK(taken.take("a", 3, now));
+  CHECK_FALSE(taken.take("a", 3, now));
+  CHECK_FALSE(taken.take("a", 4, now));
+  CHECK(taken.take("a", 64, now));
+  CHECK(taken.take("a", 2, now));
+  CHECK_FALSE(taken.take("a", 1, now));
+  CHECK(taken.take("a", 1'000, now));
+  CHECK_FALSE(taken.take("a", 5, now));  // it may have been
+}
+
+TEST_CASE("senders are forgotten once their messages are too old to be believed") {
+  cluster::TakenMessages taken;
+  Timestamp now{1'000'000};
+  for (std::size_t i = 0; i < cluster::TakenMessages::most_senders; ++i)
+    REQUIRE(taken.take(std::to_string(i), 1, now));
+  CHECK_FALSE(taken.take("another", 1, now));
+  CHECK_FALSE(taken.take("7", 1, now));
+  now.ms += 2 * cluster::TakenMessages::believed_ms + 1;
+  CHECK(taken.take("another", 1, now));
 }
 
 TEST_CASE(
