@@ -40,12 +40,16 @@ void make_folder(const fs::path& path) {
     throw std::system_error(errno, std::generic_category(), path.string());
 }
 
+// Until it ends.
+void run(const std::vector<std::string>& command, const fs::path& log) {
+  Process process({.command = command, .log = log, .user = user});
+  if (process.wait(60s) != 0) throw std::runtime_error(command.front() + ": " + process.log_text());
+}
+
 void initialize(const fs::path& programs, const fs::path& data, const fs::path& log) {
-  Process initdb({.command = {programs / "initdb", "-D", data, "-U", user, "--auth=trust",
-                              "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"},
-                  .log = log,
-                  .user = user});
-  if (initdb.wait(60s) != 0) throw std::runtime_error("initdb: " + initdb.log_text());
+  run({programs / "initdb", "-D", data, "-U", user, "--auth=trust", "--encoding=UTF8",
+       "--locale=C.UTF-8", "--no-sync"},
+      log);
 }
 
 // With owners and modes.
@@ -88,23 +92,49 @@ bool runs(pid_t pid) {
 
 }  // namespace
 
-PostgresServer::PostgresServer(std::vector<std::string> settings, const fs::path& volume, int port)
-    : data_((volume.empty() ? folder_.path() : volume) / "data"),
-      settings_(std::move(settings)),
-      port_(port),
+PostgresServer::PostgresServer(Settings settings)
+    : data_((settings.volume.empty() ? folder_.path() : settings.volume) / "data"),
+      settings_(std::move(settings.settings)),
+      port_(settings.port),
       programs_(newest_programs()) {
   if (port_ != 0) {
     settings_.push_back("listen_addresses=127.0.0.1");
     settings_.push_back("port=" + std::to_string(port_));
   }
-  copy_folder(empty_cluster(programs_), data_);
   make_folder(folder_.path() / "socket");
+}
+
+PostgresServer::PostgresServer(std::vector<std::string> settings, const fs::path& volume, int port)
+    : PostgresServer(Settings{std::move(settings), volume, port}) {
+  copy_folder(empty_cluster(programs_), data_);
   start();
+}
+
+std::unique_ptr<PostgresServer> PostgresServer::standby_of(const PostgresServer& primary,
+                                                           int port) {
+  std::unique_ptr<PostgresServer> standby(new PostgresServer(Settings{{"fsync=off"}, {}, port}));
+  make_folder(standby->data_);
+  fs::permissions(standby->data_, fs::perms::owner_all);
+  run({standby->programs_ / "pg_basebackup", "--dbname=" + primary.conninfo(), "-D", standby->data_,
+       "--write-recovery-conf", "--checkpoint=fast", "--no-sync"},
+      standby->folder_.path() / "copy.log");
+  standby->start();
+  return standby;
 }
 
 std::string PostgresServer::conninfo(const std::string& database) const {
   return "host=" + (folder_.path() / "socket").string() + " user=" + user + " dbname=" + database +
          (port_ != 0 ? " port=" + std::to_string(port_) : "");
+}
+
+std::string PostgresServer::conninfo_with(const PostgresServer& other,
+                                          const std::string& database) const {
+  const auto port = [](const PostgresServer& server) {
+    return server.port_ != 0 ? std::to_string(server.port_) : "";
+  };
+  return "host=" + (folder_.path() / "socket").string() + "," +
+         (other.folder_.path() / "socket").string() + " port=" + port(*this) + "," + port(other) +
+         " user=" + user + " dbname=" + database;
 }
 
 std::string PostgresServer::create_database() {
@@ -164,6 +194,10 @@ void PostgresServer::pause() {
 void PostgresServer::resume() {
   for (const pid_t child : std::exchange(paused_, {})) ::kill(child, SIGCONT);
   process_->signal(SIGCONT);
+}
+
+void PostgresServer::promote() {
+  run({programs_ / "pg_ctl", "promote", "--wait", "-D", data_}, folder_.path() / "promotion.log");
 }
 
 void PostgresServer::kill() {
