@@ -198,10 +198,10 @@ Problem not_found(const http::ProblemType& type, std::string_view which) {
   return {type, "There is no " + what + " '" + std::string(which) + "'.", {{what, which}}};
 }
 
-Problem read_model_behind(Position reached, Position asked) {
+Problem read_model_behind(Position reached, Position wanted) {
   return {.type = problems::read_model_behind,
           .detail = "The read model has not reached that position yet. Try again.",
-          .fields = {{"expected", asked.value}, {"actual", reached.value}},
+          .fields = {{"expected", wanted.value}, {"actual", reached.value}},
           .retry_after_s = 1};
 }
 

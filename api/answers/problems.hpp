@@ -24,7 +24,7 @@ Problem takes_no_commands();
 Problem purchase_closed(PurchaseId purchase, DeliveryStatus status);
 Problem illegal_status_change(PurchaseId purchase, DeliveryStatus from, DeliveryStatus to);
 Problem not_found(const http::ProblemType& type, std::string_view which);
-Problem read_model_behind(Position reached, Position asked);
+Problem read_model_behind(Position reached, Position wanted);
 Problem read_model_away();
 Problem entity_parked();
 Problem log_away();
@@ -33,12 +33,11 @@ Problem unknown_parameter(const std::string& name, const std::vector<std::string
 Problem repeated_parameter(const std::string& name);
 Problem not_happened_yet(EventId asked, Position last);
 
-// The problem when a query, for which `asked` had to be reached, has no answer; nullopt when it has
-// one.
+// The problem when a query has no answer; nullopt when it has one.
 template <class T>
-std::optional<Problem> no_answer(const QueryResult<T>& result, Position asked) {
+std::optional<Problem> no_answer(const QueryResult<T>& result) {
   if (const auto* behind = std::get_if<Behind>(&result))
-    return read_model_behind(behind->position, asked);
+    return read_model_behind(behind->position, behind->wanted);
   if (std::holds_alternative<EntityParked>(result)) return entity_parked();
   if (std::holds_alternative<Unavailable>(result)) return read_model_away();
   return std::nullopt;

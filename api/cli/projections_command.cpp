@@ -45,7 +45,8 @@ const ReadModel& model_of(const std::string& name) {
 }
 
 pg::Connection connect(const Flags& flags) {
-  return pg::Connection({.conninfo = flags.database, .application_name = "jangbu projections"});
+  return pg::connect_to_read(
+      {.conninfo = flags.database, .application_name = "jangbu projections"});
 }
 
 // Runs a tool that needs the database; when that is away, the error names the flags to check.

@@ -88,6 +88,11 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
   add_gate_flags(app, options.log, options.accept_weak_durability);
   add_shop_flag(app, options.shop);
   add_database_flag(app, options.database);
+  setting(
+      app, "query-database", options.query_database,
+      "PostgreSQL that answers queries, such as a standby (default: --database, the first of its "
+      "hosts that answers)")
+      ->check(pg::check_conninfo);
   setting(app, "no-projector", flags.no_projector, "Another process fills the read models");
   setting(app, "no-writer", flags.no_writer, "Answer queries only; another process takes commands");
   setting(app, "instance-name", options.instance_name,
@@ -198,7 +203,7 @@ access::Rate rate_of(const ServeFlags& flags) {
 
 // A setting's value, fit to be shown.
 std::string without_secrets(const std::string& name, const std::string& value) {
-  if (name == "database") return pg::without_secrets(value);
+  if (name == "database" || name == "query-database") return pg::without_secrets(value);
   if (name == "nats-url" || name == "nats-monitor-url" || name == "public-nats-url")
     return without_credentials(value);
   if (name == "quote-secret" && !value.empty()) return "***";

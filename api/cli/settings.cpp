@@ -137,7 +137,9 @@ void add_public_url_flag(CLI::App& app, std::string& url) {
 }
 
 void add_database_flag(CLI::App& app, std::string& database) {
-  setting(app, "database", database, "PostgreSQL for the read models, as a libpq connection string")
+  setting(app, "database", database,
+          "PostgreSQL for the read models, as a libpq connection string; of several hosts the "
+          "first that takes writes")
       ->check(pg::check_conninfo);
 }
 

@@ -47,16 +47,17 @@ constexpr const char* right_log =
     ". Restore the log from a backup, or name the right one with --nats-url and --stream; or, if "
     "this log is the right one, ";
 
-std::vector<Checkpoint> checkpoints_in(const std::string& conninfo, std::chrono::seconds wait) {
+std::vector<Checkpoint> checkpoints_in(const std::string& conninfo, const std::string& flag,
+                                       std::chrono::seconds wait) {
   const auto deadline = std::chrono::steady_clock::now() + wait;
   for (;;) {
     try {
-      pg::Connection connection({.conninfo = conninfo});
+      pg::Connection connection = pg::connect_to_read({.conninfo = conninfo});
       return read_checkpoints(connection);
     } catch (const Unavailable& away) {
       if (std::chrono::steady_clock::now() > deadline)
         throw std::runtime_error(std::string("PostgreSQL cannot be reached: ") + away.what() +
-                                 ". Check --database (JANGBU_DATABASE)");
+                                 ". Check " + flag);
       log::warn("waiting for PostgreSQL: {}", away.what());
       ::poll(nullptr, 0, 1'000);
     }
@@ -84,8 +85,9 @@ std::unique_ptr<JetStreamLog> open_log(const JetStreamOptions& options, bool acc
   return log;
 }
 
-void check_database(const std::string& conninfo, std::chrono::seconds wait, EventLog& log) {
-  const std::vector<Checkpoint> checkpoints = checkpoints_in(conninfo, wait);
+void check_database(const std::string& conninfo, const std::string& flag, std::chrono::seconds wait,
+                    EventLog& log) {
+  const std::vector<Checkpoint> checkpoints = checkpoints_in(conninfo, flag, wait);
   if (const auto wrong = missing_from(log, "the read models have", std::span(checkpoints)))
     throw std::runtime_error(*wrong + right_log +
                              "an empty database with --database, which will be filled from it");

@@ -22,8 +22,10 @@ struct PublicStreamOptions;
 std::unique_ptr<JetStreamLog> open_log(const JetStreamOptions& options, bool accept_weak_durability,
                                        std::chrono::seconds wait);
 
-// Whatever the read models have seen must be in the log. Tries to reach the database for `wait`.
-void check_database(const std::string& conninfo, std::chrono::seconds wait, EventLog& log);
+// Whatever the read models have seen must be in the log. Tries for `wait` to reach the database
+// that this flag names.
+void check_database(const std::string& conninfo, const std::string& flag, std::chrono::seconds wait,
+                    EventLog& log);
 
 // Likewise for the snapshot.
 void check_snapshot(const SnapshotFile& snapshots, EventLog& log);

@@ -309,7 +309,10 @@ void run(const ServeOptions& options) {
   const auto access_log = open_access_log(options);
 
   const auto log = open_log(options.log, options.accept_weak_durability, options.wait);
-  check_database(options.database, options.wait, *log);
+  check_database(options.database, "--database (JANGBU_DATABASE)", options.wait, *log);
+  if (!options.query_database.empty())
+    check_database(options.query_database, "--query-database (JANGBU_QUERY_DATABASE)", options.wait,
+                   *log);
   std::optional<SnapshotFile> snapshots;
   if (options.writer) {
     snapshots.emplace(SnapshotFile::Options{.file = options.data / "snapshot",
@@ -325,7 +328,8 @@ void run(const ServeOptions& options) {
   RebuildJobs rebuilds(*log, options.database);
   LoadJobs loads({.host = own_address(options), .port_base = options.port_base},
                  options.allow_load);
-  ReadModels read_models({.conninfo = options.database});
+  ReadModels read_models(
+      {.conninfo = options.query_database.empty() ? options.database : options.query_database});
   std::unique_ptr<Projector> projector;
   if (options.projector)
     projector = std::make_unique<Projector>(*log, Projector::Options{.conninfo = options.database});

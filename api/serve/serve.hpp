@@ -44,6 +44,7 @@ struct ServeOptions {
   bool accept_weak_durability = false;
 
   std::string database = "postgresql://jangbu@127.0.0.1:5432/jangbu";
+  std::string query_database;  // that queries are answered from; empty: the same
   bool projector = true;
   bool writer = true;  // false: commands are not taken
 

@@ -173,12 +173,10 @@ struct Respond {
         asked->backend.read_models, entity_of(left->event), id, at_position(id.position),
         still_there(asked->exchange), [asked, id, shown](PastEntity past) {
           asked->exchange.respond_with([asked, id, shown, past = std::move(past)] {
-            return response_of(
-                past, at_position(id.position),
-                [&](const std::optional<EntityView>& view, Position) {
-                  return view ? replayed(respond(*asked, *view, shown.position, asked->creates))
-                              : read_model_away();
-                });
+            return response_of(past, [&](const std::optional<EntityView>& view, Position) {
+              return view ? replayed(respond(*asked, *view, shown.position, asked->creates))
+                          : read_model_away();
+            });
           });
         });
   }
@@ -199,17 +197,17 @@ struct Respond {
   static void answer_closed(const std::shared_ptr<const Asked>& asked, const Sight& sight,
                             PurchaseId id, Position decided) {
     using Found = std::optional<DeliveryRow>;
-    const ReadAt at = at_position(decided);
     asked->backend.read_models.query<Found>(
-        delivery_by_id(id), at, [asked, sight, id, decided, at](QueryResult<Found> result) {
+        delivery_by_id(id), at_position(decided),
+        [asked, sight, id, decided](QueryResult<Found> result) {
           auto* found = std::get_if<Answer<Found>>(&result);
           if (found && found->value && !sight.sees(*found->value)) found->value.reset();
           if (asked->conditions.key && found && found->value && found->value->closed_at &&
               found->value->version.position <= decided && meets_condition(*asked, *found->value) &&
               is_as_asked(*asked, *found->value))
             return remember_closed(asked, *found->value);
-          asked->exchange.respond_with([asked, id, decided, at, result = std::move(result)] {
-            return response_of(result, at, [&](const Found& row, Position reached) {
+          asked->exchange.respond_with([asked, id, decided, result = std::move(result)] {
+            return response_of(result, [&](const Found& row, Position reached) {
               return respond_closed(*asked, id, decided, row, reached);
             });
           });

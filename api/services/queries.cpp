@@ -51,9 +51,8 @@ void with_buyer(const Call& call, ListOfBuyer list) {
                const auto& name = std::get<std::string>(*asked);
                backend.read_models.query<Found>(
                    account_by_name(name), at,
-                   [exchange, at, name, sight, list](QueryResult<Found> result) {
-                     if (auto none = no_answer(result, at.min_position))
-                       return exchange.respond(std::move(*none));
+                   [exchange, name, sight, list](QueryResult<Found> result) {
+                     if (auto none = no_answer(result)) return exchange.respond(std::move(*none));
                      const auto& [account, position] = std::get<Answer<Found>>(result);
                      if (!account || !sight.sees(*account))
                        return exchange.respond(
@@ -70,9 +69,8 @@ void if_seen(const Call& call, ReadAt at, const Entity& entity,
     using Found = std::optional<Row>;
     backend.read_models.query<Found>(
         std::move(query), at,
-        [exchange, at, sight, entity, not_found_type, then](QueryResult<Found> result) {
-          if (auto none = no_answer(result, at.min_position))
-            return exchange.respond(std::move(*none));
+        [exchange, sight, entity, not_found_type, then](QueryResult<Found> result) {
+          if (auto none = no_answer(result)) return exchange.respond(std::move(*none));
           const auto& [row, position] = std::get<Answer<Found>>(result);
           if (row && sight.sees(*row)) return then(sight);
           exchange.respond(
@@ -97,7 +95,7 @@ void answer_as_of(const Call& call, ReadAt then, const Entity& entity, const Res
                 [exchange, then, id = entity.id, resource, headers](PastEntity past) {
                   exchange.respond_with([then, id, resource, headers, past = std::move(past)] {
                     return response_of(
-                        past, then,
+                        past,
                         [&](const std::optional<EntityView>& view, Position) -> http::Response {
                           if (!view)
                             return with_position(not_found(resource.not_found, to_string(id)),

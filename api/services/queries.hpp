@@ -30,8 +30,8 @@ std::function<bool()> still_there(const http::Exchange& exchange);
 
 // What `respond` makes of a value and its position, or 503.
 template <class T, class Respond>
-http::Response response_of(const QueryResult<T>& result, ReadAt at, const Respond& respond) {
-  if (auto none = no_answer(result, at.min_position)) return std::move(*none);
+http::Response response_of(const QueryResult<T>& result, const Respond& respond) {
+  if (auto none = no_answer(result)) return std::move(*none);
   const auto& answer = std::get<Answer<T>>(result);
   return respond(answer.value, answer.position);
 }
@@ -42,9 +42,9 @@ void answer_query(const Backend& backend, ReadAt at, const http::Exchange& excha
                   Respond respond) {
   backend.read_models.query<T>(
       std::move(query), at,
-      [exchange, at, respond = std::move(respond)](QueryResult<T> result) mutable {
-        exchange.respond_with([result = std::move(result), at, respond = std::move(respond)] {
-          return response_of(result, at, respond);
+      [exchange, respond = std::move(respond)](QueryResult<T> result) mutable {
+        exchange.respond_with([result = std::move(result), respond = std::move(respond)] {
+          return response_of(result, respond);
         });
       });
 }
@@ -77,8 +77,8 @@ template <class Row, class Respond>
 void answer_list(const Backend& backend, ReadAt at, const http::Exchange& exchange,
                  Query<Page<Row>> query, Respond respond) {
   backend.read_models.query<Page<Row>>(
-      std::move(query), at, [exchange, at, respond](QueryResult<Page<Row>> result) {
-        exchange.respond_from_here([&] { return response_of(result, at, respond); });
+      std::move(query), at, [exchange, respond](QueryResult<Page<Row>> result) {
+        exchange.respond_from_here([&] { return response_of(result, respond); });
       });
 }
 

@@ -44,9 +44,9 @@ void with_sight(const Backend& backend, const Asker& asker, ReadAt at,
   if (sight.all || !asker->roles.has(Role::buyer)) return then(sight);
   using Found = std::vector<AccountId>;
   backend.read_models.query<Found>(accounts_of(asker->id), at,
-                                   [exchange, at, sight = std::move(sight),
+                                   [exchange, sight = std::move(sight),
                                     then = std::move(then)](QueryResult<Found> result) mutable {
-                                     if (auto none = no_answer(result, at.min_position))
+                                     if (auto none = no_answer(result))
                                        return exchange.respond(std::move(*none));
                                      auto& [accounts, position] = std::get<Answer<Found>>(result);
                                      sight.accounts = std::move(accounts);

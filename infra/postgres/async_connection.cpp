@@ -22,7 +22,7 @@ const Away silent("PostgreSQL does not answer");
 }  // namespace
 
 AsyncConnection::AsyncConnection(ConnectOptions options, Events events)
-    : options_(std::move(options)), events_(std::move(events)) {}
+    : options_(std::move(options)), hosts_(options_.conninfo), events_(std::move(events)) {}
 
 int AsyncConnection::fd() const {
   return connection_ ? PQsocket(connection_.get()) : -1;
@@ -47,21 +47,22 @@ void AsyncConnection::on_ready(short revents, Clock::time_point now) {
       return;
     case State::connecting:
       if (revents != 0) return go_on_connecting(now);
-      if (is_due) lose(silent, now);
+      if (is_due) lose_silent(now);
       return;
     case State::connected:
       if (revents & POLLOUT) write(now);
       if (state_ != State::connected) return;  // lost while writing
       if (revents & ~POLLOUT) return read(now);
-      if (is_due) lose(silent, now);
+      if (is_due) lose_silent(now);
       return;
   }
 }
 
 void AsyncConnection::connect(Clock::time_point now) {
   try {
-    connection_ = start_connecting(options_);
+    connection_ = start_connecting(options_, hosts_);
   } catch (const Away& away) {
+    hosts_.take_all();
     return lose(away, now);
   }
   state_ = State::connecting;
@@ -71,13 +72,19 @@ void AsyncConnection::connect(Clock::time_point now) {
 
 void AsyncConnection::go_on_connecting(Clock::time_point now) {
   want_ = PQconnectPoll(connection_.get());
+  if (want_ == PGRES_POLLING_READING || want_ == PGRES_POLLING_WRITING) return;
+  hosts_.take_all();
   if (want_ == PGRES_POLLING_FAILED) return lose(trouble_of(connection_.get()), now);
-  if (want_ != PGRES_POLLING_OK) return;
   finish_connecting(connection_.get());
   if (PQsetnonblocking(connection_.get(), 1) != 0 || !PQenterPipelineMode(connection_.get()))
     return lose(trouble_of(connection_.get()), now);
   state_ = State::connected;
   events_.on_connected();
+}
+
+bool AsyncConnection::at_standby() const {
+  const char* const said = PQparameterStatus(connection_.get(), "in_hot_standby");
+  return said && std::string_view(said) == "on";
 }
 
 void AsyncConnection::send(const Statement& statement, Params params, OnReply on_reply) {
@@ -231,6 +238,11 @@ void AsyncConnection::lose(const Away& why, Clock::time_point now) {
   due_ = now + pause_;
   close(why);
   events_.on_lost(why);
+}
+
+void AsyncConnection::lose_silent(Clock::time_point now) {
+  hosts_.leave_out(connection_.get());
+  lose(silent, now);
 }
 
 void AsyncConnection::close(const Unavailable& why) {

@@ -1,6 +1,6 @@
 // A non-blocking connection to PostgreSQL for an event loop: statements are queued, sent together
 // (libpq's pipeline mode) and answered through callbacks. It connects by itself, and reconnects
-// after a loss.
+// after a loss, to any of the hosts that will do.
 //
 // Statements are prepared under their names. A new statement of the same name replaces the old one,
 // so the number of prepared statements stays bounded. A statement that the server has lost, or
@@ -64,6 +64,8 @@ class AsyncConnection {
   void on_ready(short revents, Clock::time_point now);
 
   bool connected() const { return state_ == State::connected; }
+  // As the server said with its last answer. REQUIRES: connected().
+  bool at_standby() const;
   std::size_t in_flight() const { return unanswered_; }
 
   // REQUIRES: connected(). The statement must outlive its answer.
@@ -105,8 +107,10 @@ class AsyncConnection {
   bool prepare_again(Query& query, std::string_view sqlstate);
   void answer(Query& query, Reply reply);
   void lose(const Away& why, Clock::time_point now);
+  void lose_silent(Clock::time_point now);
 
   ConnectOptions options_;
+  Hosts hosts_;
   Events events_;
   State state_ = State::down;
   Connected connection_;

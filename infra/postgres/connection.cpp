@@ -18,6 +18,8 @@ using std::chrono::milliseconds;
 // Waits are cut into slices of this length, to check for a stop request.
 constexpr milliseconds slice{100};
 
+const Away unanswered("PostgreSQL does not answer");
+
 // A parameter list in libpq's form. It points into the Params it was made from.
 struct RawParams {
   explicit RawParams(const Params& params) {
@@ -41,17 +43,34 @@ std::string sqlstate_in(const std::string& text) {
 
 }  // namespace
 
-Connected start_connecting(const ConnectOptions& options) {
-  // A conninfo in place of the database name is expanded; the keywords after it take precedence.
-  const std::array<const char*, 6> keywords{"dbname",          "application_name", "options",
-                                            "client_encoding", "keepalives_idle",  nullptr};
+Connected start_connecting(const ConnectOptions& options, const Hosts& hosts) {
   const std::string settings = "-c client_min_messages=warning " + options.settings;
-  const std::array<const char*, 6> values{options.conninfo.c_str(),
-                                          options.application_name.c_str(),
-                                          settings.c_str(),
-                                          "UTF8",
-                                          "10",
-                                          nullptr};
+  const std::string host = hosts.host(), hostaddr = hosts.hostaddr(), port = hosts.port();
+  // A conninfo in place of the database name is expanded: it takes precedence over the keywords
+  // before it, and those after it over the conninfo. An empty value leaves what is there.
+  constexpr std::size_t count = 10;
+  const std::array<const char*, count + 1> keywords{"target_session_attrs",
+                                                    "tcp_user_timeout",
+                                                    "dbname",
+                                                    "application_name",
+                                                    "options",
+                                                    "client_encoding",
+                                                    "keepalives_idle",
+                                                    "host",
+                                                    "hostaddr",
+                                                    "port",
+                                                    nullptr};
+  const std::array<const char*, count + 1> values{options.target_session_attrs.c_str(),
+                                                  "10000",  // ms
+                                                  options.conninfo.c_str(),
+                                                  options.application_name.c_str(),
+                                                  settings.c_str(),
+                                                  "UTF8",
+                                                  "10",  // s
+                                                  host.c_str(),
+                                                  hostaddr.c_str(),
+                                                  port.c_str(),
+                                                  nullptr};
   Connected connection(PQconnectStartParams(keywords.data(), values.data(), 1));
   if (!connection) throw Away("PostgreSQL: out of memory");
   // Anything important arrives as a result or a connection error, not as text on stderr.
@@ -70,7 +89,10 @@ void finish_connecting(PGconn* connection) {
 Away trouble_of(const PGconn* connection) {
   std::string text = PQerrorMessage(connection);
   text.erase(std::min(text.find("\nLOCATION:"), text.size()));  // in PostgreSQL's source
-  const std::string sqlstate = sqlstate_in(text);
+  std::string sqlstate = sqlstate_in(text);
+  if (sqlstate.empty() && text.find("session is read-only") != text.npos)
+    sqlstate =
+        sqlstate::read_only_transaction;  // as the server would say, if it were asked to write
   text = one_line(std::move(text));
   return Away("PostgreSQL: " + (text.empty() ? "the connection is lost" : text), sqlstate);
 }
@@ -81,16 +103,25 @@ Connection::Connection(const ConnectOptions& options, std::stop_token stop)
 }
 
 void Connection::connect(const ConnectOptions& options) {
-  connection_ = start_connecting(options);
-  const auto deadline = Clock::now() + options.connect_timeout;
-  auto want = PGRES_POLLING_WRITING;
-  while (want != PGRES_POLLING_OK) {
-    if (want == PGRES_POLLING_FAILED) throw trouble_of(connection_.get());
-    wait_for(want == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
-    want = PQconnectPoll(connection_.get());
+  Hosts hosts(options.conninfo);
+  connection_ = start_connecting(options, hosts);
+  while (!is_connected(Clock::now() + options.connect_timeout)) {
+    if (!hosts.leave_out(connection_.get())) give_up(unanswered);
+    connection_ = start_connecting(options, hosts);
   }
   finish_connecting(connection_.get());
   if (PQsetnonblocking(connection_.get(), 1) != 0) give_up(trouble_of(connection_.get()));
+}
+
+// False at the deadline: a host is silent.
+bool Connection::is_connected(Clock::time_point deadline) {
+  auto want = PGRES_POLLING_WRITING;
+  while (want != PGRES_POLLING_OK) {
+    if (want == PGRES_POLLING_FAILED) throw trouble_of(connection_.get());
+    if (!is_ready(want == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline)) return false;
+    want = PQconnectPoll(connection_.get());
+  }
+  return true;
 }
 
 void Connection::give_up(const Away& why) {
@@ -99,13 +130,17 @@ void Connection::give_up(const Away& why) {
 }
 
 void Connection::wait_for(short events, Clock::time_point deadline) {
+  if (!is_ready(events, deadline)) give_up(unanswered);
+}
+
+bool Connection::is_ready(short events, Clock::time_point deadline) {
   for (;;) {
     pollfd socket{PQsocket(connection_.get()), events, 0};
     const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
-    if (left <= milliseconds::zero()) give_up(Away("PostgreSQL does not answer"));
+    if (left <= milliseconds::zero()) return false;
     if (stop_.stop_requested()) give_up(Away("stopping"));
     const int ready = ::poll(&socket, 1, static_cast<int>(std::min(left, slice).count()));
-    if (ready > 0) return;
+    if (ready > 0) return true;
     if (ready < 0 && errno != EINTR) give_up(Away("PostgreSQL: poll failed"));
   }
 }
@@ -228,6 +263,15 @@ std::vector<Result> Connection::pipeline(std::span<const Call> calls) {
   require(PQexitPipelineMode(connection));
   if (failure) std::visit([](const auto& error) { throw error; }, *failure);
   return results;
+}
+
+Connection connect_to_read(ConnectOptions options) {
+  try {
+    return Connection(options);
+  } catch (const Away&) {
+    options.target_session_attrs = "any";
+    return Connection(options);
+  }
 }
 
 Transaction::~Transaction() {

@@ -16,6 +16,7 @@
 
 #include "infra/handle.hpp"
 #include "infra/postgres/errors.hpp"
+#include "infra/postgres/hosts.hpp"
 #include "infra/postgres/values.hpp"
 
 namespace jangbu::pg {
@@ -24,14 +25,17 @@ using Connected = Handle<PGconn, PQfinish>;
 
 struct ConnectOptions {
   std::string conninfo;  // `host=… port=… dbname=…` or a postgresql:// URI, as libpq takes it
+  // Which of several hosts will do, unless the conninfo says: the first that takes writes.
+  std::string target_session_attrs = "read-write";
   std::string application_name = "jangbu";
-  std::string settings = {};  // session settings, as `-c name=value …`
-  std::chrono::milliseconds connect_timeout{5'000};
+  std::string settings = {};                         // session settings, as `-c name=value …`
+  std::chrono::milliseconds connect_timeout{5'000};  // of each host
   std::chrono::milliseconds answer_timeout{30'000};
 };
 
-// Starts connecting without waiting. Throws Away when even that fails or the conninfo is invalid.
-Connected start_connecting(const ConnectOptions& options);
+// Starts connecting to these hosts of the conninfo without waiting. Throws Away when even that
+// fails or the conninfo is invalid.
+Connected start_connecting(const ConnectOptions& options, const Hosts& hosts);
 // To be called once libpq reports that it is connected.
 void finish_connecting(PGconn* connection);
 
@@ -46,7 +50,8 @@ struct Call {
 
 class Connection {
  public:
-  // Connects, waiting at most connect_timeout. A stop request ends any wait with Unavailable.
+  // Connects, waiting at most connect_timeout for each host. A stop request ends any wait with
+  // Unavailable.
   explicit Connection(const ConnectOptions& options, std::stop_token stop = {});
 
   // SQL without parameters, possibly several statements.
@@ -65,9 +70,11 @@ class Connection {
   bool broken() const { return PQstatus(connection_.get()) != CONNECTION_OK; }
 
  private:
-  // Waits until the socket is ready; `events` as for poll(2).
-  void wait_for(short events, std::chrono::steady_clock::time_point deadline);
   void connect(const ConnectOptions& options);
+  bool is_connected(std::chrono::steady_clock::time_point deadline);
+  // Waits until the socket is ready; `events` as for poll(2). False at the deadline.
+  bool is_ready(short events, std::chrono::steady_clock::time_point deadline);
+  void wait_for(short events, std::chrono::steady_clock::time_point deadline);
   // Sends what is queued, then reads until a result can be taken without waiting.
   void await_result();
   // The last result after `last` of a statement sent outside a pipeline, or the first failure,
@@ -80,6 +87,9 @@ class Connection {
   std::stop_token stop_;
   std::unordered_set<std::string> prepared_;
 };
+
+// For reading what the one that takes writes knows best: connects to any host if none takes writes.
+Connection connect_to_read(ConnectOptions options);
 
 // BEGIN in the constructor; ROLLBACK in the destructor unless committed.
 class Transaction {

@@ -51,10 +51,9 @@ bool may_pass(std::string_view sqlstate) {
   // Classes: connection, transaction rollback (serialization, deadlock), out of resources,
   // operator intervention (shutdown, start, timeout), system error (the disk).
   constexpr std::array<std::string_view, 5> classes{"08", "40", "53", "57", "58"};
-  constexpr std::string_view read_only_transaction = "25006";  // a standby, before its promotion
   constexpr std::string_view lock_not_available = "55P03";
   constexpr std::string_view insufficient_privilege = "42501";  // until the privilege is granted
-  return sqlstate == read_only_transaction || sqlstate == lock_not_available ||
+  return sqlstate == sqlstate::read_only_transaction || sqlstate == lock_not_available ||
          sqlstate == insufficient_privilege ||
          std::find(classes.begin(), classes.end(), sqlstate.substr(0, 2)) != classes.end();
 }

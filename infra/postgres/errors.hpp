@@ -42,7 +42,8 @@ class Away : public Unavailable {
 namespace sqlstate {
 inline constexpr std::string_view unknown_statement = "26000";
 inline constexpr std::string_view duplicate_statement = "42P05";
-inline constexpr std::string_view stale_plan = "0A000";  // among others
+inline constexpr std::string_view stale_plan = "0A000";             // among others
+inline constexpr std::string_view read_only_transaction = "25006";  // at a standby, among others
 }  // namespace sqlstate
 
 // libpq's messages end with a line feed, and some span several lines.

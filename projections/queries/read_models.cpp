@@ -30,14 +30,16 @@ using std::chrono::milliseconds;
 
 // A plan is made once and must use the indexes, however small the table was at the time.
 constexpr std::string_view session_settings =
-    "-c default_transaction_read_only=on -c plan_cache_mode=force_generic_plan -c jit=off "
-    "-c enable_seqscan=off -c enable_material=off -c enable_bitmapscan=off -c enable_hashjoin=off "
+    "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off -c enable_material=off "
+    "-c enable_bitmapscan=off -c enable_hashjoin=off "
     "-c enable_mergejoin=off -c enable_sort=off -c statement_timeout=";
 
 // NOTIFY says when to look at the checkpoints; a periodic look finds what it missed. Without NOTIFY
-// (a standby of PostgreSQL does not accept LISTEN), looking is all there is.
+// (a standby of PostgreSQL has none) looking is all there is, and it is frequent while queries
+// wait.
 constexpr milliseconds look_interval{1'000};
 constexpr milliseconds look_interval_unheard{250};
+constexpr milliseconds look_interval_waiting{20};
 
 // PostgreSQL must answer for this long after an outage before its recovery is reported.
 constexpr milliseconds well_again{3'000};
@@ -45,7 +47,8 @@ constexpr milliseconds well_again{3'000};
 // A query is sent at most this many times: again whenever another generation has begun to serve.
 constexpr int most_asked = 10;
 
-const pg::Statement listen{"read_models.listen", "LISTEN " + std::string(checkpoints_channel)};
+const pg::Statement listen_to_checkpoints{"read_models.listen",
+                                          "LISTEN " + std::string(checkpoints_channel)};
 
 // Rows that one statement looks up at most, so that nobody waits for all of a crowd.
 constexpr std::size_t most_keys = 128;
@@ -87,6 +90,12 @@ ReadModels::Options with_connections(ReadModels::Options options, std::size_t co
   return options;
 }
 
+void raise(std::atomic<std::uint64_t>& shown, Position position) {
+  std::uint64_t before = shown;
+  while (before < position.value && !shown.compare_exchange_weak(before, position.value)) {
+  }
+}
+
 class EventFd {
  public:
   EventFd() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd") {}
@@ -108,7 +117,7 @@ class EventFd {
 class ReadModels::Loop {
  public:
   // `purpose` is for people: it appears in logs and in PostgreSQL's list of sessions.
-  Loop(Options options, std::string purpose, Histogram& query_duration);
+  Loop(Options options, std::string purpose, Shown& shown, Histogram& query_duration);
   ~Loop();
   void stop();
 
@@ -123,6 +132,7 @@ class ReadModels::Loop {
     const QueryText* text;
     pg::Params params;
     Position min_position;
+    Position shown;  // to anybody before it was asked
     Clock::time_point deadline;
     Done done;
     int generation = 0;  // last sent to; 0 if that one did not serve
@@ -155,13 +165,14 @@ class ReadModels::Loop {
   void take_in();
   bool may_sleep();
   void route(Pending query);
+  void wait(const Known& known, Pending query);
   void to_send(Pending query);
   void send_batches();
   static Batch take_batch(std::deque<Pending>& queries, std::size_t most);
   pg::AsyncConnection* idlest() const;
   void send(pg::AsyncConnection* connection, Batch batch);
   void answer(Batch batch, const pg::AsyncConnection::Reply& reply);
-  void answer(const Pending& query, const PGresult* result, int first_row, int rows);
+  void answer(Pending query, const PGresult* result, int first_row, int rows);
   void refused(Batch batch, const pg::SqlError& error);
   void displace(Pending query, const Unavailable& why);
   void ask_again(Displaced displaced);
@@ -172,6 +183,7 @@ class ReadModels::Loop {
   void release(std::size_t model);
   void expire(Clock::time_point now);
   void on_connected();
+  void listen();
   void lost(const pg::Away& why);
   void listener_lost(const pg::Away& why);
   void fail_to_send(const Unavailable& why);
@@ -184,6 +196,7 @@ class ReadModels::Loop {
 
   const Options options_;
   const std::string purpose_;
+  Shown& shown_;
   Histogram& query_duration_;
   EventFd wake_;
   std::atomic<bool> connected_ = false;
@@ -210,6 +223,7 @@ class ReadModels::Loop {
   std::uint64_t next_number_ = 0;
   bool looking_ = false;
   bool look_again_ = false;
+  bool asked_to_listen_ = false;
   bool heard_ = false;  // LISTEN succeeded
   Clock::time_point next_look_ = Clock::time_point::max();
   Trouble trouble_;
@@ -221,9 +235,11 @@ class ReadModels::Loop {
 };
 
 // One connection for rows: with more of them batches would only be smaller.
-ReadModels::ReadModels(Options options)
-    : rows_(std::make_unique<Loop>(with_connections(options, 1), "queries", query_duration_)),
-      lists_(std::make_unique<Loop>(options, "lists", query_duration_)) {}
+ReadModels::ReadModels(Options options) {
+  for (const ReadModel* model : read_models()) shown_[model->name] = 0;
+  rows_ = std::make_unique<Loop>(with_connections(options, 1), "queries", shown_, query_duration_);
+  lists_ = std::make_unique<Loop>(options, "lists", shown_, query_duration_);
+}
 ReadModels::~ReadModels() = default;
 
 void ReadModels::stop() {
@@ -252,9 +268,11 @@ void ReadModels::submit(Lane lane, const QueryText& text, pg::Params params, Rea
   (lane == Lane::rows ? rows_ : lists_)->submit(text, std::move(params), at, std::move(done));
 }
 
-ReadModels::Loop::Loop(Options options, std::string purpose, Histogram& query_duration)
+ReadModels::Loop::Loop(Options options, std::string purpose, Shown& shown,
+                       Histogram& query_duration)
     : options_(std::move(options)),
       purpose_(std::move(purpose)),
+      shown_(shown),
       query_duration_(query_duration),
       trouble_("answering " + purpose_),
       listener_(connect_options("jangbu listener"),
@@ -276,8 +294,10 @@ ReadModels::Loop::Loop(Options options, std::string purpose, Histogram& query_du
 pg::ConnectOptions ReadModels::Loop::connect_options(std::string application_name) const {
   return {
       .conninfo = options_.conninfo,
+      .target_session_attrs = "any",
       .application_name = std::move(application_name),
       .settings = std::string(session_settings) + std::to_string(options_.answer_timeout.count()),
+      .connect_timeout = options_.connect_timeout,
       .answer_timeout = options_.answer_timeout};
 }
 
@@ -308,8 +328,12 @@ void ReadModels::Loop::submit(const QueryText& text, pg::Params params, ReadAt a
     lock.unlock();
     return finish(done, Unavailable("closing"));
   }
-  inbox_.push_back(
-      {&text, std::move(params), at.min_position, Clock::now() + at.wait, std::move(done)});
+  inbox_.push_back({&text,
+                    std::move(params),
+                    at.min_position,
+                    {shown_.at(text.read_model)},
+                    Clock::now() + at.wait,
+                    std::move(done)});
   const bool sleeps = std::exchange(sleeps_, false);
   lock.unlock();
   if (sleeps) wake_.wake();
@@ -394,12 +418,16 @@ void ReadModels::Loop::route(Pending query) {
   // The known checkpoint may be out of date, so a query that cannot wait is sent too, to find out.
   if (known.checkpoint->position >= query.min_position || query.deadline <= Clock::now())
     return to_send(std::move(query));
+  wait(known, std::move(query));
+  look();
+}
+
+void ReadModels::Loop::wait(const Known& known, Pending query) {
   if (!listener_.connected()) return finish(query.done, not_connected);
   const Waiting place{static_cast<std::size_t>(&known - known_.data()), query.min_position,
                       next_number_++};
   deadlines_.emplace(query.deadline, place);
   waiting_.emplace(place, std::move(query));
-  look();
 }
 
 ReadModels::Loop::Known& ReadModels::Loop::known_to(const QueryText& text) {
@@ -491,16 +519,24 @@ void ReadModels::Loop::answer(Batch batch, const pg::AsyncConnection::Reply& rep
   for (int first = 0, end = 0; first < rows; first = end) {
     const std::int64_t asked = number(first);
     while (end < rows && number(end) == asked) ++end;
-    answer(batch.at(static_cast<std::size_t>(asked - 1)), result, first, end - first);
+    answer(std::move(batch.at(static_cast<std::size_t>(asked - 1))), result, first, end - first);
   }
 }
 
-void ReadModels::Loop::answer(const Pending& query, const PGresult* result, int first_row,
-                              int rows) {
+void ReadModels::Loop::answer(Pending query, const PGresult* result, int first_row, int rows) {
   pg::Row row(result, first_row);
   const auto position = row.next<Position>();
   if (row.next<bool>()) return finish(query.done, EntityParked{});
-  if (position < query.min_position) return finish(query.done, Behind{position});
+  const Position wanted = std::max(query.min_position, query.shown);
+  if (position < wanted) {
+    if (query.deadline <= Clock::now()) return finish(query.done, Behind{position, wanted});
+    // This host is behind the one that showed it, or that the listener is at.
+    query.min_position = wanted;
+    query.asked = 0;
+    next_look_ = std::min(next_look_, Clock::now() + look_interval_waiting);
+    return wait(known_to(*query.text), std::move(query));
+  }
+  raise(shown_.at(query.text->read_model), position);
   // If the query has no rows, the outer join gives one row of nulls.
   if (PQgetisnull(result, first_row, own_columns)) rows = 0;
   finish(query.done, Answer<Rows>{Rows(result, first_row, rows, own_columns), position});
@@ -584,8 +620,12 @@ void ReadModels::Loop::look() {
     look_again_ = true;
     return;
   }
+  // Not before it is promoted: a standby refuses it, and logs that it did.
+  if (!asked_to_listen_ && !listener_.at_standby()) return listen();
   looking_ = true;
-  next_look_ = Clock::now() + (heard_ ? look_interval : look_interval_unheard);
+  next_look_ = Clock::now() + (heard_             ? look_interval
+                               : waiting_.empty() ? look_interval_unheard
+                                                  : look_interval_waiting);
   listener_.send(select_checkpoints, {},
                  [this, displaced = std::exchange(displaced_, {})](
                      const pg::AsyncConnection::Reply& reply) mutable {
@@ -635,8 +675,14 @@ void ReadModels::Loop::expire(Clock::time_point now) {
 }
 
 void ReadModels::Loop::on_connected() {
+  asked_to_listen_ = false;
+  look();
+}
+
+void ReadModels::Loop::listen() {
+  asked_to_listen_ = true;
   // LISTEN has a turn of its own: a look that fails (no table yet) rolls back its whole turn.
-  listener_.send(listen, {}, [this](const pg::AsyncConnection::Reply& reply) {
+  listener_.send(listen_to_checkpoints, {}, [this](const pg::AsyncConnection::Reply& reply) {
     heard_ = std::holds_alternative<pg::Result>(reply);
     look();
   });

@@ -10,7 +10,9 @@
 //
 // A query with a min_position waits, at the cost of a map entry, until the read model has reached
 // it; the projector's NOTIFY wakes it. The rows and the position at which they are true come from
-// one statement, and only from the generation that serves when it is executed. If the query's
+// one statement, and only from the generation that serves when it is executed. So PostgreSQL may be
+// a standby, whose position is its own, or one that took over from another and is behind it: what
+// is asked after an answer never gets an earlier position of that read model. If the query's
 // generation is swapped away or dropped in the meantime, the query is sent again to the successor,
 // whatever came of it; likewise if the database was emptied and filled again.
 //
@@ -25,10 +27,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -52,9 +57,11 @@ struct Answer {
   Position position;
 };
 
-// The read model did not reach min_position in time; this is how far it is.
+// The read model did not reach in time what was asked for, or was shown before; this is how far it
+// is.
 struct Behind {
   Position position;
+  Position wanted;
 };
 
 // The entity asked about has no answer: its row is parked (projections/README.md).
@@ -69,6 +76,7 @@ class ReadModels {
     std::string conninfo;
     std::size_t connections = 2;        // for lists; rows have one, and for each lane one listens
     std::size_t most_queries = 50'000;  // per lane, waiting or in flight; more are refused
+    std::chrono::milliseconds connect_timeout{5'000};  // of each host
     std::chrono::milliseconds answer_timeout{5'000};
   };
 
@@ -121,7 +129,11 @@ class ReadModels {
 
   void submit(Lane lane, const QueryText& text, pg::Params params, ReadAt at, Done done);
 
+  // The position of each read model's latest answer.
+  using Shown = std::map<std::string_view, std::atomic<std::uint64_t>>;
+
   class Loop;
+  Shown shown_;
   Histogram query_duration_{bounds::latency_ns};
   std::unique_ptr<Loop> rows_;
   std::unique_ptr<Loop> lists_;
