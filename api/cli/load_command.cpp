@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -11,7 +12,9 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "api/cli/progress.hpp"
 #include "api/cli/settings.hpp"
@@ -33,7 +36,9 @@ using loadgen::State;
 
 struct LoadFlags {
   loadgen::Options options;
-  ShopPlace shop;
+  std::vector<std::string> hosts{ShopPlace{}.host};
+  std::vector<int> port_bases{ShopPlace{}.port_base};
+  ShopPlace shop;  // for all of them
   bool json = false;
 };
 
@@ -165,10 +170,27 @@ class Watch {
   std::optional<Progress> progress_;
 };
 
-int run_load(const LoadFlags& flags) {
+// Of the instances: one for each host and port base, where one of either may be for all.
+std::vector<ShopPlace> places_of(const LoadFlags& flags) {
+  const auto& [hosts, port_bases] = std::tie(flags.hosts, flags.port_bases);
+  const std::size_t count = std::max(hosts.size(), port_bases.size());
+  if ((hosts.size() != 1 && hosts.size() != count) ||
+      (port_bases.size() != 1 && port_bases.size() != count))
+    throw CLI::ValidationError(
+        "--host and --port-base name as many instances as each other, or "
+        "one of them is for all");
+  std::vector<ShopPlace> places(count, flags.shop);
+  for (std::size_t i = 0; i < count; ++i) {
+    places[i].host = hosts[hosts.size() == 1 ? 0 : i];
+    places[i].port_base = port_bases[port_bases.size() == 1 ? 0 : i];
+  }
+  return places;
+}
+
+int run_load(const LoadFlags& flags, const std::vector<ShopPlace>& places) {
   raise_descriptor_limit();
   const StopSignals signals;
-  LoadRun run(flags.options, flags.shop);
+  LoadRun run(flags.options, places);
   Table table;
   std::optional<int> interrupted;
   {
@@ -224,6 +246,7 @@ constexpr const char* footer = R"(Examples:
   jangbu load --rate 5000 --seconds 60 --connections 64
   jangbu load --hot 1                               everybody wants the same thing
   jangbu load --port-base 12000 --json | jq .invariants
+  jangbu load --host one.example,two.example --tls  an instance that dies is done without
 
 Exit status: 0 all that was promised holds; 1 it does not, or it could not be found out; 2 wrong
 usage; 130 Ctrl-C (what was sent is settled and checked; a second one gives that up).
@@ -252,9 +275,22 @@ void add_load(CLI::App& app, int& status) {
           "Kept-alive connections to buy over");
   command->add_flag("--keep", options.keep,
                     "Leave the accounts open and the products listed at the end");
-  add_shop_flags(*command, flags->shop);
+  command
+      ->add_option("--host", flags->hosts,
+                   "The shop's hosts, separated by commas: purchases take turns among instances")
+      ->delimiter(',')
+      ->capture_default_str();
+  setting(*command, "port-base", flags->port_bases,
+          "Ports of operations, separated by commas, one for each host or several of one host; the "
+          "other services use the next four")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 65531));
+  add_shop_access_flags(*command, flags->shop);
   command->add_flag("--json", flags->json, "For machines");
-  on_run(*command, [flags, &status] { status = run_tool([&] { return run_load(*flags); }); });
+  on_run(*command, [flags, &status] {
+    const std::vector<ShopPlace> places = places_of(*flags);
+    status = run_tool([&] { return run_load(*flags, places); });
+  });
 }
 
 }  // namespace jangbu::cli

@@ -174,6 +174,10 @@ void add_shop_flags(CLI::App& app, ShopPlace& shop) {
   app.add_option("--host", shop.host, "The shop's host: a name or an address")
       ->capture_default_str();
   add_port_base_flag(app, shop.port_base);
+  add_shop_access_flags(app, shop);
+}
+
+void add_shop_access_flags(CLI::App& app, ShopPlace& shop) {
   setting(app, "tls", shop.tls, "The shop speaks HTTPS (--tls-certificate)");
   const auto implies_tls = [&shop](const std::string&) { shop.tls = true; };
   setting(app, "ca-file", shop.ca_file,

@@ -67,6 +67,8 @@ std::vector<std::string> read_model_names();
 // shop is, and who asks it. The credential itself may be in JANGBU_CREDENTIAL, and never in a
 // command line, which everybody on the machine can read.
 void add_shop_flags(CLI::App& app, ShopPlace& shop);
+// The same without --host and --port-base.
+void add_shop_access_flags(CLI::App& app, ShopPlace& shop);
 // --port-base
 void add_port_base_flag(CLI::App& app, int& port_base);
 

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <utility>
+#include <vector>
 
 #include "infra/log.hpp"
 
@@ -18,7 +19,7 @@ LoadJobs::Start LoadJobs::start(const loadgen::Options& options) {
   const std::lock_guard lock(mutex_);
   if (closed_) return Start::closed;
   if (last_ && !last_->snapshot().finished()) return Start::another_is_under_way;
-  last_ = wanted_ = std::make_shared<loadgen::LoadRun>(options, shop_);
+  last_ = wanted_ = std::make_shared<loadgen::LoadRun>(options, std::vector{shop_});
   work_.notify_one();
   return Start::begun;
 }

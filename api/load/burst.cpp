@@ -35,12 +35,12 @@ Latencies latencies_of(const Histogram& histogram) {
           .max = histogram.max()};
 }
 
-Burst::Burst(HttpPool& pool, const Plan& plan, const Stage& stage, std::string url,
+Burst::Burst(HttpPool& pool, Instances& instances, const Plan& plan, const Stage& stage,
              const std::atomic<Wish>& wish, std::function<void()> on_tick)
     : pool_(pool),
+      instances_(instances),
       plan_(plan),
       stage_(stage),
-      url_(std::move(url)),
       wish_(wish),
       on_tick_(std::move(on_tick)) {
   attempts_.reserve(static_cast<std::size_t>(plan.size()));
@@ -108,14 +108,17 @@ void Burst::send_again(Clock::time_point now) {
 
 void Burst::ask(std::uint64_t n) {
   const std::string mark = stage_.mark(n);
-  pool_.send({.method = "POST",
-              .url = url_,
-              .body = R"({"buyerId":")" + stage_.buyers()[plan_.buyer(n)] + R"(","productId":")" +
-                      stage_.products()[plan_.product(n)].id + R"(","quantity":1})",
-              .fields = {"Content-Type: application/json", "Idempotency-Key: " + mark,
-                         "X-Request-Id: " + mark},
-              .timeout = longest_answer},
-             [this, n](const HttpPool::Answer& answer) { answered(n, answer); });
+  instances_.send(
+      pool_,
+      {.service = Instances::Service::purchase,
+       .method = "POST",
+       .path = "/purchases",
+       .body = R"({"buyerId":")" + stage_.buyers()[plan_.buyer(n)] + R"(","productId":")" +
+               stage_.products()[plan_.product(n)].id + R"(","quantity":1})",
+       .fields = {"Content-Type: application/json", "Idempotency-Key: " + mark,
+                  "X-Request-Id: " + mark},
+       .timeout = longest_answer},
+      [this, n](const HttpPool::Answer& answer) { answered(n, answer); });
 }
 
 void Burst::answered(std::uint64_t n, const HttpPool::Answer& answer) {
@@ -124,18 +127,20 @@ void Burst::answered(std::uint64_t n, const HttpPool::Answer& answer) {
   const std::string code = bought ? "" : problem_in(answer);
   attempt.times_sent = static_cast<std::uint16_t>(attempt.times_sent + answer.times_sent);
   attempt.outcome = outcome_of(answer.status, code, attempt.times_sent);
+  // Nothing was done, by an instance that is away: another one is asked at once.
+  const bool turned_away = attempt.outcome == Outcome::refused && Instances::is_away(answer);
+  if (turned_away && instances_.has_one_to_ask()) {
+    attempt.outcome = Outcome::unknown;
+    attempt.times_sent = 0;
+    return ask_again(n, Clock::duration::zero());
+  }
   const bool settled = attempt.outcome != Outcome::unknown;
   if (!attempt.uncertain && (!settled || attempt.times_sent > 1)) {
     attempt.uncertain = true;
     ++figures_.uncertain;
     ++figures_.repeated;
   }
-  if (!settled) {
-    // Kept in order of time: some answers ask for a longer wait than others.
-    const auto at = Clock::now() + std::max<Clock::duration>(ask_again_after, answer.retry_after);
-    again_.insert(std::ranges::upper_bound(again_, at, {}, &Again::at), {at, n});
-    return;
-  }
+  if (!settled) return ask_again(n, std::max<Clock::duration>(ask_again_after, answer.retry_after));
   if (attempt.uncertain) --figures_.uncertain;
   if (attempt.outcome == Outcome::purchased) {
     attempt.position = answer.position;
@@ -154,6 +159,12 @@ void Burst::answered(std::uint64_t n, const HttpPool::Answer& answer) {
       std::chrono::duration_cast<Histogram::Latency>(Clock::now() - begin_ - plan_.due(n));
   latencies_.add(latency);
   overall_.add(latency);
+}
+
+// Kept in order of time: some answers ask for a longer wait than others.
+void Burst::ask_again(std::uint64_t n, Clock::duration after) {
+  const auto at = Clock::now() + after;
+  again_.insert(std::ranges::upper_bound(again_, at, {}, &Again::at), {at, n});
 }
 
 void Burst::refuse(const std::string& code) {

@@ -18,6 +18,7 @@
 #include "api/client/http_pool.hpp"
 #include "api/load/attempt.hpp"
 #include "api/load/histogram.hpp"
+#include "api/load/instances.hpp"
 #include "api/load/plan.hpp"
 #include "api/load/shop_calls.hpp"
 #include "api/load/stage.hpp"
@@ -53,7 +54,7 @@ struct Figures {
 class Burst {
  public:
   // `on_tick` is called several times a second.
-  Burst(HttpPool& pool, const Plan& plan, const Stage& stage, std::string url,
+  Burst(HttpPool& pool, Instances& instances, const Plan& plan, const Stage& stage,
         const std::atomic<Wish>& wish, std::function<void()> on_tick);
 
   // Sends until the time is up or a stop is requested.
@@ -76,15 +77,16 @@ class Burst {
   void send_again(Clock::time_point now);
   void ask(std::uint64_t n);
   void answered(std::uint64_t n, const HttpPool::Answer& answer);
+  void ask_again(std::uint64_t n, Clock::duration after);
   void refuse(const std::string& code);
   void tick(Clock::time_point now);
   void end_second(Clock::time_point at);
   void wait(Clock::time_point until);
 
   HttpPool& pool_;
+  Instances& instances_;
   const Plan& plan_;
   const Stage& stage_;
-  const std::string url_;
   const std::atomic<Wish>& wish_;
   const std::function<void()> on_tick_;
 

@@ -57,7 +57,7 @@ void LogReader::read_stream(Position through, const OnEvent& on_event) {
   for (int streams = 0; streams < most_streams && read_.position < through; ++streams) {
     ServerSentEvents events;
     const auto end = calls_.stream(
-        {.url = url() + "/stream", .fields = {"Last-Event-ID: " + to_string(read_)}},
+        {.path = "/events/stream", .fields = {"Last-Event-ID: " + to_string(read_)}},
         [&](std::string& text) {
           const EventId before = read_;
           events.take(text,
@@ -73,7 +73,7 @@ void LogReader::read_stream(Position through, const OnEvent& on_event) {
 
 void LogReader::read_pages(Position through, const OnEvent& on_event) {
   for (std::string from = to_string(read_); !from.empty() && read_.position <= through;) {
-    const auto answer = calls_.insist({.url = url() + "?limit=100&from=" + from});
+    const auto answer = calls_.insist({.path = "/events?limit=100&from=" + from});
     const Value page = parse_json(answer.body);
     for (const Value& event : page.at("items")) pass_on(event, through, on_event);
     const Value& next = page.at("next");

@@ -38,7 +38,6 @@ class LogReader {
   void read_stream(Position through, const OnEvent& on_event);
   void read_pages(Position through, const OnEvent& on_event);
   void pass_on(const nlohmann::json& event, Position through, const OnEvent& on_event);
-  std::string url() const { return calls_.url(ShopClient::Service::operations) + "/events"; }
 
   ShopCalls& calls_;
   EventId read_;  // the last event passed on

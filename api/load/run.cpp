@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "infra/ids.hpp"
+#include "infra/loopback.hpp"
 
 namespace jangbu::loadgen {
 
@@ -45,16 +46,19 @@ bool Snapshot::violated() const {
   return std::ranges::any_of(invariants, [](const Invariant& one) { return !one.ok; });
 }
 
-LoadRun::LoadRun(const Options& options, const ShopPlace& place)
+LoadRun::LoadRun(const Options& options, const std::vector<ShopPlace>& places)
     : options_(options),
-      place_(place),
-      shop_(place, std::chrono::seconds(30)),
+      places_(places),
+      instances_(places),
       snapshot_{.options = options, .run = new_name(), .started_at = system_now()} {}
 
 void LoadRun::run() {
   try {
     const std::unique_lock lock(mutex_);
-    pool_.emplace(static_cast<std::size_t>(options_.connections), place_);
+    // Whether a credential may go to them depends on who is furthest away.
+    const auto& furthest = *std::ranges::max_element(
+        places_, {}, [](const ShopPlace& place) { return !is_loopback(place.host); });
+    pool_.emplace(static_cast<std::size_t>(options_.connections), furthest);
   } catch (const std::exception& error) {
     return finish(State::failed, error.what());
   }
@@ -62,13 +66,13 @@ void LoadRun::run() {
 }
 
 void LoadRun::go_to_the_end() {
-  ShopCalls calls(*pool_, shop_, wish_);
+  ShopCalls calls(*pool_, instances_, wish_);
   Stage stage(calls, snapshot().run);
   std::string reason;
   bool failed = false;
   try {
     try {
-      go_through(*pool_, calls, stage);
+      go_through(*pool_, stage);
     } catch (const std::exception& error) {
       failed = true;
       reason = error.what();
@@ -83,7 +87,7 @@ void LoadRun::go_to_the_end() {
   finish(failed ? State::failed : wish_ == Wish::stop ? State::stopped : State::done, reason);
 }
 
-void LoadRun::go_through(HttpPool& pool, ShopCalls& calls, Stage& stage) {
+void LoadRun::go_through(HttpPool& pool, Stage& stage) {
   const Plan plan(options_);
   stage.prepare(options_, plan);
 
@@ -92,8 +96,7 @@ void LoadRun::go_through(HttpPool& pool, ShopCalls& calls, Stage& stage) {
     const std::lock_guard lock(mutex_);
     snapshot_.figures = shown->figures();
   };
-  Burst burst(pool, plan, stage, calls.url(ShopClient::Service::purchase) + "/purchases", wish_,
-              show);
+  Burst burst(pool, instances_, plan, stage, wish_, show);
   shown = &burst;
   enter(State::running);
   burst.send(std::chrono::seconds(options_.seconds));

@@ -2,7 +2,7 @@
 // products of its own, buys, waits until everything is settled, and checks that the answers, the
 // log and the read model agree.
 //
-//   LoadRun run(options, {.port_base = 11000});
+//   LoadRun run(options, {{.port_base = 11000}});
 //   run.run();                       // takes its time
 //   … run.snapshot() …               // meanwhile, on another thread
 //
@@ -23,6 +23,7 @@
 #include "api/client/shop_client.hpp"
 #include "api/load/burst.hpp"
 #include "api/load/checker.hpp"
+#include "api/load/instances.hpp"
 #include "api/load/options.hpp"
 #include "api/load/shop_calls.hpp"
 #include "events/values.hpp"
@@ -59,8 +60,8 @@ struct Snapshot {
 
 class LoadRun {
  public:
-  // REQUIRES: options within `bounds`.
-  LoadRun(const Options& options, const ShopPlace& place);
+  // `places`: of the shop's instances. REQUIRES: options within `bounds`; at least one place.
+  LoadRun(const Options& options, const std::vector<ShopPlace>& places);
 
   void run();
 
@@ -74,13 +75,13 @@ class LoadRun {
  private:
   void want(Wish wish);
   void go_to_the_end();
-  void go_through(HttpPool& pool, ShopCalls& calls, Stage& stage);
+  void go_through(HttpPool& pool, Stage& stage);
   void enter(State state);
   void finish(State state, const std::string& reason);
 
   const Options options_;
-  const ShopPlace place_;
-  const ShopClient shop_;
+  const std::vector<ShopPlace> places_;
+  Instances instances_;
   std::atomic<Wish> wish_ = Wish::go_on;
   mutable std::mutex mutex_;      // guards what follows
   std::optional<HttpPool> pool_;  // while the run lasts

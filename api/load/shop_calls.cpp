@@ -45,25 +45,44 @@ void ShopCalls::pause(std::chrono::milliseconds time) {
 
 ShopCalls::Answer ShopCalls::call(const Request& request) {
   const auto answer = std::make_shared<std::optional<Answer>>();
-  pool_.send(request, [answer](Answer came) { *answer = std::move(came); });
+  instances_.send(pool_, request, [answer](Answer came) { *answer = std::move(came); });
+  return await(answer);
+}
+
+ShopCalls::Answer ShopCalls::call(std::size_t instance, const Request& request) {
+  const auto answer = std::make_shared<std::optional<Answer>>();
+  instances_.send_to(instance, pool_, request,
+                     [answer](Answer came) { *answer = std::move(came); });
+  return await(answer);
+}
+
+ShopCalls::Answer ShopCalls::await(const std::shared_ptr<std::optional<Answer>>& answer) {
   while (!*answer) wait(Clock::now() + patience);
   return std::move(**answer);
 }
 
+std::chrono::milliseconds ShopCalls::before_retry(const Answer& answer) const {
+  const bool another_may = Instances::is_away(answer) && instances_.has_one_to_ask();
+  return another_may ? retry_interval
+                     : std::max<std::chrono::milliseconds>(retry_interval, answer.retry_after);
+}
+
 void ShopCalls::require_services() {
-  using Service = ShopClient::Service;
-  for (const auto& [service, name] :
-       {std::pair(Service::operations, "operations"), std::pair(Service::account, "account"),
-        std::pair(Service::product, "product"), std::pair(Service::purchase, "purchase")}) {
-    const Answer answer = call({.url = url(service) + "/"});
-    if (const auto refusal = refusal_in(answer.status, answer.body); !refusal.empty())
-      throw LoadFailed(url(service) + " " + refusal);
-    if (answer.status != 200 && answer.status != 503)
-      throw LoadFailed("no shop's " + std::string(name) + " service answers at " + url(service) +
-                       " (" + reason_of(answer) +
-                       "). Start one with jangbu serve, or say where it is with --host and "
-                       "--port-base (JANGBU_PORT_BASE)");
-  }
+  using Service = Instances::Service;
+  for (std::size_t instance = 0; instance < instances_.count(); ++instance)
+    for (const auto& [service, name] :
+         {std::pair(Service::operations, "operations"), std::pair(Service::account, "account"),
+          std::pair(Service::product, "product"), std::pair(Service::purchase, "purchase")}) {
+      const std::string url = instances_.url(instance, service);
+      const Answer answer = call(instance, {.service = service, .path = "/"});
+      if (const auto refusal = refusal_in(answer.status, answer.body); !refusal.empty())
+        throw LoadFailed(url + " " + refusal);
+      if (answer.status != 200 && answer.status != 503)
+        throw LoadFailed("no shop's " + std::string(name) + " service answers at " + url + " (" +
+                         reason_of(answer) +
+                         "). Start one with jangbu serve, or say where it is with --host and "
+                         "--port-base (JANGBU_PORT_BASE)");
+    }
 }
 
 ShopCalls::Answer ShopCalls::insist(const Request& request) {
@@ -75,9 +94,9 @@ ShopCalls::Answer ShopCalls::insist(const Request& request) {
                 (answer.status == 0 ? answer.times_sent > 0
                                     : says(answer.status, code_of(answer.body)) == Says::uncertain);
     if (!is_for_now(answer.status) || Clock::now() >= until)
-      throw LoadFailed(request.method + " " + request.url + ": " + reason_of(answer) +
+      throw LoadFailed(request.method + " " + request.path + ": " + reason_of(answer) +
                        (uncertain && request.method != "GET" ? ". Its outcome is unknown" : ""));
-    pause(std::max<std::chrono::milliseconds>(retry_interval, answer.retry_after));
+    pause(before_retry(answer));
   }
 }
 
@@ -95,7 +114,7 @@ std::optional<ShopCalls::Answer> ShopCalls::stream(Request request,
     stream->text += piece;
     return !stream->enough;
   };
-  pool_.send(request, [stream](Answer end) { stream->end = std::move(end); });
+  instances_.send(pool_, request, [stream](Answer end) { stream->end = std::move(end); });
   for (auto heard = Clock::now(); !stream->enough;) {
     wait(Clock::now() + retry_interval);
     const bool ended = stream->end.has_value();
@@ -115,7 +134,7 @@ void ShopCalls::each(const std::vector<Request>& requests,
   std::size_t next = 0, done = 0;
   while (done < requests.size()) {
     for (; next < requests.size() && pool_.free() > 0; ++next)
-      pool_.send(requests[next], [arrived, next](Answer answer) {
+      instances_.send(pool_, requests[next], [arrived, next](Answer answer) {
         arrived->emplace_back(next, std::move(answer));
       });
     wait(Clock::now() + patience);
@@ -139,7 +158,7 @@ void ShopCalls::each(const std::vector<Request>& requests, std::chrono::seconds 
     each(round, [&](std::size_t i, const Answer& answer) {
       if (is_for_now(answer.status) && Clock::now() < until) {
         again.push_back(left[i]);
-        longest_wait = std::max<std::chrono::milliseconds>(longest_wait, answer.retry_after);
+        longest_wait = std::max(longest_wait, before_retry(answer));
       } else {
         answered(left[i], answer);
       }

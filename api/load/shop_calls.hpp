@@ -5,14 +5,16 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "api/client/http_pool.hpp"
-#include "api/client/shop_client.hpp"
+#include "api/load/instances.hpp"
 
 namespace jangbu::loadgen {
 
@@ -33,20 +35,20 @@ class LoadFailed : public std::runtime_error {
 
 class ShopCalls {
  public:
-  using Request = HttpPool::Request;
+  using Request = Instances::Request;
   using Answer = HttpPool::Answer;
 
   // All arguments must outlive it.
-  ShopCalls(HttpPool& pool, const ShopClient& shop, const std::atomic<Wish>& wish)
-      : pool_(pool), shop_(shop), wish_(wish) {}
+  ShopCalls(HttpPool& pool, Instances& instances, const std::atomic<Wish>& wish)
+      : pool_(pool), instances_(instances), wish_(wish) {}
 
-  std::string url(ShopClient::Service service) const { return shop_.url(service); }
-
-  // Throws LoadFailed unless something answers on the port of each service that a run needs.
+  // Throws LoadFailed unless something answers on the port of each service that a run needs, at
+  // every instance.
   void require_services();
 
   // Returns the answer if its status is 200. Temporary failures (5xx, 408, 429, no answer) are
-  // retried for half a minute, as Retry-After says. REQUIRES: an idempotent request.
+  // retried for half a minute, as Retry-After says unless there is another instance to ask.
+  // REQUIRES: an idempotent request.
   Answer insist(const Request& request);
 
   // What a piece of a stream held: heartbeats are nothing.
@@ -71,10 +73,13 @@ class ShopCalls {
 
  private:
   Answer call(const Request& request);
+  Answer call(std::size_t instance, const Request& request);
+  Answer await(const std::shared_ptr<std::optional<Answer>>& answer);
+  std::chrono::milliseconds before_retry(const Answer& answer) const;
   void wait(HttpPool::Clock::time_point until);
 
   HttpPool& pool_;
-  const ShopClient& shop_;
+  Instances& instances_;
   const std::atomic<Wish>& wish_;
 };
 

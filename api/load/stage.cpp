@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 namespace {
 
 using Value = nlohmann::json;
-using Service = ShopClient::Service;
+using Service = Instances::Service;
 using Clock = HttpPool::Clock;
 
 // The read model may be far behind after a burst: the run waits for as long as it makes progress.
@@ -90,8 +90,9 @@ void Stage::prepare(const Options& options, const Plan& plan) {
 std::vector<std::string> Stage::import_rows(Service service, const std::string& path,
                                             const std::string& rows) {
   const auto import = [&] {
-    return calls_.insist({.method = "POST",
-                          .url = calls_.url(service) + path,
+    return calls_.insist({.service = service,
+                          .method = "POST",
+                          .path = path,
                           .body = rows,
                           .fields = {"Content-Type: application/x-ndjson",
                                      "Idempotency-Key: " + prefix() + path.substr(1)},
@@ -121,8 +122,8 @@ void Stage::wait_for_read_model(std::uint64_t position) {
   std::uint64_t reached = 0;
   for (auto moved = Clock::now(); Clock::now() - moved < longest_standstill;) {
     HttpPool::Answer answer;
-    calls_.each({{.url = calls_.url(Service::product) +
-                         "/products?limit=1&waitMs=1000&minPosition=" + std::to_string(position)}},
+    calls_.each({{.service = Service::product,
+                  .path = "/products?limit=1&waitMs=1000&minPosition=" + std::to_string(position)}},
                 [&](std::size_t, const HttpPool::Answer& came) { answer = came; });
     if (answer.status == 200) return;
     const Value problem = parse_json_if_valid(answer.body);
@@ -135,15 +136,16 @@ void Stage::wait_for_read_model(std::uint64_t position) {
 }
 
 void Stage::look_at_stock() {
-  const auto end = calls_.insist(
-      {.url = calls_.url(Service::operations) + "/events?limit=1&from=" + std::to_string(from_)});
+  const auto end = calls_.insist({.path = "/events?limit=1&from=" + std::to_string(from_)});
   wait_for_read_model(end.position);
   std::vector<ShopCalls::Request> requests;
   for (const LoadProduct& product : products_)
-    requests.push_back({.url = calls_.url(Service::product) + "/products/" + product.id +
-                               "?minPosition=" + std::to_string(end.position)});
+    requests.push_back(
+        {.service = Service::product,
+         .path = "/products/" + product.id + "?minPosition=" + std::to_string(end.position)});
   calls_.each(requests, 30s, [&](std::size_t i, const HttpPool::Answer& answer) {
-    if (answer.status != 200) throw LoadFailed("GET " + requests[i].url + ": " + reason_of(answer));
+    if (answer.status != 200)
+      throw LoadFailed("GET " + requests[i].path + ": " + reason_of(answer));
     products_[i].shown = parsed(answer).at("stock");
     products_[i].shown_at = {answer.position};
   });
@@ -185,16 +187,16 @@ std::string Stage::tidy_up() {
   std::vector<ShopCalls::Request> requests;
   for (const LoadProduct& product : products_)
     requests.push_back(
-        {.method = "DELETE", .url = calls_.url(Service::product) + "/products/" + product.id});
+        {.service = Service::product, .method = "DELETE", .path = "/products/" + product.id});
   for (const std::string& buyer : buyers_)
     requests.push_back(
-        {.method = "DELETE", .url = calls_.url(Service::account) + "/accounts/" + buyer});
+        {.service = Service::account, .method = "DELETE", .path = "/accounts/" + buyer});
   std::size_t failed = 0;
   std::string first;
   // Closing what is already closed answers 200 as well.
   calls_.each(requests, 10s, [&](std::size_t i, const HttpPool::Answer& answer) {
     if (answer.status == 200) return;
-    if (++failed == 1) first = requests[i].url + ": " + reason_of(answer);
+    if (++failed == 1) first = requests[i].path + ": " + reason_of(answer);
     if (answer.status == 0)
       throw LoadFailed("its accounts and products stay as they are, since " + first);
   });

@@ -44,7 +44,7 @@ class Stage {
 
  private:
   std::string prefix() const { return "load-" + run_ + "-"; }
-  std::vector<std::string> import_rows(ShopClient::Service service, const std::string& path,
+  std::vector<std::string> import_rows(Instances::Service service, const std::string& path,
                                        const std::string& rows);
   void wait_for_read_model(std::uint64_t position);
   std::optional<std::uint64_t> attempt_of(const std::string& correlation) const;

@@ -177,6 +177,28 @@ TEST_CASE("What the outcome of is uncertain is asked for again until it is known
   check_invariants(told);
 }
 
+TEST_CASE("A burst goes on at another instance when one is killed, and is checked as strictly") {
+  Shop shop;
+  ServeProcess other(shop.options());
+  Load load({"--json", "--rate", "50", "--seconds", "200", "--buyers", "10", "--products", "4",
+             "--hot", "0.2", "--port-base",
+             std::to_string(other.port_base()) + "," + std::to_string(shop.jangbu.port_base())});
+  wait_until(
+      "some purchases", [&] { return has_logged(shop, 50); }, 60s);
+  other.kill();
+  wait_until(
+      "more purchases", [&] { return logged(shop) > 150; }, 60s);
+  load.interrupt();
+  const int status = load.wait();
+  CAPTURE(load.output(), load.errors());
+  REQUIRE(status == 128 + SIGINT);
+  const Json told = Json::parse(load.output());
+  CHECK(told.at("uncertain") == 0);
+  CHECK_FALSE(told.at("refused").contains("not-connected"));
+  CHECK(logged(shop) == told.at("purchased"));
+  check_invariants(told);
+}
+
 TEST_CASE("A shop that cannot keep up is told apart, and what was not sent", "[busy]") {
   Shop shop;
   Load load(shop, {"--json", "--rate", "20000", "--seconds", "1", "--connections", "1"});
@@ -247,4 +269,5 @@ TEST_CASE("What a burst cannot be is wrong usage") {
   check({"--hot", "-0.1"}, "--hot");
   check({"--connections", "1001"}, "--connections");
   check({"everything"}, "everything");
+  check({"--host", "one,two", "--port-base", "1,2,3"}, "--host and --port-base");
 }
