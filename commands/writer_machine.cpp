@@ -473,7 +473,7 @@ void WriterMachine::sign_of_life(Time now) {
   still_since_.reset();
   wants_to_claim_ = false;
   random_wait_ =
-      Duration(sources_.random() % static_cast<std::uint32_t>(options_.ask_every.count()));
+      Duration(sources_.any_number() % static_cast<std::uint32_t>(options_.ask_every.count()));
 }
 
 // After two changes of the active instance within a minute, longer and longer silence is needed:

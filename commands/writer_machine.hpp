@@ -91,7 +91,7 @@ class WriterMachine {
   struct Sources {
     std::function<Timestamp()> now;
     std::function<CommitId()> new_commit_id;
-    std::function<std::uint32_t()> random;
+    std::function<std::uint32_t()> any_number;
   };
 
   enum class State { replaying, standby, claiming, active, log_away, halted, stopped };

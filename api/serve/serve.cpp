@@ -17,7 +17,9 @@
 
 #include "api/access/tokens.hpp"
 #include "api/answers/represent.hpp"
+#include "api/cluster/forwarder.hpp"
 #include "api/cluster/nats_peers.hpp"
+#include "api/cluster/receiver.hpp"
 #include "api/cluster/seal.hpp"
 #include "api/cluster/subjects.hpp"
 #include "api/http/server.hpp"
@@ -35,6 +37,7 @@
 #include "api/serve/gate.hpp"
 #include "api/serve/ports.hpp"
 #include "api/serve/signals.hpp"
+#include "api/services/forwarded.hpp"
 #include "api/services/quotes.hpp"
 #include "api/services/readiness.hpp"
 #include "api/services/service.hpp"
@@ -267,10 +270,15 @@ struct CommandParts {
   CommandParts(const ServeOptions& options, const Instance& instance, EventLog& log,
                NatsConnection& connection, const Quotes& quotes, SnapshotFile& snapshots)
       : peers(connection, instance.subjects, instance.secret),
-        writer(log, {.now = system_now, .new_commit_id = new_id<CommitId>, .random = random_number},
+        writer(log, {.now = system_now, .new_commit_id = new_id<CommitId>, .any_number = random_number},
                writing(options, instance), &snapshots, &peers),
         log_lookup(log),
-        importer(writer, log_lookup, {.deadline = options.import_deadline}),
+        forwarder(connection,
+                  {.subjects = instance.subjects,
+                   .secret = instance.secret,
+                   .instance = instance.author.id},
+                  [this] { return writer.standing(); }),
+        importer(&writer, &log_lookup, &forwarder, {.deadline = options.import_deadline}),
         side{writer, log_lookup, quotes} {}
 
   // Has another instance take over, if one can, so that commands wait for a moment at most.
@@ -286,6 +294,7 @@ struct CommandParts {
   cluster::NatsPeers peers;
   Writer writer;
   LogLookup log_lookup;
+  cluster::Forwarder forwarder;
   Importer importer;
   const CommandSide side;
 };
@@ -358,10 +367,27 @@ void run(const ServeOptions& options) {
   EventFeed delivery_feed(*log, deliveries_of(read_models), streams);
   EventFeed log_feed(*log, all_events(source, history_from(read_models, events_of)), streams);
 
+  std::optional<ForwardedCommands> forwarded;
+  std::optional<cluster::Receiver> receiver;
+  if (commands) {
+    receiver.emplace(
+        *between_instances,
+        cluster::Receiver::Options{.subjects = instance->subjects, .secret = instance->secret},
+        [writer] { return writer->standing(); },
+        [&forwarded](cluster::ForwardedRequest&& request, const http::Exchange& exchange) {
+          forwarded->serve(std::move(request), exchange);
+        });
+    commands->writer.on_standing([&forwarder = commands->forwarder, &receiver] {
+      forwarder.standing_changed();
+      receiver->standing_changed();
+    });
+  }
+
   const ReplicaWatch replicas([&log = *log] { return log.ask_replicas(); });
   Metrics metrics({writer, snapshots ? &*snapshots : nullptr, read_models, projector.get(),
                    publisher.get(), webhooks, delivery_feed, log_feed, access_log.get(),
-                   admission.gatekeeper, admission.tokens.get(), replicas});
+                   admission.gatekeeper, admission.tokens.get(), replicas,
+                   commands ? &commands->forwarder : nullptr, receiver ? &*receiver : nullptr});
   const PageAccess for_pages = page_access(options);
   const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options), for_pages.logins);
   const Console console(options.uplot, neighbours(options), for_pages);
@@ -374,9 +400,14 @@ void run(const ServeOptions& options) {
       "application/json");
   const OperationsSide operations{projector.get(), log_search, log_feed, rebuilds, loads, webhooks,
                                   readiness,       metrics,    console,  asyncapi, source};
-  const Backend backend{admission.gatekeeper, commands ? &commands->side : nullptr,
-                        read_models,          delivery_feed,
-                        &operations,          commands ? &commands->importer : nullptr};
+  const Backend backend{admission.gatekeeper,
+                        commands ? &commands->side : nullptr,
+                        read_models,
+                        delivery_feed,
+                        &operations,
+                        commands ? &commands->importer : nullptr,
+                        commands ? &commands->forwarder : nullptr};
+  forwarded.emplace(backend);
   std::vector<std::unique_ptr<http::Server>> servers;
   for (const auto& [service, offset] : served(options)) {
     http::Router router = to_router(service, backend);
@@ -412,6 +443,7 @@ void run(const ServeOptions& options) {
   if (!commands) return log::info("stopped");
   commands->importer.stop();
   commands->writer.stop();
+  receiver.reset();
   read_models.stop();  // its answers may still submit a command to the writer
   log::info("stopped at position {}", commands->writer.status().position.value);
 }

@@ -112,7 +112,7 @@ struct Services {
   const Quotes quotes{"a secret of a test", "shop"};
   EventFeed feed{log, delivery_changes({}), {}};
   Writer writer{
-      log, {.now = system_now, .new_commit_id = new_id<CommitId>, .random = random_number}, {}};
+      log, {.now = system_now, .new_commit_id = new_id<CommitId>, .any_number = random_number}, {}};
   Importer importer{writer, log_lookup};
   const CommandSide commands{writer, log_lookup, quotes};
   access::Gatekeeper gatekeeper;

@@ -36,7 +36,7 @@ CommitId new_commit_id() {
 Writer::Sources sources() {
   return {.now = [] { return after_minutes(1); },
           .new_commit_id = new_commit_id,
-          .random = [] { return 0u; }};
+          .any_number = [] { return 0u; }};
 }
 
 RecordedEvent recorded(Event event) {
