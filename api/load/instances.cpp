@@ -9,13 +9,8 @@ namespace jangbu::loadgen {
 
 using namespace std::chrono_literals;
 
-namespace {
-
-constexpr auto left_alone = 1s;
-
-}  // namespace
-
-Instances::Instances(const std::vector<ShopPlace>& places) {
+Instances::Instances(const std::vector<ShopPlace>& places, std::chrono::milliseconds left_alone)
+    : left_alone_(left_alone) {
   for (const ShopPlace& place : places) all_.push_back({ShopClient(place, 30s)});
 }
 
@@ -42,7 +37,7 @@ void Instances::send_to(std::size_t instance, HttpPool& pool, const Request& req
              .on_body = request.on_body},
             [this, instance, callback = std::move(callback)](HttpPool::Answer answer) {
               all_[instance].alone_until =
-                  is_away(answer) ? Clock::now() + left_alone : Clock::time_point();
+                  is_away(answer) ? Clock::now() + left_alone_ : Clock::time_point();
               callback(std::move(answer));
             });
 }

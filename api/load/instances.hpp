@@ -1,5 +1,5 @@
 // The instances of the shop under load. Requests take turns among those that answer: one that is
-// away, or not ready, is left alone for a second.
+// away, or not ready, is left alone for a while.
 //
 // Threads: the run's.
 #pragma once
@@ -31,7 +31,8 @@ class Instances {
   };
 
   // REQUIRES: at least one.
-  explicit Instances(const std::vector<ShopPlace>& places);
+  explicit Instances(const std::vector<ShopPlace>& places,
+                     std::chrono::milliseconds left_alone = std::chrono::seconds(1));
 
   std::size_t count() const { return all_.size(); }
   std::string url(std::size_t instance, Service service) const;
@@ -57,6 +58,7 @@ class Instances {
     bool is_to_ask(Clock::time_point now) const { return alone_until <= now; }
   };
 
+  const std::chrono::milliseconds left_alone_;
   std::vector<Instance> all_;
   std::size_t next_ = 0;
 };
