@@ -53,7 +53,8 @@ class Peers {
     std::optional<StandbyTells> asked = {};               // a standby asks,
     std::function<void(const ActiveTells&)> answer = {};  // and is answered by this
     std::optional<ActiveTells> heard = {};                // the active instance answers
-    // Neither: nobody was there to answer.
+    bool not_understood = false;  // somebody is active, who shares no secret with this instance
+    // None of these: nobody was there to answer.
   };
 
   // Asks whoever is active; the answer arrives later, if at all.

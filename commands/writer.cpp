@@ -435,6 +435,8 @@ void Writer::talk() {
       if (const auto tells = machine_.asked(now, *arrived->asked)) arrived->answer(*tells);
     } else if (arrived->heard) {
       machine_.heard(now, *arrived->heard);
+    } else if (arrived->not_understood) {
+      machine_.heard_stranger(now);
     } else {
       machine_.heard_nobody(now);
     }

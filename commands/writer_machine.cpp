@@ -549,8 +549,23 @@ void WriterMachine::heard(Time now, const ActiveTells& tells) {
   else if (differs > clocks_may_differ)
     why = "its clock and that of " + tells.author.name + ", which is active, differ by " +
           std::to_string(std::chrono::duration_cast<std::chrono::seconds>(differs).count()) + " s";
-  if (!why.empty() && no_candidate_.empty()) log::warn("this instance will not take over: {}", why);
-  no_candidate_ = std::move(why);
+  set_candidate(std::move(why));
+}
+
+void WriterMachine::heard_stranger(Time now) {
+  if (active_ || sending_) return;
+  known_ = {};
+  sign_of_life(now);
+  set_candidate(
+      "the active instance has another cluster secret, or another version of jangbu: the quote "
+      "secret, or --cluster-secret, must be the same everywhere (docs/cluster.md)");
+}
+
+// Empty: it may take over.
+void WriterMachine::set_candidate(std::string why_not) {
+  if (!why_not.empty() && no_candidate_.empty())
+    log::warn("this instance will not take over: {}", why_not);
+  no_candidate_ = std::move(why_not);
 }
 
 std::optional<ActiveTells> WriterMachine::asked(Time now, const StandbyTells& tells) {

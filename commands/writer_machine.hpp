@@ -157,6 +157,8 @@ class WriterMachine {
   std::optional<ActiveTells> asked(Time now, const StandbyTells& tells);
   void heard(Time now, const ActiveTells& tells);
   void heard_nobody(Time now);
+  // Somebody is active, and shares no secret with this instance: they cannot follow each other.
+  void heard_stranger(Time now);
   // Hands the term over to a standby that has caught up, once what was taken is decided.
   void hand_over(std::function<void(HandOver)> done);
   // Decides what was taken, up to its deadlines, and ends.
@@ -249,6 +251,7 @@ class WriterMachine {
   void watch_clock(Time now);
 
   bool is_eligible() const;
+  void set_candidate(std::string why_not);
   void sign_of_life(Time now);
   void look_for_a_successor(Time now);
   void end_hand_over(HandOver how);

@@ -92,27 +92,33 @@ void NatsPeers::listen(bool active) {
   questions_.reset();
   if (active)
     questions_.emplace(connection_, subject_,
-                       [this](NatsMessage question) { on_question(std::move(question)); });
+                       [this](const NatsMessage& question) { on_question(*question); });
 }
 
-void NatsPeers::on_question(NatsMessage question) {
-  const char* reply = natsMsg_GetReply(question.get());
+void NatsPeers::on_question(const natsMsg& question) {
+  const char* reply = natsMsg_GetReply(&question);
   if (!reply) return;
-  const auto bytes = open(secret_, question_context(subject_, reply), payload(*question));
+  const std::string to = reply;
+  const auto bytes = open(secret_, question_context(subject_, to), payload(question));
   const auto members = bytes ? read(*bytes) : std::nullopt;
-  const auto tells = members ? standby_tells(*members) : std::nullopt;
-  if (!tells)
-    return complaints_.warn(
-        "somebody who asks for the active instance is not understood: another cluster secret, or "
+  const auto asked = members ? standby_tells(*members) : std::nullopt;
+  if (!asked) {
+    complaints_.warn(
+        "an instance that asks who is active is not understood: it has another cluster secret, or "
         "another version of jangbu");
-  arrive({.asked = tells, .answer = [this, to = std::string(reply)](const ActiveTells& answer) {
-            try {
-              connection_.publish(
-                  to, seal(secret_, answer_context(to), MessageWriter(members_of(answer)).take()));
-            } catch (const Unavailable&) {
-              // Silence.
-            }
+    return answer(to, {});
+  }
+  arrive({.asked = asked, .answer = [this, to](const ActiveTells& tells) {
+            answer(to, seal(secret_, answer_context(to), MessageWriter(members_of(tells)).take()));
           }});
+}
+
+void NatsPeers::answer(const std::string& to, std::string_view bytes) {
+  try {
+    connection_.publish(to, bytes);
+  } catch (const Unavailable&) {
+    // Silence.
+  }
 }
 
 void NatsPeers::on_answer(natsMsg& answer) {
@@ -124,11 +130,9 @@ void NatsPeers::on_answer(natsMsg& answer) {
   if (natsMsg_IsNoResponders(&answer)) return arrive({});
   const auto bytes = open(secret_, answer_context(to), payload(answer));
   const auto members = bytes ? read(*bytes) : std::nullopt;
-  if (auto tells = members ? active_tells(*members) : std::nullopt)
-    return arrive({.heard = std::move(tells)});
-  complaints_.warn(
-      "the active instance's answer is not understood: another cluster secret, or another version "
-      "of jangbu");
+  auto heard = members ? active_tells(*members) : std::nullopt;
+  const bool is_understood = heard.has_value();
+  arrive({.heard = std::move(heard), .not_understood = !is_understood});
 }
 
 void NatsPeers::arrive(Arrived arrived) {

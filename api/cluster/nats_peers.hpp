@@ -1,7 +1,8 @@
 // How instances find out over NATS who of them is active. A standby asks `<stream>.active`, to
 // which only the active instance subscribes: while there is none, the server says at once that
 // nobody is there. Questions and answers are messages of forwarding_format.hpp, sealed; an answer
-// is sealed for its question.
+// is sealed for its question. A question that is not understood is answered with nothing, so that
+// an instance with another secret learns that somebody is active, and keeps out of the way.
 //
 // Threads: as Peers. Ownership: the connection outlives it. Errors: what cannot be sent is not
 // answered, which the asker takes for silence; so is what is not understood.
@@ -36,8 +37,9 @@ class NatsPeers final : public Peers {
   void wake() override;
 
  private:
-  void on_question(NatsMessage question);
+  void on_question(const natsMsg& question);
   void on_answer(natsMsg& answer);
+  void answer(const std::string& to, std::string_view bytes);
   void arrive(Arrived arrived);
 
   NatsConnection& connection_;

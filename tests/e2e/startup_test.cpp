@@ -473,7 +473,8 @@ TEST_CASE("Nobody else can read what the program writes") {
       {.nats_url = nats.url(),
        .nats_monitor_url = nats.monitor_url(),
        .database = postgres.create_database(),
-       .flags = {"--access-log", folder.path() / "access.log", "--snapshot-events", "1"}});
+       .flags = {"--access-log", folder.path() / "access.log", "--snapshot-events", "1"},
+       .quote_secret = {}});
   ::umask(mask);
   CHECK(serve.client(Service::account).post("/accounts", account("홍길동")).status == 201);
   CHECK(serve.stop() == 0);

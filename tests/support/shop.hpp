@@ -39,7 +39,9 @@ class ServeProcess {
     std::string nats_monitor_url;
     std::string database;
     std::vector<std::string> flags = {};
-    std::vector<std::string> environment = {};   // additional "NAME=value"
+    std::vector<std::string> environment = {};  // additional "NAME=value"
+    // What all instances of one shop share. Empty: it makes its own.
+    std::string quote_secret = "what all instances of a test know";
     std::optional<TlsClient::Options> tls = {};  // of its clients; null: plain HTTP
   };
 
