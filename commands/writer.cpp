@@ -143,7 +143,7 @@ void Writer::submit(Submission submission) {
 void Writer::hand_over(std::function<void(HandOver)> done) {
   {
     Lock machine(running_);
-    machine_.hand_over(std::move(done));
+    machine_.hand_over(Clock::now(), std::move(done));
     step(machine);
   }
   poke_writer();

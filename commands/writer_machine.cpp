@@ -156,7 +156,7 @@ void WriterMachine::tick_active(Time now) {
     end_hand_over(NotHandedOver{"this instance stops"});
     return set_state(State::stopped);
   }
-  if (handing_over_) return look_for_a_successor(now);
+  if (handing_over_) return send_hand_over(now);
   if (now >= look_again_) want(EndTask{});
 }
 
@@ -629,25 +629,33 @@ void WriterMachine::follow_failed(const LogCorrupt& corrupt) {
   if (follows()) halt(corrupt.why);
 }
 
-void WriterMachine::hand_over(std::function<void(HandOver)> done) {
+void WriterMachine::hand_over(Time now, std::function<void(HandOver)> done) {
   if (handing_over_) return done(NotHandedOver{"it is being handed over already"});
   if (!active_) return done(NotHandedOver{"this instance is not active"});
   handing_over_ = std::move(done);
+  if (!successor(now)) end_hand_over(no_successor());
 }
 
-void WriterMachine::look_for_a_successor(Time now) {
-  const Standby* successor = nullptr;
+// The standby that has got furthest, of those that can take over; null: there is none.
+const WriterMachine::Standby* WriterMachine::successor(Time now) const {
+  const Standby* best = nullptr;
   for (const auto& [id, standby] : standbys_)
     if (standby.eligible && now - standby.seen <= standby_is_there &&
-        (!successor || standby.position > successor->position))
-      successor = &standby;
-  if (!successor)
-    return end_hand_over(NotHandedOver{
-        standbys_.empty() ? "no other instance is there"
-                          : "no other instance can take over now: their readiness tells why"});
+        (!best || standby.position > best->position))
+      best = &standby;
+  return best;
+}
+
+WriterMachine::NotHandedOver WriterMachine::no_successor() const {
+  return {standbys_.empty() ? "no other instance is there"
+                            : "no other instance can take over now: their readiness tells why"};
+}
+
+void WriterMachine::send_hand_over(Time now) {
+  const Standby* to = successor(now);
+  if (!to) return end_hand_over(no_successor());
   const Timestamp committed_at = std::max(sources_.now(), committed_at_);
-  send(now, Purpose::hand_over, encode_commit(committed_at, {}), committed_at,
-       successor->author.id);
+  send(now, Purpose::hand_over, encode_commit(committed_at, {}), committed_at, to->author.id);
 }
 
 void WriterMachine::end_hand_over(HandOver how) {

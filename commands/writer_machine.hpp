@@ -159,8 +159,9 @@ class WriterMachine {
   void heard_nobody(Time now);
   // Somebody is active, and shares no secret with this instance: they cannot follow each other.
   void heard_stranger(Time now);
-  // Hands the term over to a standby that has caught up, once what was taken is decided.
-  void hand_over(std::function<void(HandOver)> done);
+  // Hands the term over to a standby that has caught up, once what was taken is decided. If there
+  // is none, `done` is called at once.
+  void hand_over(Time now, std::function<void(HandOver)> done);
   // Decides what was taken, up to its deadlines, and ends.
   void stop();
 
@@ -253,7 +254,9 @@ class WriterMachine {
   bool is_eligible() const;
   void set_candidate(std::string why_not);
   void sign_of_life(Time now);
-  void look_for_a_successor(Time now);
+  const Standby* successor(Time now) const;
+  NotHandedOver no_successor() const;
+  void send_hand_over(Time now);
   void end_hand_over(HandOver how);
   void claim(Time now);
   Duration patience(Time now) const;

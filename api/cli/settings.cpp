@@ -84,7 +84,7 @@ std::string check_network(const std::string& network) {
 }
 
 std::string check_instance_name(const std::string& name) {
-  if (is_instance_name(name)) return {};
+  if (name.empty() || is_instance_name(name)) return {};  // empty: the default
   return "must be 1 to 64 letters, digits, '.', '-' and '_', such as shop-1, not '" + name + "'";
 }
 

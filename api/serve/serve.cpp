@@ -270,7 +270,8 @@ struct CommandParts {
   CommandParts(const ServeOptions& options, const Instance& instance, EventLog& log,
                NatsConnection& connection, const Quotes& quotes, SnapshotFile& snapshots)
       : peers(connection, instance.subjects, instance.secret),
-        writer(log, {.now = system_now, .new_commit_id = new_id<CommitId>, .any_number = random_number},
+        writer(log,
+               {.now = system_now, .new_commit_id = new_id<CommitId>, .any_number = random_number},
                writing(options, instance), &snapshots, &peers),
         log_lookup(log),
         forwarder(connection,
@@ -281,11 +282,14 @@ struct CommandParts {
         importer(&writer, &log_lookup, &forwarder, {.deadline = options.import_deadline}),
         side{writer, log_lookup, quotes} {}
 
-  // Has another instance take over, if one can, so that commands wait for a moment at most.
+  // Has another instance take over, if one can, so that commands wait for a moment at most. While
+  // the log is slow that is not waited for.
   void hand_over() {
-    std::promise<Writer::HandOver> promise;
-    auto handed_over = promise.get_future();
-    writer.hand_over([&](const Writer::HandOver& how) { promise.set_value(how); });
+    constexpr auto patience = 3s;
+    const auto promise = std::make_shared<std::promise<Writer::HandOver>>();
+    auto handed_over = promise->get_future();
+    writer.hand_over([promise](const Writer::HandOver& how) { promise->set_value(how); });
+    if (handed_over.wait_for(patience) != std::future_status::ready) return;
     const auto how = handed_over.get();
     if (const auto* successor = std::get_if<Author>(&how))
       log::info("{} takes over", successor->name);

@@ -343,6 +343,7 @@ TEST_CASE(
   open.flags = {"--no-projector"};
   Reply bought, listed, opened;
   Json imported;
+  CHECK(shop.shop.jangbu.stop() == 0);
   {
     ServeProcess before(std::move(open));
     bought = before.client(Service::purchase).post("/purchases", of_hong, key("buy"));
@@ -350,6 +351,7 @@ TEST_CASE(
     opened = before.client(Service::account).post("/accounts", of_kim, key("open"));
     imported = import_row(before, "");
   }
+  shop.shop.jangbu.start();
   REQUIRE(bought.status == 201);
   REQUIRE(listed.status == 201);
   REQUIRE(opened.status == 201);

@@ -55,9 +55,10 @@ void ServeProcess::launch() {
                                      "--data",
                                      data()};
   arguments.insert(arguments.end(), options_.flags.begin(), options_.flags.end());
-  std::vector<std::string> environment = options_.environment;
+  std::vector<std::string> environment;
   if (!options_.quote_secret.empty())
     environment.push_back("JANGBU_QUOTE_SECRET=" + options_.quote_secret);
+  environment.insert(environment.end(), options_.environment.begin(), options_.environment.end());
   process_ = run_jangbu(arguments, folder_.path() / "jangbu.log", environment);
 }
 
