@@ -279,7 +279,7 @@ TEST_CASE("The imports of one service leave the other's places alone") {
 }
 
 TEST_CASE("A row with a key whose outcome is unknown is asked for again until it is decided") {
-  Services services({}, {.deadline = 50ms, .append_timeout = 20ms});
+  Services services({}, {.deadline = 50ms});
   const bool with_key = GENERATE(true, false);
   CAPTURE(with_key);
   services.log.always(Fault::lost_ack);
