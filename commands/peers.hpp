@@ -19,6 +19,7 @@ struct Standing {
   Position term;        // of the active instance; 0: nobody is known to be active
   InstanceId instance;  // the active one, and its name
   std::string name;
+  Timestamp since = {};  // when its term began
 
   friend bool operator==(const Standing&, const Standing&) = default;
 };
@@ -35,6 +36,7 @@ struct StandbyTells {
 struct ActiveTells {
   Author author;
   Position term;
+  Timestamp since;  // when the term began
   Position position;
   std::chrono::milliseconds unanswered{0};  // how long an append has gone without an answer
   std::string agreement;                    // a digest of what must be the same everywhere

@@ -40,6 +40,9 @@ constexpr auto changes_count = 60s;
 constexpr auto rest_after_losing = 10s;
 constexpr auto rest_after_hand_over = 500ms;
 
+// How long whoever asks for a hand-over waits for it: as long as commands do.
+constexpr auto longest_hand_over = 5s;
+
 // While anything may happen that no message tells.
 constexpr std::chrono::milliseconds pulse{20};
 
@@ -101,6 +104,8 @@ void WriterMachine::tick(Time now) {
   drop_expired(now);
   if (turn_) answer_late(now);
   if (ended()) return turn_away(NotDecided::not_ready);
+  if (handing_over_ && now >= hand_over_until_)
+    end_hand_over(NotHandedOver{"the event log does not answer"});
   if (sending_ && now >= sending_->try_another_server) {
     sending_->try_another_server = now + try_another_server;
     wish_for_another_server_ = true;
@@ -142,7 +147,7 @@ bool WriterMachine::takes_commands() const {
 }
 
 Standing WriterMachine::standing() const {
-  if (takes_commands()) return {true, term_, options_.self.id, options_.self.name};
+  if (takes_commands()) return known_;
   if (active_ || nobody_since_ || state_ == State::claiming) return {};
   return known_;
 }
@@ -444,7 +449,7 @@ void WriterMachine::begin_term(Time now) {
   active_ = true;
   term_ = position_;
   ++claims_;
-  known_ = {true, term_, options_.self.id, options_.self.name};
+  known_ = {true, term_, options_.self.id, options_.self.name, committed_at_};
   nobody_since_.reset();
   standbys_.clear();
   clocks_.reset();
@@ -463,7 +468,11 @@ void WriterMachine::follow_again(Time now) {
 }
 
 bool WriterMachine::is_eligible() const {
-  return is_caught_up_ && no_candidate_.empty() && !options_.never_claim && !stopping_ && !ended();
+  return is_caught_up_ && why_no_candidate().empty() && !stopping_ && !ended();
+}
+
+std::string WriterMachine::why_no_candidate() const {
+  return options_.never_claim ? "it was started with --never-claim" : no_candidate_;
 }
 
 void WriterMachine::sign_of_life(Time now) {
@@ -538,7 +547,7 @@ void WriterMachine::heard_nobody(Time now) {
 
 void WriterMachine::heard(Time now, const ActiveTells& tells) {
   if (active_ || sending_ || tells.term < known_.term) return;
-  known_ = {false, tells.term, tells.author.id, tells.author.name};
+  known_ = {false, tells.term, tells.author.id, tells.author.name, tells.since};
   sign_of_life(now);
   const auto differs = std::chrono::milliseconds(std::abs(sources_.now().ms - tells.now.ms));
   std::string why;
@@ -578,6 +587,7 @@ std::optional<ActiveTells> WriterMachine::asked(Time now, const StandbyTells& te
   if (unanswered >= seems_dead) return std::nullopt;
   return ActiveTells{.author = options_.self,
                      .term = term_,
+                     .since = known_.since,
                      .position = position_,
                      .unanswered = std::chrono::duration_cast<Duration>(unanswered),
                      .agreement = options_.agreement,
@@ -602,7 +612,8 @@ void WriterMachine::followed(Time now, std::vector<DecodedCommit> commits) {
       known_ = {};
       is_successor = *read.origin.successor == options_.self.id;
     } else if (author && author->id != known_.instance) {
-      known_ = {false, events == 0 ? read.position : Position{}, author->id, author->name};
+      known_ = {false, events == 0 ? read.position : Position{}, author->id, author->name,
+                read.commit.committed_at};
       if (is_caught_up_) changes_.push_back(now);
     }
     // A void commit has no time of its own.
@@ -633,6 +644,7 @@ void WriterMachine::hand_over(Time now, std::function<void(HandOver)> done) {
   if (handing_over_) return done(NotHandedOver{"it is being handed over already"});
   if (!active_) return done(NotHandedOver{"this instance is not active"});
   handing_over_ = std::move(done);
+  hand_over_until_ = now + longest_hand_over;
   if (!successor(now)) end_hand_over(no_successor());
 }
 
@@ -681,6 +693,7 @@ void WriterMachine::halt(const std::string& why) {
   sending_.reset();
   task_.reset();
   active_ = false;
+  known_ = {};
   end_hand_over(NotHandedOver{"the writer has halted: " + why});
   state_ = State::halted;
   why_ = why;
@@ -691,9 +704,10 @@ WriterMachine::Status WriterMachine::status() const {
     return Status::Views{table.size(), table.row_bytes(), table.index_bytes()};
   };
   return {.state = state_,
-          .why = why_.empty() && !active_ ? no_candidate_ : why_,
+          .why = why_.empty() && !active_ ? why_no_candidate() : why_,
           .position = position_,
           .standing = standing(),
+          .is_candidate = active_ || is_eligible(),
           .conflicts = conflicts_,
           .resends = resends_,
           .claims = claims_,

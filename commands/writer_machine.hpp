@@ -101,6 +101,7 @@ class WriterMachine {
     std::string why;  // why the log is away, why it is no candidate, or why it halted
     Position position;
     Standing standing;
+    bool is_candidate = false;  // it is active, or would take over
     std::uint64_t conflicts = 0;
     std::uint64_t resends = 0;
     std::uint64_t claims = 0;        // that succeeded
@@ -160,7 +161,8 @@ class WriterMachine {
   // Somebody is active, and shares no secret with this instance: they cannot follow each other.
   void heard_stranger(Time now);
   // Hands the term over to a standby that has caught up, once what was taken is decided. If there
-  // is none, `done` is called at once.
+  // is none, `done` is called at once; otherwise within 5 s, and a hand-over that is on its way
+  // then may still succeed.
   void hand_over(Time now, std::function<void(HandOver)> done);
   // Decides what was taken, up to its deadlines, and ends.
   void stop();
@@ -252,6 +254,7 @@ class WriterMachine {
   void watch_clock(Time now);
 
   bool is_eligible() const;
+  std::string why_no_candidate() const;
   void set_candidate(std::string why_not);
   void sign_of_life(Time now);
   const Standby* successor(Time now) const;
@@ -292,6 +295,7 @@ class WriterMachine {
   Time look_again_;  // for commits that others appended
   std::map<InstanceId, Standby> standbys_;
   std::function<void(HandOver)> handing_over_;
+  Time hand_over_until_;
 
   // While it is not.
   Standing known_;  // who is active

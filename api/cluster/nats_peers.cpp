@@ -24,6 +24,7 @@ MessageWriter::Members members_of(const StandbyTells& tells) {
 MessageWriter::Members members_of(const ActiveTells& tells) {
   return {{":from", to_string(tells.author)},
           {":term", std::to_string(tells.term.value)},
+          {":since", std::to_string(tells.since.ms)},
           {":position", std::to_string(tells.position.value)},
           {":unanswered", std::to_string(tells.unanswered.count())},
           {":agreement", tells.agreement},
@@ -48,13 +49,16 @@ std::optional<StandbyTells> standby_tells(const Members& members) {
 std::optional<ActiveTells> active_tells(const Members& members) {
   const auto author = parse_author(members.find(":from").value_or(""));
   const auto term = members.number(":term");
+  const auto since = members.number(":since");
   const auto position = members.number(":position");
   const auto unanswered = members.number(":unanswered");
   const auto at = members.number(":at");
   const Text agreement = members.find(":agreement");
-  if (!author || !term || !position || !unanswered || !at || !agreement) return std::nullopt;
+  if (!author || !term || !since || !position || !unanswered || !at || !agreement)
+    return std::nullopt;
   return ActiveTells{.author = *author,
                      .term = {*term},
+                     .since = {static_cast<std::int64_t>(*since)},
                      .position = {*position},
                      .unanswered = std::chrono::milliseconds(*unanswered),
                      .agreement = std::string(*agreement),
