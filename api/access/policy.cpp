@@ -90,6 +90,7 @@ constexpr Entry table[] = {
     {"resumeWebhook", only({operator_})},
     {"replayWebhook", only({operator_})},
     {"testWebhook", only({operator_})},
+    {"handOverWriter", only({operator_})},
     {"startLoad", only({operator_})},
     {"getLoad", only({auditor, operator_})},
     {"stopLoad", only({operator_})},

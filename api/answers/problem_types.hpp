@@ -75,6 +75,7 @@ inline constexpr ProblemType entity_parked{503, "entity-parked", "Entity parked"
 inline constexpr ProblemType rebuild_running{409, "rebuild-running", "Rebuild running"};
 inline constexpr ProblemType load_running{409, "load-running", "Load running"};
 inline constexpr ProblemType load_not_allowed{403, "load-not-allowed", "Load not allowed"};
+inline constexpr ProblemType not_handed_over{409, "not-handed-over", "Not handed over"};
 inline constexpr ProblemType projection_not_found{404, "projection-not-found",
                                                   "Projection not found"};
 inline constexpr ProblemType webhook_not_found{404, "webhook-not-found", "Webhook not found"};
@@ -147,6 +148,7 @@ inline constexpr ProblemType all[] = {
     rebuild_running,
     load_running,
     load_not_allowed,
+    not_handed_over,
     projection_not_found,
     webhook_not_found,
     public_stream_away,

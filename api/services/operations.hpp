@@ -13,6 +13,9 @@ void start_rebuild(const Call& call);
 void show_rebuild(const Call& call);
 void list_parked_rows(const Call& call);
 
+// Makes another instance the active one.
+void hand_over_writer(const Call& call);
+
 // A burst of purchases: starting, showing and stopping it.
 void start_load(const Call& call);
 void show_load(const Call& call);

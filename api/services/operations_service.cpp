@@ -167,6 +167,17 @@ const Endpoint endpoints[] = {
       .summary = "Metrics for Prometheus",
       .kind = Kind::text,
       .gives = "Metrics"}},
+    {hand_over_writer,
+     {.method = Method::post,
+      .path = "/writer/handover",
+      .id = "handOverWriter",
+      .summary = "Have another instance decide commands",
+      .description =
+          "Asked of the active instance: names one of its standbys as its successor, and stands by "
+          "itself. Commands are held meanwhile, for some milliseconds. Nothing happens, and "
+          "`detail` says why, if this instance is not active or no standby can take over.",
+      .gives = "HandOver",
+      .problems = {problems::not_handed_over}}},
     {list_events,
      {.method = Method::get,
       .path = "/events",

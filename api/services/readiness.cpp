@@ -28,11 +28,14 @@ Json writer_check(const Writer* writer) {
   Json json{{"status", is_serving(status) ? "up" : "down"},
             {"state", to_string(status.state)},
             {"position", status.position.value},
+            {"instance", writer->options().machine.self.name},
             {"active", status.standing.name},
             {"term", status.standing.term.value},
+            {"candidate", status.is_candidate},
             {"queued", status.queued},
             {"idempotencyKeys", status.keys},
             {"idempotencyWindowSeconds", status.key_window_ms / 1'000}};
+  if (status.standing.term != Position{}) json.add("since", to_string(status.standing.since));
   if (!status.why.empty()) json.add("reason", status.why);
   return json;
 }

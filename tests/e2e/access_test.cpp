@@ -85,6 +85,7 @@ const std::map<std::string, std::string> roles_of{
     {"resumeWebhook", "operator"},
     {"replayWebhook", "operator"},
     {"testWebhook", "operator"},
+    {"handOverWriter", "operator"},
     {"startLoad", "operator"},
     {"getLoad", "auditor operator"},
     {"stopLoad", "operator"},
