@@ -15,6 +15,7 @@
 #include "api/cli/settings.hpp"
 #include "api/cli/status_command.hpp"
 #include "api/cli/webhooks_command.hpp"
+#include "api/cli/writer_command.hpp"
 #include "api/telemetry/log_format.hpp"
 #include "infra/version.hpp"
 
@@ -31,6 +32,7 @@ int run(int argc, const char* const* argv) {
   add_projections(app, status);
   add_public(app, status);
   add_status(app, status);
+  add_writer(app, status);
   add_load(app, status);
   add_webhooks(app, status);
   add_keys(app, status);

@@ -12,7 +12,6 @@
 #include <optional>
 #include <string>
 #include <thread>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -36,9 +35,7 @@ using loadgen::State;
 
 struct LoadFlags {
   loadgen::Options options;
-  std::vector<std::string> hosts{ShopPlace{}.host};
-  std::vector<int> port_bases{ShopPlace{}.port_base};
-  ShopPlace shop;  // for all of them
+  Instances instances;  // purchases take turns among them
   bool json = false;
 };
 
@@ -170,23 +167,6 @@ class Watch {
   std::optional<Progress> progress_;
 };
 
-// Of the instances: one for each host and port base, where one of either may be for all.
-std::vector<ShopPlace> places_of(const LoadFlags& flags) {
-  const auto& [hosts, port_bases] = std::tie(flags.hosts, flags.port_bases);
-  const std::size_t count = std::max(hosts.size(), port_bases.size());
-  if ((hosts.size() != 1 && hosts.size() != count) ||
-      (port_bases.size() != 1 && port_bases.size() != count))
-    throw CLI::ValidationError(
-        "--host and --port-base name as many instances as each other, or "
-        "one of them is for all");
-  std::vector<ShopPlace> places(count, flags.shop);
-  for (std::size_t i = 0; i < count; ++i) {
-    places[i].host = hosts[hosts.size() == 1 ? 0 : i];
-    places[i].port_base = port_bases[port_bases.size() == 1 ? 0 : i];
-  }
-  return places;
-}
-
 int run_load(const LoadFlags& flags, const std::vector<ShopPlace>& places) {
   raise_descriptor_limit();
   const StopSignals signals;
@@ -275,20 +255,10 @@ void add_load(CLI::App& app, int& status) {
           "Kept-alive connections to buy over");
   command->add_flag("--keep", options.keep,
                     "Leave the accounts open and the products listed at the end");
-  command
-      ->add_option("--host", flags->hosts,
-                   "The shop's hosts, separated by commas: purchases take turns among instances")
-      ->delimiter(',')
-      ->capture_default_str();
-  setting(*command, "port-base", flags->port_bases,
-          "Ports of operations, separated by commas, one for each host or several of one host; the "
-          "other services use the next four")
-      ->delimiter(',')
-      ->check(CLI::Range(1, 65531));
-  add_shop_access_flags(*command, flags->shop);
+  flags->instances.add_flags(*command);
   command->add_flag("--json", flags->json, "For machines");
   on_run(*command, [flags, &status] {
-    const std::vector<ShopPlace> places = places_of(*flags);
+    const std::vector<ShopPlace> places = flags->instances.places();
     status = run_tool([&] { return run_load(*flags, places); });
   });
 }

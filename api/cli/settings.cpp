@@ -201,6 +201,32 @@ void add_shop_access_flags(CLI::App& app, ShopPlace& shop) {
       ->type_name("FILE");
 }
 
+void Instances::add_flags(CLI::App& app) {
+  app.add_option("--host", hosts_, "The hosts of the shop's instances, separated by commas")
+      ->delimiter(',')
+      ->capture_default_str();
+  setting(app, "port-base", port_bases_,
+          "Ports of operations, separated by commas, one for each host or several of one host; the "
+          "other services use the next four")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 65531));
+  add_shop_access_flags(app, shop_);
+}
+
+std::vector<ShopPlace> Instances::places() const {
+  const std::size_t count = std::max(hosts_.size(), port_bases_.size());
+  if ((hosts_.size() != 1 && hosts_.size() != count) ||
+      (port_bases_.size() != 1 && port_bases_.size() != count))
+    throw CLI::ValidationError(
+        "--host and --port-base name as many instances as each other, or one of them is for all");
+  std::vector<ShopPlace> places(count, shop_);
+  for (std::size_t i = 0; i < count; ++i) {
+    places[i].host = hosts_[hosts_.size() == 1 ? 0 : i];
+    places[i].port_base = port_bases_[port_bases_.size() == 1 ? 0 : i];
+  }
+  return places;
+}
+
 void add_port_base_flag(CLI::App& app, int& port_base) {
   setting(app, "port-base", port_base,
           "Port of operations; account, product, purchase and delivery use the next four")

@@ -69,6 +69,19 @@ std::vector<std::string> read_model_names();
 void add_shop_flags(CLI::App& app, ShopPlace& shop);
 // The same without --host and --port-base.
 void add_shop_access_flags(CLI::App& app, ShopPlace& shop);
+// The same for several instances of a shop.
+class Instances {
+ public:
+  void add_flags(CLI::App& app);
+  // One for each host and port base, where one of either may be for all. Throws
+  // CLI::ValidationError when they do not match.
+  std::vector<ShopPlace> places() const;
+
+ private:
+  std::vector<std::string> hosts_{ShopPlace{}.host};
+  std::vector<int> port_bases_{ShopPlace{}.port_base};
+  ShopPlace shop_;  // for all of them
+};
 // --port-base
 void add_port_base_flag(CLI::App& app, int& port_base);
 

@@ -100,6 +100,13 @@ Row part(const std::string& name, const Value& check, const std::string& more) {
   return {name, field_text(check, "status"), field_text(check, "position"), said};
 }
 
+std::string who_is_active(const Value& writer) {
+  const std::string since = field_text(writer, "since");
+  if (since.empty()) return "nobody is known to be active, ";
+  const bool itself = field_text(writer, "state") == "active";
+  return (itself ? "" : field_text(writer, "active") + " is active ") + "since " + since + ", ";
+}
+
 void print_for_people(const Value& found) {
   print("The shop at " + field_text(found, "url") + " is " + visible(field_text(found, "status")) +
         ".\n\n");
@@ -117,9 +124,10 @@ void print_for_people(const Value& found) {
   rows = {{"PART", "STATUS", "POSITION", ""}};
   rows.push_back(part("log", checks.value("log", Value::object()), ""));
   rows.push_back(part("database", checks.value("database", Value::object()), ""));
-  rows.push_back(part("writer", writer,
-                      decides ? field_text(writer, "queued") + " commands queued"
-                              : "another process takes commands (--no-writer)"));
+  rows.push_back(
+      part("writer", writer,
+           decides ? who_is_active(writer) + field_text(writer, "queued") + " commands queued"
+                   : "another process takes commands (--no-writer)"));
   const auto projector = checks.find("projector");
   rows.push_back(
       projector == checks.end()

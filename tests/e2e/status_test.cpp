@@ -147,7 +147,14 @@ TEST_CASE("The status of a shop is told to people and to machines") {
   const std::string position = std::to_string(end);
   for (const std::string& line :
        {std::string("\nlog        up\n"), std::string("\ndatabase   up\n"),
-        "\nwriter     up      " + position + "         active, 0 commands queued\n",
+        "\nwriter     up      " + position + "         active, since " +
+            shop.operations()
+                .get("/health/ready")
+                .json.at("checks")
+                .at("writer")
+                .at("since")
+                .get<std::string>() +
+            ", 0 commands queued\n",
         "\nprojector  up      " + position + "         following, 0 commits behind\n",
         std::string("\nqueries    up\n"),
         "\npurchases   up      " + position + "         0       following\n"})
