@@ -117,6 +117,7 @@ async function look_into_the_log(browser, { version }) {
     assert.equal(event.specversion, "1.0");
     assert.equal(event.type, "PurchaseCompleted");
     assert.equal(event.id, version);
+    assert.match(await page.get("#author").innerText(), /^Written by instance \S+ \([0-9a-f-]{36}\)$/);
     assert.match(await page.get("#cause").innerText(), /console-[0-9a-f]{16}-\d+/);
     assert.equal(await page.get("#followed li").count(), 4); // three scans, the receipt
 
@@ -159,6 +160,8 @@ async function rebuild(browser) {
     await page.go("operations");
     for (const part of ["shop", "log", "database", "writer", "projector", "publisher"])
       await page.get(`.tile.up[data-part="${part}"]`).waitFor();
+    await eventually("who decides commands", async () =>
+      /Instance \S+\nDecides commands since \S/.test(await page.get('.tile[data-part="writer"]').innerText()));
     await eventually("all five read models", async () => (await page.get("#read-models tr[data-model]").count()) === 5);
     // Pressed for as long as it takes to look at the read models twice: still it is clicked.
     await page.get("[data-rebuild=deliveries]").hover();

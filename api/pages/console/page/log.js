@@ -246,6 +246,7 @@ export class Log {
         this.detail,
         el("p", { class: "headline" }, el("span", { class: `type ${kind}` }, event.type), el("span", { class: "position" }, event.id)),
         el("p", {}, summary(event)),
+        event.commitauthor && el("p", { class: "hint", id: "author" }, t.writtenBy(...event.commitauthor.split(" "))),
         chain,
         el("details", { open: true }, el("summary", {}, t.cloudEvent), el("pre", { id: "cloud-event", tabindex: "0" }, JSON.stringify(event, null, 2))),
         past,

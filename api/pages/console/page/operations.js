@@ -86,6 +86,12 @@ class Sampler {
   }
 }
 
+// Which instance decides commands.
+function activeText({ state, active, since }) {
+  if (!active) return t.nobodyActive;
+  return state === "active" ? t.activeSince(dateTime(since)) : t.otherActiveSince(active, dateTime(since));
+}
+
 export class Operations {
   constructor() {
     this.sampler = new Sampler();
@@ -184,6 +190,8 @@ export class Operations {
       tile(
         "writer",
         writer,
+        writer.instance !== undefined && t.instance(writer.instance),
+        writer.active !== undefined && activeText(writer),
         at(writer),
         writer.queued !== undefined && t.queued(writer.queued),
         writer.idempotencyKeys !== undefined && t.keysHeld(writer.idempotencyKeys),
