@@ -1,0 +1,133 @@
+// What the writer's state machine tells of who is active. Time is what the test says.
+#include "commands/writer_machine.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "tests/support/samples.hpp"
+
+namespace jangbu::test {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
+using State = WriterMachine::State;
+
+const Timestamp wall = after_minutes(1);
+
+// A machine on a log that has nothing but what it appends.
+struct Instance {
+  explicit Instance(unsigned number, bool never_claim = false)
+      : machine({.now = [] { return wall; },
+                 .new_commit_id = [] { return id<CommitId>(7); },
+                 .any_number = [] { return 0u; }},
+                {.self = {id<InstanceId>(number), "shop-" + std::to_string(number)},
+                 .agreement = "the same",
+                 .never_claim = never_claim}) {}
+
+  template <class Task>
+  Task wanted() {
+    machine.tick(now);
+    const auto task = machine.take_task();
+    REQUIRE(task);
+    REQUIRE(std::holds_alternative<Task>(*task));
+    return std::get<Task>(*task);
+  }
+
+  void find_end() {
+    wanted<EndTask>();
+    machine.done(now, LogEnd{machine.position()});
+    machine.tick(now);
+  }
+
+  void become_active() {
+    find_end();
+    for (int times = 0; times < 2; ++times) {
+      machine.heard_nobody(now);
+      now += 100ms;
+    }
+    find_end();
+    wanted<AppendTask>();
+    machine.done(now, Appended{machine.position().next()});
+    machine.tick(now);
+    REQUIRE(machine.is_active());
+  }
+
+  // What the active instance is told by this one, as if it had caught up.
+  StandbyTells tells(bool eligible) const {
+    return {{id<InstanceId>(2), "shop-2"}, {}, machine.position(), eligible};
+  }
+
+  WriterMachine machine;
+  WriterMachine::Time now{};
+};
+
+}  // namespace
+
+TEST_CASE("since when an instance is active is known to whoever hears of it") {
+  Instance one(1), two(2);
+  one.become_active();
+  const Standing active = one.machine.standing();
+  CHECK(active.active);
+  CHECK(active.since == wall);
+  CHECK(one.machine.status().is_candidate);
+  const auto answer = one.machine.asked(one.now, one.tells(true));
+  REQUIRE(answer);
+  two.find_end();
+  two.machine.heard(two.now, *answer);
+  const Standing known = two.machine.standing();
+  CHECK_FALSE(known.active);
+  CHECK(known.name == "shop-1");
+  CHECK(known.term == active.term);
+  CHECK(known.since == wall);
+  CHECK(two.machine.status().is_candidate);
+}
+
+TEST_CASE("an instance that would not take over says so, and why") {
+  Instance one(1), never(2, true), other(3);
+  one.become_active();
+  auto answer = one.machine.asked(one.now, one.tells(true)).value();
+  never.find_end();
+  never.machine.heard(never.now, answer);
+  CHECK_FALSE(never.machine.status().is_candidate);
+  CHECK_THAT(never.machine.status().why, ContainsSubstring("--never-claim"));
+  other.find_end();
+  answer.agreement = "another";
+  other.machine.heard(other.now, answer);
+  CHECK_FALSE(other.machine.status().is_candidate);
+  CHECK_THAT(other.machine.status().why, ContainsSubstring("--idempotency-keys"));
+}
+
+TEST_CASE("who halts no longer says that it is active") {
+  Instance one(1);
+  one.become_active();
+  one.now += 10s;
+  one.wanted<EndTask>();
+  one.machine.done(one.now, LogCorrupt{"damaged"});
+  CHECK(one.machine.status().state == State::halted);
+  CHECK(one.machine.standing() == Standing{});
+  CHECK_FALSE(one.machine.status().is_candidate);
+}
+
+TEST_CASE("a hand-over that the log does not answer is given up, and may yet succeed") {
+  Instance one(1);
+  one.become_active();
+  REQUIRE(one.machine.asked(one.now, one.tells(true)));
+  std::optional<WriterMachine::HandOver> how;
+  one.machine.hand_over(one.now, [&](const WriterMachine::HandOver& done) { how = done; });
+  CHECK(one.wanted<AppendTask>().origin.successor == id<InstanceId>(2));
+  CHECK_FALSE(how);
+  one.now += 5s;
+  one.machine.tick(one.now);
+  REQUIRE(how);
+  CHECK_THAT(std::get<WriterMachine::NotHandedOver>(*how).why,
+             ContainsSubstring("does not answer"));
+  one.machine.done(one.now, Appended{one.machine.position().next()});
+  CHECK_FALSE(one.machine.is_active());
+}
+
+}  // namespace jangbu::test
