@@ -126,6 +126,7 @@ WriterMachine::Time WriterMachine::wakes_at() const {
 std::optional<LogTask> WriterMachine::take_task() {
   if (!task_) return std::nullopt;
   is_busy_ = true;
+  asked_from_ = position_;
   return std::exchange(task_, std::nullopt);
 }
 
@@ -377,9 +378,9 @@ void WriterMachine::on_read(Time now, const std::optional<StoredCommit>& there) 
 }
 
 void WriterMachine::on_end(Time now, const LogEnd& end) {
-  if (end.position < position_)
+  if (end.position < asked_from_)  // a standby may have read on meanwhile
     return halt("the log ends at " + std::to_string(end.position.value) + ", but the commit at " +
-                std::to_string(position_.value) +
+                std::to_string(asked_from_.value) +
                 " was there before: its tail was lost. Restore the log from a backup "
                 "(docs/durability.md) and start again");
   replicas_ = end.replicas;

@@ -284,6 +284,7 @@ class WriterMachine {
   std::optional<Sending> sending_;
   std::optional<LogTask> task_;
   bool is_busy_ = false;  // a task was taken, and its result is not there yet
+  Position asked_from_;   // position() when it was taken
 
   Time ticked_at_;
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <variant>
 
+#include "tests/support/claims.hpp"
 #include "tests/support/samples.hpp"
 
 namespace jangbu::test {
@@ -55,6 +56,15 @@ struct Instance {
     machine.done(now, Appended{machine.position().next()});
     machine.tick(now);
     REQUIRE(machine.is_active());
+  }
+
+  // An empty commit: a claim, or a confirmation.
+  void follow(const Author& author, Position position) {
+    machine.followed(now, {{position,
+                            id<CommitId>(static_cast<unsigned>(position.value)),
+                            Commit{wall, {}},
+                            {.author = author, .decided_at = Position{position.value - 1}}}});
+    machine.tick(now);
   }
 
   // What the active instance is told by this one, as if it had caught up.
@@ -128,6 +138,23 @@ TEST_CASE("a hand-over that the log does not answer is given up, and may yet suc
              ContainsSubstring("does not answer"));
   one.machine.done(one.now, Appended{one.machine.position().next()});
   CHECK_FALSE(one.machine.is_active());
+}
+
+TEST_CASE("a standby that reads on while the log's end is asked for does not take it for lost") {
+  Instance standby(1);
+  standby.wanted<EndTask>();
+  standby.follow(busan, {1});
+  standby.machine.done(standby.now, LogEnd{{0}});  // so it was when it was asked
+  CHECK(standby.machine.status().state == State::replaying);
+  CHECK(standby.machine.position() == Position{1});
+}
+
+TEST_CASE("a log that lacks what was there when its end was asked for has lost its tail") {
+  Instance standby(1);
+  standby.follow(busan, {1});
+  standby.wanted<EndTask>();
+  standby.machine.done(standby.now, LogEnd{{0}});
+  CHECK(standby.machine.status().state == State::halted);
 }
 
 }  // namespace jangbu::test
