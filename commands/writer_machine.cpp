@@ -547,7 +547,10 @@ void WriterMachine::heard_nobody(Time now) {
 }
 
 void WriterMachine::heard(Time now, const ActiveTells& tells) {
-  if (active_ || sending_ || tells.term < known_.term) return;
+  if (active_ || sending_) return;
+  // Who is active knows best in which term. Whoever began with a snapshot may have taken its
+  // confirmation for a claim.
+  if (tells.term < known_.term && tells.author.id != known_.instance) return;
   known_ = {false, tells.term, tells.author.id, tells.author.name, tells.since};
   sign_of_life(now);
   const auto differs = std::chrono::milliseconds(std::abs(sources_.now().ms - tells.now.ms));

@@ -157,4 +157,23 @@ TEST_CASE("a log that lacks what was there when its end was asked for has lost i
   CHECK(standby.machine.status().state == State::halted);
 }
 
+TEST_CASE("a standby that took a confirmation for a claim is told better by whoever is active") {
+  Instance standby(1);
+  standby.machine.restore(
+      {{.position = {36}, .commit = {}, .committed_at = wall, .events = 0}, {}});
+  standby.follow(busan, {37});
+  REQUIRE(standby.machine.standing().term == Position{37});
+  const auto tells = [&](const Author& author, Position term) {
+    standby.machine.heard(standby.now, {.author = author,
+                                        .term = term,
+                                        .since = wall,
+                                        .position = {37},
+                                        .agreement = "the same",
+                                        .now = wall});
+    return standby.machine.standing();
+  };
+  CHECK(tells(busan, {28}).term == Position{28});  // since long before the snapshot
+  CHECK(tells(seoul, {20}).name == busan.name);    // deposed, and does not know it
+}
+
 }  // namespace jangbu::test
