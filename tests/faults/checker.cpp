@@ -18,6 +18,12 @@ using namespace std::chrono_literals;
 constexpr auto longest_answer = 45s;
 // In an outage nothing else is in the way.
 constexpr auto longest_answer_in_outage = 20s;
+// An active instance that another has replaced looks at the log once a second, and finds out, or
+// that it cannot. One whose nats-server is cut off with it may be told for the length of an
+// election that nothing has changed.
+constexpr auto longest_two_active = 15s;
+// Between two looks at a process it may have stood still, or have started again.
+constexpr auto looked_on = 1s;
 // A dependency that is away is noticed by then.
 constexpr auto notice = 3s;
 
@@ -227,7 +233,10 @@ class Checker {
     }
     check_strangers();
     check_real_time();
+    check_queries_in_time();
     check_outages();
+    if (const auto two = longest_two_at_once(history_.beliefs); two > longest_two_active)
+      complain("two are never active at once", "for " + std::to_string(two.count()) + " ms");
     replay();
     return std::move(violations_);
   }
@@ -406,18 +415,22 @@ class Checker {
 
   // --- Order -------------------------------------------------------------------------------------
 
+  // Whether the answer is by the active instance, and of that moment: neither one from the read
+  // models nor one that was given before.
+  static bool is_of_now(const Command& command, const Try& one) {
+    return (one.answer == Answer::acknowledged && !one.replayed &&
+            command.kind != Kind::confirm_receipt && command.kind != Kind::confirm_quote) ||
+           (one.answer == Answer::refused && one.code != "purchase-closed" &&
+            one.code != "illegal-status-change" && one.status != 404);
+  }
+
   // A client's positions never go back: those of commands at one process, those of queries by what
   // they show.
   void check_order(const Client& client) {
     std::map<int, std::uint64_t> told;
     for (const Command& command : client.commands)
       for (const Try& one : command.tries) {
-        const bool writers =
-            (one.answer == Answer::acknowledged && !one.replayed &&
-             command.kind != Kind::confirm_receipt && command.kind != Kind::confirm_quote) ||
-            (one.answer == Answer::refused && one.code != "purchase-closed" &&
-             one.code != "illegal-status-change" && one.status != 404);
-        if (!writers) continue;
+        if (!is_of_now(command, one)) continue;
         std::uint64_t& last = told[one.server];
         if (one.position < last)
           complain("positions never go back", command,
@@ -436,33 +449,72 @@ class Checker {
     }
   }
 
-  // What is asked for after something was acknowledged comes after it in the log.
-  void check_real_time() {
-    struct Told {
+  // What was told, by time.
+  class Told {
+   public:
+    void add(Time at, std::uint64_t position) { all_.push_back({at, position}); }
+    void sort() {
+      std::ranges::sort(all_, {}, &One::at);
+      std::uint64_t highest = 0;
+      for (One& one : all_) one.position = highest = std::max(highest, one.position);
+    }
+    // The highest position until then; 0 if there is none.
+    std::uint64_t before(Time time) const {
+      const auto after = std::ranges::lower_bound(all_, time, {}, &One::at);
+      return after == all_.begin() ? 0 : std::prev(after)->position;
+    }
+
+   private:
+    struct One {
       Time at;
       std::uint64_t position;
     };
-    std::vector<Told> told;
+    std::vector<One> all_;
+  };
+
+  // What is asked for after something was acknowledged comes after it in the log, and a refusal
+  // takes it into account, whichever process gives it.
+  void check_real_time() {
+    Told told;
     for (const Client& client : history_.clients)
       for (const Command& command : client.commands)
         for (const Try& one : command.tries)
-          if (one.answer == Answer::acknowledged) told.push_back({one.end, one.position});
-    std::sort(told.begin(), told.end(),
-              [](const Told& one, const Told& other) { return one.at < other.at; });
-    std::uint64_t highest = 0;
-    for (Told& one : told) one.position = highest = std::max(highest, one.position);
+          if (one.answer == Answer::acknowledged) told.add(one.end, one.position);
+    told.sort();
     for (const Client& client : history_.clients)
       for (const Command& command : client.commands) {
+        for (const Try& one : command.tries) {
+          if (one.answer != Answer::refused || !is_of_now(command, one)) continue;
+          if (const auto before = told.before(one.begin); one.position < before)
+            complain("refusals know what was acknowledged before", command,
+                     one.code + " at " + std::to_string(one.position) + ", asked after " +
+                         std::to_string(before) + " was acknowledged");
+        }
         const auto events = events_of(command);
         if (events.empty() || command.tries.empty()) continue;
-        const auto after =
-            std::lower_bound(told.begin(), told.end(), command.tries.front().begin,
-                             [](const Told& one, const Time& time) { return one.at < time; });
-        if (after == told.begin()) continue;
-        if (const auto before = std::prev(after); events[0]->position <= before->position)
+        if (const auto before = told.before(command.tries.front().begin);
+            events[0]->position <= before)
           complain("later commands come later in the log", command,
-                   "at " + place(*events[0]) + ", begun after " + std::to_string(before->position) +
+                   "at " + place(*events[0]) + ", begun after " + std::to_string(before) +
                        " was acknowledged");
+      }
+  }
+
+  // What one process has shown to anybody, it shows to everybody who asks later.
+  void check_queries_in_time() {
+    std::map<std::pair<int, Shown>, Told> shown;
+    for (const Client& client : history_.clients)
+      for (const Query& query : client.queries)
+        if (query.position != 0) shown[{query.server, query.what}].add(query.end, query.position);
+    for (auto& [where, told] : shown) told.sort();
+    for (const Client& client : history_.clients)
+      for (const Query& query : client.queries) {
+        if (query.position == 0) continue;
+        const auto before = shown[{query.server, query.what}].before(query.begin);
+        if (query.position < before)
+          complain("reads never go back at a process",
+                   "the query of " + query.id + " at " + std::to_string(query.server) + " showed " +
+                       std::to_string(query.position) + " after " + std::to_string(before));
       }
   }
 
@@ -742,6 +794,31 @@ class Checker {
 };
 
 }  // namespace
+
+std::chrono::milliseconds longest_two_at_once(const std::vector<Belief>& beliefs) {
+  struct Reign {
+    int server;
+    Time from, to;
+  };
+  std::vector<Reign> reigns;
+  const Belief* before = nullptr;  // the look before at the same process
+  for (const Belief& now : beliefs) {
+    const bool goes_on = before && before->server == now.server && before->active && now.active &&
+                         now.begin - before->end < looked_on &&
+                         before->end - before->begin < looked_on;
+    if (goes_on)
+      reigns.back().to = now.begin;
+    else if (now.active)
+      reigns.push_back({now.server, now.end, now.end});
+    before = &now;
+  }
+  Time::duration longest{0};
+  for (const Reign& one : reigns)
+    for (const Reign& other : reigns)
+      if (one.server < other.server)
+        longest = std::max(longest, std::min(one.to, other.to) - std::max(one.from, other.from));
+  return std::chrono::duration_cast<std::chrono::milliseconds>(longest);
+}
 
 std::vector<Violation> check(const History& history, const std::vector<LogCommit>& log,
                              const Rows& rows) {

@@ -7,6 +7,7 @@
 // Threads: a pure function.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -23,5 +24,8 @@ struct Violation {
 
 std::vector<Violation> check(const History& history, const std::vector<LogCommit>& log,
                              const Rows& rows);
+
+// How long, for all that they said, two processes believed at the same time that they were active.
+std::chrono::milliseconds longest_two_at_once(const std::vector<Belief>& beliefs);
 
 }  // namespace jangbu::test

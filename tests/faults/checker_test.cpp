@@ -457,7 +457,58 @@ TEST_CASE("A command that comes before what was acknowledged before it began") {
   CHECK(story.broken() == std::vector<std::string>{"later commands come later in the log"});
 }
 
+TEST_CASE("A refusal by a process that does not know what another has acknowledged") {
+  Story story;
+  Try& late = story.command("too-late").tries[0];
+  late.server = 1;
+  late.begin = story.command("receipt").tries[0].end + 1ms;
+  late.end = late.begin + 1ms;
+  CHECK(story.broken() == std::vector<std::string>{"refusals know what was acknowledged before"});
+}
+
+TEST_CASE("Two processes that believe at once that they are active") {
+  Story story;
+  const auto look = [&](int server, std::chrono::seconds from, std::chrono::seconds to) {
+    for (Time at = Time{} + from; at < Time{} + to; at += 500ms)
+      story.history.beliefs.push_back({.server = server, .begin = at, .end = at, .active = true});
+  };
+  SECTION("for a moment, as while a term ends") {
+    look(0, 0s, 60s);
+    look(1, 55s, 90s);
+    CHECK(story.broken() == nothing);
+  }
+  SECTION("for long") {
+    look(0, 0s, 60s);
+    look(1, 30s, 90s);
+    CHECK(story.broken() == std::vector<std::string>{"two are never active at once"});
+  }
+  SECTION("but one of them stood still meanwhile") {
+    look(0, 0s, 30s);
+    look(0, 60s, 61s);
+    look(1, 31s, 90s);
+    CHECK(story.broken() == nothing);
+  }
+}
+
 // --- Queries -------------------------------------------------------------------------------------
+
+TEST_CASE("A process that shows somebody less than it has shown to another") {
+  Story story;
+  Query& query = story.query();
+  Client& other = story.history.clients.emplace_back();
+  other.queries.push_back(query);
+  query.begin = other.queries[0].end + 1ms;
+  query.end = query.begin + 1ms;
+  query.min_position = query.position = 2;
+  query.number = 0;
+  SECTION("it does") {
+    CHECK(story.broken() == std::vector<std::string>{"reads never go back at a process"});
+  }
+  SECTION("another process may") {
+    query.server = 1;
+    CHECK(story.broken() == nothing);
+  }
+}
 
 TEST_CASE("A query that misses the position it asked for") {
   Story story;

@@ -91,11 +91,18 @@ struct Query {
 
 // -------------------------------------------------------------------------------------------------
 
-// A time in which a dependency was certainly away, for both processes.
+// A time in which a dependency was certainly away, for all processes.
 struct Outage {
   enum class Of { log, read_models };
   Of of = Of::log;
   Time begin, end;
+};
+
+// What a process said of itself when it was asked.
+struct Belief {
+  int server = 0;
+  Time begin, end;
+  bool active = false;
 };
 
 struct Client {
@@ -106,6 +113,7 @@ struct Client {
 struct History {
   std::vector<Client> clients;
   std::vector<Outage> outages;
+  std::vector<Belief> beliefs;  // of each process in order
 };
 
 }  // namespace jangbu::test
