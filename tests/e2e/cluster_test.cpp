@@ -301,7 +301,7 @@ TEST_CASE("Who is configured otherwise, or is told never to claim, does not take
   CHECK(state_of(third) == "standby");
 
   shop.jangbu.start();
-  CHECK(state_of(shop.jangbu) == "active");
+  wait_until("the first one again", [&] { return state_of(shop.jangbu) == "active"; });
   CHECK(insist(pair.second, purchase_of("쑥차 50g"), "second").status == 201);
   CHECK(insist(third, purchase_of("쑥차 50g"), "third").status == 201);
   CHECK(third.stop() == 0);
