@@ -76,9 +76,10 @@ class OneClient {
       : all_(all),
         number_(number),
         random_(seed),
-        home_(number % 4 == 3 ? 1 : 0),
+        home_(static_cast<int>(number % all.servers_.size())),
         only_looks_(number % 5 == 4),
-        only_buys_(number % 5 == 3) {}
+        only_buys_(number % 5 == 3),
+        connections_(all.servers_.size()) {}
 
   // Until it has been enough.
   Client run() {
@@ -294,6 +295,12 @@ class OneClient {
                     address(change.text)});
   }
 
+  int other_than(int server) {
+    const std::size_t count = all_.servers_.size();
+    return static_cast<int>((static_cast<std::size_t>(server) + 1 + pick(random_, count - 1)) %
+                            count);
+  }
+
   // Asks until the outcome is known, or may remain unknown. The id of what was acknowledged.
   std::string settle(Command command, const Request& request) {
     const auto give_up = Clock::now() + longest_insistence;
@@ -307,14 +314,15 @@ class OneClient {
           one.answer == Answer::turned_away && command.tries.size() == 1 && chance(random_, 30);
       if (known || leave || !command.keyed || all_.give_up_ || Clock::now() > give_up) break;
       think(random_, 200);
-      if (chance(random_, 30)) server = 1 - server;
+      if (chance(random_, 30)) server = other_than(server);
     }
     ++all_.settled_;
     const Try told = command.tries.back();
     // Settled is settled, however often it is asked again.
     if (command.keyed && command.tries.back().answer == Answer::acknowledged &&
         chance(random_, 4)) {
-      const Try again = attempt(command, request, chance(random_, 50) ? server : 1 - server);
+      const Try again =
+          attempt(command, request, chance(random_, 50) ? server : other_than(server));
       if (again.answer == Answer::acknowledged || again.answer == Answer::refused)
         command.tries.push_back(again);
     }
@@ -408,7 +416,7 @@ class OneClient {
   void look_at(Shown what, const std::string& id, std::uint64_t min_position) {
     if (id.empty()) return;
     Query query;
-    query.server = chance(random_, 80) ? home_ : 1 - home_;
+    query.server = chance(random_, 80) ? home_ : other_than(home_);
     query.what = what;
     query.id = id;
     query.min_position = min_position;
@@ -481,7 +489,7 @@ class OneClient {
   std::uint64_t made_ = 0;
   Mine mine_;
   Client saw_;
-  std::array<std::array<std::unique_ptr<HttpClient>, 5>, 2> connections_;
+  std::vector<std::array<std::unique_ptr<HttpClient>, 5>> connections_;
 };
 
 // --- All of them ---------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-// Clients of a shop that two processes serve: each on a thread of its own, they buy, cancel, scan
-// and confirm at random, repeat what was uncertain, and write down every answer.
+// Clients of a shop that several processes serve: each on a thread of its own, they buy, cancel,
+// scan and confirm at random, repeat what was uncertain, and write down every answer.
 //
 // Threads: one at a time, and the clients' own. Errors: what goes wrong on a client's thread is
 // thrown by finish().
@@ -44,10 +44,10 @@ class Known {
 
 class Clients {
  public:
-  // Where each of the two processes is reached, by Service.
-  using Servers = std::array<std::array<int, 5>, 2>;
+  // Where each process is reached, by Service. There are two at least.
+  using Servers = std::vector<std::array<int, 5>>;
 
-  // Opens accounts and lists products. REQUIRES: both processes are ready.
+  // Opens accounts and lists products. REQUIRES: all processes are ready.
   Clients(Servers servers, std::uint64_t seed);
   ~Clients();
   Clients(const Clients&) = delete;

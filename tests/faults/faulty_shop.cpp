@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace jangbu::test {
@@ -17,42 +18,84 @@ std::string through(const TcpProxy& proxy, const std::string& database) {
   return database + " host=127.0.0.1 port=" + std::to_string(proxy.port());
 }
 
+std::string urls_of(const std::deque<TcpProxy>& proxies) {
+  std::string all;
+  for (const TcpProxy& proxy : proxies)
+    all += (all.empty() ? "" : ",") + ("nats://127.0.0.1:" + std::to_string(proxy.port()));
+  return all;
+}
+
+std::deque<TcpProxy> proxies_to(const NatsServers& log) {
+  std::deque<TcpProxy> proxies;
+  for (std::size_t i = 0; i < log.size(); ++i) proxies.emplace_back(log.server(i).port());
+  return proxies;
+}
+
 }  // namespace
 
-FaultyShop::Instance::Instance(const NatsServer& log, int postgres_port,
+NatsServers::NatsServers(Form form)
+    : single_(form == Form::single ? std::make_unique<NatsServer>() : nullptr),
+      cluster_(form == Form::cluster ? std::make_unique<NatsCluster>() : nullptr) {}
+
+void NatsServers::kill() const {
+  for (std::size_t i = 0; i < size(); ++i) single_ ? single_->kill() : cluster_->kill(i);
+}
+
+void NatsServers::start() const {
+  for (std::size_t i = 0; i < size(); ++i) single_ ? single_->start() : cluster_->start(i);
+}
+
+void NatsServers::wait_current() const {
+  if (cluster_) cluster_->wait_current("SHOP");
+}
+
+FaultyShop::Instance::Instance(const NatsServers& log, int postgres_port,
                                const std::string& database)
-    : nats(log.port()),
+    : nats(proxies_to(log)),
       postgres(postgres_port),
-      jangbu({.nats_url = "nats://127.0.0.1:" + std::to_string(nats.port()),
-              .nats_monitor_url = log.monitor_url(),
+      jangbu({.nats_url = urls_of(nats),
+              .nats_monitor_url = log.monitor_urls(),
               .database = through(postgres, database),
               // With snapshots so often that every start begins with one.
-              .flags = {"--quote-secret", "a secret that both processes have", "--drain-s", "10",
-                        "--snapshot-events", "50"}}),
+              .flags = {"--drain-s", "10", "--snapshot-events", "50", "--replicas",
+                        std::to_string(log.size())}}),
       doors{TcpProxy(jangbu.port(Service::account)), TcpProxy(jangbu.port(Service::product)),
             TcpProxy(jangbu.port(Service::purchase)), TcpProxy(jangbu.port(Service::delivery))} {}
 
-FaultyShop::FaultyShop()
+bool FaultyShop::Instance::is_active() const {
+  try {
+    const Reply reply = HttpClient(jangbu.port(Service::operations)).get("/health/ready");
+    return reply.json.at("checks").at("writer").at("state") == "active";
+  } catch (const NoReply&) {
+    return false;
+  }
+}
+
+FaultyShop::FaultyShop(Form form)
     : postgres_port_(free_port_base()),
+      nats(form),
       postgres({"fsync=off"}, {}, postgres_port_),
-      database(postgres.create_database()),
-      one(nats, postgres_port_, database),
-      other(nats, postgres_port_, database) {}
+      database(postgres.create_database()) {
+  const std::size_t count = form == Form::single ? 2 : 3;
+  while (instances.size() < count) instances.emplace_back(nats, postgres_port_, database);
+}
 
 Clients::Servers FaultyShop::servers() const {
-  const auto of = [](const Instance& instance) {
-    std::array<int, 5> ports{instance.jangbu.port(Service::operations)};
+  Clients::Servers all;
+  for (const Instance& instance : instances) {
+    std::array<int, 5>& ports = all.emplace_back();
+    ports[0] = instance.jangbu.port(Service::operations);
     for (std::size_t i = 0; i < instance.doors.size(); ++i) ports[i + 1] = instance.doors[i].port();
-    return ports;
-  };
-  return {of(one), of(other)};
+  }
+  return all;
 }
 
 std::optional<std::string> FaultyShop::trouble() {
-  for (ServeProcess* jangbu : {&one.jangbu, &other.jangbu}) {
-    if (!jangbu->running()) return "jangbu serve ended by itself";
+  for (Instance& instance : instances) {
+    ServeProcess& jangbu = instance.jangbu;
+    if (!jangbu.running()) return "jangbu serve ended by itself";
     try {
-      if (!jangbu->ready()) return "jangbu serve is not ready";
+      if (!jangbu.ready()) return "jangbu serve is not ready";
     } catch (const std::exception& error) {
       return std::string("/health/ready: ") + error.what();
     }
@@ -71,19 +114,44 @@ namespace {
 
 using Instance = FaultyShop::Instance;
 
+// Mostly the active one.
 Instance& one_of(FaultyShop& shop, Random& random) {
-  return chance(random, 70) ? shop.one : shop.other;
+  Instance& any = shop.instances[pick(random, shop.instances.size())];
+  if (!chance(random, 70)) return any;
+  const auto active = std::ranges::find_if(shop.instances, &Instance::is_active);
+  return active == shop.instances.end() ? any : *active;
+}
+
+using Proxies = std::vector<TcpProxy*>;
+
+Proxies ways_to_nats(Instance& instance) {
+  Proxies all;
+  for (TcpProxy& proxy : instance.nats) all.push_back(&proxy);
+  return all;
+}
+
+Proxies doors_of(Instance& instance) {
+  Proxies all;
+  for (TcpProxy& proxy : instance.doors) all.push_back(&proxy);
+  return all;
+}
+
+template <class... What, class... Values>
+void each(const Proxies& proxies, void (TcpProxy::*what)(What...), Values... values) {
+  for (TcpProxy* proxy : proxies) (proxy->*what)(values...);
 }
 
 // Until something is held back, for then there is something to lose; but not for long.
-void wait_for_victim(const TcpProxy& proxy) {
+void wait_for_victim(const Proxies& proxies) {
   const auto until = Clock::now() + 2s;
-  while (proxy.held_back() == 0 && Clock::now() < until) ::poll(nullptr, 0, 2);
+  while (std::ranges::all_of(proxies, [](const TcpProxy* one) { return one->held_back() == 0; }) &&
+         Clock::now() < until)
+    ::poll(nullptr, 0, 2);
 }
 
 void stop_for_a_while(ServeProcess& jangbu, Random& random) {
   jangbu.signal(SIGSTOP);
-  let_pass(random, 500ms, 3'000ms);
+  let_pass(random, 500ms, 5'000ms);  // with and without another taking over
   jangbu.signal(SIGCONT);
 }
 
@@ -108,13 +176,11 @@ void kill_postgres(FaultyShop& shop, Random& random, std::chrono::seconds) {
 
 void kill_everything(FaultyShop& shop, Random& random, std::chrono::seconds) {
   shop.nats.kill();
-  shop.one.jangbu.kill();
-  shop.other.jangbu.kill();
+  for (Instance& instance : shop.instances) instance.jangbu.kill();
   shop.postgres.kill();
   let_pass(random, 0ms, 500ms);
-  shop.other.jangbu.launch();  // waits for the others
+  for (Instance& instance : shop.instances) instance.jangbu.launch();  // waits for the others
   shop.postgres.start();
-  shop.one.jangbu.launch();
   shop.nats.start();
 }
 
@@ -125,6 +191,12 @@ void kill_both(FaultyShop& shop, Random& random, std::chrono::seconds) {
   shop.postgres.start();
   let_pass(random, 500ms, 1'500ms);
   shop.nats.start();
+}
+
+void kill_all_jangbu(FaultyShop& shop, Random& random, std::chrono::seconds) {
+  for (Instance& instance : shop.instances) instance.jangbu.kill();
+  let_pass(random, 0ms, 1'000ms);
+  for (Instance& instance : shop.instances) instance.jangbu.launch();
 }
 
 void restart_jangbu(FaultyShop& shop, Random& random, std::chrono::seconds) {
@@ -139,9 +211,10 @@ void stop_jangbu(FaultyShop& shop, Random& random, std::chrono::seconds) {
 }
 
 void stop_nats(FaultyShop& shop, Random& random, std::chrono::seconds) {
-  shop.nats.pause();
+  NatsServer& server = shop.nats.server(0);
+  server.pause();
   let_pass(random, 500ms, 4'000ms);
-  shop.nats.resume();
+  server.resume();
 }
 
 void stop_postgres(FaultyShop& shop, Random& random, std::chrono::seconds) {
@@ -150,115 +223,119 @@ void stop_postgres(FaultyShop& shop, Random& random, std::chrono::seconds) {
   shop.postgres.resume();
 }
 
-void cut_often(TcpProxy& proxy, Random& random) {
+void cut_often(const Proxies& proxies, Random& random) {
   for (std::size_t times = 1 + pick(random, 6); times > 0; --times) {
-    proxy.cut();
+    each(proxies, &TcpProxy::cut);
     let_pass(random, 0ms, 400ms);
   }
 }
 
 void cut_nats(FaultyShop& shop, Random& random, std::chrono::seconds) {
-  cut_often(one_of(shop, random).nats, random);
+  cut_often(ways_to_nats(one_of(shop, random)), random);
 }
 
 void cut_postgres(FaultyShop& shop, Random& random, std::chrono::seconds) {
-  cut_often(one_of(shop, random).postgres, random);
+  cut_often({&one_of(shop, random).postgres}, random);
 }
 
-void slow_down(TcpProxy& proxy, Random& random) {
-  proxy.set_delay(milliseconds(5 + pick(random, 400)));
+void slow_down(const Proxies& proxies, Random& random) {
+  each(proxies, &TcpProxy::set_delay, milliseconds(5 + pick(random, 400)));
   let_pass(random, 1'000ms, 3'000ms);
-  proxy.set_delay(0ms);
+  each(proxies, &TcpProxy::set_delay, milliseconds(0));
 }
 
 void slow_nats(FaultyShop& shop, Random& random, std::chrono::seconds) {
-  slow_down(one_of(shop, random).nats, random);
+  slow_down(ways_to_nats(one_of(shop, random)), random);
 }
 
 void slow_postgres(FaultyShop& shop, Random& random, std::chrono::seconds) {
-  slow_down(one_of(shop, random).postgres, random);
+  slow_down({&one_of(shop, random).postgres}, random);
+}
+
+// As when a cable is pulled: nothing arrives, and nobody is told.
+void cut_off_jangbu(FaultyShop& shop, Random& random, std::chrono::seconds) {
+  const Proxies nats = ways_to_nats(one_of(shop, random));
+  each(nats, &TcpProxy::set_closed, true);
+  each(nats, &TcpProxy::set_mute, true);
+  each(nats, &TcpProxy::hold_requests);
+  let_pass(random, 1'000ms, 8'000ms);
+  each(nats, &TcpProxy::cut);
+  each(nats, &TcpProxy::set_mute, false);
+  each(nats, &TcpProxy::set_closed, false);
 }
 
 void lose_acks(FaultyShop& shop, Random& random, std::chrono::seconds) {
-  TcpProxy& nats = one_of(shop, random).nats;
+  const Proxies nats = ways_to_nats(one_of(shop, random));
   for (std::size_t times = 4 + pick(random, 4); times > 0; --times) {
-    nats.set_mute(true);
+    each(nats, &TcpProxy::set_mute, true);
     wait_for_victim(nats);
     // Either way, shorter or longer than an append is waited for.
     chance(random, 75) ? let_pass(random, 0ms, 200ms) : let_pass(random, 900ms, 1'500ms);
     // Lost, or only late.
-    if (chance(random, 60)) nats.cut();
-    nats.set_mute(false);
+    if (chance(random, 60)) each(nats, &TcpProxy::cut);
+    each(nats, &TcpProxy::set_mute, false);
     let_pass(random, 100ms, 400ms);
   }
 }
 
 void publish_late(FaultyShop& shop, Random& random, std::chrono::seconds) {
-  TcpProxy& nats = one_of(shop, random).nats;
-  nats.hold_requests();
+  const Proxies nats = ways_to_nats(one_of(shop, random));
+  each(nats, &TcpProxy::hold_requests);
   wait_for_victim(nats);
   let_pass(random, 0ms, 1'500ms);
-  nats.strand();
+  each(nats, &TcpProxy::strand);
   let_pass(random, 0ms, 1'000ms);
-  nats.deliver();
+  each(nats, &TcpProxy::deliver);
 }
 
 // What it had sent lands when another writer has gone on, and it does not know.
 void stop_and_publish_late(FaultyShop& shop, Random& random, std::chrono::seconds) {
   Instance& writer = one_of(shop, random);
-  writer.nats.hold_requests();
-  wait_for_victim(writer.nats);
+  const Proxies nats = ways_to_nats(writer);
+  each(nats, &TcpProxy::hold_requests);
+  wait_for_victim(nats);
   writer.jangbu.signal(SIGSTOP);
-  let_pass(random, 100ms, 1'500ms);
-  writer.nats.strand();
-  if (chance(random, 50)) writer.nats.deliver();
+  let_pass(random, 100ms, 4'000ms);
+  each(nats, &TcpProxy::strand);
+  if (chance(random, 50)) each(nats, &TcpProxy::deliver);
   writer.jangbu.signal(SIGCONT);
   let_pass(random, 0ms, 500ms);
-  writer.nats.deliver();
+  each(nats, &TcpProxy::deliver);
 }
 
 void kill_and_publish_late(FaultyShop& shop, Random& random, std::chrono::seconds) {
   Instance& writer = one_of(shop, random);
-  writer.nats.hold_requests();
-  wait_for_victim(writer.nats);
+  const Proxies nats = ways_to_nats(writer);
+  each(nats, &TcpProxy::hold_requests);
+  wait_for_victim(nats);
   writer.jangbu.kill();
   writer.jangbu.launch();
   let_pass(random, 0ms, 1'500ms);
-  writer.nats.deliver();
+  each(nats, &TcpProxy::deliver);
 }
 
 // --- Between clients and a process
 
-TcpProxy& busiest_door(Instance& instance) {
-  return instance.doors[static_cast<std::size_t>(Service::purchase) - 1];
-}
-
 void cut_clients(FaultyShop& shop, Random& random, std::chrono::seconds) {
-  Instance& instance = one_of(shop, random);
+  const Proxies doors = doors_of(one_of(shop, random));
   for (std::size_t times = 4 + pick(random, 12); times > 0; --times) {
-    for (TcpProxy& door : instance.doors) door.cut();
+    each(doors, &TcpProxy::cut);
     let_pass(random, 0ms, 200ms);
   }
 }
 
 void slow_clients(FaultyShop& shop, Random& random, std::chrono::seconds) {
-  Instance& instance = one_of(shop, random);
-  const milliseconds delay(5 + pick(random, 400));
-  for (TcpProxy& door : instance.doors) door.set_delay(delay);
-  let_pass(random, 1'000ms, 3'000ms);
-  for (TcpProxy& door : instance.doors) door.set_delay(0ms);
+  slow_down(doors_of(one_of(shop, random)), random);
 }
 
 void lose_answers(FaultyShop& shop, Random& random, std::chrono::seconds) {
-  Instance& instance = one_of(shop, random);
+  const Proxies doors = doors_of(one_of(shop, random));
   for (std::size_t times = 4 + pick(random, 4); times > 0; --times) {
-    for (TcpProxy& door : instance.doors) door.set_mute(true);
-    wait_for_victim(busiest_door(instance));
+    each(doors, &TcpProxy::set_mute, true);
+    wait_for_victim(doors);
     let_pass(random, 0ms, 200ms);
-    for (TcpProxy& door : instance.doors) {
-      door.cut();
-      door.set_mute(false);
-    }
+    each(doors, &TcpProxy::cut);
+    each(doors, &TcpProxy::set_mute, false);
     let_pass(random, 100ms, 400ms);
   }
 }
@@ -266,21 +343,23 @@ void lose_answers(FaultyShop& shop, Random& random, std::chrono::seconds) {
 // What clients gave up, and have asked again meanwhile, perhaps the other process, is taken for
 // new.
 void ask_late(FaultyShop& shop, Random& random, std::chrono::seconds) {
-  Instance& instance = one_of(shop, random);
+  const Proxies doors = doors_of(one_of(shop, random));
   for (std::size_t times = 2 + pick(random, 3); times > 0; --times) {
-    for (TcpProxy& door : instance.doors) door.hold_requests();
-    wait_for_victim(busiest_door(instance));
+    each(doors, &TcpProxy::hold_requests);
+    wait_for_victim(doors);
     let_pass(random, 0ms, 200ms);
-    for (TcpProxy& door : instance.doors) door.strand();
+    each(doors, &TcpProxy::strand);
     let_pass(random, 0ms, 1'000ms);
-    for (TcpProxy& door : instance.doors) door.deliver();
+    each(doors, &TcpProxy::deliver);
   }
 }
 
 // The one that fills the read models loses its connections, and with them its locks. The other one
 // is slow: what it has read of a checkpoint is old when the lock becomes its own.
 void hand_over(FaultyShop& shop, Random& random, std::chrono::seconds) {
-  for (auto [from, to] : {std::pair(&shop.one, &shop.other), std::pair(&shop.other, &shop.one)}) {
+  Instance& one = shop.instances[0];
+  Instance& other = shop.instances[1];
+  for (auto [from, to] : {std::pair(&one, &other), std::pair(&other, &one)}) {
     to->postgres.set_delay(milliseconds(150 + pick(random, 200)));
     let_pass(random, 900ms, 1'700ms);
     from->postgres.set_closed(true);
@@ -307,34 +386,108 @@ void without_postgres(FaultyShop& shop, Random&, std::chrono::seconds outage) {
   shop.postgres.start();
 }
 
+// --- Several nats-servers
+
+// So many of them, and the one that leads the log among them if that is wanted.
+std::vector<std::size_t> some_servers(FaultyShop& shop, Random& random, std::size_t count,
+                                      bool leader) {
+  std::vector<std::size_t> all{0, 1, 2};
+  std::shuffle(all.begin(), all.end(), random);
+  if (leader) std::swap(all[0], *std::ranges::find(all, shop.nats.cluster().leader_of("SHOP")));
+  all.resize(count);
+  return all;
+}
+
+template <std::size_t count, bool leader = false>
+void kill_servers(FaultyShop& shop, Random& random, std::chrono::seconds) {
+  NatsCluster& nats = shop.nats.cluster();
+  const auto servers = some_servers(shop, random, count, leader);
+  for (const std::size_t i : servers) nats.kill(i);
+  let_pass(random, 0ms, 6'000ms);
+  for (const std::size_t i : servers) nats.start(i);
+}
+
+template <std::size_t count, bool leader = false>
+void stop_servers(FaultyShop& shop, Random& random, std::chrono::seconds) {
+  NatsCluster& nats = shop.nats.cluster();
+  const auto servers = some_servers(shop, random, count, leader);
+  for (const std::size_t i : servers) nats.pause(i);
+  let_pass(random, 500ms, 8'000ms);
+  for (const std::size_t i : servers) nats.resume(i);
+}
+
+// Of two that are cut off, neither hears the other: nobody has a majority.
+template <std::size_t count, bool leader = false>
+void cut_off_servers(FaultyShop& shop, Random& random, std::chrono::seconds) {
+  NatsCluster& nats = shop.nats.cluster();
+  const auto servers = some_servers(shop, random, count, leader);
+  for (const std::size_t i : servers) nats.isolate(i);
+  let_pass(random, 500ms, 12'000ms);  // with and without another leader
+  for (const std::size_t i : servers) nats.heal(i);
+}
+
+// As docs/cluster.md has it: one after the other, each when the one before it is well.
+void restart_all(FaultyShop& shop, Random&, std::chrono::seconds) {
+  for (std::size_t i = 0; i < shop.nats.size(); ++i) {
+    shop.nats.cluster().stop(i);
+    shop.nats.cluster().start(i);
+    shop.nats.wait_current();
+  }
+  for (Instance& instance : shop.instances) {
+    if (const int status = instance.jangbu.stop(40s); status != 0)
+      throw std::runtime_error("SIGTERM made jangbu serve end with " + std::to_string(status));
+    instance.jangbu.start();
+  }
+  shop.postgres.stop();
+  shop.postgres.start();
+}
+
 }  // namespace
 
 const std::vector<Fault>& faults() {
+  static const std::vector<Form> single{Form::single}, cluster{Form::cluster},
+      both{Form::single, Form::cluster};
   static const std::vector<Fault> all{
-      {"kill-jangbu", "kill -9 of jangbu", kill_jangbu},
-      {"kill-nats", "kill -9 of nats-server", kill_nats},
-      {"kill-postgres", "kill -9 of PostgreSQL", kill_postgres},
-      {"kill-both", "kill -9 of PostgreSQL and nats-server", kill_both},
-      {"kill-everything", "kill -9 of everything", kill_everything},
-      {"restart-jangbu", "SIGTERM of jangbu", restart_jangbu},
-      {"stop-jangbu", "SIGSTOP of jangbu", stop_jangbu},
-      {"stop-nats", "SIGSTOP of nats-server", stop_nats},
-      {"stop-postgres", "SIGSTOP of PostgreSQL", stop_postgres},
-      {"cut-nats", "connections to NATS break", cut_nats},
-      {"cut-postgres", "connections to PostgreSQL break", cut_postgres},
-      {"slow-nats", "the way to NATS is slow", slow_nats},
-      {"slow-postgres", "the way to PostgreSQL is slow", slow_postgres},
-      {"lost-acks", "acknowledgements are lost, or late", lose_acks},
-      {"late-publish", "publishes land late", publish_late},
-      {"late-publish-stopped", "... of a writer that was stopped", stop_and_publish_late},
-      {"late-publish-killed", "... of a writer that was killed", kill_and_publish_late},
-      {"cut-clients", "connections of clients break", cut_clients},
-      {"slow-clients", "the way of clients is slow", slow_clients},
-      {"lost-answers", "answers to clients are lost", lose_answers},
-      {"late-requests", "requests arrive when their clients have given them up", ask_late},
-      {"hand-over", "the projectors' locks change hands", hand_over},
-      {"nats-away", "NATS is away", without_nats},
-      {"postgres-away", "PostgreSQL is away", without_postgres},
+      {"kill-jangbu", "kill -9 of jangbu", kill_jangbu, both},
+      {"kill-all-jangbu", "kill -9 of every jangbu", kill_all_jangbu, both},
+      {"kill-nats", "kill -9 of nats-server", kill_nats, single},
+      {"kill-postgres", "kill -9 of PostgreSQL", kill_postgres, both},
+      {"kill-both", "kill -9 of PostgreSQL and every nats-server", kill_both, both},
+      {"kill-everything", "kill -9 of everything", kill_everything, both},
+      {"restart-jangbu", "SIGTERM of jangbu", restart_jangbu, both},
+      {"stop-jangbu", "SIGSTOP of jangbu", stop_jangbu, both},
+      {"stop-nats", "SIGSTOP of nats-server", stop_nats, single},
+      {"stop-postgres", "SIGSTOP of PostgreSQL", stop_postgres, single},
+      {"cut-nats", "connections to NATS break", cut_nats, both},
+      {"cut-postgres", "connections to PostgreSQL break", cut_postgres, single},
+      {"cut-off-jangbu", "jangbu is cut off from NATS", cut_off_jangbu, both},
+      {"slow-nats", "the way to NATS is slow", slow_nats, both},
+      {"slow-postgres", "the way to PostgreSQL is slow", slow_postgres, single},
+      {"lost-acks", "acknowledgements are lost, or late", lose_acks, both},
+      {"late-publish", "publishes land late", publish_late, both},
+      {"late-publish-stopped", "... of a writer that was stopped", stop_and_publish_late, both},
+      {"late-publish-killed", "... of a writer that was killed", kill_and_publish_late, both},
+      {"cut-clients", "connections of clients break", cut_clients, single},
+      {"slow-clients", "the way of clients is slow", slow_clients, single},
+      {"lost-answers", "answers to clients are lost", lose_answers, single},
+      {"late-requests", "requests arrive when their clients have given them up", ask_late, both},
+      {"hand-over", "the projectors' locks change hands", hand_over, single},
+      {"nats-away", "NATS is away", without_nats, both},
+      {"postgres-away", "PostgreSQL is away", without_postgres, both},
+      {"kill-leader", "kill -9 of the log's leader", kill_servers<1, true>, cluster},
+      {"kill-one", "kill -9 of one nats-server", kill_servers<1>, cluster},
+      {"kill-two", "kill -9 of two nats-servers", kill_servers<2>, cluster},
+      {"kill-three", "kill -9 of three nats-servers", kill_servers<3>, cluster},
+      {"stop-leader", "SIGSTOP of the log's leader", stop_servers<1, true>, cluster},
+      {"stop-one", "SIGSTOP of one nats-server", stop_servers<1>, cluster},
+      {"stop-two", "SIGSTOP of two nats-servers", stop_servers<2>, cluster},
+      {"stop-three", "SIGSTOP of three nats-servers", stop_servers<3>, cluster},
+      {"cut-off-leader", "the log's leader is cut off", cut_off_servers<1, true>, cluster},
+      {"cut-off-one", "one nats-server is cut off", cut_off_servers<1>, cluster},
+      {"cut-off-two", "two nats-servers are cut off", cut_off_servers<2>, cluster},
+      {"cut-off-three", "all nats-servers are cut off from each other", cut_off_servers<3>,
+       cluster},
+      {"rolling-restart", "everything is restarted, one after the other", restart_all, cluster},
   };
   return all;
 }

@@ -1,10 +1,15 @@
 // Rounds of faults under load, and then the question whether the shop kept its promise. README.md
 // tells how to run it.
+#include <poll.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <iostream>
 #include <map>
 #include <sstream>
@@ -22,6 +27,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto recovery_deadline = 60s;
 
 struct Options {
+  Form form = Form::single;
   std::size_t rounds = 20;
   std::size_t season = 10;  // rounds of one shop
   std::uint64_t seed = 1;
@@ -36,6 +42,7 @@ struct Totals {
   std::size_t commands = 0, acknowledged = 0, refused = 0, uncertain_tries = 0, turned_away = 0;
   std::size_t queries = 0, commits = 0, claims = 0, voids = 0, published = 0, from_snapshot = 0;
   double conflicts = 0, resends = 0;
+  std::chrono::milliseconds two_at_once{0};
 };
 
 // Counters of processes that start again from 0.
@@ -104,10 +111,14 @@ void keep_evidence(const std::filesystem::path& folder, const FaultyShop& shop,
   for (const Violation& one : violations) list << one.rule << ": " << one.what << "\n";
   std::ofstream all(folder / "history.txt");
   write_history(all, history);
-  std::ofstream(folder / "jangbu-0.log") << shop.one.jangbu.log_text();
-  std::ofstream(folder / "jangbu-1.log") << shop.other.jangbu.log_text();
+  for (std::size_t i = 0; i < shop.instances.size(); ++i)
+    std::ofstream(folder / ("jangbu-" + std::to_string(i) + ".log"))
+        << shop.instances[i].jangbu.log_text();
+  for (std::size_t i = 0; i < shop.nats.size(); ++i)
+    std::ofstream(folder / ("nats-" + std::to_string(i) + ".log"))
+        << shop.nats.server(i).log_text();
   std::ofstream(folder / "postgres.log") << shop.postgres.log_text();
-  const auto tool = run_jangbu({"events", "list", "--json", "--nats-url", shop.nats.url()},
+  const auto tool = run_jangbu({"events", "list", "--json", "--nats-url", shop.nats.urls()},
                                folder / "log.ndjson");
   tool->wait(60s);
 }
@@ -118,7 +129,17 @@ void keep_evidence(const std::filesystem::path& folder, const FaultyShop& shop,
 class Season {
  public:
   Season(const Options& options, std::uint64_t seed, Totals& totals)
-      : options_(options), random_(seed), totals_(totals), clients_(shop_.servers(), seed) {}
+      : options_(options),
+        random_(seed),
+        totals_(totals),
+        shop_(options.form),
+        clients_(shop_.servers(), seed) {
+    for (std::size_t i = 0; i < shop_.instances.size(); ++i)
+      metrics_.push_back({Metric("jangbu_writer_conflicts_total", totals_.conflicts),
+                          Metric("jangbu_writer_resends_total", totals_.resends)});
+  }
+
+  ~Season() { enough_ = true; }
 
   // One round. False when the shop does not work again by itself.
   bool suffer(const Fault& fault, std::chrono::seconds outage) {
@@ -133,15 +154,20 @@ class Season {
     return recovers(fault);
   }
 
-  void begin() { clients_.start(options_.clients); }
+  void begin() {
+    clients_.start(options_.clients);
+    for (const auto& ports : shop_.servers()) observers_.push_back(observe(ports.front()));
+  }
 
   // What is wrong.
   std::vector<Violation> reckon() {
     const bool well = violations_.empty();
     History history = clients_.finish(well);
     history.outages = shop_.outages;
+    stop_observing(history);
     count(history);
-    const auto log = read_log(shop_.nats.port());
+    shop_.nats.wait_current();
+    const auto log = read_log(nats_port());
     totals_.commits += log.size();
     for (const LogCommit& commit : log) {
       totals_.voids += commit.is_void ? 1 : 0;
@@ -166,9 +192,9 @@ class Season {
   std::vector<PublicEvent> published(const std::vector<LogCommit>& log) {
     const std::size_t all = public_events(log).size();
     const auto until = Clock::now() + recovery_deadline;
-    while (last_sequence(shop_.nats.port(), "SHOP_PUBLIC") < all && Clock::now() < until)
+    while (last_sequence(nats_port(), "SHOP_PUBLIC") < all && Clock::now() < until)
       let_pass(random_, 20ms, 20ms);
-    auto stream = read_public(shop_.nats.port());
+    auto stream = read_public(nats_port());
     totals_.published += stream.size();
     return stream;
   }
@@ -192,9 +218,42 @@ class Season {
     return false;
   }
 
+  int nats_port() const { return shop_.nats.server(0).port(); }
+
   void look_at_metrics() {
-    for (Metric& metric : of_one_) metric.look(shop_.one.jangbu);
-    for (Metric& metric : of_other_) metric.look(shop_.other.jangbu);
+    for (std::size_t i = 0; i < metrics_.size(); ++i)
+      for (Metric& metric : metrics_[i]) metric.look(shop_.instances[i].jangbu);
+  }
+
+  // Asks one process again and again whether it is active.
+  std::future<std::vector<Belief>> observe(int operations_port) {
+    const int server = static_cast<int>(observers_.size());
+    return std::async(std::launch::async, [this, operations_port, server] {
+      HttpClient operations(operations_port);
+      std::vector<Belief> beliefs;
+      while (!enough_) {
+        ::poll(nullptr, 0, 100);
+        Belief belief{.server = server, .begin = Clock::now(), .end = {}};
+        try {
+          const Reply reply = operations.get("/health/ready");
+          belief.active = reply.json.at("checks").at("writer").at("state") == "active";
+        } catch (const std::runtime_error&) {
+          continue;  // it does not run, or hangs
+        }
+        belief.end = Clock::now();
+        beliefs.push_back(belief);
+      }
+      return beliefs;
+    });
+  }
+
+  void stop_observing(History& history) {
+    enough_ = true;
+    for (auto& observer : observers_) {
+      auto beliefs = observer.get();
+      std::ranges::move(beliefs, std::back_inserter(history.beliefs));
+    }
+    totals_.two_at_once = std::max(totals_.two_at_once, longest_two_at_once(history.beliefs));
   }
 
   void count(const History& history) {
@@ -215,8 +274,8 @@ class Season {
 
   // Whenever it was killed, there was a whole one, or none yet.
   void look_at_snapshots() {
-    for (const ServeProcess* jangbu : {&shop_.one.jangbu, &shop_.other.jangbu}) {
-      std::istringstream lines(jangbu->log_text());
+    for (const auto& instance : shop_.instances) {
+      std::istringstream lines(instance.jangbu.log_text());
       for (std::string line; std::getline(lines, line);) {
         if (line.find("the snapshot of position") != line.npos) ++totals_.from_snapshot;
         if (line.find("cannot be used") != line.npos)
@@ -229,19 +288,21 @@ class Season {
   void second_opinion() {
     const auto expect_0 = [&](const std::string& what, std::vector<std::string> arguments) {
       const TemporaryFolder folder;
-      arguments.insert(arguments.end(), {"--nats-url", shop_.nats.url()});
+      arguments.insert(arguments.end(), {"--nats-url", shop_.nats.urls()});
       const auto tool = run_jangbu(arguments, folder.path() / "log");
       if (tool->wait(120s) != 0)
         violations_.push_back({"the tools agree", what + ": " + tool->log_text()});
     };
     expect_0("events verify", {"events", "verify"});
+    if (options_.form == Form::cluster)
+      expect_0("events verify --replicas", {"events", "verify", "--replicas"});
     for (const char* model : {"accounts", "products", "purchases", "deliveries", "history"})
       expect_0(std::string("projections diff ") + model,
                {"projections", "diff", model, "--database", shop_.database});
-    for (ServeProcess* jangbu : {&shop_.one.jangbu, &shop_.other.jangbu}) {
-      if (const int status = jangbu->stop(40s); status != 0)
+    for (auto& instance : shop_.instances) {
+      if (const int status = instance.jangbu.stop(40s); status != 0)
         violations_.push_back({"it ends in order", "exit status " + std::to_string(status)});
-      if (const std::string report = jangbu->sanitizer_report(); !report.empty())
+      if (const std::string report = instance.jangbu.sanitizer_report(); !report.empty())
         violations_.push_back({"sanitizers find nothing", report});
     }
   }
@@ -252,10 +313,9 @@ class Season {
   FaultyShop shop_;
   Clients clients_;
   std::vector<Violation> violations_;
-  std::array<Metric, 2> of_one_{Metric("jangbu_writer_conflicts_total", totals_.conflicts),
-                                Metric("jangbu_writer_resends_total", totals_.resends)};
-  std::array<Metric, 2> of_other_{Metric("jangbu_writer_conflicts_total", totals_.conflicts),
-                                  Metric("jangbu_writer_resends_total", totals_.resends)};
+  std::vector<std::array<Metric, 2>> metrics_;  // of each instance
+  std::atomic<bool> enough_ = false;
+  std::vector<std::future<std::vector<Belief>>> observers_;
 };
 
 void report(const Totals& totals, const std::vector<Violation>& violations) {
@@ -266,11 +326,13 @@ void report(const Totals& totals, const std::vector<Violation>& violations) {
   std::printf(
       "\ncommands %zu: acknowledged %zu, refused %zu; tries turned away %zu, uncertain %zu\n"
       "queries %zu; commits %zu, of which claims %zu, void %zu; events published %zu; writers' "
-      "conflicts %.0f, resends %.0f; starts from a snapshot %zu\n"
+      "conflicts %.0f, resends %.0f; starts from a snapshot %zu; two were active for %lld ms at "
+      "most\n"
       "violations %zu\n",
       totals.commands, totals.acknowledged, totals.refused, totals.turned_away,
       totals.uncertain_tries, totals.queries, totals.commits, totals.claims, totals.voids,
-      totals.published, totals.conflicts, totals.resends, totals.from_snapshot, violations.size());
+      totals.published, totals.conflicts, totals.resends, totals.from_snapshot,
+      static_cast<long long>(totals.two_at_once.count()), violations.size());
   std::map<std::string, std::size_t> shown;
   for (const Violation& one : violations)
     if (shown[one.rule]++ < 5)
@@ -280,10 +342,12 @@ void report(const Totals& totals, const std::vector<Violation>& violations) {
 // Every fault once, in an order of its own, and then again.
 class Deck {
  public:
-  Deck(const std::vector<std::string>& only, Random& random) : random_(random) {
+  Deck(Form form, const std::vector<std::string>& only, Random& random) : random_(random) {
     for (const Fault& fault : faults())
-      if (only.empty() || std::find(only.begin(), only.end(), fault.name) != only.end())
+      if (std::ranges::count(fault.forms, form) > 0 &&
+          (only.empty() || std::ranges::count(only, fault.name) > 0))
         all_.push_back(&fault);
+    if (all_.empty()) throw std::runtime_error("--only: these faults are for the other form");
   }
 
   const Fault& draw() {
@@ -304,7 +368,7 @@ class Deck {
 int run(const Options& options) {
   constexpr int short_outage_s = 8;
   Random random(options.seed);
-  Deck deck(options.only, random);
+  Deck deck(options.form, options.only, random);
   Totals totals;
   std::vector<Violation> violations;
   std::size_t round = 0;
@@ -341,6 +405,9 @@ int main(int argc, char** argv) {
   options.seed = std::random_device{}();
   CLI::App app("Rounds of faults under load: does the shop keep its promise?");
   app.add_option("--rounds", options.rounds, "How many faults")->capture_default_str();
+  app.add_flag_callback(
+      "--cluster", [&] { options.form = Form::cluster; },
+      "Three nats-servers and three instances, with faults of their own");
   app.add_option("--season", options.season, "How many of them befall one shop")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
