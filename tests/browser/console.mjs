@@ -161,7 +161,7 @@ async function rebuild(browser) {
     for (const part of ["shop", "log", "database", "writer", "projector", "publisher"])
       await page.get(`.tile.up[data-part="${part}"]`).waitFor();
     await eventually("who decides commands", async () =>
-      /Instance \S+\nDecides commands since \S/.test(await page.get('.tile[data-part="writer"]').innerText()));
+      /Instance \S+\s+Decides commands since \S/.test(await page.get('.tile[data-part="writer"]').innerText()));
     await eventually("all five read models", async () => (await page.get("#read-models tr[data-model]").count()) === 5);
     // Pressed for as long as it takes to look at the read models twice: still it is clicked.
     await page.get("[data-rebuild=deliveries]").hover();
@@ -209,7 +209,7 @@ async function webhooks(browser) {
   await result(/nowhere|event id/);
   await row.getByLabel("Event or position from which warehouse is replayed").fill("1");
   await press("Replay from");
-  await result(/Everything from event 1\.0 on/);
+  await result(/Everything from event 2\.0 on/);
   await page.picture("webhook-paused");
   const { items } = await (await fetch(`${origin("operations")}/events?limit=1`)).json();
   const before = received.length;
