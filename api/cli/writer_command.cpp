@@ -31,7 +31,8 @@ struct WriterFlags {
   bool json = false;
 };
 
-// What an instance says of itself and of who is active; only `url` and `reason` when it does not.
+// What an instance says of itself and of who is active; only `url` and `reason`, which names it,
+// when it does not.
 Value ask_instance(const ShopPlace& place) {
   ShopClient shop(place, longest_look);
   Value found{{"url", shop.url(Service::operations)}};
@@ -43,7 +44,8 @@ Value ask_instance(const ShopPlace& place) {
     if (writer.is_object())
       found.update(writer);
     else
-      found["reason"] = "it does not answer as a shop's operations do";
+      found["reason"] =
+          shop.url(Service::operations) + " does not answer as a shop's operations do";
   } catch (const Unavailable& away) {
     found["reason"] = away.what();
   }
@@ -99,13 +101,13 @@ int show_instances(const WriterFlags& flags, const std::vector<ShopPlace>& place
   std::vector<Row> rows{{"INSTANCE", "STATE", "TERM", "POSITION", "URL", ""}};
   for (const Value& instance : seen.instances) {
     const std::string state = field_text(instance, "state");
-    const std::string status = field_text(instance, "status");
-    rows.push_back({field_text(instance, "instance"),
-                    !state.empty()    ? state
-                    : !status.empty() ? "no writer"
-                                      : "unknown",
-                    field_text(instance, "term"), field_text(instance, "position"),
-                    field_text(instance, "url"), field_text(instance, "reason")});
+    const std::string reason = field_text(instance, "reason");
+    if (!instance.contains("status"))
+      rows.push_back({"", "unknown", "", "", reason, ""});
+    else
+      rows.push_back({field_text(instance, "instance"), state.empty() ? "no writer" : state,
+                      field_text(instance, "term"), field_text(instance, "position"),
+                      field_text(instance, "url"), reason});
   }
   print_rows(std::move(rows));
   return seen.all_is_well ? 0 : 1;
