@@ -160,7 +160,7 @@ TEST_CASE("a log that lacks what was there when its end was asked for has lost i
 TEST_CASE("a standby that took a confirmation for a claim is told better by whoever is active") {
   Instance standby(1);
   standby.machine.restore(
-      {{.position = {36}, .commit = {}, .committed_at = wall, .events = 0}, {}});
+      {{.position = {36}, .commit = {}, .committed_at = wall, .events = 0}, Shop()});
   standby.follow(busan, {37});
   REQUIRE(standby.machine.standing().term == Position{37});
   const auto tells = [&](const Author& author, Position term) {
