@@ -415,7 +415,7 @@ void WriterMachine::settle_sent(Time now) {
   position_ = position_.next();
   commit_id_ = sent.task.id;
   committed_at_ = sent.committed_at;
-  quorum_at_ = now;
+  quorum_at_ = sent.began;  // the answer may have waited for this process
   look_again_ = now + options_.idle_check;
   Committed committed{.position = position_, .committed_at = committed_at_};
   if (sent.purpose == Purpose::turn) {

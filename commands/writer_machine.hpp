@@ -292,7 +292,7 @@ class WriterMachine {
   bool active_ = false;
   Position term_;
   unsigned replicas_ = 1;
-  Time quorum_at_;   // when an append was last acknowledged
+  Time quorum_at_;   // there was a quorum then, or later: what was sent then was acknowledged
   Time look_again_;  // for commits that others appended
   std::map<InstanceId, Standby> standbys_;
   std::function<void(HandOver)> handing_over_;

@@ -176,4 +176,38 @@ TEST_CASE("a standby that took a confirmation for a claim is told better by whoe
   CHECK(tells(seoul, {20}).name == busan.name);    // deposed, and does not know it
 }
 
+TEST_CASE("an old acknowledgement that was seen only now says nothing of a quorum now") {
+  Instance one(1);
+  one.become_active();
+  const auto ask_for_what_is_not_there = [&] {
+    std::deque<WaitingCommand> commands;
+    commands.push_back({{.command = CloseAccount{hong.account, wall},
+                         .conditions = {},
+                         .at = wall,
+                         .correlation = {},
+                         .asker = anyone(),
+                         .answer = [](const Outcome&) {}},
+                        one.now + 60s});
+    one.machine.take(std::move(commands));
+  };
+  const auto find_end = [&] {
+    one.wanted<EndTask>();
+    one.machine.done(one.now, LogEnd{one.machine.position(), 3});
+  };
+  one.now += 2s;
+  find_end();
+  ask_for_what_is_not_there();
+  find_end();
+  CHECK(one.machine.take_answers().size() == 1);
+  one.now += 2s;
+  find_end();
+  ask_for_what_is_not_there();
+  one.wanted<AppendTask>();  // a confirmation
+  one.now += 4s;             // in which the process was stopped, and another may have claimed
+  one.machine.done(one.now, Appended{one.machine.position().next()});
+  CHECK(one.machine.take_answers().size() == 1);
+  ask_for_what_is_not_there();
+  one.wanted<AppendTask>();
+}
+
 }  // namespace jangbu::test
