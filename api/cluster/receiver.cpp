@@ -28,7 +28,6 @@ namespace jangbu::cluster {
 // --- What is taken -------------------------------------------------------------------------------
 
 bool TakenMessages::take(std::string_view sender, std::uint64_t number, Timestamp now) {
-  constexpr std::uint64_t window_size = 64;
   auto found = senders_.find(sender);
   if (found == senders_.end()) {
     std::erase_if(senders_, [&](const auto& known) {
@@ -52,6 +51,13 @@ bool TakenMessages::take(std::string_view sender, std::uint64_t number, Timestam
   return true;
 }
 
+bool TakenMessages::has(std::string_view sender, std::uint64_t number) const {
+  const auto found = senders_.find(sender);
+  if (found == senders_.end() || number > found->second.last) return false;
+  const std::uint64_t behind = found->second.last - number;
+  return behind >= window_size || (found->second.taken >> behind & 1) != 0;
+}
+
 ReceiverMachine::Verdict ReceiverMachine::receive(const Standing& standing, Position term,
                                                   std::string_view sender, std::uint64_t number,
                                                   std::string_view bytes, Timestamp now) {
@@ -61,11 +67,14 @@ ReceiverMachine::Verdict ReceiverMachine::receive(const Standing& standing, Posi
   auto read = read_message(bytes);
   if (!read) return Ignored{};
   if (std::holds_alternative<OtherVersion>(*read)) return undone({{":undone", "version"}});
-  if (!standing.active || standing.term != term)
+  if (!standing.active || standing.term != term) {
+    // What was taken while it was active may have been done.
+    if (term == term_ && taken_.has(sender, number)) return Ignored{};
     return undone({{":undone", "not-active"},
                    {":term", std::to_string(standing.term.value)},
                    {":instance", to_string(standing.instance)},
                    {":name", standing.name}});
+  }
   auto& message = std::get<Message>(*read);
   const auto at = message.members.number(":at");
   if (!at || std::abs(now.ms - static_cast<std::int64_t>(*at)) > TakenMessages::believed_ms)

@@ -47,8 +47,12 @@ class TakenMessages {
   // Whether to take this message: not if it was taken before, or may have been, for all that is
   // known. `now` is the wall clock's.
   bool take(std::string_view sender, std::uint64_t number, Timestamp now);
+  // Whether it was taken, or may have been.
+  bool has(std::string_view sender, std::uint64_t number) const;
 
  private:
+  static constexpr std::uint64_t window_size = 64;
+
   struct Window {
     std::uint64_t last = 0;   // the highest number taken
     std::uint64_t taken = 0;  // bit i: the number `last` - i was

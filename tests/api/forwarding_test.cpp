@@ -315,6 +315,22 @@ TEST_CASE("bytes that are no message, or not all of one, are not read") {
   CHECK(std::get<cluster::OtherVersion>(*other).version == 9);
 }
 
+TEST_CASE("a message that was taken is not called undone when it is played back later") {
+  cluster::ReceiverMachine receiver;
+  const Timestamp now{1'000'000};
+  const std::string bytes = cluster::MessageWriter({{":at", std::to_string(now.ms)}}).take();
+  const Standing active{.active = true, .term = {5}, .instance = {}, .name = "seoul"};
+  const auto receive = [&](const Standing& standing, std::uint64_t number) {
+    return receiver.receive(standing, {5}, "busan", number, bytes, now);
+  };
+  CHECK(std::holds_alternative<cluster::Message>(receive(active, 2)));
+  CHECK(std::holds_alternative<cluster::ReceiverMachine::Ignored>(receive(active, 2)));
+  // Deposed: what is new was not done, what was taken may have been.
+  CHECK(std::holds_alternative<cluster::ReceiverMachine::Ignored>(receive({}, 2)));
+  CHECK(std::holds_alternative<cluster::ReceiverMachine::Undone>(receive({}, 1)));
+  CHECK(std::holds_alternative<cluster::ReceiverMachine::Undone>(receive({}, 3)));
+}
+
 TEST_CASE("of each sender a message is taken once, also when one overtakes another") {
   cluster::TakenMessages taken;
   const Timestamp now{1'000'000};
