@@ -21,7 +21,7 @@ constexpr auto longest_answer_in_outage = 20s;
 // An active instance that another has replaced looks at the log once a second, and finds out, or
 // that it cannot. One whose nats-server is cut off with it may be told for the length of an
 // election that nothing has changed.
-constexpr auto longest_two_active = 15s;
+constexpr auto longest_two_active = 10s;
 // Between two looks at a process it may have stood still, or have started again.
 constexpr auto looked_on = 1s;
 // A dependency that is away is noticed by then.

@@ -254,6 +254,8 @@ class Season {
       auto beliefs = observer.get();
       std::ranges::move(beliefs, std::back_inserter(history.beliefs));
     }
+    if (std::ranges::none_of(history.beliefs, &Belief::active))
+      violations_.push_back({"somebody is active", "no process has ever said so"});
     totals_.two_at_once = std::max(totals_.two_at_once, longest_two_at_once(history.beliefs));
   }
 
