@@ -9,6 +9,7 @@ namespace jangbu::simulation {
 namespace {
 
 constexpr Time usual = 300us;
+constexpr double doubled = 0.01;
 
 }  // namespace
 
@@ -26,27 +27,32 @@ void Network::no_longer_listen(const std::string& subject, const Instance& who) 
 
 void Network::publish(std::size_t from, const std::string& subject,
                       std::function<void(Instance&)> deliver, std::function<void()> nobody) {
-  world_.after(world_.delay(usual),
-               [this, from, subject, deliver = std::move(deliver), nobody = std::move(nobody)] {
-                 if (is_lost() || !is_connected(from)) return;
-                 bool is_anybody = false;
-                 const auto [first, end] = listeners_.equal_range(subject);
-                 for (auto one = first; one != end; ++one) {
-                   const auto& [host, who] = one->second;
-                   if (who.expired()) continue;
-                   if (side(host) != side(from)) {
-                     is_anybody |= world_.now() < interest_until_;
-                     continue;
-                   }
-                   is_anybody = true;
-                   if (is_lost()) continue;
-                   world_.after(world_.delay(usual), [this, from, host = host, who = who, deliver] {
-                     const auto there = who.lock();
-                     if (there && side(from) == side(host)) deliver(*there);
-                   });
-                 }
-                 if (!is_anybody) answer(from, from, nobody);
-               });
+  world_.after(world_.delay(usual), [=, this] { distribute(from, subject, deliver, nobody); });
+}
+
+// At the server.
+void Network::distribute(std::size_t from, const std::string& subject,
+                         const std::function<void(Instance&)>& deliver,
+                         const std::function<void()>& nobody) {
+  if (is_lost() || !is_connected(from)) return;
+  bool is_anybody = false;
+  const auto [first, end] = listeners_.equal_range(subject);
+  for (auto one = first; one != end; ++one) {
+    const auto& [host, who] = one->second;
+    if (who.expired()) continue;
+    if (side(host) != side(from)) {
+      is_anybody |= world_.now() < interest_until_;
+      continue;
+    }
+    is_anybody = true;
+    if (is_lost()) continue;
+    for (int times = world_.maybe(doubled) ? 2 : 1; times > 0; --times)
+      world_.after(world_.delay(usual), [this, from, host = host, who = who, deliver] {
+        const auto there = who.lock();
+        if (there && side(from) == side(host)) deliver(*there);
+      });
+  }
+  if (!is_anybody) answer(from, from, nobody);
 }
 
 void Network::answer(std::size_t from, std::size_t to, std::function<void()> deliver) {

@@ -1,5 +1,5 @@
 // What instances send each other by way of NATS: messages on subjects, and answers. They are lost,
-// they are late, they overtake each other. Who asks where nobody listens is told so.
+// late, doubled, they overtake each other. Who asks where nobody listens is told so.
 //
 // The hosts may be cut apart into two sides. With one server, it is on side 0, and side 1 has no
 // connection at all; with three, each side has some.
@@ -44,6 +44,10 @@ class Network {
     std::size_t host;
     std::weak_ptr<Instance> who;
   };
+
+  void distribute(std::size_t from, const std::string& subject,
+                  const std::function<void(Instance&)>& deliver,
+                  const std::function<void()>& nobody);
 
   World& world_;
   std::vector<unsigned> sides_;

@@ -268,6 +268,7 @@ void Shop::cut() {
 void Shop::calm_down() {
   world_.note([] { return std::string("from now on nothing happens"); });
   is_calm_ = true;
+  world_.calm_down();
   network_.mend();
   network_.set_loss(0);
   log_.mend();
