@@ -87,6 +87,39 @@ void require_first(EventLog& log, std::uint64_t count) {
   }
 }
 
+// The commit at a position; waits for a log that is away, and for the commit.
+CommitId commit_at(EventLog& log, Position position) {
+  std::optional<StoredCommit> there;
+  wait_until(
+      "the commit",
+      [&] {
+        try {
+          there = log.read(position);
+        } catch (const Unavailable&) {
+        }
+        return there.has_value();
+      },
+      patience);
+  return there->id;
+}
+
+// Like append_surely(), after an election: a refusal does not tell that anything is there then, for
+// it may be about what was proposed and never decided.
+void append_until_there(EventLog& log, Position expected, const CommitId& id,
+                        std::string_view payload) {
+  wait_until(
+      "the append",
+      [&] {
+        append_surely(log, expected, id, payload);
+        try {
+          return log.read(expected.next()).has_value();
+        } catch (const Unavailable&) {
+          return false;
+        }
+      },
+      patience);
+}
+
 bool is_away(EventLog& log) {
   try {
     log.last();
@@ -152,22 +185,12 @@ TEST_CASE("a leader that was cut off acknowledges nothing, and is known by what 
   });
 
   REQUIRE(market.cluster.leader_of("SHOP") != old);
-  AppendResult result;
-  wait_until(
-      "an append at the new leader",
-      [&] {
-        result = at_others->append({1}, {commit_id(3), "kept"}, 1s);
-        return !std::holds_alternative<NoAnswer>(result);
-      },
-      patience);
-  CHECK(at_others->read({2})->id == commit_id(3));
+  append_until_there(*at_others, {1}, commit_id(3), "kept");
+  CHECK(commit_at(*at_others, {2}) == commit_id(3));
 
   market.cluster.heal(old);
   market.cluster.wait_current("SHOP");
-  wait_until(
-      "the old server", [&] { return !is_away(*at_old); }, patience);
-  CHECK(at_old->last() == Position{2});
-  CHECK(at_old->read({2})->id == commit_id(3));
+  CHECK(commit_at(*at_old, {2}) == commit_id(3));
 }
 
 TEST_CASE("without a majority nothing is acknowledged, and the log comes back by itself") {
@@ -186,19 +209,8 @@ TEST_CASE("without a majority nothing is acknowledged, and the log comes back by
   CHECK_FALSE(std::holds_alternative<Appended>(market.log->append({1}, {commit_id(2), "x"}, 2s)));
 
   for (const std::size_t other : others) market.cluster.start(other);
-  // A refusal does not tell what is there: it may be about what was proposed and never decided.
-  wait_until(
-      "the commit",
-      [&] {
-        append_surely(*market.log, {1}, commit_id(2), "x");
-        try {
-          return market.log->read({2}).has_value();
-        } catch (const Unavailable&) {
-          return false;
-        }
-      },
-      patience);
-  CHECK(market.log->read({2})->id == commit_id(2));
+  append_until_there(*market.log, {1}, commit_id(2), "x");
+  CHECK(commit_at(*market.log, {2}) == commit_id(2));
   CHECK(read_commits(*reader, 1).front().id == commit_id(2));
 }
 
