@@ -45,8 +45,14 @@ void ForwarderMachine::submit(Request request, Time now) {
   queue_.push_back(std::move(waiting));
 }
 
-void ForwarderMachine::set_standing(const Standing& standing, Time) {
+// Whoever was active in an earlier term answers at once, if at all: its clients need not wait for
+// their deadlines to ask again.
+void ForwarderMachine::set_standing(const Standing& standing, Time now) {
   standing_ = standing;
+  if (standing_.term == Position{}) return;
+  for (auto& [number, sent] : sent_)
+    if (sent.term != standing_.term)
+      sent.deadline = std::min(sent.deadline, now + options_.after_its_term);
 }
 
 void ForwarderMachine::answered(std::uint64_t number, const Message& answer, Time now) {

@@ -7,7 +7,7 @@
 //
 // What is known to be undone (nobody was there, or who was there is not active in that term) waits
 // for somebody who is active, up to its deadline. What may have been done is never sent again: if
-// its answer does not come, its outcome is unknown.
+// its answer does not come, its outcome is unknown. That is told soon once another term has begun.
 //
 // Threads: not thread-safe. Every member takes the time, which never goes back.
 #pragma once
@@ -42,6 +42,7 @@ class ForwarderMachine {
     std::chrono::milliseconds pause{50};        // before an instance that was not active is asked
                                                 // again
     std::chrono::milliseconds deadline{5'000};  // to be sent, and from there to be answered
+    std::chrono::milliseconds after_its_term{200};  // to be answered, once another is active
   };
 
   // What came of a request.

@@ -212,6 +212,25 @@ TEST_CASE("what was sent and not answered is not sent again, and its outcome is 
   CHECK(instance.machine.bytes() == 0);
 }
 
+TEST_CASE("once another is active, what the last one was sent is soon called unknown") {
+  Instance instance({.deadline = 5s, .after_its_term = 200ms});
+  instance.knows(7);
+  instance.submit("a");
+  CHECK(instance.sends() == Bodies{"a"});
+  instance.knows(0);  // nobody is known to be active: it may still be the same one
+  instance.pass(1s);
+  CHECK(instance.told.empty());
+  instance.knows(9);
+  instance.pass(199ms);
+  CHECK(instance.told.empty());
+  instance.submit("b");
+  CHECK(instance.sends() == Bodies{"b"});
+  instance.pass(1ms);
+  CHECK(code(instance.told.at("a")) == "outcome-unknown");
+  instance.pass(4s);  // what the new one was sent has its whole time
+  CHECK_FALSE(instance.told.contains("b"));
+}
+
 TEST_CASE("an answer that comes twice, or answers nothing, is passed over") {
   Instance instance;
   instance.knows(3);

@@ -70,8 +70,21 @@ class TwoInstances {
     for (auto& instance : instances_) instance = std::make_unique<ServeProcess>(without);
   }
 
-  ServeProcess& active() { return *instances_[is_active(0) ? 0 : 1]; }
-  ServeProcess& standby() { return *instances_[is_active(0) ? 1 : 0]; }
+  struct Roles {
+    ServeProcess& active;
+    ServeProcess& standby;
+  };
+  // Waits until one is active, and the other stands by and knows it.
+  Roles roles() {
+    std::string states[2];
+    test::wait_until("an active instance and a standby", [&] {
+      for (int i = 0; i < 2; ++i) states[i] = state_of(*instances_[i]);
+      return (states[0] == "active" && states[1] == "standby") ||
+             (states[0] == "standby" && states[1] == "active");
+    });
+    const int active = states[0] == "active" ? 0 : 1;
+    return {*instances_[active], *instances_[1 - active]};
+  }
 
   double purchases_per_second(const ServeProcess& at, std::size_t connections,
                               std::chrono::seconds time) {
@@ -126,13 +139,9 @@ class TwoInstances {
   static void bring_back(ServeProcess& instance) { instance.start(); }
 
  private:
-  bool is_active(std::size_t index) {
-    return instances_[index]
-               ->client(Service::operations)
-               .get("/health/ready")
-               .json.at("checks")
-               .at("writer")
-               .at("state") == "active";
+  static std::string state_of(const ServeProcess& instance) {
+    const auto ready = instance.client(Service::operations).get("/health/ready");
+    return ready.json.at("checks").at("writer").at("state");
   }
 
   void fill() {
@@ -190,10 +199,10 @@ void measure_speed(const Flags& flags, TwoInstances& one, TwoInstances& three) {
     Series series[4];
     for (int round = 0; round < flags.repetitions; ++round) {
       const std::chrono::seconds time(flags.seconds);
-      series[0].add(one.purchases_per_second(one.active(), connections, time));
-      series[1].add(one.purchases_per_second(one.standby(), connections, time));
-      series[2].add(three.purchases_per_second(three.active(), connections, time));
-      series[3].add(three.purchases_per_second(three.standby(), connections, time));
+      series[0].add(one.purchases_per_second(one.roles().active, connections, time));
+      series[1].add(one.purchases_per_second(one.roles().standby, connections, time));
+      series[2].add(three.purchases_per_second(three.roles().active, connections, time));
+      series[3].add(three.purchases_per_second(three.roles().standby, connections, time));
     }
     std::vector<std::string> cells;
     for (const Series& each : series) cells.push_back(grouped(each.median()));
@@ -219,26 +228,25 @@ void measure_pauses(const Flags& flags, TwoInstances& one, TwoInstances& three,
   print_row("ms without a purchase, after", {"times", "median", "p99", "most"});
   std::vector<double> ms;
   for (int i = 0; i < flags.kills; ++i) {
-    ServeProcess& active = one.active();
-    ms.push_back(one.ms_to_next_purchase(one.standby(), [&] { active.kill(); }));
+    const auto [active, standby] = one.roles();
+    ms.push_back(one.ms_to_next_purchase(standby, [&active = active] { active.kill(); }));
     TwoInstances::bring_back(active);
   }
   if (!ms.empty()) print_row("kill -9 of the active instance", spread(ms));
 
   ms.clear();
   for (int i = 0; i < flags.stops; ++i) {
-    ServeProcess& active = one.active();
-    ms.push_back(one.ms_to_next_purchase(one.standby(), [&] { active.signal(SIGSTOP); }));
+    const auto [active, standby] = one.roles();
+    ms.push_back(one.ms_to_next_purchase(standby, [&active = active] { active.signal(SIGSTOP); }));
     active.signal(SIGCONT);
-    test::wait_until("it to stand by", [&] { return active.ready(); });
   }
   if (!ms.empty()) print_row("SIGSTOP of the active instance", spread(ms));
 
   ms.clear();
   int failed = 0;
   for (int i = 0; i < flags.stops; ++i) {
-    ServeProcess& active = one.active();
-    const auto [gap, more_than_twice] = one.gap(one.standby(), [&] { active.stop(); });
+    const auto [active, standby] = one.roles();
+    const auto [gap, more_than_twice] = one.gap(standby, [&active = active] { active.stop(); });
     ms.push_back(gap);
     failed += more_than_twice;
     TwoInstances::bring_back(active);
@@ -251,7 +259,7 @@ void measure_pauses(const Flags& flags, TwoInstances& one, TwoInstances& three,
   ms.clear();
   for (int i = 0; i < flags.leaders; ++i) {
     const std::size_t leader = cluster.leader_of("SHOP");
-    ms.push_back(three.ms_to_next_purchase(three.active(), [&] { cluster.kill(leader); }));
+    ms.push_back(three.ms_to_next_purchase(three.roles().active, [&] { cluster.kill(leader); }));
     cluster.start(leader);
     cluster.wait_current("SHOP");
   }
