@@ -39,7 +39,7 @@ Time World::between(Time least, Time most) {
 
 Time World::delay(Time usual) {
   Time delay = between(usual / 2, usual * 3 / 2);
-  while (delay < 4s && maybe(0.02)) delay *= 10;
+  while (!is_calm_ && delay < 500ms && maybe(0.02)) delay *= 10;
   return delay;
 }
 

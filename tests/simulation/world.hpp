@@ -46,8 +46,9 @@ class World {
   std::uint64_t below(std::uint64_t bound) { return number() % bound; }
   bool maybe(double probability);
   Time between(Time least, Time most);
-  // Mostly about `usual`; now and then far more.
+  // Mostly about `usual`; now and then far more, unless the world is calm.
   Time delay(Time usual);
+  void calm_down() { is_calm_ = true; }
 
   // --- What happened ---
   // `words` is called only if the world is traced.
@@ -76,6 +77,7 @@ class World {
 
   std::uint64_t state_;
   const bool is_traced_;
+  bool is_calm_ = false;
   Time now_{0};
   std::uint64_t steps_ = 0;
   std::uint64_t planned_ = 0;
