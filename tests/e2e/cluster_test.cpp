@@ -277,13 +277,18 @@ TEST_CASE("Who is configured otherwise, or is told never to claim, does not take
   ServeProcess third(shop.options({"--never-claim"}));
   open_account(shop, "홍길동");
   list_product(shop, "쑥차 50g", 9'500, 20);
-  CHECK_THAT(writer_of(pair.second).at("reason"), ContainsSubstring("--idempotency-keys"));
+  wait_until("the reason", [&] {
+    return writer_of(pair.second).value("reason", "").find("--idempotency-keys") !=
+           std::string::npos;
+  });
   CHECK_THAT(pair.second.log_text(), ContainsSubstring("will not take over"));
   CHECK(send(pair.second, purchase_of("쑥차 50g"), {}).status == 201);
   CHECK(send(third, purchase_of("쑥차 50g"), {}).status == 201);
 
   // A command is held while somebody may take over.
   shop.jangbu.kill();
+  for (const ServeProcess* standby : {&pair.second, &third})
+    wait_until("it to be missed", [&] { return writer_of(*standby).at("term") == 0; });
   auto asked =
       std::async(std::launch::async, [&] { return send(third, purchase_of("쑥차 50g"), {}); });
   for (const Reply& reply : {send(pair.second, purchase_of("쑥차 50g"), {}), asked.get()}) {
