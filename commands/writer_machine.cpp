@@ -65,10 +65,6 @@ struct ResultOf {
   }
 };
 
-bool is_claim(const StoredCommit& commit) {
-  return commit.origin.author && !commit.is_void() && list_events(commit).empty();
-}
-
 }  // namespace
 
 WriterMachine::WriterMachine(Sources sources, Options options)
@@ -368,7 +364,9 @@ void WriterMachine::on_read(Time now, const std::optional<StoredCommit>& there) 
   drop_turn(NotDecided::not_ready);
   turn_away(NotDecided::not_ready);
   sending_.reset();
-  if (is_claim(*there)) not_before_ = now + rest_after_losing;
+  // Of another instance it is a claim. Its bytes are not looked at here: they may be a newer
+  // build's.
+  if (there->origin.author) not_before_ = now + rest_after_losing;
   if (was_active)
     log::warn("stepped down: {} appended at {}",
               there->origin.author ? there->origin.author->name : "another writer",

@@ -174,8 +174,7 @@ class WriterMachine {
   // When an append has been without an answer for long, and again and again.
   bool take_wish_for_another_server();
   bool follows() const;
-  // The next moment at which tick() may have something to do.
-  // Any time before that will do, too.
+  // The next moment at which tick() may have something to do; any time before will do, too.
   Time wakes_at() const;
 
   // --- What came of it ---
@@ -240,7 +239,6 @@ class WriterMachine {
   void on_away(Time now, std::string why);
   void settle_sent(Time now);
   void begin_term(Time now);
-  void step_down(Time now, const std::string& why);
   void follow_again(Time now);
 
   Turn decide_turn();

@@ -624,7 +624,7 @@ TEST_CASE("while nobody can tell who is at the next position, nobody is told any
   shop.log.script({Fault::lost_ack});
   shop.log.fail_reads(true);
   shop.log.let_one_through();
-  shop.log.wait_for_held();  // the same again, after the lost acknowledgement
+  shop.log.wait_for_held();    // the same again, after the lost acknowledgement
   shop.log.let_one_through();  // it is refused, but by whose commit cannot be read
   shop.wait_for([](const Writer::Status& status) { return status.why == "reads fail"; });
   CHECK_FALSE(shop.answers.has("buy"));
@@ -852,6 +852,15 @@ TEST_CASE("bytes that cannot be read halt the writer") {
   writer.start();
   wait_until("the writer halts", [&] { return writer.status().state == State::halted; });
   CHECK_THAT(writer.status().why, ContainsSubstring("2.0"));
+}
+
+TEST_CASE("bytes that cannot be read, where it wanted to append, halt the writer") {
+  Shopkeeper shop({.machine = {.idle_check = 1ms}});
+  shop.start();
+  const Origin newer{Author{id<InstanceId>(9), "newer"}, Position{2}, {}};
+  shop.real.append({2}, {new_commit_id(), "not a commit", newer}, 1s);
+  shop.wait_for([](const Writer::Status& status) { return status.state == State::halted; });
+  CHECK_THAT(shop.writer().status().why, ContainsSubstring("3.0"));
 }
 
 // --- The end -------------------------------------------------------------------------------------
