@@ -101,7 +101,8 @@ struct Options {
 struct Cluster {
   explicit Cluster(const Options& options = {})
       : gatekeeper(options.keys, nullptr, {}),
-        writer(log, {.now = system_now, .new_commit_id = new_id<CommitId>, .any_number = random_number},
+        writer(log,
+               {.now = system_now, .new_commit_id = new_id<CommitId>, .any_number = random_number},
                options.writer),
         forwarder(standby_connection,
                   {.subjects = subjects,

@@ -39,7 +39,8 @@ using Reply = jangbu::test::Answer;
 struct Services {
   explicit Services(Importer::Options options = {}, Writer::Options writer_options = {},
                     const access::AccessKeys* keys = nullptr)
-      : writer(log, {.now = system_now, .new_commit_id = new_id<CommitId>, .any_number = random_number},
+      : writer(log,
+               {.now = system_now, .new_commit_id = new_id<CommitId>, .any_number = random_number},
                writer_options),
         importer(writer, log_lookup, options),
         gatekeeper(keys, nullptr, {}) {

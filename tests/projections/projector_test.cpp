@@ -10,8 +10,8 @@
 #include "projections/writing/rebuild.hpp"
 #include "tests/projections/histories.hpp"
 #include "tests/projections/support.hpp"
-#include "tests/support/property.hpp"
 #include "tests/support/claims.hpp"
+#include "tests/support/property.hpp"
 #include "tests/support/samples.hpp"
 
 namespace jangbu::test {
