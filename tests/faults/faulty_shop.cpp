@@ -162,6 +162,18 @@ void kill_jangbu(FaultyShop& shop, Random& random, std::chrono::seconds) {
   jangbu.launch();
 }
 
+// As `jangbu writer handover` asks for it, of whoever; only the active one can.
+void hand_over_writer(FaultyShop& shop, Random& random, std::chrono::seconds) {
+  for (std::size_t times = 1 + pick(random, 4); times > 0; --times) {
+    const ServeProcess& jangbu = one_of(shop, random).jangbu;
+    const Reply reply = jangbu.client(Service::operations).post("/writer/handover", Json());
+    if (reply.status != 200 && reply.code() != "not-handed-over" && reply.status != 503)
+      throw std::runtime_error("/writer/handover: " + std::to_string(reply.status) + " " +
+                               reply.code());
+    let_pass(random, 0ms, 800ms);
+  }
+}
+
 void kill_nats(FaultyShop& shop, Random& random, std::chrono::seconds) {
   shop.nats.kill();
   let_pass(random, 0ms, 2'000ms);
@@ -356,7 +368,7 @@ void ask_late(FaultyShop& shop, Random& random, std::chrono::seconds) {
 
 // The one that fills the read models loses its connections, and with them its locks. The other one
 // is slow: what it has read of a checkpoint is old when the lock becomes its own.
-void hand_over(FaultyShop& shop, Random& random, std::chrono::seconds) {
+void hand_over_locks(FaultyShop& shop, Random& random, std::chrono::seconds) {
   Instance& one = shop.instances[0];
   Instance& other = shop.instances[1];
   for (auto [from, to] : {std::pair(&one, &other), std::pair(&other, &one)}) {
@@ -398,32 +410,35 @@ std::vector<std::size_t> some_servers(FaultyShop& shop, Random& random, std::siz
   return all;
 }
 
+using What = void (NatsCluster::*)(std::size_t);
+
+// Something happens to them, and is made good after a while.
+void befall(FaultyShop& shop, Random& random, const std::vector<std::size_t>& servers, What harm,
+            What mend, milliseconds least, milliseconds most) {
+  NatsCluster& nats = shop.nats.cluster();
+  for (const std::size_t i : servers) (nats.*harm)(i);
+  let_pass(random, least, most);
+  for (const std::size_t i : servers) (nats.*mend)(i);
+}
+
 template <std::size_t count, bool leader = false>
 void kill_servers(FaultyShop& shop, Random& random, std::chrono::seconds) {
-  NatsCluster& nats = shop.nats.cluster();
-  const auto servers = some_servers(shop, random, count, leader);
-  for (const std::size_t i : servers) nats.kill(i);
-  let_pass(random, 0ms, 6'000ms);
-  for (const std::size_t i : servers) nats.start(i);
+  befall(shop, random, some_servers(shop, random, count, leader), &NatsCluster::kill,
+         &NatsCluster::start, 0ms, 6'000ms);
 }
 
 template <std::size_t count, bool leader = false>
 void stop_servers(FaultyShop& shop, Random& random, std::chrono::seconds) {
-  NatsCluster& nats = shop.nats.cluster();
-  const auto servers = some_servers(shop, random, count, leader);
-  for (const std::size_t i : servers) nats.pause(i);
-  let_pass(random, 500ms, 8'000ms);
-  for (const std::size_t i : servers) nats.resume(i);
+  befall(shop, random, some_servers(shop, random, count, leader), &NatsCluster::pause,
+         &NatsCluster::resume, 500ms, 8'000ms);
 }
 
-// Of two that are cut off, neither hears the other: nobody has a majority.
+// Of two that are cut off, neither hears the other: nobody has a majority. With and without another
+// leader.
 template <std::size_t count, bool leader = false>
 void cut_off_servers(FaultyShop& shop, Random& random, std::chrono::seconds) {
-  NatsCluster& nats = shop.nats.cluster();
-  const auto servers = some_servers(shop, random, count, leader);
-  for (const std::size_t i : servers) nats.isolate(i);
-  let_pass(random, 500ms, 12'000ms);  // with and without another leader
-  for (const std::size_t i : servers) nats.heal(i);
+  befall(shop, random, some_servers(shop, random, count, leader), &NatsCluster::isolate,
+         &NatsCluster::heal, 500ms, 12'000ms);
 }
 
 // As docs/cluster.md has it: one after the other, each when the one before it is well.
@@ -455,6 +470,7 @@ const std::vector<Fault>& faults() {
       {"kill-both", "kill -9 of PostgreSQL and every nats-server", kill_both, both},
       {"kill-everything", "kill -9 of everything", kill_everything, both},
       {"restart-jangbu", "SIGTERM of jangbu", restart_jangbu, both},
+      {"hand-over", "the active instance hands over", hand_over_writer, both},
       {"stop-jangbu", "SIGSTOP of jangbu", stop_jangbu, both},
       {"stop-nats", "SIGSTOP of nats-server", stop_nats, single},
       {"stop-postgres", "SIGSTOP of PostgreSQL", stop_postgres, single},
@@ -471,7 +487,7 @@ const std::vector<Fault>& faults() {
       {"slow-clients", "the way of clients is slow", slow_clients, single},
       {"lost-answers", "answers to clients are lost", lose_answers, single},
       {"late-requests", "requests arrive when their clients have given them up", ask_late, both},
-      {"hand-over", "the projectors' locks change hands", hand_over, single},
+      {"hand-over-locks", "the projectors' locks change hands", hand_over_locks, single},
       {"nats-away", "NATS is away", without_nats, both},
       {"postgres-away", "PostgreSQL is away", without_postgres, both},
       {"kill-leader", "kill -9 of the log's leader", kill_servers<1, true>, cluster},
