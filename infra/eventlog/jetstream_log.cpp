@@ -110,27 +110,37 @@ AppendResult JetStreamLog::append(Position expected, const NewCommit& commit,
       case Event::messages:
         break;
     }
+    const AppendResult result = append_result(*stream_, expected, *answers.front());
+    if (std::holds_alternative<Appended>(result)) stream_->saw(expected.next(), commit.id);
+    return result;
   } catch (const Unavailable& away) {
     return NoAnswer{away.what()};
   } catch (const Corrupt&) {
     return WrongSequence{};  // read() and last() report why
+  } catch (const json::exception& odd) {
+    return NoAnswer{stream_->not_understood(odd).what()};
   }
-  const AppendResult result = append_result(*stream_, expected, *answers.front());
-  if (std::holds_alternative<Appended>(result)) stream_->saw(expected.next(), commit.id);
-  return result;
 }
 
 std::optional<StoredCommit> JetStreamLog::read(Position position) {
-  stream_->require_intact();
-  if (position == Position{}) return std::nullopt;
-  auto commit = stream_->get(position);
-  if (commit) stream_->saw(position, commit->id);
-  return commit;
+  try {
+    stream_->require_intact();
+    if (position == Position{}) return std::nullopt;
+    auto commit = stream_->get(position);
+    if (commit) stream_->saw(position, commit->id);
+    return commit;
+  } catch (const json::exception& odd) {
+    throw stream_->not_understood(odd);
+  }
 }
 
 Position JetStreamLog::last() {
-  stream_->require_intact();
-  return stream_->last();
+  try {
+    stream_->require_intact();
+    return stream_->last();
+  } catch (const json::exception& odd) {
+    throw stream_->not_understood(odd);
+  }
 }
 
 std::unique_ptr<LogReader> JetStreamLog::read_from(Position from) {

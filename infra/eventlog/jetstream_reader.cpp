@@ -53,7 +53,14 @@ JetStreamReader::~JetStreamReader() {
 
 std::vector<StoredCommit> JetStreamReader::next(std::size_t max,
                                                 std::chrono::milliseconds timeout) {
-  const auto deadline = Clock::now() + timeout;
+  try {
+    return next_until(Clock::now() + timeout, max);
+  } catch (const json::exception& odd) {
+    throw stream_.not_understood(odd);
+  }
+}
+
+std::vector<StoredCommit> JetStreamReader::next_until(Clock::time_point deadline, std::size_t max) {
   for (;;) {
     if (from_leader_) {
       auto commits = take_from_leader(max);

@@ -52,6 +52,7 @@ class JetStreamReader final : public LogReader {
     Clock::time_point heard = opened;
   };
 
+  std::vector<StoredCommit> next_until(Clock::time_point deadline, std::size_t max);
   void open();
   bool open_one();
   bool is_placed(const nlohmann::json& created) const;

@@ -81,6 +81,10 @@ std::optional<StoredCommit> Stream::get(Position position) {
       message);
 }
 
+Unavailable Stream::not_understood(const std::exception& odd) const {
+  return Unavailable(called() + ": an answer of NATS is not understood: " + odd.what());
+}
+
 json Stream::info() {
   json answer = api.call("STREAM.INFO." + name(), nullptr);
   if (error_code(answer) == api_error::stream_not_found) lose("it does not exist");

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -14,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "events/errors.hpp"
 #include "events/event_log.hpp"
 #include "infra/eventlog/jetstream_api.hpp"
 #include "infra/eventlog/jetstream_log.hpp"
@@ -54,6 +56,9 @@ class Stream {
   // The message at a position, read from the stream's leader. Throws Corrupt when it is not a
   // commit.
   std::optional<StoredCommit> get(Position position);
+  // For an answer in which something is not what JetStream says: whoever gave it, nothing follows
+  // from it.
+  Unavailable not_understood(const std::exception& odd) const;
   // The stream's last sequence, read from its leader, which hears of a majority.
   Position last();
 

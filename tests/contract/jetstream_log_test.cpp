@@ -544,5 +544,31 @@ TEST_CASE("who may not append is told why", "[contract]") {
   append_surely(*log, {}, commit_id(1), "taken");
 }
 
+// Whoever may publish to an inbox may answer what he likes.
+TEST_CASE("answers that JetStream would not give leave the log away", "[contract]") {
+  NatsServer server({.jetstream = false});
+  NatsConnection forger(server.url(), "forger", 10s);
+  const auto answer = [&](const std::string& to, const std::string& with) {
+    return std::make_unique<NatsConnection::Subscription>(
+        forger, to, [&forger, with](const NatsMessage& asked) {
+          if (const char* reply = natsMsg_GetReply(asked.get())) forger.publish(reply, with);
+        });
+  };
+  const auto with = GENERATE(R"({"seq": "many", "config": 3, "message": []})",
+                             R"({"error": {"err_code": "none"}})", R"({"error": []})");
+  const auto info = answer("$JS.API.STREAM.INFO.SHOP", with);
+  const auto get = answer("$JS.API.STREAM.MSG.GET.SHOP", with);
+  const auto made = answer("$JS.API.CONSUMER.CREATE.SHOP.*", with);
+  const auto appended = answer("shop.commits", with);
+  forger.request("nobody", "", 10s);  // the server has heard of these, too
+  const auto log = JetStreamLog::connect({.url = server.url(), .monitor_url = {}}, 10s);
+  CHECK_THROWS_AS(log->last(), Unavailable);
+  CHECK_THROWS_AS(log->read({1}), Unavailable);
+  const AppendResult result = log->append({}, {commit_id(1), "one"}, 10s);
+  CHECK(std::holds_alternative<NoAnswer>(result));
+  const auto reader = log->read_from({1});
+  CHECK_THROWS_AS(reader->next(1, 10s), Unavailable);
+}
+
 }  // namespace
 }  // namespace jangbu::test
