@@ -14,6 +14,9 @@ namespace {
 
 using Text = std::optional<std::string_view>;
 
+// Where answers go. A stranger might name any subject, the log's for one.
+const std::string inboxes = "_INBOX.";
+
 MessageWriter::Members members_of(const StandbyTells& tells) {
   return {{":from", to_string(tells.author)},
           {":term", std::to_string(tells.term.value)},
@@ -71,7 +74,7 @@ NatsPeers::NatsPeers(NatsConnection& connection, std::string_view subjects, std:
     : connection_(connection),
       subject_(active_subject(subjects)),
       secret_(std::move(secret)),
-      answers_subject_(subject_ + ".answers." + connection.unique_name()),
+      answers_subject_(inboxes + connection.unique_name()),
       answers_(connection, answers_subject_ + ".*",
                [this](NatsMessage answer) { on_answer(*answer); }) {}
 
@@ -103,6 +106,7 @@ void NatsPeers::on_question(const natsMsg& question) {
   const char* reply = natsMsg_GetReply(&question);
   if (!reply) return;
   const std::string to = reply;
+  if (!to.starts_with(inboxes)) return;
   const auto bytes = open(secret_, question_context(subject_, to), payload(question));
   const auto members = bytes ? read(*bytes) : std::nullopt;
   const auto asked = members ? standby_tells(*members) : std::nullopt;

@@ -2,7 +2,8 @@
 // which only the active instance subscribes: while there is none, the server says at once that
 // nobody is there. Questions and answers are messages of forwarding_format.hpp, sealed; an answer
 // is sealed for its question. A question that is not understood is answered with nothing, so that
-// an instance with another secret learns that somebody is active, and keeps out of the way.
+// an instance with another secret learns that somebody is active, and keeps out of the way; but
+// only into an inbox, since whoever asks names the subject.
 //
 // Threads: as Peers. Ownership: the connection outlives it. Errors: what cannot be sent is not
 // answered, which the asker takes for silence; so is what is not understood.
