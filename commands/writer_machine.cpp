@@ -366,7 +366,10 @@ void WriterMachine::on_read(Time now, const std::optional<StoredCommit>& there) 
   sending_.reset();
   // Of another instance it is a claim. Its bytes are not looked at here: they may be a newer
   // build's.
-  if (there->origin.author) not_before_ = now + rest_after_losing;
+  if (const auto& author = there->origin.author) {
+    not_before_ = now + rest_after_losing;
+    if (author->id != known_.instance) note_change(now);
+  }
   if (was_active)
     log::warn("stepped down: {} appended at {}",
               there->origin.author ? there->origin.author->name : "another writer",
@@ -448,6 +451,7 @@ void WriterMachine::begin_term(Time now) {
   active_ = true;
   term_ = position_;
   ++claims_;
+  note_change(now);
   known_ = {true, term_, options_.self.id, options_.self.name, committed_at_};
   nobody_since_.reset();
   standbys_.clear();
@@ -492,6 +496,11 @@ WriterMachine::Duration WriterMachine::patience(Time now) const {
   Duration patience = options_.silence;
   for (auto i = lately; i > 1 && patience < options_.long_silence; --i) patience *= 2;
   return std::min(patience, std::max(options_.silence, options_.long_silence));
+}
+
+void WriterMachine::note_change(Time now) {
+  changes_.push_back(now);
+  while (now - changes_.front() >= changes_count) changes_.pop_front();
 }
 
 void WriterMachine::tick_standby(Time now) {
@@ -616,7 +625,7 @@ void WriterMachine::followed(Time now, std::vector<DecodedCommit> commits) {
     } else if (author && author->id != known_.instance) {
       known_ = {false, events == 0 ? read.position : Position{}, author->id, author->name,
                 read.commit.committed_at};
-      if (is_caught_up_) changes_.push_back(now);
+      if (is_caught_up_) note_change(now);
     }
     // A void commit has no time of its own.
     committed_at_ = read.commit.committed_at = std::max(committed_at_, read.commit.committed_at);
@@ -625,7 +634,6 @@ void WriterMachine::followed(Time now, std::vector<DecodedCommit> commits) {
     commit_id_ = read.id;
     committed_.push_back({.position = position_, .events = events, .committed_at = committed_at_});
   }
-  while (!changes_.empty() && now - changes_.front() >= changes_count) changes_.pop_front();
   sign_of_life(now);
   if (!why_.empty()) set_state(state_);
   if (is_successor && is_eligible()) {

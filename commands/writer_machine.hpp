@@ -261,6 +261,7 @@ class WriterMachine {
   void end_hand_over(HandOver how);
   void claim(Time now);
   Duration patience(Time now) const;
+  void note_change(Time now);
 
   void set_state(State state, std::string why = {});
   void halt(const std::string& why);

@@ -67,6 +67,42 @@ struct Instance {
     machine.tick(now);
   }
 
+  // Finds another's claim where it wanted to append, and folds it.
+  void be_deposed_by(const Author& other) {
+    const Position claim = machine.position().next();
+    now += 1s;
+    wanted<EndTask>();
+    machine.done(now, LogEnd{claim});
+    machine.take_task();
+    machine.done(now, StoredCommit{.position = claim,
+                                   .id = id<CommitId>(static_cast<unsigned>(claim.value)),
+                                   .payload = {},
+                                   .owner = {},
+                                   .origin = {.author = other}});
+    wanted<EndTask>();
+    machine.done(now, LogEnd{claim});
+    follow(other, claim);
+    REQUIRE_FALSE(machine.is_active());
+  }
+
+  // Hears nothing from anybody, and takes over. How long that took.
+  WriterMachine::Clock::duration take_over_from_silence() {
+    const auto began = now;
+    for (; now < began + 60s; now += 50ms) {
+      machine.tick(now);
+      const auto task = machine.take_task();
+      if (!task) continue;
+      if (std::holds_alternative<EndTask>(*task)) {
+        machine.done(now, LogEnd{machine.position()});
+        continue;
+      }
+      machine.done(now, Appended{machine.position().next()});
+      break;
+    }
+    REQUIRE(machine.is_active());
+    return now - began;
+  }
+
   // What the active instance is told by this one, as if it had caught up.
   StandbyTells tells(bool eligible) const {
     return {{id<InstanceId>(2), "shop-2"}, {}, machine.position(), eligible};
@@ -174,6 +210,20 @@ TEST_CASE("a standby that took a confirmation for a claim is told better by whoe
   };
   CHECK(tells(busan, {28}).term == Position{28});  // since long before the snapshot
   CHECK(tells(seoul, {20}).name == busan.name);    // deposed, and does not know it
+}
+
+TEST_CASE("two that cannot hear each other wait longer and longer") {
+  Instance one(1);
+  one.become_active();
+  one.now += 60s;  // long ago
+  one.be_deposed_by(busan);
+  CHECK(one.take_over_from_silence() < 2500ms);
+  one.be_deposed_by(busan);
+  CHECK(one.take_over_from_silence() > 3s);  // after three changes
+  one.be_deposed_by(busan);
+  const auto later = one.take_over_from_silence();
+  CHECK(later > 9s);
+  CHECK(later < 11s);
 }
 
 TEST_CASE("an old acknowledgement that was seen only now says nothing of a quorum now") {
