@@ -140,7 +140,7 @@ std::optional<ForwarderMachine::Outgoing> ForwarderMachine::next(Time now, Times
   if (!can_send(now) || on_their_way_.size() >= options_.messages) return std::nullopt;
 
   MessageWriter writer({{":at", std::to_string(at.ms)}});
-  Sent sent{standing_.term, now + options_.deadline, {}, 0};
+  Sent sent{standing_.term, now + options_.answer_deadline, {}, 0};
   while (!queue_.empty()) {
     Waiting& waiting = queue_.front();
     if (now >= waiting.deadline) break;  // tick() tells its client

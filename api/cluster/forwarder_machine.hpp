@@ -41,7 +41,9 @@ class ForwarderMachine {
     std::chrono::milliseconds turn{5};                   // a message is on its way, at most
     std::chrono::milliseconds pause{50};        // before an instance that was not active is asked
                                                 // again
-    std::chrono::milliseconds deadline{5'000};  // to be sent, and from there to be answered
+    std::chrono::milliseconds deadline{5'000};  // to be sent
+    // From there to be answered: later than the writer's own deadline, whose answer says more.
+    std::chrono::milliseconds answer_deadline{5'500};
     std::chrono::milliseconds after_its_term{200};  // to be answered, once another is active
   };
 

@@ -458,7 +458,7 @@ TEST_CASE("a build that speaks another version refuses clearly, and nothing is d
 
 TEST_CASE("without the cluster's secret nothing is carried out") {
   Cluster cluster(
-      {.secret = std::string(cluster::min_secret, 'w'), .machine = {.deadline = 500ms}});
+      {.secret = std::string(cluster::min_secret, 'w'), .machine = {.answer_deadline = 500ms}});
   CHECK(cluster.there[accounts].post("/accounts", account("김")).code() == "outcome-unknown");
   CHECK(cluster.receiver->requests() == 0);
   CHECK(cluster.log.appends() == 1);  // the claim
@@ -491,7 +491,7 @@ TEST_CASE("when nobody becomes active in time, the client is told to try again")
 }
 
 TEST_CASE("when the active instance goes with commands in flight, nobody is told anything false") {
-  Cluster cluster({.machine = {.deadline = 500ms}, .writer = {.deadline = 60s}});
+  Cluster cluster({.machine = {.answer_deadline = 500ms}, .writer = {.deadline = 60s}});
   cluster.log.hold();
   auto bought =
       std::async(std::launch::async, [client = cluster.there.another(accounts)]() mutable {

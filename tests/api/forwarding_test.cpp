@@ -11,6 +11,7 @@
 #include "api/cluster/forwarder_machine.hpp"
 #include "api/cluster/forwarding_format.hpp"
 #include "api/cluster/receiver.hpp"
+#include "commands/writer.hpp"
 #include "tests/support/property.hpp"
 
 namespace jangbu::test {
@@ -205,15 +206,25 @@ TEST_CASE("what was sent and not answered is not sent again, and its outcome is 
   CHECK(instance.sends() == Bodies{"a"});
   instance.knows(9);
   CHECK(instance.sends().empty());
-  instance.pass(5s);
+  instance.pass(6s);
   CHECK(code(instance.told.at("a")) == "outcome-unknown");
   instance.answer(1, 0, 201, "late");
   CHECK(code(instance.told.at("a")) == "outcome-unknown");
   CHECK(instance.machine.bytes() == 0);
 }
 
+TEST_CASE("what the writer says at its own deadline comes in time") {
+  Instance instance;
+  instance.knows(3);
+  instance.submit("a");
+  CHECK(instance.sends() == Bodies{"a"});
+  instance.pass(Writer::Options{}.deadline + 100ms);
+  instance.answer(1, 0, 503, "nothing was done");
+  CHECK(instance.told.at("a").body == "nothing was done");
+}
+
 TEST_CASE("once another is active, what the last one was sent is soon called unknown") {
-  Instance instance({.deadline = 5s, .after_its_term = 200ms});
+  Instance instance({.answer_deadline = 5s, .after_its_term = 200ms});
   instance.knows(7);
   instance.submit("a");
   CHECK(instance.sends() == Bodies{"a"});
