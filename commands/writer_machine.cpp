@@ -33,6 +33,12 @@ constexpr auto seems_dead = 5s;
 // holds no election within 4 s of the last heartbeat.
 constexpr auto quorum_holds = 3s;
 
+// ... but one may begin that long after a connection between servers broke, and then at once: this
+// instance may not hear of it, since its own server does not. Whoever asks it over that connection
+// is missed then.
+constexpr auto standby_asks = 500ms;
+constexpr auto standby_is_missed = 20s;
+
 constexpr auto clocks_may_differ = 5s;
 constexpr auto standby_is_there = 1s;
 constexpr auto changes_count = 60s;
@@ -216,10 +222,18 @@ void WriterMachine::confirm_turn(Time now) {
     return static_cast<bool>(decided.waiting.submission.answer);
   });
   if (nobody_waits) return drop_turn(NotDecided::not_ready);
-  if (replicas_ > 1 && now - quorum_at_ >= quorum_holds)
+  if (!trusts_leader(now))
     return send(now, Purpose::confirmation, encode_commit(turn_->committed_at, {}),
                 turn_->committed_at);
   if (now >= end_at_) want(EndTask{});
+}
+
+bool WriterMachine::trusts_leader(Time now) const {
+  if (replicas_ == 1) return true;
+  return now - quorum_at_ < quorum_holds &&
+         std::ranges::none_of(standbys_, [&](const auto& standby) {
+           return now - standby.second.seen > standby_asks;
+         });
 }
 
 void WriterMachine::finish_turn() {
@@ -367,7 +381,7 @@ void WriterMachine::on_read(Time now, const std::optional<StoredCommit>& there) 
   // Of another instance it is a claim. Its bytes are not looked at here: they may be a newer
   // build's.
   if (const auto& author = there->origin.author) {
-    not_before_ = now + rest_after_losing;
+    if (was_active) not_before_ = now + rest_after_losing;
     if (author->id != known_.instance) note_change(now);
   }
   if (was_active)
@@ -393,8 +407,7 @@ void WriterMachine::on_end(Time now, const LogEnd& end) {
     if (end.position > position_) return want(ReadTask{position_.next()});
     set_state(State::active);
     look_again_ = now + options_.idle_check;
-    const bool holds = replicas_ == 1 || now - quorum_at_ < quorum_holds;
-    if (turn_ && holds) finish_turn();
+    if (turn_ && trusts_leader(now)) finish_turn();
     return;
   }
   if (!end_at_start_) end_at_start_ = end.position;
@@ -561,12 +574,14 @@ void WriterMachine::heard(Time now, const ActiveTells& tells) {
   known_ = {false, tells.term, tells.author.id, tells.author.name, tells.since};
   sign_of_life(now);
   const auto differs = std::chrono::milliseconds(std::abs(sources_.now().ms - tells.now.ms));
+  // An answer may be old, when this process was stopped; the next one is not.
+  const bool differed = std::exchange(clocks_differ_, differs > clocks_may_differ);
   std::string why;
   if (tells.agreement != options_.agreement)
     why = "it is configured otherwise than " + tells.author.name +
           ", which is active: --idempotency-keys, the quote secret and access control must be the "
           "same everywhere (docs/cluster.md)";
-  else if (differs > clocks_may_differ)
+  else if (clocks_differ_ && differed)
     why = "its clock and that of " + tells.author.name + ", which is active, differ by " +
           std::to_string(std::chrono::duration_cast<std::chrono::seconds>(differs).count()) + " s";
   set_candidate(std::move(why));
@@ -589,10 +604,10 @@ void WriterMachine::set_candidate(std::string why_not) {
 }
 
 std::optional<ActiveTells> WriterMachine::asked(Time now, const StandbyTells& tells) {
-  if (!active_) return std::nullopt;
+  if (!active_ || tells.author.id == options_.self.id) return std::nullopt;
   standbys_[tells.author.id] = {tells.author, tells.position, tells.eligible, now};
   std::erase_if(standbys_,
-                [&](const auto& standby) { return now - standby.second.seen > standby_is_there; });
+                [&](const auto& standby) { return now - standby.second.seen > standby_is_missed; });
   if (tells.term > term_) look_again_ = now;  // this one was deposed, and does not know yet
   const auto unanswered = sending_ ? now - sending_->began : Clock::duration(0);
   if (unanswered >= seems_dead) return std::nullopt;
@@ -655,7 +670,7 @@ void WriterMachine::hand_over(Time now, std::function<void(HandOver)> done) {
   if (!active_) return done(NotHandedOver{"this instance is not active"});
   handing_over_ = std::move(done);
   hand_over_until_ = now + longest_hand_over;
-  if (!successor(now)) end_hand_over(no_successor());
+  if (!successor(now)) end_hand_over(no_successor(now));
 }
 
 // The standby that has got furthest, of those that can take over; null: there is none.
@@ -668,14 +683,17 @@ const WriterMachine::Standby* WriterMachine::successor(Time now) const {
   return best;
 }
 
-WriterMachine::NotHandedOver WriterMachine::no_successor() const {
-  return {standbys_.empty() ? "no other instance is there"
-                            : "no other instance can take over now: their readiness tells why"};
+WriterMachine::NotHandedOver WriterMachine::no_successor(Time now) const {
+  const bool is_any_there = std::ranges::any_of(standbys_, [&](const auto& standby) {
+    return now - standby.second.seen <= standby_is_there;
+  });
+  return {is_any_there ? "no other instance can take over now: their readiness tells why"
+                       : "no other instance is there"};
 }
 
 void WriterMachine::send_hand_over(Time now) {
   const Standby* to = successor(now);
-  if (!to) return end_hand_over(no_successor());
+  if (!to) return end_hand_over(no_successor(now));
   const Timestamp committed_at = std::max(sources_.now(), committed_at_);
   send(now, Purpose::hand_over, encode_commit(committed_at, {}), committed_at, to->author.id);
 }

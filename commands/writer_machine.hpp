@@ -244,6 +244,7 @@ class WriterMachine {
   Turn decide_turn();
   void begin_turn(Time now);
   void confirm_turn(Time now);
+  bool trusts_leader(Time now) const;
   void finish_turn();
   void drop_turn(NotDecided why);
   void answer_late(Time now);
@@ -256,7 +257,7 @@ class WriterMachine {
   void set_candidate(std::string why_not);
   void sign_of_life(Time now);
   const Standby* successor(Time now) const;
-  NotHandedOver no_successor() const;
+  NotHandedOver no_successor(Time now) const;
   void send_hand_over(Time now);
   void end_hand_over(HandOver how);
   void claim(Time now);
@@ -314,6 +315,7 @@ class WriterMachine {
   bool wants_ask_ = false;
   bool wish_for_another_server_ = false;
   std::string no_candidate_;  // why it does not claim
+  bool clocks_differ_ = false;
 
   // Both clocks' readings when the wall clock was last checked.
   std::optional<std::pair<Timestamp, Time>> clocks_;

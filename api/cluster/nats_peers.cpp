@@ -140,6 +140,10 @@ void NatsPeers::on_answer(natsMsg& answer) {
   const auto members = bytes ? read(*bytes) : std::nullopt;
   auto heard = members ? active_tells(*members) : std::nullopt;
   const bool is_understood = heard.has_value();
+  if (is_understood) {
+    const std::lock_guard lock(mutex_);
+    awaited_.clear();  // whatever else comes, this was the answer
+  }
   arrive({.heard = std::move(heard), .not_understood = !is_understood});
 }
 

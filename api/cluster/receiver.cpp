@@ -132,11 +132,11 @@ class Outbox {
     closed_ = true;
     changed_.notify_one();
   }
-  // What was posted; nullopt once it is closed.
+  // What was posted; nullopt once it is closed, and everything was collected.
   std::optional<std::vector<Posted>> collect() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return closed_ || woken_ || !posted_.empty(); });
-    if (closed_) return std::nullopt;
+    if (closed_ && posted_.empty()) return std::nullopt;
     woken_ = false;
     return std::exchange(posted_, {});
   }

@@ -250,9 +250,9 @@ struct Instance {
   // A digest of what must be the same at all instances: else one would forget, or refuse, what
   // another has promised.
   static std::string agreement_of(const ServeOptions& options, const std::string& quote_secret) {
-    std::string said = "request hashes 2\n" + std::to_string(options.idempotency_keys) + "\n" +
-                       options.shop + "\n" + (options.has_access_control() ? "access" : "open");
-    for (const access::Issuer& issuer : options.issuers) said += "\n" + issuer.url;
+    const std::string said = "request hashes 2\n" + std::to_string(options.idempotency_keys) +
+                             "\n" + options.shop + "\n" +
+                             (options.has_access_control() ? "access" : "open");
     return to_hex(sha256({quote_secret, "\n", said}));
   }
 };
@@ -427,7 +427,10 @@ void run(const ServeOptions& options) {
               servers.back()->port());
   }
 
-  if (commands) commands->writer.start();
+  // Whatever happens: it ends before what it tells of its changes.
+  const std::unique_ptr<Writer, void (*)(Writer*)> running(
+      commands ? &commands->writer : nullptr, [](Writer* started) { started->stop(); });
+  if (running) running->start();
   for (const auto& server : servers) server->start();
   while (signals.wait() == Signals::Request::reload)
     read_again(options, webhooks, admission, tls.get());

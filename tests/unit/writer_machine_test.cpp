@@ -39,18 +39,22 @@ struct Instance {
     return std::get<Task>(*task);
   }
 
-  void find_end() {
+  void find_end(unsigned replicas = 1) {
     wanted<EndTask>();
-    machine.done(now, LogEnd{machine.position()});
+    machine.done(now, LogEnd{machine.position(), replicas});
     machine.tick(now);
   }
 
-  void become_active() {
-    find_end();
+  void hear_nobody() {
     for (int times = 0; times < 2; ++times) {
       machine.heard_nobody(now);
       now += 100ms;
     }
+  }
+
+  void become_active() {
+    find_end();
+    hear_nobody();
     find_end();
     wanted<AppendTask>();
     machine.done(now, Appended{machine.position().next()});
@@ -101,6 +105,19 @@ struct Instance {
     }
     REQUIRE(machine.is_active());
     return now - began;
+  }
+
+  // Somebody closes an account that does not exist.
+  void take_what_is_refused() {
+    std::deque<WaitingCommand> commands;
+    commands.push_back({{.command = CloseAccount{hong.account, wall},
+                         .conditions = {},
+                         .at = wall,
+                         .correlation = {},
+                         .asker = anyone(),
+                         .answer = [](const Outcome&) {}},
+                        now + 60s});
+    machine.take(std::move(commands));
   }
 
   // What the active instance is told by this one, as if it had caught up.
@@ -229,34 +246,91 @@ TEST_CASE("two that cannot hear each other wait longer and longer") {
 TEST_CASE("an old acknowledgement that was seen only now says nothing of a quorum now") {
   Instance one(1);
   one.become_active();
-  const auto ask_for_what_is_not_there = [&] {
-    std::deque<WaitingCommand> commands;
-    commands.push_back({{.command = CloseAccount{hong.account, wall},
-                         .conditions = {},
-                         .at = wall,
-                         .correlation = {},
-                         .asker = anyone(),
-                         .answer = [](const Outcome&) {}},
-                        one.now + 60s});
-    one.machine.take(std::move(commands));
-  };
-  const auto find_end = [&] {
-    one.wanted<EndTask>();
-    one.machine.done(one.now, LogEnd{one.machine.position(), 3});
-  };
   one.now += 2s;
-  find_end();
-  ask_for_what_is_not_there();
-  find_end();
+  one.find_end(3);
+  one.take_what_is_refused();
+  one.find_end(3);
   CHECK(one.machine.take_answers().size() == 1);
   one.now += 2s;
-  find_end();
-  ask_for_what_is_not_there();
+  one.find_end(3);
+  one.take_what_is_refused();
   one.wanted<AppendTask>();  // a confirmation
   one.now += 4s;             // in which the process was stopped, and another may have claimed
   one.machine.done(one.now, Appended{one.machine.position().next()});
   CHECK(one.machine.take_answers().size() == 1);
-  ask_for_what_is_not_there();
+  one.take_what_is_refused();
+  one.wanted<AppendTask>();
+}
+
+TEST_CASE("a leader is not believed while a standby is missed") {
+  Instance one(1);
+  one.become_active();
+  one.now += 1s;
+  one.find_end(3);
+  one.machine.asked(one.now, one.tells(true));
+  one.now += 400ms;
+  one.take_what_is_refused();
+  one.find_end(3);
+  CHECK(one.machine.take_answers().size() == 1);
+  one.now += 200ms;  // its server may have elected another leader
+  one.take_what_is_refused();
+  one.wanted<AppendTask>();
+  one.machine.done(one.now, Appended{one.machine.position().next()});
+  CHECK(one.machine.take_answers().size() == 1);
+
+  // It goes missing while the leader is asked.
+  one.machine.asked(one.now, one.tells(true));
+  one.take_what_is_refused();
+  one.wanted<EndTask>();
+  one.now += 600ms;
+  one.machine.done(one.now, LogEnd{one.machine.position(), 3});
+  CHECK(one.machine.take_answers().empty());
+  one.wanted<AppendTask>();
+}
+
+TEST_CASE("an old answer says nothing of the clocks, and two in a row do") {
+  Instance one(1), two(2);
+  one.become_active();
+  auto answer = one.machine.asked(one.now, one.tells(true)).value();
+  two.find_end();
+  answer.now.ms -= 6'000;
+  two.machine.heard(two.now, answer);
+  CHECK(two.machine.status().is_candidate);
+  two.machine.heard(two.now, answer);
+  CHECK_THAT(two.machine.status().why, ContainsSubstring("differ by 6 s"));
+  answer.now = wall;
+  two.machine.heard(two.now, answer);
+  CHECK(two.machine.status().is_candidate);
+}
+
+TEST_CASE("nobody is their own standby") {
+  Instance one(2);
+  one.become_active();
+  CHECK_FALSE(one.machine.asked(one.now, one.tells(true)));
+  std::optional<WriterMachine::HandOver> how;
+  one.machine.hand_over(one.now, [&](const WriterMachine::HandOver& done) { how = done; });
+  REQUIRE(how);
+  CHECK(std::holds_alternative<WriterMachine::NotHandedOver>(*how));
+}
+
+TEST_CASE("who loses a race of claims takes over at once when the winner dies") {
+  Instance one(1);
+  one.find_end();
+  one.hear_nobody();
+  one.find_end();
+  const Position claim = one.wanted<AppendTask>().expected.next();
+  one.machine.done(one.now, WrongSequence{});
+  one.wanted<ReadTask>();
+  one.machine.done(one.now, StoredCommit{.position = claim,
+                                         .id = id<CommitId>(8),
+                                         .payload = {},
+                                         .owner = {},
+                                         .origin = {.author = busan}});
+  one.wanted<EndTask>();
+  one.machine.done(one.now, LogEnd{claim});
+  one.follow(busan, claim);
+  one.hear_nobody();
+  one.find_end();
   one.wanted<AppendTask>();
 }
 
