@@ -349,11 +349,13 @@ std::vector<GateFinding> JetStreamLog::inspect() {
 
   if (error == api_error::stream_not_found) {
     const json takers = stream.api.call("STREAM.NAMES", {{"subject", stream.subject}});
-    if (const json names = takers.value("streams", json()); !names.empty())
-      findings.push_back({Code::subject_taken, "The subject " + stream.subject +
-                                                   " belongs to the stream " +
-                                                   names.front().get<std::string>() +
-                                                   " already. Choose another stream name"});
+    const json names = takers.value("streams", json());
+    if (names.empty()) return findings;
+    const auto taker = names.front().get<std::string>();
+    if (taker == stream.name()) return inspect();  // another instance has made it meanwhile
+    findings.push_back({Code::subject_taken, "The subject " + stream.subject +
+                                                 " belongs to the stream " + taker +
+                                                 " already. Choose another stream name"});
     return findings;
   }
   if (error != 0) throw Unavailable(called + ": " + error_text(*answer));

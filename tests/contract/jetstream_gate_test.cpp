@@ -181,6 +181,24 @@ TEST_CASE("a subject that another stream has is refused", "[contract][gate]") {
                        MessageMatches(ContainsSubstring("cannot be created")));
 }
 
+TEST_CASE("a stream that another instance makes meanwhile is not another stream",
+          "[contract][gate]") {
+  Gate gate;
+  // Made once the gate has looked for it, about when it asks who has the subject.
+  const NatsConnection::Subscription looked(
+      gate.admin, "$JS.API.STREAM.INFO.*", [&](NatsMessage message) {
+        const std::string subject = natsMsg_GetSubject(message.get());
+        const std::string name = subject.substr(subject.rfind('.') + 1);
+        gate.admin.publish("$JS.API.STREAM.CREATE." + name,
+                           stream_config({.stream = name}, name + ".commits").dump());
+      });
+  for (int i = 0; i < 200; ++i) {
+    JetStreamOptions options = gate.log_options();
+    options.stream = std::to_string(i);
+    CHECK(gate.inspect(options).empty());
+  }
+}
+
 TEST_CASE("a stream that someone else writes to is refused and left as it is", "[contract][gate]") {
   Gate gate;
   gate.create_with();
