@@ -126,6 +126,11 @@ void add_flags(CLI::App& app, ServeFlags& flags) {
           "Other origins whose pages may use the services, separated by commas")
       ->delimiter(',')
       ->check(check_origin);
+  setting(app, "other-instance", options.other_instances,
+          "Operations of the shop's other instances, as browsers reach them, separated by commas, "
+          "such as https://shop-2.example:11000: the console goes on there when this one is gone")
+      ->delimiter(',')
+      ->check(check_origin);
   setting(app, "allow-host", options.allowed_hosts,
           "Names clients may use for the services (Host), besides localhost and the addresses they "
           "listen on, separated by commas; such as those of a proxy in front")

@@ -25,6 +25,12 @@ std::string to_script(const std::vector<Neighbour>& neighbours) {
   return std::move(list).text();
 }
 
+std::string to_script(const std::vector<std::vector<Neighbour>>& instances) {
+  Json list = Json::array();
+  for (const auto& services : instances) list.push_back(Json::raw(to_script(services)));
+  return std::move(list).text();
+}
+
 std::string to_script(const std::vector<Login>& logins) {
   Json list = Json::array();
   for (const Login& login : logins)

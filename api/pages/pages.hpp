@@ -42,6 +42,7 @@ struct PageAccess {
 
 // As a script reads them: JSON.
 std::string to_script(const std::vector<Neighbour>& neighbours);
+std::string to_script(const std::vector<std::vector<Neighbour>>& instances);
 std::string to_script(const std::vector<Login>& logins);
 std::string to_script(const PageAccess& access);
 

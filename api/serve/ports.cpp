@@ -25,24 +25,67 @@ constexpr ServicePort all_services[] = {{operations_service, 0},
                                         {delivery_service, 4}};
 
 // An origin as browsers write it (RFC 6454, section 6.2).
-std::string origin_of(const ServeOptions& options, const std::string& host, int port) {
-  const int usual = scheme(options) == "https" ? 443 : 80;
-  return scheme(options) + "://" + host + (port == usual ? "" : ":" + std::to_string(port));
+std::string origin_of(const std::string& scheme, const std::string& host, int port) {
+  const int usual = scheme == "https" ? 443 : 80;
+  return scheme + "://" + host + (port == usual ? "" : ":" + std::to_string(port));
 }
 
-// The services of this process, under every name by which a browser on this machine may reach them.
-std::vector<Neighbour> own_places(const ServeOptions& options) {
+// Every name by which a browser on this machine may reach what listens on that address of it.
+std::vector<std::string> names_here(const std::string& address) {
   std::vector<std::string> names{"127.0.0.1", "localhost"};
-  if (options.listen == "::1")
+  if (address == "::1")
     names.emplace_back("[::1]");
-  else if (is_loopback(options.listen) && options.listen != names.front())
-    names.push_back(options.listen);
+  else if (is_loopback(address) && std::ranges::find(names, address) == names.end())
+    names.push_back(address);
+  return names;
+}
+
+// The services of this process, for a browser on this machine.
+std::vector<Neighbour> own_places(const ServeOptions& options) {
   std::vector<Neighbour> places;
-  for (const std::string& name : names)
+  for (const std::string& name : names_here(options.listen))
     for (const auto& [service, offset] : served(options))
-      places.push_back(
-          {std::string(service.name), origin_of(options, name, options.port_base + offset)});
+      places.push_back({std::string(service.name),
+                        origin_of(scheme(options), name, options.port_base + offset)});
   return places;
+}
+
+bool is_in(const std::vector<Neighbour>& places, const std::string& origin) {
+  return std::ranges::find(places, origin, &Neighbour::origin) != places.end();
+}
+
+// An --other-instance, taken apart.
+struct OtherInstance {
+  std::string scheme;
+  http::Authority operations;
+
+  int port() const { return std::stoi(operations.port); }
+  std::string origin(const std::string& name, int offset = 0) const {
+    return origin_of(scheme, name, port() + offset);
+  }
+  std::string name() const {
+    const std::string& host = operations.host;
+    return host.find(':') == host.npos ? host : "[" + host + "]";
+  }
+};
+
+OtherInstance parse_other(const ServeOptions& options, const std::string& origin) {
+  constexpr int last_base = 65'531;
+  const auto fail = [&](const std::string& what) {
+    throw std::runtime_error("--other-instance " + origin + " " + what);
+  };
+  const auto colon = origin.find("://");
+  const auto authority = http::parse_authority(std::string_view(origin).substr(colon + 3));
+  if (!authority || authority->port.empty() || authority->port.size() > 5)
+    fail("needs the port of its operations, as in https://shop-2.example:11000");
+  OtherInstance other{.scheme = origin.substr(0, colon), .operations = *authority};
+  if (other.port() < 1 || other.port() > last_base)
+    fail("has no place for five services: the port of operations is 1 to " +
+         std::to_string(last_base));
+  // Without TLS of ours there may be a proxy that speaks it.
+  if (scheme(options) == "https" && other.scheme != "https")
+    fail("is not https, as this instance is: tokens could be read on their way");
+  return other;
 }
 
 }  // namespace
@@ -100,13 +143,27 @@ std::string own_address(const ServeOptions& options) {
 
 std::vector<Neighbour> neighbours(const ServeOptions& options) {
   std::vector<Neighbour> found = own_places(options);
-  const auto is_new = [&](const std::string& origin) {
-    return std::ranges::find(found, origin, &Neighbour::origin) == found.end();
-  };
   for (const std::string& origin : options.cors_origins)
     for (const auto& [service, offset] : all_services)
-      if (origin.ends_with(":" + std::to_string(options.port_base + offset)) && is_new(origin))
+      if (origin.ends_with(":" + std::to_string(options.port_base + offset)) &&
+          !is_in(found, origin))
         found.push_back({std::string(service.name), origin});
+  return found;
+}
+
+std::vector<std::vector<Neighbour>> instances(const ServeOptions& options) {
+  std::vector<std::vector<Neighbour>> found{neighbours(options)};
+  for (const std::string& origin : options.other_instances) {
+    const OtherInstance other = parse_other(options, origin);
+    std::vector<Neighbour> services;
+    for (const auto& [service, offset] : all_services)
+      services.push_back({std::string(service.name), other.origin(other.name(), offset)});
+    for (const Neighbour& service : services)
+      if (is_in(found.front(), service.origin))
+        throw std::runtime_error("--other-instance " + origin + " is this instance itself, whose " +
+                                 service.name + " is at " + service.origin + ": name the others");
+    found.push_back(std::move(services));
+  }
   return found;
 }
 
@@ -127,6 +184,12 @@ PageAccess page_access(const ServeOptions& options) {
 http::Cors cors(const ServeOptions& options) {
   std::vector<std::string> origins = options.cors_origins;
   for (Neighbour& place : own_places(options)) origins.push_back(std::move(place.origin));
+  for (const std::string& origin : options.other_instances) {
+    const OtherInstance other = parse_other(options, origin);
+    const std::string& host = other.operations.host;
+    for (const std::string& name : is_loopback(host) ? names_here(host) : std::vector{other.name()})
+      origins.push_back(other.origin(name));
+  }
   return http::Cors(
       {.origins = std::move(origins),
        .request_headers = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "

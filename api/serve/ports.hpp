@@ -44,11 +44,15 @@ std::string own_address(const ServeOptions& options);
 // The services that our pages may use and link to: our own and the configured ones.
 std::vector<Neighbour> neighbours(const ServeOptions& options);
 
+// The services of each instance of the shop that the console may use, our own first. Throws when
+// an --other-instance cannot be one.
+std::vector<std::vector<Neighbour>> instances(const ServeOptions& options);
+
 // How people log in on our pages, and what they may then do.
 PageAccess page_access(const ServeOptions& options);
 
-// The origins whose pages may use the services, our own and the configured ones; what they may
-// send, and which response headers they may read.
+// The origins whose pages may use the services: our own, the configured ones, and the consoles of
+// the other instances; what they may send, and which response headers they may read.
 http::Cors cors(const ServeOptions& options);
 
 // The names by which clients may call the services. The address at which a client has reached them

@@ -308,6 +308,7 @@ void run(const ServeOptions& options) {
   log::info("jangbu {} starts", version());
   check_access(options);
   const std::shared_ptr<http::Tls> tls = open_tls(options);
+  const std::vector<std::vector<Neighbour>> for_console = instances(options);
   Admission admission(options);
   if (options.has_access_control()) leave_no_core_file();
   const http::Limits limits = limits_of_each(options);
@@ -394,7 +395,7 @@ void run(const ServeOptions& options) {
                    commands ? &commands->forwarder : nullptr, receiver ? &*receiver : nullptr});
   const PageAccess for_pages = page_access(options);
   const SwaggerUi swagger_ui(options.swagger_ui, neighbours(options), for_pages.logins);
-  const Console console(options.uplot, neighbours(options), for_pages);
+  const Console console(options.uplot, for_console, for_pages);
   Readiness readiness({writer, read_models, projector.get(), publisher.get(),
                        [&log = *log] { return log.why_away(); }, replicas});
   const PublicStreamOptions public_stream = publishing(options).stream;

@@ -71,8 +71,9 @@ struct ServeOptions {
 
   std::filesystem::path swagger_ui = SwaggerUi::default_folder();
   std::filesystem::path uplot = Console::default_uplot();
-  std::vector<std::string> cors_origins;   // further origins whose pages may use the services
-  std::vector<std::string> allowed_hosts;  // further names by which the services may be called
+  std::vector<std::string> cors_origins;     // further origins whose pages may use the services
+  std::vector<std::string> other_instances;  // origins of their operations, for the console
+  std::vector<std::string> allowed_hosts;    // further names by which the services may be called
 
   // Holds the snapshot of the writer's shop, and the quote secret unless one is given.
   std::filesystem::path data = "jangbu-data";

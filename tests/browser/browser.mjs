@@ -12,7 +12,7 @@ const { chromium } = require("playwright-core");
 const axe_source = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const services = ["operations", "account", "product", "purchase", "delivery"];
-export const origin = (service) => `http://127.0.0.1:${Number(port_base) + services.indexOf(service)}`;
+export const origin = (service, base = port_base) => `http://127.0.0.1:${Number(base) + services.indexOf(service)}`;
 
 export async function launch() {
   await mkdir(folder, { recursive: true });

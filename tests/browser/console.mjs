@@ -15,6 +15,7 @@ const folder = process.argv[4];
 
 async function buy_and_deliver(browser, { product }) {
   const page = await Console.open(browser);
+  assert.equal(await page.get("#instance").count(), 0); // there is one
   await page.picture("shop");
 
   // Half a syllable, as the keyboard composes it, finds both whose names can become of it.

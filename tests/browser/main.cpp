@@ -1,21 +1,26 @@
 // Starts a shop and sends a script with a browser to its pages:
 //
-//   jangbu_browser_test CHROMIUM NODE_MODULES SCRIPT FOLDER [provider]
+//   jangbu_browser_test CHROMIUM NODE_MODULES SCRIPT FOLDER [provider | instances]
 //
-// With `provider` there is access control, by the OpenID provider of infra/provider.
+// With `provider` there is access control, by the OpenID provider of infra/provider. With
+// `instances` the shop has two, `first` and `second`, of which the first is active at the
+// beginning; the ports of the second begin at JANGBU_SECOND.
 //
 // A script that wants to see the shop die and come back writes a file `kill` or `start` into
-// FOLDER, which goes when it is done. The shop has a webhook, `warehouse`, to a port of its own,
+// FOLDER, `pause` or `resume` to have it hang, with `-second` behind it for the second instance;
+// the file goes when it is done. The shop has a webhook, `warehouse`, to a port of its own,
 // JANGBU_RECEIVER, at which the script may listen. Exit status: that of the script, or 77 when
 // browser, packages or provider are not there.
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tests/support/files.hpp"
@@ -28,14 +33,17 @@ namespace {
 
 constexpr int skipped = 77;
 
-void obey(const std::filesystem::path& folder, Shop& shop) {
-  if (std::filesystem::exists(folder / "kill")) {
-    shop.jangbu.kill();
-    std::filesystem::remove(folder / "kill");
-  }
-  if (std::filesystem::exists(folder / "start")) {
-    shop.jangbu.start();
-    std::filesystem::remove(folder / "start");
+void obey(const std::filesystem::path& folder, const std::string& suffix, ServeProcess& instance) {
+  const std::pair<const char*, std::function<void()>> words[] = {
+      {"kill", [&] { instance.kill(); }},
+      {"start", [&] { instance.start(); }},
+      {"pause", [&] { instance.signal(SIGSTOP); }},
+      {"resume", [&] { instance.signal(SIGCONT); }}};
+  for (const auto& [word, act] : words) {
+    const std::filesystem::path file = folder / (word + suffix);
+    if (!std::filesystem::exists(file)) continue;
+    act();
+    std::filesystem::remove(file);
   }
 }
 
@@ -63,8 +71,26 @@ std::unique_ptr<OpenIdProvider> control_access(Shop& shop, const std::string& co
   return provider;
 }
 
+// A second instance of the shop. Each is told of the other, so the first one starts anew; then the
+// second one does, so that the first is active.
+std::unique_ptr<ServeProcess> add_instance(Shop& shop, const std::string& configuration) {
+  const auto origin = [](const ServeProcess& instance) {
+    return "http://127.0.0.1:" + std::to_string(instance.port_base());
+  };
+  auto second = std::make_unique<ServeProcess>(shop.options(
+      {"--allow-load", "--instance-name", "second", "--other-instance", origin(shop.jangbu)}));
+  write_text(configuration, "instance-name = \"first\"\nother-instance = [\"" + origin(*second) +
+                                "\"]\n" + read_text(configuration));
+  shop.jangbu.stop();
+  shop.jangbu.start();
+  second->stop();
+  second->start();
+  return second;
+}
+
 int run(const std::string& chromium, const std::string& node_modules, const std::string& script,
-        const std::filesystem::path& folder, bool with_provider) {
+        const std::filesystem::path& folder, const std::string& mode) {
+  const bool with_provider = mode == "provider";
   for (const std::filesystem::path needed : {chromium, node_modules + "/playwright-core"})
     if (!std::filesystem::exists(needed)) {
       std::cout << "Not run: " << needed.string()
@@ -85,15 +111,19 @@ int run(const std::string& chromium, const std::string& node_modules, const std:
   if (!with_provider) flags.emplace_back("--allow-load");
   Shop shop(flags);
   const auto provider = with_provider ? control_access(shop, configuration) : nullptr;
+  const auto second = mode == "instances" ? add_instance(shop, configuration) : nullptr;
+  std::vector<std::string> environment{"JANGBU_NODE_MODULES=" + node_modules,
+                                       "JANGBU_RECEIVER=" + std::to_string(receiver)};
+  if (second) environment.push_back("JANGBU_SECOND=" + std::to_string(second->port_base()));
   Process node(
       {.command = {"node", script, chromium, std::to_string(shop.jangbu.port_base()), folder},
        .log = log,
-       .environment = {"JANGBU_NODE_MODULES=" + node_modules,
-                       "JANGBU_RECEIVER=" + std::to_string(receiver)}});
+       .environment = environment});
   wait_until(
       "the script ends",
       [&] {
-        obey(folder, shop);
+        obey(folder, "", shop.jangbu);
+        if (second) obey(folder, "-second", *second);
         return !node.running();
       },
       900s);
@@ -105,13 +135,15 @@ int run(const std::string& chromium, const std::string& node_modules, const std:
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool with_provider = argc == 6 && std::string_view(argv[5]) == "provider";
-  if (argc != 5 && !with_provider) {
-    std::cerr << "usage: jangbu_browser_test CHROMIUM NODE_MODULES SCRIPT FOLDER [provider]\n";
+  const std::string mode = argc == 6 ? argv[5] : "";
+  if (argc != (mode.empty() ? 5 : 6) ||
+      (!mode.empty() && mode != "provider" && mode != "instances")) {
+    std::cerr << "usage: jangbu_browser_test CHROMIUM NODE_MODULES SCRIPT FOLDER [provider | "
+                 "instances]\n";
     return 2;
   }
   try {
-    return run(argv[1], argv[2], argv[3], argv[4], with_provider);
+    return run(argv[1], argv[2], argv[3], argv[4], mode);
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
     return 1;

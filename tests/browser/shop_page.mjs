@@ -30,7 +30,7 @@ export async function eventually(what, condition, ms = patience_ms) {
 }
 
 // The shop is killed and started again by whoever started the script: a file `kill` or `start` in
-// FOLDER asks for it, and is removed when it is done.
+// FOLDER (main.cpp has more of them) asks for it, and is removed when it is done.
 export async function order(word) {
   const file = `${folder}/${word}`;
   await writeFile(file, "");
@@ -39,19 +39,21 @@ export async function order(word) {
 
 // The console page in a browser.
 export class Console {
-  static async open(browser, { locale = "en-US", width = "wide", colorScheme = "light" } = {}) {
+  // `base`: of the ports of the instance that it is loaded from. `script` runs before its own ones do.
+  static async open(browser, { locale = "en-US", width = "wide", colorScheme = "light", base, script } = {}) {
     const context = await browser.newContext({ viewport: widths[width], locale, colorScheme });
-    return Console.tab(context, width);
+    if (script) await context.addInitScript(script);
+    return Console.tab(context, width, base);
   }
 
   // One more tab of a browser.
-  static async tab(context, width = "wide") {
+  static async tab(context, width = "wide", base = undefined) {
     context.setDefaultTimeout(patience_ms);
     const shown = new Console();
     shown.page = await context.newPage();
     shown.complaints = watch(shown.page);
     shown.width = width;
-    await shown.page.goto(`${origin("operations")}/`);
+    await shown.page.goto(`${origin("operations", base)}/`);
     await shown.health("up");
     return shown;
   }

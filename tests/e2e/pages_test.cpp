@@ -179,6 +179,66 @@ TEST_CASE("Unless said, only the services' own pages may use them") {
   }
 }
 
+TEST_CASE("The console knows the shop's other instances, and their consoles may use this one") {
+  Shop shop({"--other-instance", "https://shop-2.example:11000,http://127.0.0.1:12000"});
+  const Json services = exported(shop, "services");
+  REQUIRE(services.size() == 3);
+  CHECK(services.at(0).size() == 10);
+  CHECK(services.at(1) == Json::array({
+                              {{"name", "operations"}, {"origin", "https://shop-2.example:11000"}},
+                              {{"name", "account"}, {"origin", "https://shop-2.example:11001"}},
+                              {{"name", "product"}, {"origin", "https://shop-2.example:11002"}},
+                              {{"name", "purchase"}, {"origin", "https://shop-2.example:11003"}},
+                              {{"name", "delivery"}, {"origin", "https://shop-2.example:11004"}},
+                          }));
+  const auto policy_of = [&](const std::string& target) {
+    return plain(shop, Service::operations)
+        .get(target, {{"Accept", "text/html"}})
+        .header("content-security-policy");
+  };
+  for (const std::string target : {"/", "/console/main.js", "/console/stream_hub.js"})
+    for (const Json& instance : services)
+      for (const Json& service : instance) {
+        CAPTURE(target, service.dump());
+        CHECK((policy_of(target) + " ").find(" " + std::string(service.at("origin")) + " ") !=
+              std::string::npos);
+      }
+  CHECK(policy_of("/swagger-ui/").find("shop-2.example") == std::string::npos);
+
+  for (const Service service : {Service::operations, Service::account, Service::product,
+                                Service::purchase, Service::delivery}) {
+    const auto answer = [&](const std::string& origin) {
+      return plain(shop, service)
+          .send("OPTIONS", "/", "",
+                {{"Origin", origin},
+                 {"Access-Control-Request-Method", "GET"},
+                 {"Access-Control-Request-Headers", "authorization"}});
+    };
+    for (const std::string origin :
+         {"https://shop-2.example:11000", "http://127.0.0.1:12000", "http://localhost:12000"}) {
+      CAPTURE(origin);
+      const Reply reply = answer(origin);
+      CHECK(reply.header("access-control-allow-origin") == origin);
+      CHECK(reply.header("access-control-allow-headers").find("Authorization") !=
+            std::string::npos);
+    }
+    for (const std::string origin :
+         {"http://shop-2.example:11000", "https://shop-2.example:11003", "https://shop-2.example",
+          "http://localhost:12003", "http://127.0.0.2:12000"}) {
+      CAPTURE(origin);
+      CHECK_FALSE(answer(origin).has("access-control-allow-origin"));
+    }
+  }
+  const auto opened_by = [&](const std::string& origin) {
+    return plain(shop, Service::account)
+        .send("POST", "/accounts", account("홍길동").dump(),
+              {{"Origin", origin}, {"Content-Type", "application/json"}})
+        .status;
+  };
+  CHECK(opened_by("https://shop-2.example:11001") == 403);
+  CHECK(opened_by("https://shop-2.example:11000") == 201);
+}
+
 TEST_CASE("Where a service is not served, somebody else's page may be") {
   Shop shop({"--services", "account,product"});
   HttpClient accounts = plain(shop, Service::account);
@@ -275,11 +335,12 @@ TEST_CASE("The console's files are served from memory, and know where the servic
         document.at("components").at("schemas").at("Quantity"));
   CHECK(exported(shop, "access").at("on") == false);
   const Json services = exported(shop, "services");
-  CHECK(services.size() == 10);  // five of them, under two names
+  REQUIRE(services.size() == 1);       // instance
+  CHECK(services.at(0).size() == 10);  // five of them, under two names
   const Json purchase{
       {"name", "purchase"},
       {"origin", "http://127.0.0.1:" + std::to_string(shop.jangbu.port(Service::purchase))}};
-  CHECK(std::ranges::find(services, purchase) != services.end());
+  CHECK(std::ranges::find(services.at(0), purchase) != services.at(0).end());
 }
 
 TEST_CASE("The pages know where people log in, who then may do what, and talk to nobody else") {

@@ -202,6 +202,30 @@ TEST_CASE("A burst of our own cannot be combined with access control") {
   CHECK_THAT(ended.output, ContainsSubstring("--allow-load is not available with access control"));
 }
 
+TEST_CASE("What cannot be another instance is refused") {
+  const auto check = [](const Flags& more, int status, const char* says) {
+    Flags arguments{"serve", "--port-base", "11000"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    CAPTURE(arguments);
+    const Ended ended = run_to_its_end(arguments);
+    CHECK(ended.status == status);
+    CHECK_THAT(ended.output, ContainsSubstring("--other-instance") && ContainsSubstring(says));
+  };
+  for (const char* wrong : {"shop-2.example:11000", "ftp://shop-2.example:11000",
+                            "http://shop-2.example:11000/", "http://shop-2.example:11000/console"})
+    check({"--other-instance", wrong}, 2, "must be an origin");
+  for (const char* wrong : {"http://shop-2.example", "http://shop-2.example:", "http://a:b:11000"})
+    check({"--other-instance", wrong}, 1, "needs the port of its operations");
+  for (const char* wrong : {"http://shop-2.example:0", "http://shop-2.example:65532"})
+    check({"--other-instance", wrong}, 1, "five services");
+  for (const char* own :
+       {"http://127.0.0.1:11000", "http://localhost:11000", "http://localhost:10998"})
+    check({"--other-instance", own}, 1, "this instance itself");
+  check({"--cors-origin", "https://shop-1.example:11000", "--other-instance",
+         "https://shop-2.example:11000,https://shop-1.example:11000"},
+        1, "shop-1.example:11000 is this instance itself");
+}
+
 TEST_CASE("A quote secret must be one") {
   const Serve serve;
   Ended ended = serve.run({}, {"JANGBU_QUOTE_SECRET=short"});
@@ -440,6 +464,9 @@ TEST_CASE("The settings are printed as a file, with secrets masked") {
              ContainsSubstring("shop = \"Busan\"\n"));
   CHECK_THAT(print({"--allow-host", "shop.example,::1"}),
              ContainsSubstring("allow-host = [\"shop.example\", \"::1\"]\n"));
+  CHECK_THAT(print({}, {"JANGBU_OTHER_INSTANCE=http://shop-2.example:11000,http://[::1]:12000"}),
+             ContainsSubstring("other-instance = [\"http://shop-2.example:11000\", "
+                               "\"http://[::1]:12000\"]\n"));
 
   // What is printed is a configuration file.
   const std::string defaults = print({"--port-base", "12000"});

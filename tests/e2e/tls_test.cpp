@@ -158,6 +158,9 @@ TEST_CASE("TLS that is half configured is refused, with what to do") {
   refused({"--tls-certificate", "/nowhere", "--tls-key", key}, "/nowhere cannot be read");
   refused({"--tls-certificate", certificate, "--tls-key", key, "--allow-load"},
           "--allow-load is not available");
+  refused({"--tls-certificate", certificate, "--tls-key", key, "--other-instance",
+           "http://shop-2.example:11000"},
+          "is not https, as this instance is");
   refused({"--tls-certificate", certificate, "--tls-key", key, "--listen", "0.0.0.0"},
           "there is no access control");
 }

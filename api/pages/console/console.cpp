@@ -52,8 +52,11 @@ std::filesystem::path Console::default_uplot() {
   return JANGBU_UPLOT;
 }
 
-Console::Console(const std::filesystem::path& uplot, const std::vector<Neighbour>& neighbours,
-                 const PageAccess& access) {
+Console::Console(const std::filesystem::path& uplot,
+                 const std::vector<std::vector<Neighbour>>& instances, const PageAccess& access) {
+  std::vector<Neighbour> neighbours;
+  for (const auto& services : instances)
+    neighbours.insert(neighbours.end(), services.begin(), services.end());
   const Headers headers = page_headers(neighbours, access.logins);
   for (const std::string_view language : languages) {
     Headers of_page = headers;
@@ -68,7 +71,7 @@ Console::Console(const std::filesystem::path& uplot, const std::vector<Neighbour
   };
   for (const auto& [name, bytes] : console::all)
     if (name != "index.html") add(name, std::string(bytes));
-  add("services.js", "export const services = " + to_script(neighbours) + ";\n");
+  add("services.js", "export const services = " + to_script(instances) + ";\n");
   add("access.js", "export const access = " + to_script(access) + ";\n");
   add("schemas.js", "export const schemas = " + openapi::schemas() + ";\n");
   for (const auto& [name_there, name] : uplot_files) {

@@ -25,10 +25,10 @@ class Console {
   static std::filesystem::path default_uplot();
 
   // Reads the package's files. Without them the page has no charts and says so, and so does the
-  // log. Three scripts of the page are generated here: `services.js` says where the neighbours are,
-  // `schemas.js` what requests may contain, `access.js` how people log in and what which role may,
-  // so that the page repeats no limit and no rule.
-  Console(const std::filesystem::path& uplot, const std::vector<Neighbour>& neighbours,
+  // log. Three scripts of the page are generated here: `services.js` says where the services of
+  // each instance are, ours first, `schemas.js` what requests may contain, `access.js` how people
+  // log in and what which role may, so that the page repeats no limit and no rule.
+  Console(const std::filesystem::path& uplot, const std::vector<std::vector<Neighbour>>& instances,
           const PageAccess& access);
 
   // The page, in the language that its `lang` names or else the one that the request prefers;

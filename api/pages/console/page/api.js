@@ -1,21 +1,17 @@
 // The shop's services, over HTTP. What changes something goes by commands.js.
 //
-// Requests answer with { json, status, position, replayed, ms }, or throw: a Problem where the shop
+// Requests answer with { json, status, position, replayed, ms, at }, or throw: a Problem where the shop
 // said no (RFC 9457), Unreachable where it did not answer, LoggedOut where nobody has logged in, and
 // AbortError where the caller's signal ended it.
+//
+// They go to the instance that the page is with. If that one does not answer, and another does, a GET
+// is asked again there.
 import { currentCredential, isOpen, reject } from "./asker.js";
-import { services } from "./services.js";
+import { current, lookAround, patienceMs } from "./instances.js";
 
-// The services that are reached under the name that this page was reached under.
-const origins = new Map(
-  services
-    .filter(({ origin }) => new URL(origin).hostname === location.hostname)
-    .map(({ name, origin }) => [name, origin]),
-);
-origins.set("operations", location.origin);
-
-export function urlOf(service, path) {
-  const origin = origins.get(service);
+// At an instance of the shop, which alone may see a credential.
+export function urlOf(service, path, at = current) {
+  const origin = at.originOf(service);
   if (!origin) throw new Unreachable(service);
   return origin + path;
 }
@@ -58,19 +54,35 @@ export async function ask(url, init = {}, credential = isOpen ? null : currentCr
   return response;
 }
 
-// `credential`: instead of that of whoever has logged in; null: none.
-export async function request(service, method, path, { body, headers = {}, signal, credential } = {}) {
+// `credential`: instead of that of whoever has logged in; null: none. `at`: an instance, which alone is
+// asked.
+export async function request(service, method, path, { at, ...more } = {}) {
+  const asked = at ?? current;
+  try {
+    return await requestAt(asked, service, method, path, more);
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    const looked = current === asked && lookAround().catch(() => {});
+    if (at || method !== "GET") throw error;
+    await looked;
+    if (current === asked && !more.signal?.aborted) throw error;
+    return requestAt(current, service, method, path, more);
+  }
+}
+
+async function requestAt(at, service, method, path, { body, headers = {}, signal, credential }) {
   const begun = performance.now();
+  const signals = [signal, at === current ? at.left : AbortSignal.timeout(patienceMs)];
   let response, text;
   try {
     const init = {
       method,
-      signal,
+      signal: AbortSignal.any(signals.filter(Boolean)),
       cache: "no-store",
       headers: body === undefined ? headers : { ...headers, "Content-Type": "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),
     };
-    response = await ask(urlOf(service, path), init, credential);
+    response = await ask(urlOf(service, path, at), init, credential);
     text = await response.text();
   } catch (error) {
     if (error.name === "AbortError" || error.isLoggedOut) throw error;
@@ -92,6 +104,7 @@ export async function request(service, method, path, { body, headers = {}, signa
     replayed: response.headers.get("Idempotent-Replayed") === "true",
     location: response.headers.get("Location"),
     ms,
+    at,
   };
 }
 

@@ -1,7 +1,8 @@
 // A bounded burst of purchases, run by the server, watched from here.
-import { get, send } from "./api.js";
+import { get, request, send } from "./api.js";
 import { Chart, chartsAreThere } from "./chart.js";
 import { el, field, fill, say } from "./dom.js";
+import { current } from "./instances.js";
 import { schemas } from "./schemas.js";
 import { decimals, milliseconds, number, problemText, t } from "./text.js";
 
@@ -20,13 +21,15 @@ export class Load {
   constructor() {
     this.wanted = Object.fromEntries(fields.map(({ name, value }) => [name, String(value)]));
     this.run = null;
+    this.at = null; // the instance that runs it, which alone knows of it
+    this.lost = null; // the instance with which the last one went
     this.refused = ""; // what the shop said to the last button
   }
 
   mount(root) {
     this.said = el("p", { role: "alert" });
     this.startButton = el("button", { type: "submit", class: "primary", id: "start-load" }, t.start);
-    this.stopButton = el("button", { type: "button", id: "stop-load", onclick: () => this.#do("DELETE") }, t.stop);
+    this.stopButton = el("button", { type: "button", id: "stop-load", onclick: () => this.#do(() => request("operations", "DELETE", "/load", { at: this.at })) }, t.stop);
     this.progress = el("div", { id: "load-run" });
     const form = el(
       "form",
@@ -34,7 +37,7 @@ export class Load {
         onsubmit: (event) => {
           event.preventDefault();
           const wanted = Object.fromEntries(fields.map(({ name }) => [name, Number(this.wanted[name])]));
-          this.#do("POST", { ...wanted, hotShare: wanted.hotShare / 100 });
+          this.#do(() => this.#start({ ...wanted, hotShare: wanted.hotShare / 100 }));
         },
       },
       el(
@@ -83,10 +86,15 @@ export class Load {
     this.chart?.destroy();
   }
 
-  async #do(method, body) {
+  async #start(wanted) {
+    ({ json: this.run, at: this.at } = await send("operations", "POST", "/load", wanted));
+    this.lost = null;
+  }
+
+  async #do(work) {
     this.refused = "";
     try {
-      await send("operations", method, "/load", body);
+      await work();
     } catch (error) {
       this.refused = problemText(error);
     }
@@ -97,14 +105,31 @@ export class Load {
     if (document.hidden || this.refreshing) return;
     this.refreshing = true;
     try {
-      this.run = (await get("operations", "/load")).json;
+      await this.#look();
       if (this.refused) say(this.said, this.refused, "error");
+      else if (this.lost) say(this.said, t.loadLost(this.lost.name), "error");
       else say(this.said, this.run.allowed ? "" : t.loadForbidden, "hint");
       this.#render();
     } catch (error) {
       say(this.said, problemText(error), "error");
     } finally {
       this.refreshing = false;
+    }
+  }
+
+  // At the instance that the page is with, unless there is a run under way, which is of one instance.
+  async #look() {
+    const { run } = this;
+    const at = underWay.has(run?.state) ? this.at : null;
+    try {
+      const answer = await get("operations", "/load", { at });
+      if (this.run !== run) return; // another has been started
+      // An instance that has been started again knows nothing of it.
+      if (at && at !== current) this.lost = answer.json.startedAt === run.startedAt ? null : at;
+      ({ json: this.run, at: this.at } = answer);
+    } catch (error) {
+      if (!at || at === current) throw error;
+      this.lost = at;
     }
   }
 
@@ -120,7 +145,7 @@ export class Load {
 
   #render() {
     const { run } = this;
-    const busy = underWay.has(run.state);
+    const busy = underWay.has(run.state) && !this.lost;
     this.startButton.disabled = busy || !run.allowed;
     this.stopButton.disabled = !busy;
     this.chart?.draw();
@@ -128,7 +153,7 @@ export class Load {
     const refused = Object.entries(run.refused ?? {});
     fill(
       this.progress,
-      el("h2", { "data-state": run.state }, t.loadStates[run.state] ?? run.state),
+      el("h2", { "data-state": run.state }, this.lost ? t.health.lost : (t.loadStates[run.state] ?? run.state)),
       run.reason && el("p", { class: "error", lang: "en" }, run.reason),
       busy &&
         el(

@@ -3,10 +3,10 @@
 // What is behind the # is the view and what it is to show: #shop, #log/42.0, #log/entity/purchase/…,
 // #operations, #load. So the way back is the browser's, and every place has a link. Only views that
 // somebody may see are there; who has to log in first is then shown what the link was for.
-import { get } from "./api.js";
 import { asker, canAsk, has, isOpen, may, onAsker } from "./asker.js";
 import { onUnsettled, settleRemembered, unsettled } from "./commands.js";
 import { el, fill, say } from "./dom.js";
+import { current as instance, instances, lookAround, onMove } from "./instances.js";
 import { Load } from "./load.js";
 import { Log } from "./log.js";
 import { LogIn, whoLine } from "./log_in.js";
@@ -32,7 +32,8 @@ let current = null; // the name of the view that is shown
 let shownTo = null; // who has logged in
 let health = "asking";
 let position = null;
-let noticed = null; // "lost", or "back" for a while
+let noticed = null; // "lost", or for a while "back" or "moved"
+let moved = []; // the names of the instances that the page has left, and moved to
 
 function route() {
   const [name, ...rest] = location.hash.replace(/^#/, "").split("/");
@@ -74,6 +75,7 @@ function showHead() {
       "div",
       { class: "status" },
       el("span", { class: `health ${health}`, id: "health-state", "data-health": health }),
+      instances.length > 1 && el("span", { id: "instance" }),
       el("span", { class: "position", id: "position" }),
       el(
         "button",
@@ -150,27 +152,37 @@ function speak(tag) {
 async function askHealth() {
   const before = health;
   try {
-    const { json } = await get("operations", "/health/ready", { signal: AbortSignal.timeout(3_000), credential: null });
-    health = json.status;
-    position = json.checks.writer.position ?? json.checks.projector?.position ?? null;
+    const { status, checks } = await lookAround();
+    health = status;
+    position = checks.writer.position ?? checks.projector?.position ?? null;
   } catch {
     health = "lost";
   }
   if (health === "lost") noticed = "lost";
-  else if (before === "lost") {
-    noticed = "back";
-    setTimeout(() => {
-      if (noticed === "back") noticed = null;
-      showNotice();
-    }, 5_000);
-    views[current].resume?.();
-  }
+  else if (before === "lost" && noticed === "lost") goOn("back");
   showNotice();
   showHealth();
 }
 
+function onInstance({ detail: left }) {
+  moved = [left.name, instance.name];
+  goOn("moved");
+  showNotice();
+}
+
+// Says for a while why what could not be shown is there again.
+function goOn(why) {
+  noticed = why;
+  setTimeout(() => {
+    if (noticed !== why) return;
+    noticed = null;
+    showNotice();
+  }, 5_000);
+  views[current].resume?.();
+}
+
 function showNotice() {
-  say(notice, noticed ? t[noticed] : "", noticed ?? "");
+  say(notice, noticed === "moved" ? t.moved(...moved) : (t[noticed] ?? ""), noticed ?? "");
 }
 
 function showHealth() {
@@ -178,7 +190,20 @@ function showHealth() {
   state.className = `health ${health}`;
   state.dataset.health = health;
   state.textContent = t.health[health];
+  showInstance();
   document.getElementById("position").textContent = position === null ? "" : `${t.position} ${number(position)}`;
+}
+
+// Where there are several. The page of another one is at another address, where it can be loaded anew.
+function showInstance() {
+  const place = document.getElementById("instance");
+  if (!place) return;
+  const { name, state, origin } = instance;
+  const text = [name, t.partStates[state] ?? state].filter(Boolean).join(", ");
+  const before = `${t.isWith} `;
+  if (place.textContent === before + text) return;
+  const shown = instance === instances[0] ? text : el("a", { href: `${origin}/` }, text);
+  fill(place, el("span", { class: "unseen" }, before), shown);
 }
 
 // --- Commands of which it is not known whether they happened -----------------------------------------
@@ -219,6 +244,7 @@ document.getElementById("skip").addEventListener("click", (event) => {
 show();
 onUnsettled.addEventListener("change", showUnsettled);
 onAsker.addEventListener("change", onChange);
+onMove.addEventListener("move", onInstance);
 settleRemembered();
 
 // One after the other: a shop that hangs is not asked a thousand times.

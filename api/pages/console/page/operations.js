@@ -33,8 +33,8 @@ class Sampler {
     if (document.hidden || this.looking || !canAsk() || !may("getMetrics")) return;
     this.looking = true;
     try {
-      const { text } = await get("operations", "/metrics", { signal: AbortSignal.timeout(5_000) });
-      this.#take(performance.now() / 1_000, parse(text));
+      const { text, at: instance } = await get("operations", "/metrics", { signal: AbortSignal.timeout(5_000) });
+      this.#take(performance.now() / 1_000, instance, parse(text));
     } catch {
       this.#add({}); // a gap in the lines; the head of the page says why
       this.before = null;
@@ -43,9 +43,10 @@ class Sampler {
     }
   }
 
-  #take(at, samples) {
+  #take(at, instance, samples) {
     const now = {
       at,
+      instance,
       purchases: sum(samples, "jangbu_commands_total", { ...purchasing, outcome: "recorded" }) ?? 0,
       refused: sum(samples, "jangbu_commands_total", { outcome: ["refused", "not-decided"] }) ?? 0,
       commands: histogram(samples, "jangbu_command_duration_seconds"),
@@ -54,7 +55,7 @@ class Sampler {
     };
     const before = this.before;
     this.before = now;
-    if (!before) return;
+    if (before?.instance !== instance) return; // each counts for itself
     const elapsed = at - before.at;
     const commands = between(before.commands, now.commands);
     const events = between(before.events, now.events);
@@ -95,7 +96,7 @@ function activeText({ state, active, since }) {
 export class Operations {
   constructor() {
     this.sampler = new Sampler();
-    this.rebuilds = new Map(); // by read model: what GET …/rebuild last said, until it has ended
+    this.rebuilds = new Map(); // by read model: what GET …/rebuild last said, at which instance, and whether that is lost
     this.errors = new Map();
     this.webhooks = new Webhooks();
   }
@@ -147,8 +148,9 @@ export class Operations {
     await Promise.all([
       this.#part(this.health, async () => this.#showHealth((await get("operations", "/health/ready")).json)),
       this.#part(this.models, async () => {
-        const models = (await get("operations", "/projections")).json.items;
-        await this.#lookAtRebuilds(models);
+        const { json, at } = await get("operations", "/projections");
+        const models = json.items;
+        await this.#lookAtRebuilds(models, at);
         // A button that goes while it is pressed is not clicked.
         if (!this.models.querySelector("button:active")) this.#showModels(models);
         if (may("listParked")) await this.#part(this.parked, () => this.#showParked(models));
@@ -203,22 +205,40 @@ export class Operations {
 
   // --- Read models -------------------------------------------------------------------------------
 
-  // Also those that somebody else has started. One that has ended is asked about once.
-  async #lookAtRebuilds(models) {
+  // Also those that somebody else has started. One that has ended is asked about once. A rebuild is
+  // known to the instance where it was begun, and to no other.
+  async #lookAtRebuilds(models, instance) {
     for (const { name, rebuild } of models) {
-      const known = this.rebuilds.get(name)?.state;
-      if (rebuild === undefined) this.rebuilds.delete(name);
+      const known = this.rebuilds.get(name);
       if (rebuild === "running") this.errors.delete(name);
-      if (rebuild !== undefined && (rebuild === "running" || known !== rebuild))
-        this.rebuilds.set(name, (await get("operations", `/projections/${name}/rebuild`)).json);
+      else if (known && known.at !== instance) {
+        if (known.state === "running") await this.#lookElsewhere(name, known);
+        continue;
+      }
+      if (rebuild === undefined) this.rebuilds.delete(name);
+      if (rebuild !== undefined && (rebuild === "running" || known?.state !== rebuild)) {
+        const { json } = await get("operations", `/projections/${name}/rebuild`, { at: instance });
+        this.rebuilds.set(name, { ...json, at: instance });
+      }
+    }
+  }
+
+  async #lookElsewhere(name, known) {
+    const { at } = known;
+    try {
+      const { json } = await get("operations", `/projections/${name}/rebuild`, { at });
+      this.rebuilds.set(name, { ...json, at });
+    } catch (error) {
+      // One that has been started again knows nothing of it.
+      this.rebuilds.set(name, { ...known, isLost: true, state: error.status === 404 ? "lost" : known.state });
     }
   }
 
   async #rebuild(name) {
     this.errors.delete(name);
     try {
-      const { json } = await send("operations", "POST", `/projections/${name}/rebuild`);
-      this.rebuilds.set(name, json);
+      const { json, at } = await send("operations", "POST", `/projections/${name}/rebuild`);
+      this.rebuilds.set(name, { ...json, at });
     } catch (error) {
       this.errors.set(name, problemText(error));
     }
@@ -227,7 +247,7 @@ export class Operations {
 
   #showModels(models) {
     if (models.length === 0) return fill(this.models, el("p", { class: "hint" }, t.readModelsElsewhere));
-    const running = [...this.rebuilds.values()].some(({ state }) => state === "running");
+    const running = [...this.rebuilds.values()].some(({ state, isLost }) => state === "running" && !isLost);
     const focused = document.activeElement?.dataset?.rebuild;
     const heads = [t.model, t.state, t.position, t.lag, t.generation, t.digest, t.parked, ""];
     fill(
@@ -274,6 +294,7 @@ export class Operations {
     const error = this.errors.get(name);
     if (error) return el("p", { class: "error" }, error);
     if (!rebuild) return null;
+    if (rebuild.isLost) return el("p", { class: "error", "data-result": "lost" }, t.rebuildLost(rebuild.at.name));
     if (rebuild.state === "failed") return el("p", { class: "error" }, t.rebuildFailed(rebuild.reason ?? ""));
     if (rebuild.state === "running") {
       return el(

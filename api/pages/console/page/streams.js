@@ -2,15 +2,17 @@
 // (stream_hub.js). A tab that nobody sees listens to nothing, and so does one whose log-in has ended.
 import { ask, urlOf } from "./api.js";
 import { canAsk, isOpen, onAsker } from "./asker.js";
+import { current, instances, onMove } from "./instances.js";
 import { serve } from "./stream_hub.js";
 
-const listeners = new Map(); // by number: those that are open
-let numbers = 0;
+const listeners = new Set(); // those that are open
+let numbers = 0; // of what the hub was asked to listen to
 let hub = null; // the port to it
 
-// What one has logged in for is not for the other tabs.
+// What one has logged in for is not for the other tabs. And the worker's script is where this page is
+// from.
 function connect() {
-  if (!isOpen) return use(ownHub());
+  if (!isOpen || current !== instances[0]) return use(ownHub());
   try {
     const worker = new SharedWorker(new URL("stream_hub.js", import.meta.url), { type: "module", name: "jangbu streams" });
     worker.onerror = () => use(ownHub()); // this browser cannot run it
@@ -29,20 +31,21 @@ function ownHub() {
 function use(port) {
   hub = port;
   port.onmessage = ({ data: { number, state, events } }) => {
-    const listener = listeners.get(number);
-    if (!listener?.listening) return;
+    const listener = [...listeners].find(({ listening }) => listening === number);
+    if (!listener) return;
     if (state) listener.onState(state);
     for (const [id, data] of events ?? []) {
       listener.last = id;
       listener.onEvent(data, id);
-      if (!listener.listening) return; // it was closed meanwhile
+      if (listener.listening !== number) return; // it was closed meanwhile
     }
   };
-  for (const listener of listeners.values()) if (listener.listening) listener.listen();
+  for (const listener of listeners) if (listener.listening) listener.listen();
 }
 
 // Server-sent events after `after`, or from now on, for as long as they are wanted: a stream that
-// breaks, or that the server refuses for now, is asked for again.
+// breaks, or that the server refuses for now, is asked for again; at another instance, when the page
+// moves there.
 //
 //   const stream = follow("operations", "/events/stream", "event", { after, onEvent, onState });
 //   stream.close();
@@ -51,49 +54,44 @@ function use(port) {
 // id of the event that was heard last and says after which to go on; without it, after that one. It
 // may take its time, and fail: then it is asked again.
 export function follow(service, path, type, { after = null, onEvent, onState = () => {}, onReturn = (last) => last }) {
-  const url = urlOf(service, path);
   if (!hub) connect();
   const listener = {
-    number: ++numbers,
-    listening: false,
+    listening: null, // its number
     last: after,
     onEvent,
     onState,
     onReturn,
     listen() {
-      hub.postMessage({ listen: this.number, url, type, after: this.last });
+      this.listening = ++numbers;
+      hub.postMessage({ listen: this.listening, url: urlOf(service, path), type, after: this.last });
     },
   };
-  listeners.set(listener.number, listener);
-  if (canListen()) begin(listener);
+  listeners.add(listener);
+  if (canListen()) listener.listen();
   return {
     close() {
       leave(listener);
-      listeners.delete(listener.number);
+      listeners.delete(listener);
     },
   };
 }
 
 const canListen = () => !document.hidden && canAsk();
 
-function begin(listener) {
-  listener.listening = true;
-  listener.listen();
-}
-
+// What is still on its way from the hub is not heard any more.
 function leave(listener) {
-  if (listener.listening) hub.postMessage({ leave: listener.number });
-  listener.listening = false;
+  if (listener.listening) hub.postMessage({ leave: listener.listening });
+  listener.listening = null;
 }
 
 async function comeBack(listener) {
-  const wanted = () => canListen() && !listener.listening && listeners.has(listener.number);
+  const wanted = () => canListen() && !listener.listening && listeners.has(listener);
   while (wanted()) {
     try {
       const after = await listener.onReturn(listener.last);
       if (!wanted()) return;
       listener.last = after;
-      return begin(listener);
+      return listener.listen();
     } catch {
       await new Promise((done) => setTimeout(done, 1_000));
     }
@@ -101,7 +99,7 @@ async function comeBack(listener) {
 }
 
 function beginOrLeave() {
-  for (const listener of listeners.values()) {
+  for (const listener of listeners) {
     if (canListen()) comeBack(listener);
     else if (listener.listening) {
       leave(listener);
@@ -110,8 +108,18 @@ function beginOrLeave() {
   }
 }
 
+function move() {
+  for (const listener of listeners) {
+    if (!listener.listening) continue;
+    leave(listener);
+    listener.onState("lost");
+    listener.listen();
+  }
+}
+
 document.addEventListener("visibilitychange", beginOrLeave);
 onAsker.addEventListener("change", beginOrLeave);
+onMove.addEventListener("move", move);
 // The hub is not told that a tab has gone.
 addEventListener("pagehide", () => listeners.forEach(leave));
 addEventListener("pageshow", ({ persisted }) => persisted && beginOrLeave());

@@ -14,6 +14,8 @@ export const languages = {
     position: "Position",
     lost: "The shop does not answer. What you see may be out of date; retrying every second. Is jangbu serve running?",
     back: "The shop answers again.",
+    moved: (from, to) => `Instance ${from} does not answer. This page goes on with ${to}.`,
+    isWith: "With instance",
     again: "Try again",
     none: "–",
 
@@ -287,6 +289,7 @@ export const languages = {
     rebuildDifferent: (comparison, generation) =>
       `Different: ${number(comparison.changed)} rows changed, ${number(comparison.added)} added, ${number(comparison.removed)} removed. Generation ${generation} serves now; jangbu projections rollback goes back.`,
     rebuildFailed: (reason) => `The rebuild failed: ${reason}`,
+    rebuildLost: (instance) => `Instance ${instance}, which ran this rebuild, does not answer, or has started anew. If it is gone, so is the rebuild, and the generation before serves on. Rebuild again.`,
     parkedTitle: "Parked entities",
     parkedWhat: "Rows frozen because an event did not fit. Everything else goes on. Fix the cause, then: jangbu projections parked retry",
     parkedNone: "None. Every event fit.",
@@ -319,6 +322,7 @@ export const languages = {
     loadTitle: "A burst of purchases",
     loadWhat: "Its own buyers and products, purchases at a steady rate, some of them of one product that runs out; at the end it reads the log and checks that nothing was lost, duplicated or oversold. On the command line: jangbu load",
     loadForbidden: "This shop does not allow it, since what it buys stays in the log for ever. Start the shop with jangbu serve --allow-load, or use jangbu load from the command line.",
+    loadLost: (instance) => `Instance ${instance}, which ran the last burst, does not answer, or has started anew. If it is gone, so is the burst; what it bought is in the log. You can start another.`,
     rate: "Purchases per second",
     seconds: "Seconds",
     buyers: "Buyers",
@@ -396,6 +400,8 @@ export const languages = {
     position: "위치",
     lost: "가게가 응답하지 않습니다. 보이는 내용은 오래된 것일 수 있습니다. 매초 다시 시도합니다. jangbu serve가 실행 중인가요?",
     back: "가게가 다시 응답합니다.",
+    moved: (from, to) => `인스턴스 ${from}에서 응답이 없어 ${to}에 연결했습니다.`,
+    isWith: "연결된 인스턴스",
     again: "다시 시도",
     none: "–",
 
@@ -662,6 +668,7 @@ export const languages = {
     rebuildDifferent: (comparison, generation) =>
       `불일치: 변경 ${number(comparison.changed)}행, 추가 ${number(comparison.added)}행, 삭제 ${number(comparison.removed)}행. 이제 ${generation}세대가 응답합니다. 되돌리려면: jangbu projections rollback`,
     rebuildFailed: (reason) => `재구축 실패: ${reason}`,
+    rebuildLost: (instance) => `재구축을 실행하던 인스턴스 ${instance}에서 응답이 없거나 다시 시작되었습니다. 인스턴스가 종료되었다면 재구축도 중단되었고, 이전 세대가 계속 응답합니다. 다시 재구축하세요.`,
     parkedTitle: "보류된 항목",
     parkedWhat: "이벤트가 맞지 않아 멈춘 행입니다. 나머지는 계속 진행됩니다. 원인을 고친 뒤: jangbu projections parked retry",
     parkedNone: "없습니다. 모든 이벤트가 반영되었습니다.",
@@ -693,6 +700,7 @@ export const languages = {
     loadTitle: "구매 부하 시험",
     loadWhat: "전용 구매자와 상품을 만들고 일정한 속도로 구매합니다. 일부는 곧 품절될 한 상품에 몰립니다. 끝나면 이벤트 로그를 읽어 유실되거나 중복되거나 초과 판매된 것이 없는지 확인합니다. 명령줄: jangbu load",
     loadForbidden: "이 가게에서는 허용되지 않습니다. 실행한 구매가 기록에 영원히 남기 때문입니다. jangbu serve --allow-load로 시작하거나, 명령줄에서 jangbu load를 쓰세요.",
+    loadLost: (instance) => `부하 시험을 실행하던 인스턴스 ${instance}에서 응답이 없거나 다시 시작되었습니다. 인스턴스가 종료되었다면 시험도 중단되었고, 구매한 내용은 기록에 남아 있습니다. 새로 시작할 수 있습니다.`,
     rate: "초당 구매",
     seconds: "시간(초)",
     buyers: "구매자 수",
