@@ -6,7 +6,7 @@
 // The provider is that of infra/provider: a person's name there is the role, and the password, too.
 import assert from "node:assert/strict";
 import { launch, origin, watch } from "./browser.mjs";
-import { Console, eventually } from "./shop_page.mjs";
+import { Console, eventually, order as tell_the_shop } from "./shop_page.mjs";
 
 const product = "한지 노트";
 
@@ -108,6 +108,20 @@ async function nobody(browser) {
   await person.browser.picture("refused");
   await person.browser.close();
   await person.page.context().close();
+}
+
+// A provider sends people back to where the page came from.
+async function nowhere_to_come_back_to(browser) {
+  const person = await Person.arrive(browser);
+  await tell_the_shop("kill");
+  await person.browser.health("lost");
+  const popup = await person.at_the_provider();
+  await says(person, "#log-in-said", /leads back to where this page came from/);
+  await eventually("the window is gone", () => popup.isClosed());
+  await tell_the_shop("start");
+  await person.browser.health("up");
+  await person.log_in("auditor");
+  await person.close();
 }
 
 // --- Everybody does their part of a purchase --------------------------------------------------------
@@ -315,6 +329,7 @@ async function authorize(browser) {
 const browser = await launch();
 try {
   await nobody(browser);
+  await nowhere_to_come_back_to(browser);
   const seller = await sell(browser);
   const buyer = await buy(browser);
   const clerk = await serve(browser, buyer, seller);

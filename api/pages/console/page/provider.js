@@ -3,11 +3,13 @@
 //
 // The provider sends that window back to logged_in.html, which hands the answer to this page.
 // https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth
+import { instances } from "./instances.js";
+
 const redirectUri = new URL("logged_in.html", import.meta.url).href;
 const answers = new BroadcastChannel("jangbu-log-in"); // of logged_in.js, for all tabs
 
 // `code`: an error of OAuth (RFC 6749, sections 4.1.2.1 and 5.2), or one of ours: "insecure-page",
-// "window-blocked", "provider-unreachable", "provider-differs".
+// "window-blocked", "page-gone", "provider-unreachable", "provider-differs".
 export class LogInFailed extends Error {
   constructor(code, description = "") {
     super(description || code);
@@ -32,6 +34,9 @@ export async function logInAt({ issuer, clientId, audience }) {
   const shown = open("", "jangbu-log-in", "popup,width=480,height=720");
   if (!shown) throw new LogInFailed("window-blocked");
   try {
+    await instances[0].readiness().catch(() => {
+      throw new LogInFailed("page-gone"); // it has logged_in.html
+    });
     const provider = await discover(issuer, signal);
     const [state, nonce, verifier] = [random(), random(), random()];
     const url = new URL(provider.authorization_endpoint);
