@@ -37,17 +37,21 @@ void write(const fs::path& path, const std::string& text, int mode = 0644) {
   fs::permissions(path, fs::perms{static_cast<unsigned>(mode)});
 }
 
+bool is_in(const std::vector<std::string>& list, const std::string& one) {
+  return std::ranges::find(list, one) != list.end();
+}
+
 bool is_root() {
   return ::geteuid() == 0;
 }
 
-// Of a row of ports that infra/up has all to itself: it takes some of the first 14.
-int free_ports() {
+// Of a row of ports that infra/up has all to itself: it takes some of that many.
+int free_ports(int count) {
   for (int first = free_port_base(), last = first;;) {
     const int next = free_port_base();
     if (next != last + 5) first = next;
     last = next;
-    if (last == first + 10) return first;
+    if (last + 5 - first >= count) return first;
   }
 }
 
@@ -76,7 +80,7 @@ class Up {
  public:
   explicit Up(const DataFolder& data, std::vector<std::string> before = {},
               std::vector<std::string> environment = {}, std::vector<std::string> arguments = {})
-      : data_(data), port_base_(free_ports()) {
+      : data_(data), port_base_(free_ports(is_in(arguments, "--cluster") ? 28 : 14)) {
     std::vector<std::string> command = std::move(before);
     command.insert(command.end(), {JANGBU_ROOT "/infra/up", "--no-demo", "--port-base",
                                    std::to_string(port_base_)});
@@ -93,10 +97,7 @@ class Up {
 
   // Something that traces the script does not pass a signal on to it.
   ~Up() {
-    if (const int script = data_.pid_of("up"); script > 0 && script_->running()) {
-      ::kill(script, SIGTERM);
-      script_->wait(60s);
-    }
+    if (data_.pid_of("up") > 0 && script_->running()) stop();
   }
   Up(const Up&) = delete;
   Up& operator=(const Up&) = delete;
@@ -109,6 +110,11 @@ class Up {
           return script_->log_text().find("Jangbu is up") != std::string::npos;
         },
         120s);
+  }
+
+  int stop() {
+    ::kill(data_.pid_of("up"), SIGTERM);
+    return exit_status();
   }
 
   int exit_status() {
@@ -207,6 +213,79 @@ TEST_CASE("infra/up --secure: with a token one is let in, and without --secure e
   Up up(data);
   up.wait_until_up();
   CHECK(HttpClient(up.port(2)).get("/products").status == 200);
+}
+
+TEST_CASE("infra/up --cluster: what dies is started again, and all of it ends in order") {
+  const DataFolder data;
+  {
+    Up up(data, {}, {}, {"--cluster"});
+    up.wait_until_up();
+    const auto is_ready = [&](int offset, const char* path) {
+      try {
+        return HttpClient(up.port(offset)).get(path).status == 200;
+      } catch (const NoReply&) {
+        return false;
+      }
+    };
+    const auto says = [&](const std::string& text) {
+      return up.output().find(text) != std::string::npos;
+    };
+    const auto active = [&](int offset) {
+      return std::string(HttpClient(up.port(offset))
+                             .get("/health/ready")
+                             .json.at("checks")
+                             .at("writer")
+                             .at("active"));
+    };
+    CHECK(is_ready(0, "/health/ready"));
+    CHECK(is_ready(20, "/health/ready"));
+    wait_until("both know who is active", [&] { return active(0) == active(20); });
+    for (const auto& [offset, other] : {std::pair(0, 20), std::pair(20, 0)})
+      CHECK_THAT(HttpClient(up.port(offset)).get("/console/services.js").body,
+                 ContainsSubstring("http://127.0.0.1:" + std::to_string(up.port(other)) + "\""));
+
+    const std::string killed[] = {active(0), "nats-2"};
+    int pids[2];
+    for (int i : {0, 1}) {
+      pids[i] = data.pid_of(killed[i]);
+      ::kill(pids[i], SIGKILL);
+    }
+    for (int i : {0, 1}) {
+      CAPTURE(killed[i]);
+      wait_until("it is told", [&] { return says(killed[i] + " ended (signal KILL)"); });
+      wait_until("it is started", [&] { return says("Started " + killed[i] + " again"); });
+      CHECK(data.pid_of(killed[i]) != pids[i]);
+    }
+    wait_until("all are there", [&] {
+      return is_ready(0, "/health/ready") && is_ready(20, "/health/ready") &&
+             is_ready(15, "/healthz");
+    });
+
+    CHECK(up.stop() == 0);
+    std::size_t last = 0;
+    for (const std::string server :
+         {"jangbu-1", "jangbu-2", "postgres", "nats-1", "nats-2", "nats-3"}) {
+      CAPTURE(server, up.output());
+      const std::size_t at = up.output().find("Stopped " + server);
+      REQUIRE(at != std::string::npos);
+      CHECK(at > last);
+      last = at;
+      CHECK(data.pid_of(server) == 0);
+    }
+  }
+
+  Up alone(data, {}, {"JANGBU_PROGRAM=/bin/true"});
+  CHECK(alone.exit_status() == 1);
+  CHECK_THAT(alone.output(), ContainsSubstring("was made by infra/up --cluster"));
+}
+
+TEST_CASE("infra/up --cluster: the folder of a single shop is refused") {
+  const DataFolder data;
+  fs::create_directories(data.path() / "nats");
+  write(data.path() / "VERSION", "jangbu-data 1\n");
+  Up up(data, {}, {"JANGBU_PROGRAM=/bin/true"}, {"--cluster"});
+  CHECK(up.exit_status() == 1);
+  CHECK_THAT(up.output(), ContainsSubstring("was made by infra/up without --cluster"));
 }
 
 TEST_CASE("infra/up: the cluster's folder does not say which programs are run") {
