@@ -115,6 +115,7 @@ Writer::Backlog Writer::after(Position reached) const {
 void Writer::submit(Submission submission) {
   invariant(submission.asker != nullptr, "somebody asks, be it anyone()");
   std::optional<NotDecided> refused;
+  bool wakes = false;
   Position position;
   {
     std::lock_guard lock(mutex_);
@@ -129,15 +130,29 @@ void Writer::submit(Submission submission) {
     } else {
       ++status_.queued;
       queue_.push_back({std::move(submission), Clock::now() + options_.deadline});
-      if (queue_.size() > 1) return;  // the writer was already notified
+      // Otherwise the writer was already notified, or will be.
+      wakes = queue_.size() == 1 && gatherings_ == 0;
     }
   }
   if (refused) {
     Count{measures_.commands[submission.command.index()]}(*refused);
     submission.answer({position, *refused});
-  } else {
+  } else if (wakes) {
     work_.notify_one();
   }
+}
+
+Writer::Gathering::Gathering(Writer& writer) : writer_(writer) {
+  const std::lock_guard lock(writer_.mutex_);
+  ++writer_.gatherings_;
+}
+
+Writer::Gathering::~Gathering() {
+  {
+    const std::lock_guard lock(writer_.mutex_);
+    if (--writer_.gatherings_ > 0 || writer_.queue_.empty()) return;
+  }
+  writer_.work_.notify_one();
 }
 
 void Writer::hand_over(std::function<void(HandOver)> done) {
@@ -167,7 +182,7 @@ void Writer::step(Lock& machine) {
   bool stop = false;
   {
     std::lock_guard lock(mutex_);
-    fresh.swap(queue_);
+    if (gatherings_ == 0 || stop_) fresh.swap(queue_);
     stop = stop_;
   }
   machine_.take(std::move(fresh));
@@ -181,12 +196,14 @@ void Writer::publish(Lock& machine) {
   auto answers = machine_.take_answers();
   const auto committed = machine_.take_committed();
   bool has_other_standing = false;
+  bool starts_to_follow = false;
   {
     std::lock_guard lock(mutex_);
     const Standing before = status_.standing;
     static_cast<WriterMachine::Status&>(status_) = machine_.status();
     has_other_standing = status_.standing != before;
     takes_commands_ = machine_.takes_commands();
+    starts_to_follow = is_restored_ && machine_.follows() && !follows_;
     follows_ = is_restored_ && machine_.follows();
     for (const auto& commit : committed) {
       note_commit(commit.position, commit.events, commit.committed_at);
@@ -201,7 +218,7 @@ void Writer::publish(Lock& machine) {
         keys_in_flight_.erase(key->key);
     }
   }
-  following_.notify_one();
+  if (starts_to_follow) following_.notify_one();
   if (has_other_standing && peers_) peers_->wake();
   if (!has_other_standing && answers.empty() && committed.empty()) return;
   machine.unlock();
@@ -270,7 +287,8 @@ void Writer::run() {
     machine.unlock();
     {
       Lock lock(mutex_);
-      work_.wait_until(lock, until, [this] { return poked_ || !queue_.empty(); });
+      work_.wait_until(lock, until,
+                       [this] { return poked_ || (!queue_.empty() && gatherings_ == 0); });
       poked_ = false;
     }
     machine.lock();

@@ -116,6 +116,20 @@ class Writer {
   // Hands over a command. Its answer is called exactly once. REQUIRES: it has an asker.
   void submit(Submission submission);
 
+  // While one exists, what is submitted gathers, so that commands which came together are decided
+  // in one turn. REQUIRES: it exists for a moment only, since all others wait meanwhile, and not
+  // longer than the writer.
+  class Gathering {
+   public:
+    explicit Gathering(Writer& writer);
+    ~Gathering();
+    Gathering(const Gathering&) = delete;
+    Gathering& operator=(const Gathering&) = delete;
+
+   private:
+    Writer& writer_;
+  };
+
   // Makes another instance the active one. `done` is called once, on one of the writer's threads.
   void hand_over(std::function<void(HandOver)> done);
 
@@ -166,6 +180,7 @@ class Writer {
   std::condition_variable work_;       // for the writer: commands, a task, or the end
   std::condition_variable following_;  // for the follower: it is time to follow, or the end
   std::deque<WaitingCommand> queue_;
+  std::size_t gatherings_ = 0;
   std::unordered_set<KeyHash, SecretHash> keys_in_flight_;
   bool stop_ = false;
   bool poked_ = false;

@@ -287,6 +287,23 @@ TEST_CASE("what gathers during an append goes into one commit") {
   CHECK(status.queued == 0);
 }
 
+TEST_CASE("what came together is decided in one turn") {
+  Shopkeeper shop;
+  shop.start();
+  {
+    const Writer::Gathering together(shop.writer());
+    {
+      const Writer::Gathering and_more(shop.writer());
+      for (unsigned i = 0; i < 25; ++i) shop.submit(std::to_string(i), buy(keyboard, i));
+    }
+    for (unsigned i = 25; i < 50; ++i) shop.submit(std::to_string(i), buy(keyboard, i));
+  }
+  shop.answers.wait_for_all();
+  CHECK(shop.real.last() == Position{3});
+  shop.submit("another", buy(keyboard, 50));
+  CHECK(shop.answers.of("another").position == Position{4});
+}
+
 TEST_CASE("a turn takes no more commands than it may, and the rest follows") {
   Shopkeeper shop({.machine = {.commit_events = 10}});
   shop.start();
