@@ -364,9 +364,16 @@ void NatsConnection::publish(natsMsg& message) {
   if (status != NATS_OK) throw Unavailable(unreachable(natsStatus_GetText(status)));
 }
 
+// Not by a natsMsg: cnats wakes a thread of its own to free one.
 void NatsConnection::publish(const std::string& subject, const std::string& reply,
                              std::string_view payload) {
-  publish(*make_message(subject, reply, payload));
+  natsConnection* connection = current()->connection.get();
+  const int size = static_cast<int>(payload.size());
+  const natsStatus status =
+      reply.empty() ? natsConnection_Publish(connection, subject.c_str(), payload.data(), size)
+                    : natsConnection_PublishRequest(connection, subject.c_str(), reply.c_str(),
+                                                    payload.data(), size);
+  if (status != NATS_OK) throw Unavailable(unreachable(natsStatus_GetText(status)));
 }
 
 void NatsConnection::publish(const std::string& subject, std::string_view payload) {
