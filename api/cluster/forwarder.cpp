@@ -80,11 +80,13 @@ class Forwarder::Impl {
   bool active() const { return active_; }
 
   void submit(ForwarderMachine::Request request) {
-    const std::lock_guard lock(mutex_);
-    const std::size_t waiting = machine_.waiting();
-    machine_.submit(std::move(request), Clock::now());
-    // If others wait already, the thread knows when to send; unless this one was turned away.
-    if (waiting == 0 || machine_.waiting() == waiting) changed_.notify_one();
+    bool wakes = false;
+    {
+      const std::lock_guard lock(mutex_);
+      machine_.submit(std::move(request), Clock::now());
+      wakes = has_to_wake();
+    }
+    if (wakes) changed_.notify_one();
   }
 
   const Measures& measures() const { return measures_; }
@@ -109,17 +111,25 @@ class Forwarder::Impl {
         lock.lock();
         continue;
       }
-      auto wake_at = machine_.wake_at();
-      if (is_away_) wake_at = std::min<Clock::time_point>(wake_at, Clock::now() + reconnected_by);
-      if (wake_at == Clock::time_point::max())
+      sleeps_until_ = is_away_ ? Clock::now() + reconnected_by : machine_.wake_at();
+      if (sleeps_until_ == Clock::time_point::max())
         changed_.wait(lock);
       else
-        changed_.wait_until(lock, wake_at);
+        changed_.wait_until(lock, sleeps_until_);
+      sleeps_until_ = {};
     }
     machine_.tick(ForwarderMachine::Time::max());
     Dones rest = machine_.take_done();
     lock.unlock();
     give(std::move(rest));
+  }
+
+  // Whether the thread sleeps, and for too long. The caller has to wake it then; nobody else needs
+  // to. REQUIRES: the lock is held.
+  bool has_to_wake() {
+    if (is_away_ || machine_.wake_at() >= sleeps_until_) return false;
+    sleeps_until_ = {};
+    return true;
   }
 
   // While there is no connection, nothing leaves the queue: what is handed to cnats and not sent
@@ -148,12 +158,14 @@ class Forwarder::Impl {
     std::uint64_t number = 0;
     std::from_chars(subject.data() + inbox_.size(), subject.data() + subject.size(), number);
     Dones done;
+    bool wakes = false;
     {
       const std::lock_guard lock(mutex_);
       take(number, subject, answer);
       done = machine_.take_done();
-      changed_.notify_one();
+      wakes = has_to_wake();
     }
+    if (wakes) changed_.notify_one();
     give(std::move(done));
   }
 
@@ -212,7 +224,8 @@ class Forwarder::Impl {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   ForwarderMachine machine_;
-  bool is_away_ = false;  // as last seen by the thread, while there was something to send
+  bool is_away_ = false;            // as last seen by the thread, while there was something to send
+  Clock::time_point sleeps_until_;  // the thread; the past: it is awake, or being woken
   bool stop_ = false;
   NatsConnection::Subscription answers_;
   std::thread thread_;  // last: it uses everything above

@@ -55,10 +55,15 @@ void ForwarderMachine::set_standing(const Standing& standing, Time now) {
       sent.deadline = std::min(sent.deadline, now + options_.after_its_term);
 }
 
+// The message has come to somebody.
+void ForwarderMachine::arrived(std::uint64_t number) {
+  if (number == last_number_) on_its_way_until_ = Time{};
+}
+
 void ForwarderMachine::answered(std::uint64_t number, const Message& answer, Time now) {
   const auto found = sent_.find(number);
   if (found == sent_.end()) return;
-  on_their_way_.erase(number);
+  arrived(number);
   Sent& sent = found->second;
   for (const Item& item : answer.items) {
     if (item.number >= sent.requests.size() || !sent.requests[item.number]) continue;
@@ -74,7 +79,7 @@ void ForwarderMachine::answered(std::uint64_t number, const Message& answer, Tim
 void ForwarderMachine::not_taken(std::uint64_t number, Time now) {
   const auto found = sent_.find(number);
   if (found == sent_.end()) return;
-  on_their_way_.erase(number);
+  arrived(number);
   not_active_in_ = found->second.term;
   hold_until_ = now + options_.pause;
   std::deque<Waiting> back;
@@ -91,7 +96,7 @@ void ForwarderMachine::not_taken(std::uint64_t number, Time now) {
 void ForwarderMachine::refused(std::uint64_t number, const http::Response& why, Time now) {
   const auto found = sent_.find(number);
   if (found == sent_.end()) return;
-  on_their_way_.erase(number);
+  arrived(number);
   for (auto& waiting : found->second.requests)
     if (waiting) finish(*waiting, Outcome::refused, why, now);
   sent_.erase(found);
@@ -102,7 +107,6 @@ void ForwarderMachine::tick(Time now) {
   while (!sent_.empty() && sent_.begin()->second.deadline <= now) {
     for (auto& waiting : sent_.begin()->second.requests)
       if (waiting) finish(*waiting, Outcome::unknown, no_answer(), now);
-    on_their_way_.erase(sent_.begin()->first);
     sent_.erase(sent_.begin());
   }
   if (now < first_deadline_) return;
@@ -130,14 +134,15 @@ void ForwarderMachine::finish(Waiting& waiting, Outcome outcome, http::Response 
 
 // --- What to do ----------------------------------------------------------------------------------
 
-bool ForwarderMachine::can_send(Time now) const {
-  return standing_.term != Position{} && !queue_.empty() &&
-         (standing_.term != not_active_in_ || hold_until_ <= now);
+// When there may be a message, if there are requests for it; max(): not while nobody is active.
+ForwarderMachine::Time ForwarderMachine::can_send_at() const {
+  if (standing_.term == Position{}) return Time::max();
+  if (standing_.term == not_active_in_) return std::max(on_its_way_until_, hold_until_);
+  return on_its_way_until_;
 }
 
 std::optional<ForwarderMachine::Outgoing> ForwarderMachine::next(Time now, Timestamp at) {
-  std::erase_if(on_their_way_, [&](const auto& message) { return message.second <= now; });
-  if (!can_send(now) || on_their_way_.size() >= options_.messages) return std::nullopt;
+  if (queue_.empty() || now < can_send_at()) return std::nullopt;
 
   MessageWriter writer({{":at", std::to_string(at.ms)}});
   Sent sent{standing_.term, now + options_.answer_deadline, {}, 0};
@@ -159,7 +164,7 @@ std::optional<ForwarderMachine::Outgoing> ForwarderMachine::next(Time now, Times
   const std::uint64_t number = ++last_number_;
   const Position term = sent.term;
   sent_.emplace(number, std::move(sent));
-  on_their_way_.emplace(number, now + options_.turn);
+  on_its_way_until_ = now + options_.turn;
   return Outgoing{term, number, std::move(writer).take()};
 }
 
@@ -168,13 +173,10 @@ std::vector<ForwarderMachine::Done> ForwarderMachine::take_done() {
 }
 
 ForwarderMachine::Time ForwarderMachine::wake_at() const {
+  if (!done_.empty()) return Time{};
   Time at = first_deadline_;
   if (!sent_.empty()) at = std::min(at, sent_.begin()->second.deadline);
-  if (queue_.empty() || standing_.term == Position{}) return at;
-  if (standing_.term == not_active_in_) at = std::min(at, hold_until_);
-  if (on_their_way_.size() < options_.messages) return at;
-  for (const auto& [number, until] : on_their_way_) at = std::min(at, until);
-  return at;
+  return queue_.empty() ? at : std::min(at, can_send_at());
 }
 
 }  // namespace jangbu::cluster

@@ -1,9 +1,10 @@
 // What an instance that is not active does with commands: it sends them to the one that is. This is
 // the protocol by itself, without threads, clock or network: time and messages are handed in.
 //
-// Requests gather while the last messages are on their way, and go in one, which names the term it
-// is for. A message is on its way until its first answer is here, or for a while: one slow answer
-// must not hold back others.
+// Requests gather while the last message is on its way, and go in one, which names the term it is
+// for. A message is on its way until its first answer is here, or for a while: one slow answer must
+// not hold back others. There is one at a time, since what a message costs, at both ends and in
+// NATS, hardly depends on how many requests are in it.
 //
 // What is known to be undone (nobody was there, or who was there is not active in that term) waits
 // for somebody who is active, up to its deadline. What may have been done is never sent again: if
@@ -37,7 +38,6 @@ class ForwarderMachine {
   struct Options {
     std::size_t message_bytes = std::size_t{512} << 10;  // NATS takes 1 MB by default
     std::size_t most_bytes = std::size_t{32} << 20;      // of requests that have no answer yet
-    std::size_t messages = 2;                            // on their way at a time
     std::chrono::milliseconds turn{5};                   // a message is on its way, at most
     std::chrono::milliseconds pause{50};        // before an instance that was not active is asked
                                                 // again
@@ -88,7 +88,7 @@ class ForwarderMachine {
   void not_taken(std::uint64_t number, Time now);
   // Likewise, and it makes no sense to send it again.
   void refused(std::uint64_t number, const http::Response& why, Time now);
-  // What is due by now. REQUIRES: called at wake_at() at the latest.
+  // What is due by now.
   void tick(Time now);
 
   // --- What to do --------------------------------------------------------------------------------
@@ -97,6 +97,7 @@ class ForwarderMachine {
   std::optional<Outgoing> next(Time now, Timestamp at);
   // Answers that are to be given; each request is among them once.
   std::vector<Done> take_done();
+  // When to call tick(), next() and take_done() at the latest; any other call may change it.
   Time wake_at() const;
 
   std::size_t bytes() const { return bytes_; }
@@ -115,15 +116,15 @@ class ForwarderMachine {
     std::size_t unanswered;
   };
 
+  void arrived(std::uint64_t number);
+  Time can_send_at() const;
   void finish(Waiting& waiting, Outcome outcome, http::Response response, Time now);
-  bool can_send(Time now) const;
-
   const Options options_;
   Standing standing_;
   std::deque<Waiting> queue_;
   std::map<std::uint64_t, Sent> sent_;
-  std::map<std::uint64_t, Time> on_their_way_;  // messages, and until when they count as that
   std::uint64_t last_number_ = 0;
+  Time on_its_way_until_;  // the last message
   std::size_t bytes_ = 0;
   Position not_active_in_;             // the last term in which nobody took a message,
   Time hold_until_;                    // and until when none is sent there again

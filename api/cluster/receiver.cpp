@@ -7,6 +7,7 @@
 #include <charconv>
 #include <condition_variable>
 #include <cstdlib>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -106,20 +107,46 @@ http::Response make(Made made) {
   }
 }
 
-// Answers on their way to the thread that sends them.
-class Outbox {
- public:
-  struct Posted {
-    std::shared_ptr<const std::string> reply;  // the subject: the same for all of a message
+using Clock = std::chrono::steady_clock;
+
+// The answers to one message.
+struct Answers {
+  struct Answer {
     std::uint32_t number;
     Made made;
   };
 
-  void post(Posted posted) {
-    const std::lock_guard lock(mutex_);
-    if (closed_) return;
-    posted_.push_back(std::move(posted));
-    if (posted_.size() == 1) changed_.notify_one();  // else the thread has been told already
+  const std::string reply;      // the subject
+  std::size_t missing;          // that have not been made;
+  std::vector<Answer> waiting;  // made, and not sent yet,
+  Clock::time_point due;        // until then
+};
+
+// Answers on their way to the thread that sends them.
+class Outbox {
+ public:
+  struct Posted {
+    std::shared_ptr<Answers> of;
+    std::vector<Answers::Answer> answers;
+  };
+
+  explicit Outbox(std::chrono::milliseconds together_within) : together_within_(together_within) {}
+
+  void post(const std::shared_ptr<Answers>& of, Answers::Answer answer) {
+    bool is_news = false;  // to the thread: when to wake up, or that it is time
+    {
+      const std::lock_guard lock(mutex_);
+      if (closed_) return;
+      of->waiting.push_back(std::move(answer));
+      --of->missing;
+      if (of->waiting.size() == 1) {
+        of->due = Clock::now() + together_within_;
+        is_news = waiting_.empty();
+        waiting_.push_back(of);
+      }
+      is_news = is_news || of->missing == 0;
+    }
+    if (is_news) changed_.notify_one();
   }
   // Makes the thread look around.
   void wake() {
@@ -127,24 +154,36 @@ class Outbox {
     woken_ = true;
     changed_.notify_one();
   }
+  // What is posted from now on is dropped.
   void close() {
     const std::lock_guard lock(mutex_);
     closed_ = true;
     changed_.notify_one();
   }
-  // What was posted; nullopt once it is closed, and everything was collected.
+  // What is to be sent now, which may be nothing; nullopt once it is closed and empty.
   std::optional<std::vector<Posted>> collect() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return closed_ || woken_ || !posted_.empty(); });
-    if (closed_ && posted_.empty()) return std::nullopt;
-    woken_ = false;
-    return std::exchange(posted_, {});
+    std::vector<Posted> due;
+    for (;;) {
+      std::erase_if(waiting_, [&, now = Clock::now()](const std::shared_ptr<Answers>& of) {
+        if (!closed_ && of->missing > 0 && now < of->due) return false;
+        due.push_back({of, std::exchange(of->waiting, {})});
+        return true;
+      });
+      if (std::exchange(woken_, false) || !due.empty()) return due;
+      if (closed_) return std::nullopt;
+      if (waiting_.empty())
+        changed_.wait(lock);
+      else
+        changed_.wait_until(lock, waiting_.front()->due);
+    }
   }
 
  private:
+  const std::chrono::milliseconds together_within_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<Posted> posted_;
+  std::deque<std::shared_ptr<Answers>> waiting_;  // those with answers, in the order of `due`
   bool woken_ = false;
   bool closed_ = false;
 };
@@ -153,9 +192,8 @@ class Outbox {
 // streams.
 class ForwardedAnswer final : public http::Answering {
  public:
-  ForwardedAnswer(std::shared_ptr<Outbox> outbox, std::shared_ptr<const std::string> reply,
-                  std::uint32_t number)
-      : outbox_(std::move(outbox)), reply_(std::move(reply)), number_(number) {}
+  ForwardedAnswer(std::shared_ptr<Outbox> outbox, std::shared_ptr<Answers> of, std::uint32_t number)
+      : outbox_(std::move(outbox)), of_(std::move(of)), number_(number) {}
   ~ForwardedAnswer() override {
     if (answered_) return;
     log::error("a forwarded command was dropped without an answer");
@@ -183,11 +221,11 @@ class ForwardedAnswer final : public http::Answering {
     return false;
   }
   void post(Made made) {
-    if (!answered_.exchange(true)) outbox_->post({reply_, number_, std::move(made)});
+    if (!answered_.exchange(true)) outbox_->post(of_, {number_, std::move(made)});
   }
 
   const std::shared_ptr<Outbox> outbox_;
-  const std::shared_ptr<const std::string> reply_;
+  const std::shared_ptr<Answers> of_;
   const std::uint32_t number_;
   std::atomic<bool> answered_ = false;
 };
@@ -239,13 +277,13 @@ class Receiver::Impl {
   bool send_answers() {
     auto posted = outbox_->collect();
     if (!posted) return false;
-    for (auto next = posted->begin(); next != posted->end();) {
-      const auto& reply = next->reply;
-      MessageWriter writer({});
-      for (; next != posted->end() && next->reply == reply && writer.size() < full; ++next)
-        writer.add(next->number, answer_item(make(std::move(next->made))));
-      send(*reply, std::move(writer).take());
-    }
+    for (auto& [of, answers] : *posted)
+      for (auto next = answers.begin(); next != answers.end();) {
+        MessageWriter writer({});
+        for (; next != answers.end() && writer.size() < full; ++next)
+          writer.add(next->number, answer_item(make(std::move(next->made))));
+        send(of->reply, std::move(writer).take());
+      }
     return true;
   }
 
@@ -261,39 +299,40 @@ class Receiver::Impl {
   void receive(Position term, const std::string& subject, natsMsg& received) {
     const char* reply_subject = natsMsg_GetReply(&received);
     if (!reply_subject) return;
-    const auto reply = std::make_shared<const std::string>(reply_subject);
-    const auto bytes = open(options_.secret, question_context(subject, *reply), payload(received));
+    const std::string reply = reply_subject;
+    const auto bytes = open(options_.secret, question_context(subject, reply), payload(received));
     if (!bytes)
       return complaints_.warn(
           "a message to " + subject +
           " is not from this cluster: --cluster-secret (or, without one, the quote secret) must be "
           "the same at all instances");
-    const auto dot = reply->rfind('.');
-    if (dot == reply->npos) return;
+    const auto dot = reply.rfind('.');
+    if (dot == reply.npos) return;
     std::uint64_t number = 0;
-    std::from_chars(reply->data() + dot + 1, reply->data() + reply->size(), number);
-    auto verdict = machine_.receive(standing_(), term, std::string_view(*reply).substr(0, dot),
+    std::from_chars(reply.data() + dot + 1, reply.data() + reply.size(), number);
+    auto verdict = machine_.receive(standing_(), term, std::string_view(reply).substr(0, dot),
                                     number, *bytes, system_now());
     if (auto* undone = std::get_if<ReceiverMachine::Undone>(&verdict))
-      return send(*reply, undone->answer);
-    const auto* message = std::get_if<Message>(&verdict);
-    if (!message) return;
-    for (const Item& item : message->items) serve(item, reply);
+      return send(reply, undone->answer);
+    if (const auto* message = std::get_if<Message>(&verdict)) serve(*message, reply);
   }
 
-  void serve(const Item& item, const std::shared_ptr<const std::string>& reply) {
-    requests_.add();
-    const http::Exchange exchange(std::make_shared<ForwardedAnswer>(outbox_, reply, item.number));
-    auto request = read_request(item);
-    if (!request)
-      return exchange.respond(
-          Problem{problems::internal_error, "The forwarded request cannot be read."});
-    try {
-      serve_(std::move(*request), exchange);
-    } catch (const std::exception& bug) {
-      log::error("a forwarded command failed: {}", bug.what());
-      exchange.respond(http::internal_error());
+  void serve(const Message& message, const std::string& reply) {
+    const auto answers = std::make_shared<Answers>(
+        Answers{.reply = reply, .missing = message.items.size(), .waiting = {}, .due = {}});
+    std::vector<Received> all;
+    all.reserve(message.items.size());
+    for (const Item& item : message.items) {
+      requests_.add();
+      const http::Exchange exchange(
+          std::make_shared<ForwardedAnswer>(outbox_, answers, item.number));
+      if (auto request = read_request(item))
+        all.push_back({std::move(*request), exchange});
+      else
+        exchange.respond(
+            Problem{problems::internal_error, "The forwarded request cannot be read."});
     }
+    serve_(std::move(all));
   }
 
   static constexpr std::size_t full = std::size_t{512} << 10;
@@ -302,7 +341,7 @@ class Receiver::Impl {
   const Options options_;
   const std::function<Standing()> standing_;
   const Serve serve_;
-  const std::shared_ptr<Outbox> outbox_ = std::make_shared<Outbox>();
+  const std::shared_ptr<Outbox> outbox_ = std::make_shared<Outbox>(options_.together_within);
   Complaints complaints_;
   Counter requests_;
   ReceiverMachine machine_;  // used by the subscription's thread

@@ -1,5 +1,6 @@
 // The active instance's ear for commands that others forward to it: `<stream>.forward.<term>`. Each
-// request is served as if a client had sent it here, and the answer goes back.
+// request is served as if a client had sent it here, and the answer goes back: with the others of
+// its message, or soon without those that take longer.
 //
 // A message is taken once, whoever sends it again: who sealed it gave it a number, and the numbers
 // that were taken are known (a window of 64 for each sender, as in RFC 4303, section 3.4.3), for
@@ -25,6 +26,7 @@
 #include <string_view>
 #include <thread>
 #include <variant>
+#include <vector>
 
 #include "api/cluster/forwarding_format.hpp"
 #include "api/http/exchange.hpp"
@@ -84,8 +86,16 @@ class Receiver {
   struct Options {
     std::string subjects;  // where they begin: the stream's name in lower case
     std::string secret;
+    // How long an answer waits for the others of its message: a turn of the writer, which answers
+    // most of them together, takes about as long.
+    std::chrono::milliseconds together_within{2};
   };
-  using Serve = std::function<void(ForwardedRequest&&, const http::Exchange&)>;
+  struct Received {
+    ForwardedRequest request;
+    http::Exchange exchange;
+  };
+  // Gets all of one message. REQUIRES: it does not throw.
+  using Serve = std::function<void(std::vector<Received>&&)>;
 
   Receiver(NatsConnection& connection, Options options, std::function<Standing()> standing,
            Serve serve);

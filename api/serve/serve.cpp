@@ -379,8 +379,8 @@ void run(const ServeOptions& options) {
         *between_instances,
         cluster::Receiver::Options{.subjects = instance->subjects, .secret = instance->secret},
         [writer] { return writer->standing(); },
-        [&forwarded](cluster::ForwardedRequest&& request, const http::Exchange& exchange) {
-          forwarded->serve(std::move(request), exchange);
+        [&forwarded](std::vector<cluster::Receiver::Received>&& all) {
+          forwarded->serve(std::move(all));
         });
     commands->writer.on_standing([&forwarder = commands->forwarder, &receiver] {
       forwarder.standing_changed();

@@ -1,7 +1,9 @@
 #include "api/services/forwarded.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -10,6 +12,8 @@
 #include "api/answers/problem_types.hpp"
 #include "api/answers/problems.hpp"
 #include "api/http/body_stream.hpp"
+#include "commands/writer.hpp"
+#include "infra/log.hpp"
 
 namespace jangbu {
 
@@ -38,12 +42,21 @@ ForwardedCommands::ForwardedCommands(const Backend& backend) : backend_(backend)
   }
 }
 
-void ForwardedCommands::serve(cluster::ForwardedRequest&& request,
+void ForwardedCommands::serve(std::vector<cluster::Receiver::Received>&& all) const {
+  std::optional<Writer::Gathering> together;
+  if (backend_.commands) together.emplace(backend_.commands->writer);
+  for (auto& [request, exchange] : all) serve(request, exchange);
+}
+
+void ForwardedCommands::serve(cluster::ForwardedRequest& request,
                               const http::Exchange& exchange) const {
   try {
     serve_or_throw(request, exchange);
   } catch (const Problem& problem) {
     exchange.respond(problem);
+  } catch (const std::exception& bug) {
+    log::error("a forwarded command failed: {}", bug.what());
+    exchange.respond(http::internal_error());
   }
 }
 

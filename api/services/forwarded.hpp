@@ -1,8 +1,8 @@
 // Serves the commands that other instances forward: by the same handlers as those of clients here,
 // as whoever asked there.
 //
-// Threads: serve() on any one thread at a time; it does not wait. REQUIRES: a backend that decides
-// commands.
+// Threads: serve() on any one thread at a time; it does not wait, nor throw. REQUIRES: a backend
+// that decides commands.
 #pragma once
 
 #include <string_view>
@@ -10,6 +10,7 @@
 
 #include "api/access/policy.hpp"
 #include "api/cluster/forwarding_format.hpp"
+#include "api/cluster/receiver.hpp"
 #include "api/http/exchange.hpp"
 #include "api/http/router.hpp"
 #include "api/services/service.hpp"
@@ -20,7 +21,8 @@ class ForwardedCommands {
  public:
   explicit ForwardedCommands(const Backend& backend);
 
-  void serve(cluster::ForwardedRequest&& request, const http::Exchange& exchange) const;
+  // Those that came together are decided together.
+  void serve(std::vector<cluster::Receiver::Received>&& all) const;
 
  private:
   struct Command {
@@ -33,6 +35,7 @@ class ForwardedCommands {
     std::vector<Command> commands;  // in the order of its routes
   };
 
+  void serve(cluster::ForwardedRequest& request, const http::Exchange& exchange) const;
   void serve_or_throw(cluster::ForwardedRequest& request, const http::Exchange& exchange) const;
   Asker asker_of(cluster::ForwardedRequest& request) const;
 

@@ -94,13 +94,15 @@ struct Options {
   const access::AccessKeys* keys = nullptr;
   std::string secret = cluster_secret;  // of the one that forwards
   ForwarderMachine::Options machine = {};
+  std::chrono::milliseconds together_within = cluster::Receiver::Options{}.together_within;
   Writer::Options writer = {};
 };
 
 // An instance that decides, on a log in memory, and one that has no writer.
 struct Cluster {
   explicit Cluster(const Options& options = {})
-      : gatekeeper(options.keys, nullptr, {}),
+      : together_within(options.together_within),
+        gatekeeper(options.keys, nullptr, {}),
         writer(log,
                {.now = system_now, .new_commit_id = new_id<CommitId>, .any_number = random_number},
                options.writer),
@@ -118,6 +120,7 @@ struct Cluster {
     writer.stop();
   }
 
+  const std::chrono::milliseconds together_within;
   NatsServer nats{{.jetstream = false}};
   NatsConnection active_connection{nats.url(), "active", 60s};
   NatsConnection standby_connection{nats.url(), "standby", 60s};
@@ -138,11 +141,10 @@ struct Cluster {
   const ForwardedCommands forwarded{active};
   std::optional<cluster::Receiver> receiver{
       std::in_place, active_connection,
-      cluster::Receiver::Options{.subjects = subjects, .secret = cluster_secret},
+      cluster::Receiver::Options{
+          .subjects = subjects, .secret = cluster_secret, .together_within = together_within},
       [this] { return seen_by_active.get(); },
-      [this](cluster::ForwardedRequest&& request, const http::Exchange& exchange) {
-        forwarded.serve(std::move(request), exchange);
-      }};
+      [this](std::vector<cluster::Receiver::Received>&& all) { forwarded.serve(std::move(all)); }};
 
   cluster::Forwarder forwarder;
   Importer rows_elsewhere{nullptr, nullptr, &forwarder, {}};
@@ -369,15 +371,22 @@ struct ByHand {
   }
   static std::string message(const Principal& asker, const std::string& name,
                              std::int64_t at = system_now().ms) {
-    http::Request request;
-    request.method = http::Method::post;
-    request.target = "/accounts";
-    const std::string body = account(name).dump();
-    request.headers.add("Content-Type", "application/json");
-    request.headers.add("Content-Length", std::to_string(body.size()));
+    return message(asker, std::vector{name}, at);
+  }
+  static std::string message(const Principal& asker, const std::vector<std::string>& names,
+                             std::int64_t at = system_now().ms) {
     cluster::MessageWriter writer({{":at", std::to_string(at)}, {":news", "from the future"}});
-    writer.add(0, cluster::request_item(
-                      {.service = "account", .request = request, .body = body, .asker = asker}));
+    for (std::uint32_t i = 0; i < names.size(); ++i) {
+      http::Request request;
+      request.method = http::Method::post;
+      request.target = "/accounts";
+      const std::string body = account(names[i]).dump();
+      const std::string length = std::to_string(body.size());
+      request.headers.add("Content-Type", "application/json");
+      request.headers.add("Content-Length", length);
+      writer.add(i, cluster::request_item(
+                        {.service = "account", .request = request, .body = body, .asker = asker}));
+    }
     return std::move(writer).take();
   }
   static cluster::Message read(const std::string& bytes) {
@@ -403,6 +412,47 @@ TEST_CASE("what is forwarded for nobody is refused where access control is on") 
   CHECK(by_hand.status(*by_hand.ask(ByHand::message(*anyone(), "김"), "a.1")) == 403);
   CHECK(by_hand.status(*by_hand.ask(ByHand::message(auditor, "김"), "a.2")) == 403);
   CHECK(by_hand.status(*by_hand.ask(ByHand::message(clerk, "김"), "a.3")) == 201);
+}
+
+TEST_CASE("what came in one message is decided in one turn, and answered in one message") {
+  Cluster cluster({.together_within = 60s});
+  ByHand by_hand(cluster);
+  const std::string bytes =
+      by_hand.ask(ByHand::message(*anyone(), std::vector<std::string>{"김", "", "이", "박"}), "a.1")
+          .value();
+  const cluster::Message answer = ByHand::read(bytes);
+  std::map<std::uint32_t, int> statuses;
+  for (const auto& item : answer.items) statuses[item.number] = cluster::read_answer(item)->status;
+  CHECK(statuses == std::map<std::uint32_t, int>{{0, 201}, {1, 422}, {2, 201}, {3, 201}});
+  CHECK(cluster.real_log.last() == Position{2});  // after the claim
+}
+
+TEST_CASE("answers do not wait long for one that takes longer") {
+  Cluster cluster;
+  ByHand by_hand(cluster);
+  cluster.log.hold();
+  const std::string bytes =
+      by_hand.ask(ByHand::message(*anyone(), std::vector<std::string>{"김", ""}), "a.1").value();
+  const cluster::Message answer = ByHand::read(bytes);
+  REQUIRE(answer.items.size() == 1);
+  CHECK(answer.items[0].number == 1);
+  cluster.log.open();
+}
+
+TEST_CASE("answers that wait for others are given when the active instance ends") {
+  Cluster cluster({.together_within = 60s});
+  ByHand by_hand(cluster);
+  cluster.log.hold();
+  const auto ends = std::async(std::launch::async, [&cluster] {
+    cluster.log.wait_for_held();
+    cluster.receiver.reset();
+  });
+  const std::string bytes =
+      by_hand.ask(ByHand::message(*anyone(), std::vector<std::string>{"김", ""}), "a.1").value();
+  const cluster::Message answer = ByHand::read(bytes);
+  REQUIRE(answer.items.size() == 1);
+  CHECK(answer.items[0].number == 1);
+  cluster.log.open();
 }
 
 TEST_CASE("a message is carried out once, however often it arrives") {

@@ -97,8 +97,8 @@ std::string code(const http::Response& response) {
   return nlohmann::json::parse(response.body).at("code");
 }
 
-TEST_CASE("requests that gather while messages are on their way go in one") {
-  Instance instance({.messages = 1});
+TEST_CASE("requests that gather while a message is on its way go in one") {
+  Instance instance;
   instance.knows(7);
   instance.submit("a");
   CHECK(instance.sends() == Bodies{"a"});
@@ -106,7 +106,9 @@ TEST_CASE("requests that gather while messages are on their way go in one") {
   instance.submit("b");
   instance.submit("c");
   CHECK(instance.sends().empty());
+  CHECK(instance.machine.wake_at() > instance.now);  // nobody needs to look for it before
   instance.answer(1, 0, 201, "A");
+  CHECK(instance.machine.wake_at() <= instance.now);
   CHECK(instance.told.at("a").body == "A");
   CHECK(instance.told.at("a").status == 201);
   CHECK(instance.sends() == Bodies{"b", "c"});
@@ -119,7 +121,7 @@ TEST_CASE("requests that gather while messages are on their way go in one") {
 }
 
 TEST_CASE("a message whose answers take long does not hold back the next one") {
-  Instance instance({.messages = 1});
+  Instance instance;
   instance.knows(7);
   instance.submit("slow");
   CHECK(instance.sends() == Bodies{"slow"});
@@ -129,10 +131,15 @@ TEST_CASE("a message whose answers take long does not hold back the next one") {
   CHECK(wake < instance.now + 1s);
   instance.now = wake;
   CHECK(instance.sends() == Bodies{"b"});
+  instance.submit("c");
+  instance.answer(1, 0, 201, "slow");  // does not tell of the one that is on its way now
+  CHECK(instance.sends().empty());
+  instance.answer(2, 0, 201, "B");
+  CHECK(instance.sends() == Bodies{"c"});
 }
 
 TEST_CASE("a message is bounded, and one request always fits") {
-  Instance instance({.message_bytes = 1'000, .messages = 10});
+  Instance instance({.message_bytes = 1'000, .turn = 0ms});
   instance.knows(7);
   for (const char body : {'a', 'b', 'c'}) instance.submit(std::string(600, body));
   instance.submit(std::string(5'000, 'd'));
@@ -257,6 +264,19 @@ TEST_CASE("an answer that comes twice, or answers nothing, is passed over") {
   CHECK(instance.told.size() == 1);
   instance.knows(4);
   CHECK(instance.sends() == Bodies{"b"});
+}
+
+TEST_CASE("whoever is to be told something is so at once") {
+  Instance instance({.most_bytes = 1'000});
+  CHECK(instance.machine.wake_at() == ForwarderMachine::Time::max());
+  instance.submit("a");  // nobody is active
+  CHECK(instance.machine.wake_at() == instance.now + 5s);
+  instance.submit(std::string(1'000, 'b'));
+  CHECK(instance.machine.wake_at() <= instance.now);  // it is turned away
+  instance.give();
+  CHECK(instance.machine.wake_at() == instance.now + 5s);
+  instance.knows(3);
+  CHECK(instance.machine.wake_at() <= instance.now);
 }
 
 TEST_CASE("a client that leaves before its command was sent is not served") {

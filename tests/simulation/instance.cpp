@@ -429,8 +429,8 @@ void Instance::pump() {
         });
   }
   for (auto& done : forwarder_.take_done()) done.answer(std::move(done.response));
-  if (is_away && forwarder_.waiting() > 0) later(50ms, [this] { pump(); });
-  const auto wake_at = forwarder_.wake_at();
+  auto wake_at = forwarder_.wake_at();
+  if (is_away && forwarder_.waiting() > 0) wake_at = steady() + 50ms;
   if (wake_at == cluster::ForwarderMachine::Time::max()) return;
   const auto in = std::chrono::duration_cast<Time>(wake_at - steady());
   const Time at = world.now() + std::max<Time>(in, 1ms);
