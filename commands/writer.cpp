@@ -407,7 +407,7 @@ void Writer::read_on() {
   for (;;) {
     std::vector<DecodedCommit> commits;
     for (const StoredCommit& stored : reader->next(most_read, read_timeout))
-      commits.push_back({stored.position, stored.id, decode(stored), stored.origin});
+      commits.push_back(decode_with_place(stored));
     if (!followed(std::move(commits))) return;
   }
 }

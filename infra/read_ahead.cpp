@@ -13,11 +13,11 @@ namespace {
 constexpr std::chrono::milliseconds read_timeout{100};
 constexpr std::size_t most_read = 256;
 
-DecodedCommit decoded(const StoredCommit& stored) {
+}  // namespace
+
+DecodedCommit decode_with_place(const StoredCommit& stored) {
   return {stored.position, stored.id, decode(stored), stored.origin};
 }
-
-}  // namespace
 
 ReadAhead::ReadAhead(EventLog& log, Position after, Position last)
     : reader_(log.read_from(after.next())), read_until_(after), last_(last) {
@@ -38,7 +38,7 @@ std::vector<DecodedCommit> ReadAhead::next(std::chrono::milliseconds timeout) {
   if (!thread_.joinable()) {
     Batch batch;
     for (const StoredCommit& stored : read_stored(most_read, timeout))
-      batch.push_back(decoded(stored));
+      batch.push_back(decode_with_place(stored));
     return batch;
   }
   std::unique_lock lock(mutex_);
@@ -72,7 +72,7 @@ void ReadAhead::read() {
   std::size_t bytes = 0;
   while (read_until_ < last_) {
     for (const StoredCommit& stored : read_stored(most_read, read_timeout)) {
-      batch_.push_back(decoded(stored));
+      batch_.push_back(decode_with_place(stored));
       bytes += stored.payload.size();
       if (batch_.size() < batch_commits && bytes < batch_bytes) continue;
       if (!hand_over()) return;

@@ -27,7 +27,11 @@ struct DecodedCommit {
   CommitId id;
   Commit commit;
   Origin origin = {};
+
+  bool is_void() const { return origin.is_void_at(position); }
 };
+
+DecodedCommit decode_with_place(const StoredCommit& stored);
 
 class ReadAhead {
  public:

@@ -34,7 +34,7 @@ void Batches::add_to(Batch& batch, std::optional<Position> limit) {
     if (limit && commits_.front().position > *limit) return;
     const StoredCommit stored = std::move(commits_.front());
     commits_.pop_front();
-    batch.commits.push_back({stored.position, stored.id, decode(stored), stored.is_void()});
+    batch.commits.push_back(decode_with_place(stored));
     batch.events += batch.last().commit.events.size();
     batch.bytes += stored.payload.size();
   }

@@ -11,26 +11,18 @@
 #include <optional>
 #include <vector>
 
-#include "events/commit.hpp"
 #include "events/event_log.hpp"
+#include "infra/read_ahead.hpp"
 
 namespace jangbu {
 
-// A commit, with its place in the log.
-struct LogCommit {
-  Position position;
-  CommitId id;
-  Commit commit;
-  bool is_void = false;
-};
-
 // Consecutive whole commits. Never empty.
 struct Batch {
-  std::vector<LogCommit> commits;
+  std::vector<DecodedCommit> commits;
   std::size_t events = 0;
   std::size_t bytes = 0;  // as stored in the log; in memory they take several times as much
 
-  const LogCommit& last() const { return commits.back(); }
+  const DecodedCommit& last() const { return commits.back(); }
 };
 
 // A batch is full when it reaches either of these. The number of events alone would say nothing

@@ -13,7 +13,7 @@ constexpr std::size_t worth_a_copy = 200;
 
 }  // namespace
 
-void fold_commit(Fold& fold, const LogCommit& from) {
+void fold_commit(Fold& fold, const DecodedCommit& from) {
   std::uint32_t index = 0;
   for (const RecordedEvent& event : from.commit.events) fold.apply({from.position, index++}, event);
 }

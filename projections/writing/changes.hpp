@@ -20,7 +20,7 @@ class Unfit : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-void fold_commit(Fold& fold, const LogCommit& commit);
+void fold_commit(Fold& fold, const DecodedCommit& commit);
 
 // Takes what the fold has gathered. Throws Unfit.
 std::vector<Change> take_changes(Fold& fold, const Wanted& wanted);

@@ -43,7 +43,7 @@ Loaded load_tables(pg::Connection& connection, EventLog& log, std::span<const Ne
     const Position before = loaded.position;
     std::vector<Change> changes;
     for (std::size_t i = 0; i < tables.size(); ++i) {
-      for (const LogCommit& commit : batch.commits) fold_commit(*folds[i], commit);
+      for (const DecodedCommit& commit : batch.commits) fold_commit(*folds[i], commit);
       try {
         auto taken = take_changes(*folds[i], {});
         std::move(taken.begin(), taken.end(), std::back_inserter(changes));

@@ -36,9 +36,9 @@ const pg::Statement lock_checkpoint{"parked.lock_checkpoint",
 
 class RowByRow {
  public:
-  RowByRow(pg::Connection& connection, Fold& fold, const std::vector<LogCommit>& commits)
+  RowByRow(pg::Connection& connection, Fold& fold, const std::vector<DecodedCommit>& commits)
       : connection_(connection), fold_(fold) {
-    for (const LogCommit& commit : commits) {
+    for (const DecodedCommit& commit : commits) {
       std::uint32_t index = 0;
       for (const RecordedEvent& event : commit.commit.events)
         events_.emplace_back(EventId{commit.position, index++}, &event);
@@ -184,7 +184,7 @@ Query<Page<Parked>> list_parked(const ReadModel& model, std::size_t limit) {
 }
 
 std::vector<RefusedRow> write_row_by_row(pg::Connection& connection, Fold& fold,
-                                         const std::vector<LogCommit>& commits,
+                                         const std::vector<DecodedCommit>& commits,
                                          const Wanted& wanted) {
   return RowByRow(connection, fold, commits).write(wanted);
 }

@@ -48,7 +48,7 @@ struct RefusedRow {
 // Folds a batch into one generation, row by row where it must, and writes what can be written of
 // the wanted rows; returns the others. REQUIRES: a transaction is open.
 std::vector<RefusedRow> write_row_by_row(pg::Connection& connection, Fold& fold,
-                                         const std::vector<LogCommit>& commits,
+                                         const std::vector<DecodedCommit>& commits,
                                          const Wanted& wanted);
 
 // Parks these rows as well, and updates the checkpoint's count of them, in the open transaction.

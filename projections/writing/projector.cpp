@@ -247,8 +247,8 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
         status_.log_end = std::max(status_.log_end, batch->last().position);
       }
       measures_.events.add(batch->events);  // last: the new position is visible before the count
-      for (const LogCommit& commit : batch->commits) {
-        if (!commit.is_void) continue;
+      for (const DecodedCommit& commit : batch->commits) {
+        if (!commit.is_void()) continue;
         log::error("commit {} is void: the server should not have let it in (docs/durability.md)",
                    commit.position.value);
         measures_.voids.add(1);

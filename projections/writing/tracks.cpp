@@ -63,7 +63,7 @@ bool write_together(pg::Connection& connection, const std::vector<Track*>& track
   } else {
     std::vector<Change> changes;
     for (Track* track : tracks) {
-      for (const LogCommit& commit : batch.commits) fold_commit(*track->fold, commit);
+      for (const DecodedCommit& commit : batch.commits) fold_commit(*track->fold, commit);
       auto taken = take_changes(*track->fold, not_parked(*track));
       std::move(taken.begin(), taken.end(), std::back_inserter(changes));
     }

@@ -316,8 +316,7 @@ void Instance::follow() {
   std::vector<DecodedCommit> commits;
   for (Position at = machine_.position().next(); at <= until && commits.size() < 50;
        at = at.next()) {
-    const StoredCommit stored = log.at(at);
-    commits.push_back({at, stored.id, decode(stored), stored.origin});
+    commits.push_back(decode_with_place(log.at(at)));
   }
   if (commits.empty()) return;
   soon([this, commits = std::move(commits)]() mutable {
