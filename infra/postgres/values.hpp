@@ -245,21 +245,33 @@ class Params {
   std::vector<std::optional<std::string>> values_;
 };
 
-// The rows of a bulk statement: one array parameter per column.
+// The rows of a bulk statement, executed once for each part of them: one array parameter per
+// column.
 class BulkRows {
  public:
+  // An array of many megabytes takes longer to grow, copied from one place to the next, than to
+  // fill.
+  static constexpr std::size_t most_in_part = 4'096;
+
+  struct Part {
+    Params params;
+    std::size_t rows;
+  };
+
   // REQUIRES: every row has values of the same types. Optional values may be null.
   template <class... Values>
   void add(const Values&... values) {
+    if (rows_ == most_in_part) end_part();
     if (columns_.empty()) columns_ = {Array(Element<Values>::oid)...};
     auto column = columns_.begin();
     (column++->push(values), ...);
-    ++size_;
+    ++rows_;
   }
 
-  std::size_t size() const { return size_; }
-  // REQUIRES: size() > 0.
-  Params take() && { return Params::of(std::move(columns_)); }
+  std::vector<Part> take() && {
+    if (rows_ > 0) end_part();
+    return std::move(parts_);
+  }
 
  private:
   template <class T>
@@ -267,8 +279,13 @@ class BulkRows {
   template <class T>
   struct Element<std::optional<T>> : Binary<T> {};
 
-  std::vector<Array> columns_;
-  std::size_t size_ = 0;
+  void end_part() {
+    parts_.push_back({Params::of(std::exchange(columns_, {})), std::exchange(rows_, 0)});
+  }
+
+  std::vector<Part> parts_;
+  std::vector<Array> columns_;  // these two of the part that grows
+  std::size_t rows_ = 0;
 };
 
 // Rows for COPY … FROM STDIN (FORMAT binary), made from one array per column, each with `rows`

@@ -39,7 +39,7 @@ class AccountsFold final : public Fold, Ignores<ProductFacts, PurchaseFacts, Not
               account.version.position, index_of(account.version));
     }
     std::vector<Change> changes;
-    add_change(changes, put_, std::move(put));
+    add_changes(changes, put_, std::move(put));
     return changes;
   }
 

@@ -145,8 +145,8 @@ class DeliveriesFold final : public Fold, Ignores<AccountFacts, ProductFacts, No
                 delivery.version.position, index_of(delivery.version));
     }
     std::vector<Change> changes;
-    add_change(changes, add_, std::move(added), table_);
-    add_change(changes, move_, std::move(moved));
+    add_changes(changes, add_, std::move(added), table_);
+    add_changes(changes, move_, std::move(moved));
     return changes;
   }
 

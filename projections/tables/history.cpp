@@ -34,7 +34,7 @@ class HistoryFold final : public Fold {
       added.add(entity.id, id.position, index_of(id), pg::Blob{encode(*recorded)});
     }
     std::vector<Change> changes;
-    add_change(changes, add_, std::move(added), table_);
+    add_changes(changes, add_, std::move(added), table_);
     return changes;
   }
 

@@ -50,8 +50,8 @@ class ProductsFold final
               state.seller, product.version.position, index_of(product.version));
     }
     std::vector<Change> changes;
-    add_change(changes, put_, std::move(put));
-    add_change(changes, move_stock_, std::move(moved));
+    add_changes(changes, put_, std::move(put));
+    add_changes(changes, move_stock_, std::move(moved));
     return changes;
   }
 

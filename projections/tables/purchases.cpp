@@ -101,8 +101,8 @@ class PurchasesFold final : public Fold, Ignores<AccountFacts, ProductFacts, Not
                 purchase.cancelled_at, purchase.version.position, index_of(purchase.version));
     }
     std::vector<Change> changes;
-    add_change(changes, add_, std::move(added), table_);
-    add_change(changes, end_, std::move(ended));
+    add_changes(changes, add_, std::move(added), table_);
+    add_changes(changes, end_, std::move(ended));
     return changes;
   }
 

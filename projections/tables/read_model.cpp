@@ -17,10 +17,10 @@ std::string fingerprint(const ReadModel& model) {
   return digits;
 }
 
-void add_change(std::vector<Change>& changes, const pg::Statement& statement, pg::BulkRows rows,
-                std::string_view table) {
-  if (const std::size_t size = rows.size())
-    changes.push_back({&statement, std::move(rows).take(), size, table});
+void add_changes(std::vector<Change>& changes, const pg::Statement& statement, pg::BulkRows rows,
+                 std::string_view table) {
+  for (auto& [params, count] : std::move(rows).take())
+    changes.push_back({&statement, std::move(params), count, table});
 }
 
 std::string in_schema(std::string_view sql, std::string_view schema) {

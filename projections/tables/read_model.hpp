@@ -41,9 +41,9 @@ struct Change {
   std::string_view table = {};  // where it inserts whole rows, so COPY works too
 };
 
-// Appends a change for these rows, if there are any.
-void add_change(std::vector<Change>& changes, const pg::Statement& statement, pg::BulkRows rows,
-                std::string_view table = {});
+// Appends the changes for these rows.
+void add_changes(std::vector<Change>& changes, const pg::Statement& statement, pg::BulkRows rows,
+                 std::string_view table = {});
 
 // Which rows are wanted, by the id of the entity they are about. Empty: all.
 using Wanted = std::function<bool(const EntityId&)>;

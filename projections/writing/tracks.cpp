@@ -39,7 +39,8 @@ bool move_checkpoints(pg::Connection& connection, const std::vector<Track*>& tra
   for (const Track* track : tracks)
     own.add(track->checkpoint.read_model, track->checkpoint.generation,
             to_string(track->checkpoint.state), track->checkpoint.parked);
-  pg::Params params = std::move(own).take();
+  auto parts = std::move(own).take();
+  pg::Params& params = parts.front().params;
   params.add(tracks.front()->checkpoint.position);
   params.add(batch.last().position);
   params.add(batch.last().id);

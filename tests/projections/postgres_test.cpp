@@ -123,8 +123,10 @@ TEST_CASE("rows of a bulk statement are taken apart by unnest", "[postgres]") {
   pg::BulkRows rows;
   rows.add(std::string_view("{\"a\",NULL}"), std::optional<Timestamp>());
   rows.add(std::string_view(""), std::optional(opening));
-  CHECK(rows.size() == 2);
-  const auto result = connection.execute({&statement, std::move(rows).take()});
+  auto parts = std::move(rows).take();
+  REQUIRE(parts.size() == 1);
+  CHECK(parts.front().rows == 2);
+  const auto result = connection.execute({&statement, std::move(parts.front().params)});
   REQUIRE(PQntuples(result.get()) == 2);
   pg::Row first(result.get(), 0);
   CHECK(first.next<std::string>() == "{\"a\",NULL}");

@@ -273,6 +273,35 @@ TEST_CASE("every read model equals its replay", "[rebuild]") {
   }
 }
 
+TEST_CASE("one batch changes more rows than one statement takes", "[rebuild]") {
+  MemoryLog log;
+  constexpr unsigned products = 2 * pg::BulkRows::most_in_part + 1;
+  std::vector<Event> listed, changed;
+  ProductState product = tea;
+  for (unsigned i = 0; i < products; ++i) {
+    product.product = id<ProductId>(i + 1);
+    product.name = "no. " + std::to_string(i);
+    listed.push_back(ProductListed{product});
+    product.stock = i;
+    changed.push_back(StockChanged{product, 1, "counted"});
+  }
+  append(log, listed);
+  append(log, changed);
+  const std::string loaded = shared_postgres().create_database();
+  SECTION("new rows, and changes to them") {
+    Rebuild(log, {.conninfo = loaded, .load = {.events = products}}).prepare(read_models());
+  }
+  SECTION("as a projector does it") {
+    project(log, loaded, products);
+  }
+  pg::Connection connection({.conninfo = loaded});
+  const auto found = connection.run("SELECT count(*), sum(stock) FROM jangbu.products");
+  CHECK(PQgetvalue(found.get(), 0, 0) == std::to_string(products));
+  CHECK(PQgetvalue(found.get(), 0, 1) == std::to_string(products * (products - 1ULL) / 2));
+  const auto events = connection.run("SELECT count(*) FROM jangbu.history");
+  CHECK(PQgetvalue(events.get(), 0, 0) == std::to_string(2 * products));
+}
+
 // Else 200,000 events of 15 KiB would be in memory at once.
 TEST_CASE("a batch is full when it has so many bytes, however few its events are", "[rebuild]") {
   MemoryLog log;
