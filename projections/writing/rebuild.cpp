@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -198,10 +200,10 @@ void Rebuild::build(const ReadModel& model, Position position, const std::string
     throw CannotRebuild("the log ends at position " + std::to_string(end.value) + ": " +
                         std::to_string(position.value) + " is yet to come");
   pg::Connection builder = connect("as of", projection_settings);
-  const std::array tables{NewTable{&model, schema}};
+  const std::array tables{NewTables{&builder, {{&model, schema}}}};
   pg::Transaction transaction(builder);
   try {
-    fill(builder, tables, position);
+    fill(tables, position);
   } catch (const LoadRefused& refused) {
     throw CannotRebuild(refused.what());
   } catch (const pg::SqlError& error) {
@@ -210,8 +212,6 @@ void Rebuild::build(const ReadModel& model, Position position, const std::string
     throw CannotRebuild("the schema " + schema + " is there already. Drop it (DROP SCHEMA " +
                         schema + " CASCADE) or choose another name");
   }
-  tell(Stage::indexing, position, position);
-  create_indexes(builder, model, schema);
   transaction.commit();
 }
 
@@ -319,44 +319,54 @@ std::vector<Tracks::Generation> Rebuild::load(pg::Connection& connection,
     }
     generations.push_back({model, made});
   }
-  const auto is_new = [&](const Tracks::Generation& generation) {
-    return std::any_of(tables.begin(), tables.end(), [&](const NewTable& table) {
-      return table.schema == generation.checkpoint.schema();
-    });
-  };
-  for (Position end = to; !tables.empty();) {
-    pg::Transaction transaction(connection);
+  if (tables.empty()) return generations;
+  // Two connections share several tables. Neighbours in the registry do not cost the same.
+  std::vector<NewTables> halves{{&connection}};
+  std::optional<pg::Connection> second;
+  if (tables.size() > 1) {
+    second.emplace(connect("rebuild", projection_settings));
+    halves.push_back({&*second});
+  }
+  for (std::size_t i = 0; i < tables.size(); ++i)
+    halves[i % halves.size()].tables.push_back(tables[i]);
+  for (Position end = to;;) {
+    // Each for its own generations: one may be there without the other's.
+    std::deque<pg::Transaction> transactions;
+    for (const NewTables& half : halves) transactions.emplace_back(*half.connection);
     // Leftovers of a database that was emptied except for its schemas.
-    for (const NewTable& table : tables) drop_schema(connection, table.schema);
+    for (const NewTables& half : halves)
+      for (const NewTable& table : half.tables) drop_schema(*half.connection, table.schema);
     try {
-      const Loaded filled = fill(connection, tables, end);
-      tell(Stage::indexing, filled.position, to);
-      for (const NewTable& table : tables) create_indexes(connection, *table.model, table.schema);
-      for (auto& generation : generations) {
-        if (!is_new(generation)) continue;
-        generation.checkpoint.position = filled.position;
-        generation.checkpoint.commit_id = filled.commit_id;
-        add_generation(connection, generation.checkpoint);
-      }
-      transaction.commit();
-      break;
+      const Loaded filled = fill(halves, end);
+      for (const NewTables& half : halves)
+        for (const NewTable& table : half.tables) {
+          Checkpoint& made =
+              std::ranges::find(generations, table.model, &Tracks::Generation::model)->checkpoint;
+          made.position = filled.position;
+          made.commit_id = filled.commit_id;
+          add_generation(*half.connection, made);
+        }
+      for (pg::Transaction& transaction : transactions) transaction.commit();
+      return generations;
     } catch (const LoadRefused& refused) {
       // Loads in bulk only up to there; the catch-up finds the row and parks it.
       log::warn("loading up to position {} only: {}", refused.well().value, refused.what());
       end = refused.well();
     }
   }
-  return generations;
 }
 
-Loaded Rebuild::fill(pg::Connection& connection, std::span<const NewTable> tables, Position to) {
+Loaded Rebuild::fill(std::span<const NewTables> tables, Position to) {
   progress_ = {};
   require_going_on();
-  return load_tables(connection, log_, tables, to, options_.load, [&](const Batch& batch) {
+  const Loaded filled = load_tables(log_, tables, to, options_.load, [&](const Batch& batch) {
     progress_.events += batch.events;
     tell(Stage::loading, batch.last().position, to);
     require_going_on();
   });
+  tell(Stage::indexing, filled.position, to);
+  create_indexes(tables);
+  return filled;
 }
 
 void Rebuild::catch_up(pg::Connection& connection, std::vector<Tracks::Generation>& generations,

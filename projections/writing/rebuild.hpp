@@ -108,8 +108,8 @@ class Rebuild {
   Checkpoint seen_by_people(pg::Connection& connection, const ReadModel& model) const;
   std::vector<Tracks::Generation> load(pg::Connection& connection,
                                        std::span<const ReadModel* const> models, Position to);
-  // Creates the tables and fills them, in the open transaction.
-  Loaded fill(pg::Connection& connection, std::span<const NewTable> tables, Position to);
+  // Creates the tables and fills them, indexes included, in the open transactions.
+  Loaded fill(std::span<const NewTables> tables, Position to);
   void catch_up(pg::Connection& connection, std::vector<Tracks::Generation>& generations,
                 Position to);
   // Holds the serving generation's checkpoint, brings the other generation there, and does `work`.

@@ -4,9 +4,11 @@
 
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <thread>
 
 #include "projections/tables/accounts.hpp"
@@ -300,6 +302,26 @@ TEST_CASE("one batch changes more rows than one statement takes", "[rebuild]") {
   CHECK(PQgetvalue(found.get(), 0, 1) == std::to_string(products * (products - 1ULL) / 2));
   const auto events = connection.run("SELECT count(*) FROM jangbu.history");
   CHECK(PQgetvalue(events.get(), 0, 0) == std::to_string(2 * products));
+}
+
+TEST_CASE("several read models are loaded over two connections, one over one", "[rebuild]") {
+  MemoryLog log;
+  append_history(log, 33, 20);
+  const std::string conninfo = shared_postgres().create_database();
+  const auto models = GENERATE(std::size_t{1}, std::size_t{2}, std::size_t{5});
+  int writing = 0;
+  const auto count_sessions = [&](const RebuildProgress& progress) {
+    if (progress.stage != Stage::loading || progress.position < progress.target) return;
+    const auto found = pg::Connection({.conninfo = conninfo})
+                           .run(
+                               "SELECT count(*) FROM pg_stat_activity WHERE datname = "
+                               "current_database() AND application_name LIKE 'jangbu%' AND "
+                               "backend_xid IS NOT NULL");
+    writing = std::atoi(PQgetvalue(found.get(), 0, 0));
+  };
+  Rebuild(log, {.conninfo = conninfo, .on_progress = count_sessions})
+      .prepare(read_models().first(models));
+  CHECK(writing == (models == 1 ? 1 : 2));
 }
 
 // Else 200,000 events of 15 KiB would be in memory at once.
