@@ -177,7 +177,7 @@ async function killed_before_it_hears(page) {
   await second.order("start");
 }
 
-// It hangs, and afterwards goes on with what it had been sent.
+// It hangs, with a read and a command under way, and afterwards goes on with what it had been sent.
 async function hung(page) {
   await page.page.unrouteAll();
   await page.go("operations");
@@ -186,9 +186,15 @@ async function hung(page) {
   await page.ask_quote({ ...wanted, quantity: 4 });
   await be_patient(page, 1);
   await first.order("pause");
+  const read = page.page.evaluate(async () => {
+    const { get } = await import(`${location.origin}/console/api.js`);
+    const { json, at } = await get("product", "/products?limit=1");
+    return [json.items.length, at.name];
+  });
   await page.get("#quote button.primary").click();
   await page.get("#bought").waitFor();
   await is_with(page, second);
+  assert.deepEqual(await read, [1, "second"]);
   await be_patient(page, 10);
   await page.go("operations"); // what it shows is asked for there, too
   await says(page, '.tile[data-part="writer"]', /Instance second/);
