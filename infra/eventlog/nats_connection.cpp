@@ -367,7 +367,8 @@ void NatsConnection::publish(natsMsg& message) {
 // Not by a natsMsg: cnats wakes a thread of its own to free one.
 void NatsConnection::publish(const std::string& subject, const std::string& reply,
                              std::string_view payload) {
-  natsConnection* connection = current()->connection.get();
+  const LinkPtr link = current();  // which another thread may replace meanwhile
+  natsConnection* connection = link->connection.get();
   const int size = static_cast<int>(payload.size());
   const natsStatus status =
       reply.empty() ? natsConnection_Publish(connection, subject.c_str(), payload.data(), size)
