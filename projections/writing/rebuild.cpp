@@ -35,8 +35,10 @@ constexpr int most_swaps = 30;
 constexpr milliseconds pause{200};
 constexpr std::chrono::seconds longest_wait_for_lock{5};
 
-// Building an index of millions of rows takes long, and so does comparing them.
+// Building an index of millions of rows takes long, and so does comparing them. Waiting for a lock
+// does not: whoever does not give it up may be waiting for another connection of ours.
 constexpr std::chrono::hours patience{12};
+constexpr std::string_view lock_settings = " -c lock_timeout=30s";
 
 const pg::Statement hold{
     "rebuild.hold",
@@ -265,7 +267,7 @@ void Rebuild::forget_lost(pg::Connection& connection, const ReadModel& model) {
 pg::Connection Rebuild::connect(std::string_view purpose, std::string_view settings) const {
   return pg::Connection({.conninfo = options_.conninfo,
                          .application_name = "jangbu " + std::string(purpose),
-                         .settings = std::string(settings),
+                         .settings = std::string(settings).append(lock_settings),
                          .answer_timeout = patience},
                         options_.stop);
 }
@@ -330,23 +332,24 @@ std::vector<Tracks::Generation> Rebuild::load(pg::Connection& connection,
   for (std::size_t i = 0; i < tables.size(); ++i)
     halves[i % halves.size()].tables.push_back(tables[i]);
   for (Position end = to;;) {
-    // Each for its own generations: one may be there without the other's.
     std::deque<pg::Transaction> transactions;
     for (const NewTables& half : halves) transactions.emplace_back(*half.connection);
-    // Leftovers of a database that was emptied except for its schemas.
+    // Leftovers of an attempt that ended before its generations were known, or of a database that
+    // was emptied except for its schemas.
     for (const NewTables& half : halves)
       for (const NewTable& table : half.tables) drop_schema(*half.connection, table.schema);
     try {
       const Loaded filled = fill(halves, end);
-      for (const NewTables& half : halves)
-        for (const NewTable& table : half.tables) {
-          Checkpoint& made =
-              std::ranges::find(generations, table.model, &Tracks::Generation::model)->checkpoint;
-          made.position = filled.position;
-          made.commit_id = filled.commit_id;
-          add_generation(*half.connection, made);
-        }
-      for (pg::Transaction& transaction : transactions) transaction.commit();
+      // All of them over one connection: PostgreSQL finds no deadlock that is closed by us, when
+      // one connection's statement waits for somebody who waits for the other's transaction.
+      for (; transactions.size() > 1; transactions.pop_back()) transactions.back().commit();
+      for (auto& [model, made] : generations) {
+        if (std::ranges::find(tables, model, &NewTable::model) == tables.end()) continue;
+        made.position = filled.position;
+        made.commit_id = filled.commit_id;
+        add_generation(connection, made);
+      }
+      transactions.front().commit();
       return generations;
     } catch (const LoadRefused& refused) {
       // Loads in bulk only up to there; the catch-up finds the row and parks it.

@@ -1,4 +1,5 @@
 // Projection under every fault: what is in the tables is what a replay of the log gives.
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <thread>
@@ -236,6 +237,45 @@ TEST_CASE("processes that start together make each generation once", "[projector
   const auto checkpoints = checkpoints_in(conninfo);
   CHECK(checkpoints.size() == read_models().size());
   for (const Checkpoint& checkpoint : checkpoints) CHECK(checkpoint.generation == 1);
+}
+
+// PostgreSQL finds no deadlock that one process closes by waiting with two connections.
+TEST_CASE("somebody who wants all checkpoints for himself does not stop a build of several",
+          "[projector]") {
+  const std::string conninfo = shared_postgres().create_database();
+  MemoryLog log;
+  Rebuild(log, {.conninfo = conninfo}).prepare({});
+  pg::Connection gate({.conninfo = conninfo});
+  gate.run(R"(
+      CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END';
+      CREATE TRIGGER wait AFTER INSERT ON jangbu.checkpoints FOR EACH ROW EXECUTE FUNCTION wait();
+      SELECT pg_advisory_lock(1))");
+  const auto wait_until_waiting = [&](const std::string& locktype) {
+    wait_until(locktype, [&] {
+      return PQntuples(gate.run("SELECT FROM pg_locks WHERE NOT granted AND database = "
+                                "(SELECT oid FROM pg_database WHERE datname = current_database()) "
+                                "AND locktype = '" +
+                                locktype + "'")
+                           .get()) > 0;
+    });
+  };
+  std::atomic<std::size_t> made = 0;
+  const std::jthread builder([&](const std::stop_token& stop) {
+    try {
+      made = Rebuild(log, {.conninfo = conninfo, .stop = stop}).prepare(read_models()).size();
+    } catch (const Unavailable&) {
+      // The test has ended.
+    }
+  });
+  wait_until_waiting("advisory");  // one row is there
+  const std::jthread alone([&] {
+    pg::Connection({.conninfo = conninfo})
+        .run("BEGIN; LOCK TABLE jangbu.checkpoints IN SHARE MODE; COMMIT");
+  });
+  wait_until_waiting("relation");
+  gate.run("SELECT pg_advisory_unlock(1)");
+  wait_until("all read models", [&] { return made == read_models().size(); });
 }
 
 TEST_CASE("a database that Jangbu never used has no checkpoints", "[projector]") {
