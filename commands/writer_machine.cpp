@@ -501,8 +501,9 @@ void WriterMachine::sign_of_life(Time now) {
       Duration(sources_.any_number() % static_cast<std::uint32_t>(options_.ask_every.count()));
 }
 
-// After two changes of the active instance within a minute, longer and longer silence is needed:
-// else two that cannot hear each other would take turns.
+// After two changes of the active instance within a minute, in which this one did not hear who was
+// active, longer and longer silence is needed: else two that cannot hear each other would take
+// turns.
 WriterMachine::Duration WriterMachine::patience(Time now) const {
   const auto lately =
       std::ranges::count_if(changes_, [&](Time change) { return now - change < changes_count; });
@@ -573,6 +574,8 @@ void WriterMachine::heard(Time now, const ActiveTells& tells) {
   if (tells.term < known_.term && tells.author.id != known_.instance) return;
   known_ = {false, tells.term, tells.author.id, tells.author.name, tells.since};
   sign_of_life(now);
+  changes_.clear();  // they hear each other
+  not_before_ = now;
   const auto differs = std::chrono::milliseconds(std::abs(sources_.now().ms - tells.now.ms));
   // An answer may be old, when this process was stopped; the next one is not.
   const bool differed = std::exchange(clocks_differ_, differs > clocks_may_differ);

@@ -311,7 +311,7 @@ class WriterMachine {
   Time ask_at_;
   Time end_at_;
   Time not_before_;  // no claim because of nobody, after another has just taken over from this one
-  std::deque<Time> changes_;  // of the active instance, lately
+  std::deque<Time> changes_;  // of the active instance, lately, and since it was heard
   bool wants_ask_ = false;
   bool wish_for_another_server_ = false;
   std::string no_candidate_;  // why it does not claim

@@ -243,6 +243,29 @@ TEST_CASE("two that cannot hear each other wait longer and longer") {
   CHECK(later < 11s);
 }
 
+TEST_CASE("who hears the active instance waits no longer than ever when it dies") {
+  Instance one(1);
+  one.become_active();
+  const auto hear = [&] {
+    one.machine.heard(one.now, {.author = busan,
+                                .term = one.machine.position(),
+                                .since = wall,
+                                .position = one.machine.position(),
+                                .agreement = "the same",
+                                .now = wall});
+  };
+  for (int stopped = 0; stopped < 4; ++stopped) {
+    one.be_deposed_by(busan);
+    hear();
+    CHECK(one.take_over_from_silence() < 2500ms);
+  }
+  one.be_deposed_by(busan);
+  hear();
+  one.hear_nobody();  // it was killed
+  one.find_end();
+  one.wanted<AppendTask>();
+}
+
 TEST_CASE("an old acknowledgement that was seen only now says nothing of a quorum now") {
   Instance one(1);
   one.become_active();
