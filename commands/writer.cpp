@@ -164,6 +164,14 @@ void Writer::hand_over(std::function<void(HandOver)> done) {
   poke_writer();
 }
 
+void Writer::leave(std::function<void(HandOver)> done) {
+  {
+    const Lock machine(running_);
+    machine_.leave();
+  }
+  hand_over(std::move(done));
+}
+
 void Writer::answer(WriterMachine::Answered& answered, Clock::time_point now) {
   Submission& submission = answered.waiting.submission;
   if (!submission.answer) return;  // already answered, at its deadline

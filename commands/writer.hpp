@@ -132,6 +132,8 @@ class Writer {
 
   // Makes another instance the active one. `done` is called once, on one of the writer's threads.
   void hand_over(std::function<void(HandOver)> done);
+  // The same before a stop: nothing makes this one active again.
+  void leave(std::function<void(HandOver)> done);
 
   // Finishes the queued commands, up to their deadlines, and ends the threads.
   void stop();

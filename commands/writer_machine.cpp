@@ -488,6 +488,7 @@ bool WriterMachine::is_eligible() const {
 }
 
 std::string WriterMachine::why_no_candidate() const {
+  if (leaving_) return "it is stopping";
   return options_.never_claim ? "it was started with --never-claim" : no_candidate_;
 }
 
@@ -674,6 +675,10 @@ void WriterMachine::hand_over(Time now, std::function<void(HandOver)> done) {
   handing_over_ = std::move(done);
   hand_over_until_ = now + longest_hand_over;
   if (!successor(now)) end_hand_over(no_successor(now));
+}
+
+void WriterMachine::leave() {
+  leaving_ = true;
 }
 
 // The standby that has got furthest, of those that can take over; null: there is none.

@@ -164,6 +164,8 @@ class WriterMachine {
   // is none, `done` is called at once; otherwise within 5 s, and a hand-over that is on its way
   // then may still succeed.
   void hand_over(Time now, std::function<void(HandOver)> done);
+  // It is about to stop: it takes over no more. If it is active, it stays so until it hands over.
+  void leave();
   // Decides what was taken, up to its deadlines, and ends.
   void stop();
 
@@ -272,6 +274,7 @@ class WriterMachine {
 
   State state_ = State::replaying;
   std::string why_;
+  bool leaving_ = false;
   bool stopping_ = false;
 
   Shop shop_;

@@ -282,13 +282,13 @@ struct CommandParts {
         importer(&writer, &log_lookup, &forwarder, {.deadline = options.import_deadline}),
         side{writer, log_lookup, quotes} {}
 
-  // Has another instance take over, if one can, so that commands wait for a moment at most. While
+  // Before a stop: has another instance take over, if one can, so that commands wait for a moment at most. While
   // the log is slow that is not waited for.
-  void hand_over() {
+  void leave() {
     constexpr auto patience = 3s;
     const auto promise = std::make_shared<std::promise<Writer::HandOver>>();
     auto handed_over = promise->get_future();
-    writer.hand_over([promise](const Writer::HandOver& how) { promise->set_value(how); });
+    writer.leave([promise](const Writer::HandOver& how) { promise->set_value(how); });
     if (handed_over.wait_for(patience) != std::future_status::ready) return;
     const auto how = handed_over.get();
     if (const auto* successor = std::get_if<Author>(&how))
@@ -436,7 +436,7 @@ void run(const ServeOptions& options) {
   while (signals.wait() == Signals::Request::reload)
     read_again(options, webhooks, admission, tls.get());
 
-  if (commands) commands->hand_over();
+  if (commands) commands->leave();
   webhooks.stop();
   loads.close();
   for (EventFeed* feed : {&delivery_feed, &log_feed}) feed->stop();  // streams never end otherwise

@@ -218,6 +218,7 @@ void Instance::hand_over() {
 
 void Instance::terminate() {
   is_stopping_ = true;
+  post([this] { machine_.leave(); });
   hand_over();
   later(around_.world.between(0s, 1s), [this] {
     is_told_to_stop_ = true;

@@ -243,6 +243,26 @@ TEST_CASE("two that cannot hear each other wait longer and longer") {
   CHECK(later < 11s);
 }
 
+TEST_CASE("an instance that is about to stop does not take over any more") {
+  Instance one(1), two(2);
+  one.become_active();
+  REQUIRE(one.machine.asked(one.now, one.tells(true)));
+  one.machine.leave();
+  CHECK(one.machine.takes_commands());  // it may be the only one
+  one.machine.hand_over(one.now, [](const WriterMachine::HandOver&) {});
+  one.wanted<AppendTask>();
+  one.machine.done(one.now, Appended{one.machine.position().next()});
+  REQUIRE_FALSE(one.machine.is_active());
+  one.now += 1s;
+  one.find_end();
+  one.machine.tick(one.now);
+  CHECK_FALSE(one.machine.take_ask().value().eligible);
+  one.hear_nobody();
+  one.find_end();
+  CHECK_FALSE(one.machine.has_task());
+  CHECK_THAT(one.machine.status().why, ContainsSubstring("stopping"));
+}
+
 TEST_CASE("who hears the active instance waits no longer than ever when it dies") {
   Instance one(1);
   one.become_active();
