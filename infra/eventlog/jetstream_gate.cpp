@@ -408,17 +408,18 @@ void JetStreamLog::create_stream() {
   const json wanted = stream_config(stream.options, stream.subject);
   // Nothing when it is to be tried again. Creating a stream makes the server flush several files,
   // which takes longer than any other call on a busy disk; a cluster that has just been started has
-  // no leader yet; and somebody else may be making the stream. Retrying is safe: a stream created
-  // by a call whose answer came late is not created again.
+  // no leader yet, or knows too few of its servers; and somebody else may be making the stream.
+  // Retrying is safe: a stream created by a call whose answer came late is not created again.
+  static constexpr std::array passing{api_error::stream_name_in_use,
+                                      api_error::temporarily_unavailable,
+                                      api_error::no_suitable_peers};
   bool is_made = false;
   const auto find_or_make = [&](std::string& why) -> std::optional<json> {
     try {
       json info = stream.api.call("STREAM.INFO." + stream.name(), nullptr);
       is_made = error_code(info) == api_error::stream_not_found;
       if (is_made) info = stream.api.call("STREAM.CREATE." + stream.name(), wanted);
-      const int error = error_code(info);
-      if (error != api_error::stream_name_in_use && error != api_error::temporarily_unavailable)
-        return info;
+      if (std::ranges::find(passing, error_code(info)) == passing.end()) return info;
       why = error_text(info);
     } catch (const Unavailable& late) {
       why = late.what();
@@ -431,7 +432,12 @@ void JetStreamLog::create_stream() {
   std::optional<json> there = find_or_make(why);
   while (!there) {
     if (std::chrono::steady_clock::now() >= deadline)
-      throw Unavailable(stream.called() + ": " + why);
+      throw Unavailable(
+          stream.called() + " cannot be created: " + why +
+          (wanted["num_replicas"] == 1
+               ? ""
+               : ". Several replicas take as many nats-servers with JetStream that form a cluster "
+                 "and are up (docs/cluster.md)"));
     std::this_thread::sleep_for(trouble.failed(why));
     there = find_or_make(why);
   }

@@ -6,6 +6,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <future>
 #include <map>
 #include <thread>
 
@@ -241,6 +242,21 @@ TEST_CASE("an instance can be started while one of three servers is away, and is
   CHECK(findings.front().weight == Weight::warning);
   log->create_stream();
   CHECK(log->read({1})->id == commit_id(1));
+}
+
+TEST_CASE("a log is made once the last server of a new cluster is there") {
+  NatsCluster cluster({}, 2);
+  NatsConnection admin(cluster.urls(), "test", 30s);
+  const nlohmann::json answer =
+      JetStreamApi(admin, 10s)
+          .call("STREAM.CREATE.OTHER",
+                {{"name", "OTHER"}, {"subjects", {"other"}}, {"num_replicas", 3}});
+  REQUIRE(error_code(answer) == api_error::no_suitable_peers);
+  const auto log = connect(cluster.urls(), cluster);
+  auto made = std::async(std::launch::async, [&] { log->create_stream(); });
+  cluster.start(2);
+  made.get();
+  append_until_there(*log, {0}, commit_id(1), "x");
 }
 
 TEST_CASE("the gate wants to ask every server that keeps the log") {

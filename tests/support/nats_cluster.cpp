@@ -49,7 +49,7 @@ bool has_majority(const json& info) {
 
 }  // namespace
 
-NatsCluster::NatsCluster(const Options& options) {
+NatsCluster::NatsCluster(const Options& options, std::size_t first) {
   const int first_port = free_port_base();
   const auto port = [&](std::size_t i) { return first_port + static_cast<int>(i); };
   for (std::size_t from = 0; from < size; ++from)
@@ -66,11 +66,11 @@ NatsCluster::NatsCluster(const Options& options) {
     for (std::size_t to = 0; to < size; ++to)
       if (i != to) extra << "\n    \"nats://127.0.0.1:" << ways_[i][to]->port() << '"';
     extra << "\n  ]\n}";
-    Options own = options;
-    own.extra = extra.str();
-    members_[i].server = std::make_unique<NatsServer>(std::move(own));
+    members_[i].options = options;
+    members_[i].options.extra = extra.str();
   }
-  for (std::size_t i = 0; i < size; ++i) wait_ready(i);
+  for (std::size_t i = 0; i < first; ++i) start(i);
+  for (std::size_t i = 0; i < first; ++i) wait_ready(i);
 }
 
 void NatsCluster::wait_ready(std::size_t index) const {
@@ -87,14 +87,15 @@ std::size_t NatsCluster::index_of(const std::string& wanted) {
 
 std::string NatsCluster::urls() const {
   std::string all;
-  for (const Member& member : members_) all += (all.empty() ? "" : ",") + member.server->url();
+  for (const Member& member : members_)
+    if (member.server) all += (all.empty() ? "" : ",") + member.server->url();
   return all;
 }
 
 std::string NatsCluster::monitor_urls() const {
   std::string all;
   for (const Member& member : members_)
-    all += (all.empty() ? "" : ",") + member.server->monitor_url();
+    if (member.server) all += (all.empty() ? "" : ",") + member.server->monitor_url();
   return all;
 }
 
@@ -109,8 +110,12 @@ void NatsCluster::stop(std::size_t index) {
 }
 
 void NatsCluster::start(std::size_t index) {
-  members_.at(index).server->start();
-  members_[index].is_up = true;
+  Member& member = members_.at(index);
+  if (member.server)
+    member.server->start();
+  else
+    member.server = std::make_unique<NatsServer>(member.options);
+  member.is_up = true;
 }
 
 void NatsCluster::pause(std::size_t index) {

@@ -24,19 +24,19 @@ class NatsCluster {
   using Options = NatsServer::Options;
 
   NatsCluster() : NatsCluster(Options{}) {}
-  // Returns when JetStream answers on each of them.
-  explicit NatsCluster(const Options& options);
+  // Returns when JetStream answers on each of them; those from `first` on are yet to be started.
+  explicit NatsCluster(const Options& options, std::size_t first = size);
 
   NatsServer& server(std::size_t index) { return *members_.at(index).server; }
   static std::string name(std::size_t index) { return "n" + std::to_string(index + 1); }
   static std::size_t index_of(const std::string& name);
 
-  std::string urls() const;          // of all, with commas: --nats-url
+  std::string urls() const;          // of all that were started, with commas: --nats-url
   std::string monitor_urls() const;  // --nats-monitor-url
 
   void kill(std::size_t index);   // SIGKILL
   void stop(std::size_t index);   // SIGTERM
-  void start(std::size_t index);  // again, after either
+  void start(std::size_t index);  // again, after either, or for the first time
   void pause(std::size_t index);  // SIGSTOP
   void resume(std::size_t index);
   // Nothing passes any more between this one and the others, and nobody is told: bytes vanish, as
@@ -52,8 +52,9 @@ class NatsCluster {
 
  private:
   struct Member {
-    std::unique_ptr<NatsServer> server;
-    bool is_up = true;
+    NatsServer::Options options;
+    std::unique_ptr<NatsServer> server = nullptr;
+    bool is_up = false;
     bool is_isolated = false;
   };
 
