@@ -282,8 +282,8 @@ struct CommandParts {
         importer(&writer, &log_lookup, &forwarder, {.deadline = options.import_deadline}),
         side{writer, log_lookup, quotes} {}
 
-  // Before a stop: has another instance take over, if one can, so that commands wait for a moment at most. While
-  // the log is slow that is not waited for.
+  // Before a stop: has another instance take over, if one can, so that commands wait for a moment
+  // at most. While the log is slow that is not waited for.
   void leave() {
     constexpr auto patience = 3s;
     const auto promise = std::make_shared<std::promise<Writer::HandOver>>();
