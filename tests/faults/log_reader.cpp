@@ -8,8 +8,8 @@
 
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <concepts>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
@@ -226,6 +226,25 @@ LogEvent read_event(Bytes& bytes) {
 
 // --- NATS ----------------------------------------------------------------------------------------
 
+// NATS does not answer now, as while a cluster elects a leader.
+class Away : public std::runtime_error {
+ public:
+  explicit Away(const std::string& why) : std::runtime_error("the log cannot be read: " + why) {}
+};
+
+// Asks again and again while it is away.
+template <class Ask>
+auto patiently(Ask ask) {
+  for (const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);;) {
+    try {
+      return ask();
+    } catch (const Away&) {
+      if (std::chrono::steady_clock::now() >= deadline) throw;
+      ::poll(nullptr, 0, 100);
+    }
+  }
+}
+
 struct Message {
   std::string subject, reply, headers, payload;
 };
@@ -315,20 +334,20 @@ class NatsSocket {
   }
 
   void receive() {
-    constexpr int patience_ms = 20'000;
+    constexpr int patience_ms = 10'000;
     input_.erase(0, std::exchange(at_, 0));
     pollfd watched{descriptor_, POLLIN, 0};
-    if (::poll(&watched, 1, patience_ms) != 1) fail("nats-server says nothing");
+    if (::poll(&watched, 1, patience_ms) != 1) throw Away("nats-server says nothing");
     std::array<char, 256 * 1024> read;
     const auto size = ::recv(descriptor_, read.data(), read.size(), 0);
-    if (size <= 0) fail("the connection ended");
+    if (size <= 0) throw Away("the connection ended");
     input_.append(read.data(), static_cast<std::size_t>(size));
   }
 
   void send(std::string_view text) {
     while (!text.empty()) {
       const auto sent = ::send(descriptor_, text.data(), text.size(), MSG_NOSIGNAL);
-      if (sent <= 0) fail("the connection ended");
+      if (sent <= 0) throw Away("the connection ended");
       text.remove_prefix(static_cast<std::size_t>(sent));
     }
   }
@@ -374,14 +393,13 @@ std::uint64_t last_sequence(NatsSocket& nats, const std::string& stream) {
   const auto answer = ask(nats, "STREAM.INFO." + stream, nullptr);
   if (answer.contains("error")) {
     if (answer.at("error").at("err_code") == no_such_stream) return 0;
-    fail(answer.dump());
+    throw Away(answer.dump());
   }
   return answer.at("state").at("last_seq").get<std::uint64_t>();
 }
 
 // Every message from the first to the one that is the last now, of a stream that has lost none.
-void read_stream(int port, const std::string& stream,
-                 const std::function<void(std::uint64_t sequence, const Message&)>& take) {
+std::vector<Message> try_to_read(int port, const std::string& stream) {
   using nlohmann::json;
   NatsSocket nats(port);
   nats.subscribe("checker.answers");
@@ -396,12 +414,17 @@ void read_stream(int port, const std::string& stream,
                       {"mem_storage", true},
                       {"num_replicas", 1}}}}
                    .dump());
-  for (std::uint64_t read = 0; read < last; ++read) {
-    const Message message = nats.next();
-    const std::uint64_t sequence = sequence_of(message.reply);
-    if (sequence != read + 1) fail("a gap after " + std::to_string(read) + " of " + stream);
-    take(sequence, message);
+  std::vector<Message> messages;
+  while (messages.size() < last) {
+    messages.push_back(nats.next());
+    if (sequence_of(messages.back().reply) != messages.size())
+      fail("a gap after " + std::to_string(messages.size() - 1) + " of " + stream);
   }
+  return messages;
+}
+
+std::vector<Message> read_stream(int port, const std::string& stream) {
+  return patiently([&] { return try_to_read(port, stream); });
 }
 
 }  // namespace
@@ -434,15 +457,14 @@ LogCommit read_commit(std::uint64_t position, const std::string& headers,
 
 std::vector<LogCommit> read_log(int port, const std::string& stream) {
   std::vector<LogCommit> log;
-  read_stream(port, stream, [&](std::uint64_t position, const Message& message) {
-    log.push_back(read_commit(position, message.headers, message.payload));
-  });
+  for (const Message& message : read_stream(port, stream))
+    log.push_back(read_commit(log.size() + 1, message.headers, message.payload));
   return log;
 }
 
 std::vector<PublicEvent> read_public(int port, const std::string& stream) {
   std::vector<PublicEvent> events;
-  read_stream(port, stream, [&](std::uint64_t, const Message& message) {
+  for (const Message& message : read_stream(port, stream)) {
     if (header(message.headers, "Content-Type") != "application/cloudevents+json")
       fail("what is public is no CloudEvent");
     const auto event = nlohmann::json::parse(message.payload);
@@ -451,14 +473,16 @@ std::vector<PublicEvent> read_public(int port, const std::string& stream) {
                       .commit = header(message.headers, "Jangbu-Commit-Id"),
                       .entity = event.at("subject"),
                       .order = event.at("sequence")});
-  });
+  }
   return events;
 }
 
 std::uint64_t last_sequence(int port, const std::string& stream) {
-  NatsSocket nats(port);
-  nats.subscribe("checker.answers");
-  return last_sequence(nats, stream);
+  return patiently([&] {
+    NatsSocket nats(port);
+    nats.subscribe("checker.answers");
+    return last_sequence(nats, stream);
+  });
 }
 
 }  // namespace jangbu::test
