@@ -18,6 +18,12 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds log_end_age{1};
 
+// While much comes in, a batch begins this long after the one before, so that more events share its
+// statements, its commit and its fsync: a quarter of PostgreSQL's work at full load. A batch that
+// was small is followed at once, and so is a full one, since more waits behind it.
+constexpr milliseconds pace{50};
+constexpr std::size_t worth_a_pause = 50;  // events
+
 // How often a projector on standby checks whether it is its turn.
 constexpr milliseconds standby_pause{250};
 
@@ -236,11 +242,16 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
   const auto has_all = [&] { return tracks.position() >= status().log_end; };
   if (has_all()) does_go();
   auto looked = Clock::now();
+  Clock::time_point next_batch;
   while (!stop.stop_requested()) {
+    if (const auto left = next_batch - Clock::now(); left > left.zero())
+      pause(std::chrono::ceil<milliseconds>(left), stop);
     if (const auto batch = batches.next(tracks.limit())) {
       const auto began = Clock::now();
       if (!tracks.write(*batch)) return;  // what is ours has changed
       measures_.batch_duration.observe(Clock::now() - began);
+      if (batch->events >= worth_a_pause && batch->events < options_.batch.events)
+        next_batch = began + pace;
       publish(tracks);
       {
         const std::scoped_lock lock(mutex_);

@@ -111,7 +111,7 @@ void measure(Report& report, const Flags& flags, bool projector) {
   tell("projector " + on_or_off + ": loading " + std::to_string(flags.accounts) + " accounts and " +
        std::to_string(flags.products) + " products");
   BenchShop shop(servers, servers.postgres.create_database(), projector, flags.accounts,
-                 flags.products, {}, flags.tls);
+                 flags.products, {"--no-publisher"}, flags.tls);
   if (flags.tls) {
     const int port = shop.process().port(test::Service::purchase);
     tell("full TLS handshakes, one after the other: " +

@@ -254,7 +254,8 @@ class Bench {
                 result_.log.product_names.size());
     const test::ServeProcess jangbu({.nats_url = servers_.nats.url(),
                                      .nats_monitor_url = servers_.nats.monitor_url(),
-                                     .database = database});
+                                     .database = database,
+                                     .flags = {"--no-publisher"}});
     std::vector<std::string> by_name, product_by_name;
     for (const std::string& name : result_.log.account_names)
       by_name.push_back(test::percent_encoded(name));

@@ -58,6 +58,23 @@ TEST_CASE("two projectors on one database apply nothing twice", "[projector]") {
   CHECK(dump(conninfo) == replayed(log, 2'000));
 }
 
+TEST_CASE("large batches begin 50 ms apart", "[projector]") {
+  const std::string conninfo = shared_postgres().create_database();
+  MemoryLog log;
+  const Projector projector(log, {.conninfo = conninfo});
+  wait_for(projector, Projector::State::following);
+  Histories histories(9);
+  constexpr int batches = 6;
+  const auto begin = std::chrono::steady_clock::now();
+  // Each commit is appended when the one before is projected, so that each is a batch.
+  for (int i = 0; i < batches; ++i) {
+    append(log, histories.next(100));
+    wait_until_projected(projector, log);
+  }
+  CHECK(std::chrono::steady_clock::now() - begin >= (batches - 1) * 50ms);
+  CHECK(dump(conninfo) == replayed(log, 2'000));
+}
+
 TEST_CASE("PostgreSQL is killed in the middle, and the projector goes on", "[projector]") {
   PostgresServer server;
   const std::string conninfo = server.create_database();
