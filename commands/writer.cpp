@@ -405,9 +405,9 @@ void Writer::read_on() {
   if (last.value >= from.value + ReadAhead::worth_a_thread) {
     ReadAhead ahead(log_, from, last);
     while (from < last) {
-      auto commits = ahead.next(read_timeout);
+      const auto commits = ahead.next(read_timeout);
       if (!commits.empty()) from = commits.back().position;
-      if (!followed(std::move(commits))) return;
+      if (!followed(commits)) return;
     }
     return;
   }
@@ -416,17 +416,17 @@ void Writer::read_on() {
     std::vector<DecodedCommit> commits;
     for (const StoredCommit& stored : reader->next(most_read, read_timeout))
       commits.push_back(decode_with_place(stored));
-    if (!followed(std::move(commits))) return;
+    if (!followed(commits)) return;
   }
 }
 
 // False when the machine wants no more of this.
-bool Writer::followed(std::vector<DecodedCommit> commits) {
+bool Writer::followed(std::span<DecodedCommit> commits) {
   Lock machine(running_);
   if (!machine_.follows()) return false;
   if (commits.empty()) return true;
   if (commits.front().position != machine_.position().next()) return false;
-  machine_.followed(Clock::now(), std::move(commits));
+  machine_.followed(Clock::now(), commits);
   step(machine);
   take_snapshot_if_due();
   const bool has_task = machine_.has_task();

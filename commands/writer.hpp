@@ -24,6 +24,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -156,7 +157,7 @@ class Writer {
   LogResult perform(const LogTask& task);
   void follow();
   void read_on();
-  bool followed(std::vector<DecodedCommit> commits);
+  bool followed(std::span<DecodedCommit> commits);
   void talk();
 
   void step(Lock& machine);

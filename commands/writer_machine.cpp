@@ -624,7 +624,7 @@ std::optional<ActiveTells> WriterMachine::asked(Time now, const StandbyTells& te
                      .now = sources_.now()};
 }
 
-void WriterMachine::followed(Time now, std::vector<DecodedCommit> commits) {
+void WriterMachine::followed(Time now, std::span<DecodedCommit> commits) {
   if (!follows() || commits.empty()) return;
   bool is_successor = false;
   for (DecodedCommit& read : commits) {
@@ -648,7 +648,7 @@ void WriterMachine::followed(Time now, std::vector<DecodedCommit> commits) {
     }
     // A void commit has no time of its own.
     committed_at_ = read.commit.committed_at = std::max(committed_at_, read.commit.committed_at);
-    fold(shop_, std::move(read.commit), read.position);
+    fold(shop_, read.commit, read.position);
     position_ = read.position;
     commit_id_ = read.id;
     committed_.push_back({.position = position_, .events = events, .committed_at = committed_at_});

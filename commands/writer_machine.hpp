@@ -21,6 +21,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -151,7 +152,7 @@ class WriterMachine {
   // The result of the task that was taken last.
   void done(Time now, LogResult result);
   // What a reader of the log found, right after position(). REQUIRES: follows().
-  void followed(Time now, std::vector<DecodedCommit> commits);
+  void followed(Time now, std::span<DecodedCommit> commits);
   void follow_failed(LogAway away);
   void follow_failed(const LogCorrupt& corrupt);
   // From other instances.

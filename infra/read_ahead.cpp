@@ -34,24 +34,25 @@ ReadAhead::~ReadAhead() {
   thread_.join();
 }
 
-std::vector<DecodedCommit> ReadAhead::next(std::chrono::milliseconds timeout) {
+std::span<DecodedCommit> ReadAhead::next(std::chrono::milliseconds timeout) {
   if (!thread_.joinable()) {
-    Batch batch;
+    given_.clear();
     for (const StoredCommit& stored : read_stored(most_read, timeout))
-      batch.push_back(decode_with_place(stored));
-    return batch;
+      given_.push_back(decode_with_place(stored));
+    return given_;
   }
   std::unique_lock lock(mutex_);
+  spent_.push_back(std::exchange(given_, {}));
   changed_.wait_for(lock, timeout, [this] { return !ready_.empty() || error_; });
   if (ready_.empty()) {
     if (error_) std::rethrow_exception(error_);
     return {};
   }
-  Batch batch = std::move(ready_.front());
+  given_ = std::move(ready_.front());
   ready_.pop_front();
   lock.unlock();
   changed_.notify_all();
-  return batch;
+  return given_;
 }
 
 void ReadAhead::run() {
@@ -86,9 +87,11 @@ void ReadAhead::read() {
 
 // False: it is not wanted any more.
 bool ReadAhead::hand_over() {
+  std::vector<Batch> spent;
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return stop_ || batch_.empty() || ready_.size() < most_batches; });
   if (!stop_ && !batch_.empty()) ready_.push_back(std::exchange(batch_, {}));
+  spent.swap(spent_);
   changed_.notify_all();
   return !stop_;
 }

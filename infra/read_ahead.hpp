@@ -2,8 +2,9 @@
 // decodes the next commits while the caller folds those before, so that a long replay keeps two
 // processors busy. A short one is read on the caller's thread.
 //
-// Threads: one at a time. Ownership: the log must outlive it. Memory: what is read ahead is limited
-// in commits and in bytes.
+// Threads: one at a time. Ownership: the log must outlive it; the commits stay the reader's, which
+// frees them on the thread that made them: two threads that share one heap wait for each other.
+// Memory: what is read ahead is limited in commits and in bytes.
 #pragma once
 
 #include <chrono>
@@ -13,6 +14,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -48,10 +50,10 @@ class ReadAhead {
   ReadAhead(const ReadAhead&) = delete;
   ReadAhead& operator=(const ReadAhead&) = delete;
 
-  // Returns the next commits, without gaps; empty when none arrived within the timeout. Throws what
-  // LogReader and decode() throw once all commits before were returned; it then is of no more use.
-  // REQUIRES: `last` was not returned yet.
-  std::vector<DecodedCommit> next(std::chrono::milliseconds timeout);
+  // Returns the next commits, without gaps; empty when none arrived within the timeout. They are
+  // valid until the next call. Throws what LogReader and decode() throw once all commits before were
+  // returned; it then is of no more use. REQUIRES: `last` was not returned yet.
+  std::span<DecodedCommit> next(std::chrono::milliseconds timeout);
 
  private:
   using Batch = std::vector<DecodedCommit>;
@@ -65,11 +67,13 @@ class ReadAhead {
   Position read_until_;
   const Position last_;
   Batch batch_;  // the thread's
+  Batch given_;  // the caller's
 
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by the mutex.
   std::deque<Batch> ready_;
+  std::vector<Batch> spent_;
   std::exception_ptr error_;
   bool stop_ = false;
 

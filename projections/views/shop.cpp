@@ -38,50 +38,49 @@ class Fold {
         recorded_at_(recorded_at),
         committed_at_(committed_at) {}
 
-  EntityView operator()(AccountOpened&& event) {
+  EntityView operator()(const AccountOpened& event) {
     if (event.state.owner) shop_.owners.put({*event.state.owner, event.state.account});
-    return put(AccountView{std::move(event.state), std::nullopt, id_});
+    return put(AccountView{event.state, std::nullopt, id_});
   }
-  EntityView operator()(AddressChanged&& event) {
-    return put(AccountView{std::move(event.state), std::nullopt, id_});
+  EntityView operator()(const AddressChanged& event) {
+    return put(AccountView{event.state, std::nullopt, id_});
   }
-  EntityView operator()(AccountDetailsChanged&& event) {
-    return put(AccountView{std::move(event.state), std::nullopt, id_});
+  EntityView operator()(const AccountDetailsChanged& event) {
+    return put(AccountView{event.state, std::nullopt, id_});
   }
-  EntityView operator()(AccountClosed&& event) {
+  EntityView operator()(const AccountClosed& event) {
     if (event.state.owner) shop_.owners.erase(*event.state.owner);
-    return put(AccountView{std::move(event.state), event.closed_at, id_});
+    return put(AccountView{event.state, event.closed_at, id_});
   }
 
-  EntityView operator()(ProductListed&& event) {
-    return put(ProductView{std::move(event.state), std::nullopt, id_});
+  EntityView operator()(const ProductListed& event) {
+    return put(ProductView{event.state, std::nullopt, id_});
   }
-  EntityView operator()(PriceChanged&& event) {
-    return put(ProductView{std::move(event.state), std::nullopt, id_});
+  EntityView operator()(const PriceChanged& event) {
+    return put(ProductView{event.state, std::nullopt, id_});
   }
-  EntityView operator()(StockChanged&& event) {
-    return put(ProductView{std::move(event.state), std::nullopt, id_});
+  EntityView operator()(const StockChanged& event) {
+    return put(ProductView{event.state, std::nullopt, id_});
   }
-  EntityView operator()(ProductWithdrawn&& event) {
-    return put(ProductView{std::move(event.state), event.withdrawn_at, id_});
+  EntityView operator()(const ProductWithdrawn& event) {
+    return put(ProductView{event.state, event.withdrawn_at, id_});
   }
 
+  EntityView operator()(const PurchaseCompleted& event) {
+    buy(event);
+    return {};
+  }
   EntityView operator()(PurchaseCompleted&& event) {
-    for (const PurchaseLine& line : event.lines) move_stock(line.product, -line.quantity);
-    if (event.quote)
-      shop_.keys.remember(id_cast<KeyHash>(*event.quote),
-                          {id_cast<RequestHash>(event.purchase), id_}, committed_at_);
-    PurchaseView purchase = evolve(std::move(event), id_);
-    shop_.purchases.put(purchase);
-    return answer(std::move(purchase));
+    buy(event);
+    return answer(evolve(std::move(event), id_));
   }
-  EntityView operator()(PurchaseCancelled&& event) {
+  EntityView operator()(const PurchaseCancelled& event) {
     for (const PurchaseLine& line : event.lines) move_stock(line.product, line.quantity);
     EntityView cancelled = answer_after(event);
     close(event.purchase);
     return cancelled;
   }
-  EntityView operator()(DeliveryScanned&& event) {
+  EntityView operator()(const DeliveryScanned& event) {
     EntityView scanned = answer_after(event, recorded_at_);
     if (is_closed(event.status))
       close(event.purchase);
@@ -89,14 +88,14 @@ class Fold {
       add_scan(event);
     return scanned;
   }
-  EntityView operator()(ReceiptConfirmed&& event) {
+  EntityView operator()(const ReceiptConfirmed& event) {
     EntityView confirmed = answer_after(event);
     close(event.purchase);
     return confirmed;
   }
 
   // Only its command's key is remembered, as for any event.
-  EntityView operator()(NothingChanged&&) { return {}; }
+  EntityView operator()(const NothingChanged&) { return {}; }
 
  private:
   EntityView put(AccountView account) {
@@ -107,6 +106,24 @@ class Fold {
     shop_.products.put(product);
     shop_.stock.put({product.state.product, product.state.stock});
     return answer(std::move(product));
+  }
+
+  void buy(const PurchaseCompleted& event) {
+    for (const PurchaseLine& line : event.lines) move_stock(line.product, -line.quantity);
+    if (event.quote)
+      shop_.keys.remember(id_cast<KeyHash>(*event.quote),
+                          {id_cast<RequestHash>(event.purchase), id_}, committed_at_);
+    // As evolve() makes the view, without making one.
+    shop_.purchases.write([&](RowOutput& output) {
+      output(PurchaseHead{.purchase = event.purchase,
+                          .buyer = event.buyer,
+                          .status = DeliveryStatus::preparing,
+                          .closed_at = {},
+                          .purchase_version = id_,
+                          .delivery_version = id_});
+      constexpr std::uint64_t scans = 0;
+      output(scans, event.recipient, event.lines, event.total, event.quote, event.purchased_at);
+    });
   }
 
   // As evolve() does it to the view, without making one: the other scans are copied as they lie.
@@ -255,12 +272,12 @@ bool leaves_key(const RecordedEvent& recorded) {
 
 namespace {
 
-EntityView fold(Shop& shop, bool answers, RecordedEvent&& recorded, EventId id,
-                Timestamp committed_at) {
+template <class Recorded>
+EntityView fold(Shop& shop, bool answers, Recorded&& recorded, EventId id, Timestamp committed_at) {
   if (const auto& key = recorded.envelope.command_key)
     shop.keys.remember(key->key, {key->request, id}, committed_at);
   return std::visit(Fold{shop, answers, id, recorded.envelope.occurred_at, committed_at},
-                    std::move(recorded.event));
+                    std::forward<Recorded>(recorded).event);
 }
 
 }  // namespace
@@ -269,14 +286,14 @@ EntityView fold(Shop& shop, RecordedEvent recorded, EventId id, Timestamp commit
   return fold(shop, true, std::move(recorded), id, committed_at);
 }
 
-void fold(Shop& shop, Commit commit, Position position) {
+void fold(Shop& shop, const Commit& commit, Position position) {
   constexpr std::size_t expected = 16;
   const std::span events(commit.events);
   for (std::size_t index = 0; index < events.size(); ++index) {
     if (index % expected == 0)
       expect(shop, events.subspan(index, std::min(expected, events.size() - index)));
-    fold(shop, false, std::move(events[index]),
-         EventId{position, static_cast<std::uint32_t>(index)}, commit.committed_at);
+    fold(shop, false, events[index], EventId{position, static_cast<std::uint32_t>(index)},
+         commit.committed_at);
   }
   shop.keep(commit.committed_at);
 }

@@ -233,6 +233,6 @@ bool leaves_key(const RecordedEvent& recorded);
 EntityView fold(Shop& shop, RecordedEvent recorded, EventId id, Timestamp committed_at);
 
 // Folds a whole commit, and keeps it.
-void fold(Shop& shop, Commit commit, Position position);
+void fold(Shop& shop, const Commit& commit, Position position);
 
 }  // namespace jangbu

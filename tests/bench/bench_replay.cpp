@@ -190,7 +190,7 @@ class Bench {
       ReadAhead reader(*log_, position, last);
       while (position < last)
         for (DecodedCommit& read : reader.next(10s))
-          fold(shop, std::move(read.commit), std::exchange(position, read.position).next());
+          fold(shop, read.commit, position = read.position);
     });
   }
 

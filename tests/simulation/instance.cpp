@@ -323,7 +323,7 @@ void Instance::follow() {
   soon([this, commits = std::move(commits)]() mutable {
     if (!machine_.follows() || commits.front().position != machine_.position().next()) return;
     seen_ = std::max(seen_, commits.back().position);
-    machine_.followed(steady(), std::move(commits));
+    machine_.followed(steady(), commits);
     step();
   });
 }

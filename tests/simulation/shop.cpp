@@ -412,7 +412,7 @@ void Shop::check_folds() {
   for (Position at{1}; at <= log_.last(); at = at.next()) {
     Commit commit = decode(log_.at(at));
     latest = commit.committed_at = std::max(latest, commit.committed_at);
-    fold(replay, std::move(commit), at);
+    fold(replay, commit, at);
   }
   for (unsigned i = 0; i < products; ++i)
     if (replay.stock.find(id<ProductId>(1 + i))->pieces != checker_.stock(id<ProductId>(1 + i)))

@@ -51,7 +51,7 @@ TEST_CASE("a shop is the same with claims and void commits in its log") {
   ReadAhead reader(log, {}, log.last());
   for (Position at; at < log.last();)
     for (DecodedCommit& read : reader.next(10s)) {
-      fold(shop, std::move(read.commit), read.position);
+      fold(shop, read.commit, read.position);
       at = read.position;
     }
   CHECK(same(shop, expected));

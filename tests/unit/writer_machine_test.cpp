@@ -65,10 +65,11 @@ struct Instance {
 
   // An empty commit: a claim, or a confirmation.
   void follow(const Author& author, Position position) {
-    machine.followed(now, {{position,
-                            id<CommitId>(static_cast<unsigned>(position.value)),
-                            Commit{wall, {}},
-                            {.author = author, .decided_at = Position{position.value - 1}}}});
+    DecodedCommit commit{position,
+                         id<CommitId>(static_cast<unsigned>(position.value)),
+                         Commit{wall, {}},
+                         {.author = author, .decided_at = Position{position.value - 1}}};
+    machine.followed(now, {&commit, 1});
     machine.tick(now);
   }
 

@@ -65,8 +65,14 @@ class Table {
   }
 
   void put(const View& view) {
+    write([&](RowOutput& output) { output(view); });
+  }
+
+  // Has `write` write a whole row, as put() would that of its view.
+  template <class Write>
+  void write(const Write& write) {
     output_.clear();
-    output_(view);
+    write(output_);
     put_row(output_.bytes());
   }
 
