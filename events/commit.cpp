@@ -101,8 +101,8 @@ void write(CommitOutput& output, const RecordedEvent& recorded) {
   output.patch(start - sizeof size, &size, sizeof size);
 }
 
-// Reads a commit's head, and has `read_event` read each event into its place. Returns the commit's
-// time.
+// Reads a commit's head, and has `read_event` read each event into its place, over what is there.
+// Returns the commit's time.
 template <class Item, class ReadEvent>
 Timestamp read_commit(const StoredCommit& stored, std::span<const Decoder> decoders,
                       std::vector<Item>& events, ReadEvent read_event) {
@@ -120,8 +120,9 @@ Timestamp read_commit(const StoredCommit& stored, std::span<const Decoder> decod
     input.require(count);
     events.reserve(std::min<std::size_t>(count, 4096));
     for (std::uint64_t i = 0; i < count; ++i)
-      read_event(reader, events.emplace_back(),
+      read_event(reader, i < events.size() ? events[i] : events.emplace_back(),
                  stored.payload.substr(stored.payload.size() - input.left()));
+    events.resize(count);
     if (input.left() != 0) reader.fail("bytes follow the last event of its commit");
     return committed_at;
   } catch (const std::out_of_range& error) {  // what CommitInput throws
@@ -129,6 +130,16 @@ Timestamp read_commit(const StoredCommit& stored, std::span<const Decoder> decod
   } catch (const cereal::Exception& error) {
     reader.fail(error.what());
   }
+}
+
+void decode_over(const StoredCommit& stored, Commit& commit, std::span<const Decoder> decoders) {
+  if (stored.is_void()) {
+    commit = {};
+    return;
+  }
+  commit.committed_at = read_commit(
+      stored, decoders, commit.events,
+      [](EventReader& reader, RecordedEvent& event, std::string_view) { reader.next(event); });
 }
 
 }  // namespace
@@ -167,11 +178,12 @@ Commit decode(const StoredCommit& stored) {
 
 Commit decode(const StoredCommit& stored, std::span<const Decoder> decoders) {
   Commit commit;
-  if (stored.is_void()) return commit;
-  commit.committed_at = read_commit(
-      stored, decoders, commit.events,
-      [](EventReader& reader, RecordedEvent& event, std::string_view) { reader.next(event); });
+  decode_over(stored, commit, decoders);
   return commit;
+}
+
+void decode(const StoredCommit& stored, Commit& into) {
+  decode_over(stored, into, decoders());
 }
 
 std::vector<StoredEvent> list_events(const StoredCommit& stored) {

@@ -93,6 +93,9 @@ std::string encode_commit(const Commit& commit);
 // one has no events and no time of its own: its bytes are not looked at, and `committed_at` is 0.
 // So whoever keeps the time of the log keeps the latest.
 Commit decode(const StoredCommit& stored);
+// The same, in the memory of a commit that is not needed any more: most of the work of decoding
+// many of them is to allocate their texts. After an error `into` holds anything.
+void decode(const StoredCommit& stored, Commit& into);
 
 // An event as stored in its commit, of a type and version that this build may not know.
 struct StoredEvent {

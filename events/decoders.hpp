@@ -18,7 +18,7 @@ namespace jangbu {
 
 struct Decoder {
   // Reads the event into its place, since moving one from place to place takes as long as reading
-  // it.
+  // it; and into the memory of the one that was there, if it was of the same kind.
   using Function = void (*)(CommitInput&, Event&);
 
   WireType wire;
@@ -43,7 +43,8 @@ template <class Version>
 constexpr Decoder decoder_of() {
   return {Version::wire, [](CommitInput& input, Event& event) {
             if constexpr (is_current<Version>) {
-              input(event.emplace<Version>());
+              Version* const same = std::get_if<Version>(&event);
+              input(same ? *same : event.emplace<Version>());
             } else {
               Version version;
               input(version);

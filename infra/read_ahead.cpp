@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace jangbu {
@@ -12,11 +13,20 @@ namespace {
 // How long to wait for the log before checking for a stop request.
 constexpr std::chrono::milliseconds read_timeout{100};
 constexpr std::size_t most_read = 256;
+// The memory of a commit with more is not used again, or all would grow to the largest.
+constexpr std::size_t most_events_kept = 1'000;
 
 }  // namespace
 
 DecodedCommit decode_with_place(const StoredCommit& stored) {
   return {stored.position, stored.id, decode(stored), stored.origin};
+}
+
+void decode_with_place(const StoredCommit& stored, DecodedCommit& into) {
+  into.position = stored.position;
+  into.id = stored.id;
+  into.origin = stored.origin;
+  decode(stored, into.commit);
 }
 
 ReadAhead::ReadAhead(EventLog& log, Position after, Position last)
@@ -42,7 +52,7 @@ std::span<DecodedCommit> ReadAhead::next(std::chrono::milliseconds timeout) {
     return given_;
   }
   std::unique_lock lock(mutex_);
-  spent_.push_back(std::exchange(given_, {}));
+  if (!given_.empty()) spent_.push_back(std::exchange(given_, {}));
   changed_.wait_for(lock, timeout, [this] { return !ready_.empty() || error_; });
   if (ready_.empty()) {
     if (error_) std::rethrow_exception(error_);
@@ -73,9 +83,12 @@ void ReadAhead::read() {
   std::size_t bytes = 0;
   while (read_until_ < last_) {
     for (const StoredCommit& stored : read_stored(most_read, read_timeout)) {
-      batch_.push_back(decode_with_place(stored));
+      if (filled_ == batch_.size()) batch_.emplace_back();
+      if (batch_[filled_].commit.events.capacity() > most_events_kept) batch_[filled_] = {};
+      decode_with_place(stored, batch_[filled_]);
+      ++filled_;
       bytes += stored.payload.size();
-      if (batch_.size() < batch_commits && bytes < batch_bytes) continue;
+      if (filled_ < batch_commits && bytes < batch_bytes) continue;
       if (!hand_over()) return;
       bytes = 0;
     }
@@ -87,13 +100,21 @@ void ReadAhead::read() {
 
 // False: it is not wanted any more.
 bool ReadAhead::hand_over() {
-  std::vector<Batch> spent;
+  batch_.resize(filled_);
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return stop_ || batch_.empty() || ready_.size() < most_batches; });
   if (!stop_ && !batch_.empty()) ready_.push_back(std::exchange(batch_, {}));
-  spent.swap(spent_);
+  std::move(spent_.begin(), spent_.end(), std::back_inserter(spare_));
+  spent_.clear();
   changed_.notify_all();
-  return !stop_;
+  const bool goes_on = !stop_;
+  lock.unlock();
+  filled_ = 0;
+  if (batch_.empty() && !spare_.empty()) {
+    batch_ = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  return goes_on;
 }
 
 std::vector<StoredCommit> ReadAhead::read_stored(std::size_t most,

@@ -3,7 +3,7 @@
 // processors busy. A short one is read on the caller's thread.
 //
 // Threads: one at a time. Ownership: the log must outlive it; the commits stay the reader's, which
-// frees them on the thread that made them: two threads that share one heap wait for each other.
+// decodes others in their memory, on its own thread: two that share one heap wait for each other.
 // Memory: what is read ahead is limited in commits and in bytes.
 #pragma once
 
@@ -34,6 +34,7 @@ struct DecodedCommit {
 };
 
 DecodedCommit decode_with_place(const StoredCommit& stored);
+void decode_with_place(const StoredCommit& stored, DecodedCommit& into);
 
 class ReadAhead {
  public:
@@ -51,8 +52,8 @@ class ReadAhead {
   ReadAhead& operator=(const ReadAhead&) = delete;
 
   // Returns the next commits, without gaps; empty when none arrived within the timeout. They are
-  // valid until the next call. Throws what LogReader and decode() throw once all commits before were
-  // returned; it then is of no more use. REQUIRES: `last` was not returned yet.
+  // valid until the next call. Throws what LogReader and decode() throw once all commits before
+  // were returned; it then is of no more use. REQUIRES: `last` was not returned yet.
   std::span<DecodedCommit> next(std::chrono::milliseconds timeout);
 
  private:
@@ -66,8 +67,11 @@ class ReadAhead {
   std::unique_ptr<LogReader> reader_;
   Position read_until_;
   const Position last_;
-  Batch batch_;  // the thread's
   Batch given_;  // the caller's
+  // The thread's: the batch that it fills, how many commits are in it, and others to use again.
+  Batch batch_;
+  std::size_t filled_ = 0;
+  std::vector<Batch> spare_;
 
   std::mutex mutex_;
   std::condition_variable changed_;

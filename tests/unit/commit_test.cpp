@@ -109,6 +109,23 @@ TEST_CASE("any commit is decoded as it was encoded") {
   });
 }
 
+TEST_CASE("a commit is decoded as well where another one was") {
+  property("nothing of the other one is left", [] {
+    const auto any = [] { return *rc::gen::exec(any_commit); };
+    Commit commit = any();
+    for (int i = 0; i < 3; ++i) {
+      const Commit next = any();
+      decode(stored(encode_commit(next)), commit);
+      RC_ASSERT(commit == next);
+    }
+    StoredCommit without_effect = stored(encode_commit(any()));
+    without_effect.origin.decided_at = without_effect.position;
+    REQUIRE(without_effect.is_void());
+    decode(without_effect, commit);
+    RC_ASSERT(commit == Commit{});
+  });
+}
+
 TEST_CASE("any event of every type is decoded as it was encoded") {
   const auto type = GENERATE(range(std::size_t{0}, std::variant_size_v<Event>));
   property("type " + std::to_string(type), [type] {

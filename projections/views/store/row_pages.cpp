@@ -90,9 +90,7 @@ void RowPages::open_page(std::size_t units) {
   }
   tail_ = free_.back();
   free_.pop_back();
-  spare_ -= std::min<std::size_t>(spare_, 1);
   Page& page = pages_[tail_];
-  bytes_ -= page.room * unit_bytes;
   page.room = std::max(units, page_units);
   std::vector<char>& bytes = page.bytes.change();
   bytes.resize(page.room * unit_bytes);
@@ -102,16 +100,9 @@ void RowPages::open_page(std::size_t units) {
 
 void RowPages::free_page(std::size_t number) {
   if (emptying_.page == number) emptying_.page = no_page;
-  Page& page = pages_[number];
-  if (page.room == page_units && spare_ < most_spare) {
-    page.used = page.live = 0;
-    free_.push_back(number);
-    ++spare_;
-  } else {
-    bytes_ -= page.room * unit_bytes;
-    page = {};
-    free_.insert(free_.end() - static_cast<std::ptrdiff_t>(spare_), number);
-  }
+  bytes_ -= pages_[number].room * unit_bytes;
+  pages_[number] = {};
+  free_.push_back(number);
 }
 
 // Whether there is a row on a sparse page to look at. A page in the queue may have been freed or

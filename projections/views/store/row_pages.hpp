@@ -2,8 +2,8 @@
 // length takes a new place, and pages that have become mostly garbage are emptied and freed a
 // little at a time.
 //
-// Memory: at most about twice the live rows, plus a page and the spare ones. A row larger than a
-// page has a page of its own.
+// Memory: at most about twice the live rows, plus a page. A row larger than a page has a page of
+// its own.
 // Threads: as Shared.
 #pragma once
 
@@ -54,10 +54,6 @@ class RowPages {
 
   std::size_t bytes() const { return bytes_; }
 
-  // Freed pages whose memory is kept for the next rows: to have it from the system again, and filled
-  // with zeros, takes longer than to write the rows.
-  static constexpr std::size_t most_spare = 16;
-
  private:
   static constexpr std::size_t unit_bytes = 8;
   static constexpr std::size_t page_units = page_bytes / unit_bytes;
@@ -86,8 +82,7 @@ class RowPages {
   bool next_sparse();
 
   std::vector<Page> pages_;
-  std::vector<std::size_t> free_;    // numbers that no page uses; the last ones have memory
-  std::size_t spare_ = 0;            // how many of them have
+  std::vector<std::size_t> free_;    // numbers that no page uses
   std::vector<std::size_t> sparse_;  // pages that were sparse once
   std::size_t tail_ = no_page;       // where rows are appended
   struct {
