@@ -132,7 +132,7 @@ const Endpoint endpoints[] = {
       .description =
           "Each with its last scan and the number of scans. With a `status` that closes "
           "a delivery, the closed ones. With an open one, and for a carrier, a page is looked for "
-          "among the newest 20,000 deliveries: it may have few or none, and a `next` that "
+          "among the newest 1,000 deliveries: it may have few or none, and a `next` that "
           "leads on. To a buyer, those of the account that it has; `buyerId` names one that it "
           "had. To a carrier, those whose first scan names its code.",
       .kind = Kind::page,

@@ -170,7 +170,8 @@ class Bench {
       jangbu_ = std::make_unique<test::ServeProcess>(
           test::ServeProcess::Options{.nats_url = servers_.nats.url(),
                                       .nats_monitor_url = servers_.nats.monitor_url(),
-                                      .database = database_});
+                                      .database = database_,
+                                      .flags = {"--no-publisher"}});
     });
     if (!flags_.has("start")) return;
     const char* time = "start";
