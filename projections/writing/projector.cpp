@@ -19,8 +19,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds log_end_age{1};
 
 // While much comes in, a batch begins this long after the one before, so that more events share its
-// statements, its commit and its fsync: a quarter of PostgreSQL's work at full load. A batch that
-// was small is followed at once, and so is a full one, since more waits behind it.
+// statements, its commit and its fsync: a quarter of PostgreSQL's work at full load. A small batch
+// is followed at once, and so is one that does not reach the end of the log, as far as it is known.
 constexpr milliseconds pace{50};
 constexpr std::size_t worth_a_pause = 50;  // events
 
@@ -250,13 +250,12 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
       const auto began = Clock::now();
       if (!tracks.write(*batch)) return;  // what is ours has changed
       measures_.batch_duration.observe(Clock::now() - began);
-      if (batch->events >= worth_a_pause && batch->events < options_.batch.events)
-        next_batch = began + pace;
       publish(tracks);
       {
         const std::scoped_lock lock(mutex_);
         status_.log_end = std::max(status_.log_end, batch->last().position);
       }
+      if (batch->events >= worth_a_pause && has_all()) next_batch = began + pace;
       measures_.events.add(batch->events);  // last: the new position is visible before the count
       for (const DecodedCommit& commit : batch->commits) {
         if (!commit.is_void()) continue;
