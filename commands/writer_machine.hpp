@@ -151,7 +151,8 @@ class WriterMachine {
   void take(std::deque<WaitingCommand> commands);
   // The result of the task that was taken last.
   void done(Time now, LogResult result);
-  // What a reader of the log found, right after position(). REQUIRES: follows().
+  // What a reader of the log found, right after position(). A time that went back is put right in
+  // place. REQUIRES: follows().
   void followed(Time now, std::span<DecodedCommit> commits);
   void follow_failed(LogAway away);
   void follow_failed(const LogCorrupt& corrupt);

@@ -1,7 +1,7 @@
 // A commit: everything that one turn of the writer decided, stored as one message in the log, so it
 // is there in full or not at all. events/README.md specifies its bytes.
 //
-// Threads: pure functions of their arguments. Errors: decode throws Undecodable.
+// Threads: functions of their arguments only. Errors: decode throws Undecodable.
 #pragma once
 
 #include <cstdint>

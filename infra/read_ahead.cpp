@@ -3,7 +3,6 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 namespace jangbu {
@@ -14,7 +13,7 @@ namespace {
 constexpr std::chrono::milliseconds read_timeout{100};
 constexpr std::size_t most_read = 256;
 // The memory of a commit with more is not used again, or all would grow to the largest.
-constexpr std::size_t most_events_kept = 1'000;
+constexpr std::size_t most_events_kept = 256;
 
 }  // namespace
 
@@ -100,21 +99,18 @@ void ReadAhead::read() {
 
 // False: it is not wanted any more.
 bool ReadAhead::hand_over() {
-  batch_.resize(filled_);
+  if (filled_ > 0) batch_.resize(filled_);
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return stop_ || batch_.empty() || ready_.size() < most_batches; });
-  if (!stop_ && !batch_.empty()) ready_.push_back(std::exchange(batch_, {}));
-  std::move(spent_.begin(), spent_.end(), std::back_inserter(spare_));
-  spent_.clear();
-  changed_.notify_all();
-  const bool goes_on = !stop_;
-  lock.unlock();
+  changed_.wait(lock, [this] { return stop_ || filled_ == 0 || ready_.size() < most_batches; });
+  if (stop_ || filled_ == 0) return !stop_;
   filled_ = 0;
-  if (batch_.empty() && !spare_.empty()) {
-    batch_ = std::move(spare_.back());
-    spare_.pop_back();
+  ready_.push_back(std::exchange(batch_, {}));
+  if (!spent_.empty()) {
+    batch_ = std::move(spent_.back());
+    spent_.pop_back();
   }
-  return goes_on;
+  changed_.notify_all();
+  return true;
 }
 
 std::vector<StoredCommit> ReadAhead::read_stored(std::size_t most,

@@ -4,7 +4,8 @@
 //
 // Threads: one at a time. Ownership: the log must outlive it; the commits stay the reader's, which
 // decodes others in their memory, on its own thread: two that share one heap wait for each other.
-// Memory: what is read ahead is limited in commits and in bytes.
+// Memory: what is read ahead is limited in commits and in bytes; what it takes decoded is kept for
+// the next ones, but for commits of more than 256 events, until the reader's end.
 #pragma once
 
 #include <chrono>
@@ -68,16 +69,15 @@ class ReadAhead {
   Position read_until_;
   const Position last_;
   Batch given_;  // the caller's
-  // The thread's: the batch that it fills, how many commits are in it, and others to use again.
+  // The thread's: the batch that it fills, and how many of its commits are new.
   Batch batch_;
   std::size_t filled_ = 0;
-  std::vector<Batch> spare_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by the mutex.
   std::deque<Batch> ready_;
-  std::vector<Batch> spent_;
+  std::vector<Batch> spent_;  // to be used again
   std::exception_ptr error_;
   bool stop_ = false;
 

@@ -68,7 +68,7 @@ class Fold {
 
   EntityView operator()(const PurchaseCompleted& event) {
     buy(event);
-    return {};
+    return answers_ ? answer(evolve(event, id_)) : EntityView{};
   }
   EntityView operator()(PurchaseCompleted&& event) {
     buy(event);

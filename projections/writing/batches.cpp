@@ -25,6 +25,7 @@ bool Batches::is_full(const Batch& batch) const {
 bool Batches::read(std::chrono::milliseconds timeout) {
   if (!commits_.empty()) return true;
   auto read = reader_->next(most_commits_read, timeout);
+  read_all_ = read.size() < most_commits_read;
   std::move(read.begin(), read.end(), std::back_inserter(commits_));
   return !commits_.empty();
 }
@@ -44,6 +45,7 @@ std::optional<Batch> Batches::next(std::optional<Position> limit) {
   Batch batch;
   if (read(read_timeout)) add_to(batch, limit);
   if (batch.commits.empty()) return std::nullopt;
+  batch.more = !commits_.empty() || !read_all_;
   return batch;
 }
 

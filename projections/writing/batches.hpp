@@ -21,6 +21,7 @@ struct Batch {
   std::vector<DecodedCommit> commits;
   std::size_t events = 0;
   std::size_t bytes = 0;  // as stored in the log; in memory they take several times as much
+  bool more = false;      // had already arrived behind it
 
   const DecodedCommit& last() const { return commits.back(); }
 };
@@ -53,6 +54,7 @@ class Batches {
   std::unique_ptr<LogReader> reader_;
   BatchSize size_;
   std::deque<StoredCommit> commits_;
+  bool read_all_ = false;  // that had arrived when it was last asked
 };
 
 }  // namespace jangbu

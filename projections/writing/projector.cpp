@@ -19,8 +19,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds log_end_age{1};
 
 // While much comes in, a batch begins this long after the one before, so that more events share its
-// statements, its commit and its fsync: a quarter of PostgreSQL's work at full load. A small batch
-// is followed at once, and so is one that does not reach the end of the log, as far as it is known.
+// statements, its commit and its fsync. A small batch is followed at once, and so is one that does
+// not reach the end of the log, as far as it is known.
 constexpr milliseconds pace{50};
 constexpr std::size_t worth_a_pause = 50;  // events
 
@@ -244,8 +244,10 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
   auto looked = Clock::now();
   Clock::time_point next_batch;
   while (!stop.stop_requested()) {
-    if (const auto left = next_batch - Clock::now(); left > left.zero())
+    if (const auto left = next_batch - Clock::now(); left > left.zero()) {
       pause(std::chrono::ceil<milliseconds>(left), stop);
+      continue;
+    }
     if (const auto batch = batches.next(tracks.limit())) {
       const auto began = Clock::now();
       if (!tracks.write(*batch)) return;  // what is ours has changed
@@ -255,7 +257,7 @@ void Projector::follow(pg::Connection& connection, pg::Connection& second,
         const std::scoped_lock lock(mutex_);
         status_.log_end = std::max(status_.log_end, batch->last().position);
       }
-      if (batch->events >= worth_a_pause && has_all()) next_batch = began + pace;
+      if (batch->events >= worth_a_pause && !batch->more && has_all()) next_batch = began + pace;
       measures_.events.add(batch->events);  // last: the new position is visible before the count
       for (const DecodedCommit& commit : batch->commits) {
         if (!commit.is_void()) continue;

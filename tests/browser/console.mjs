@@ -106,6 +106,22 @@ async function too_many(browser) {
   await page.close();
 }
 
+// A page of the list may have nothing, though others follow.
+async function behind_an_empty_page(browser) {
+  const page = await Console.open(browser);
+  await page.get("#deliveries .row").first().waitFor();
+  let empty_pages = 0;
+  await page.page.route(/\/deliveries\?limit=\d+$/, async (route) => {
+    const response = await route.fetch();
+    ++empty_pages;
+    await route.fulfill({ response, json: { items: [], next: "ffffffff-ffff-7fff-bfff-ffffffffffff" } });
+  });
+  await page.page.reload();
+  await page.get("#deliveries .row").first().waitFor();
+  assert.ok(empty_pages > 0);
+  await page.close();
+}
+
 // --- Log -----------------------------------------------------------------------------------------
 
 async function look_into_the_log(browser, { version }) {
@@ -369,6 +385,7 @@ try {
   const shop = await stock_the_shop();
   const purchase = await buy_and_deliver(browser, shop);
   await too_many(browser);
+  await behind_an_empty_page(browser);
   await look_into_the_log(browser, purchase);
   await rebuild(browser);
   await webhooks(browser);

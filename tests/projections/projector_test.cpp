@@ -75,6 +75,31 @@ TEST_CASE("large batches begin 50 ms apart", "[projector]") {
   CHECK(dump(conninfo) == replayed(log, 2'000));
 }
 
+TEST_CASE("a projector that is far behind writes large batches in two transactions",
+          "[projector]") {
+  const std::string conninfo = shared_postgres().create_database();
+  MemoryLog log;
+  Rebuild(log, {.conninfo = conninfo}).prepare(read_models());
+  Histories histories(10);
+  for (int i = 0; i < 30; ++i) append(log, histories.next(150));
+  const Projector projector(log, {.conninfo = conninfo});
+  wait_until_projected(projector, log);
+  CHECK(dump(conninfo) == replayed(log, 2'000));
+}
+
+TEST_CASE("a batch tells whether more has arrived", "[projector]") {
+  MemoryLog log;
+  append_history(log, 11, 3);
+  Batches batches(log, {}, {.events = 1});
+  for (const bool more : {true, true, false}) {
+    const auto batch = batches.next(std::nullopt);
+    REQUIRE(batch);
+    CHECK(batch->more == more);
+  }
+  append_history(log, 12, 1);
+  CHECK_FALSE(batches.next(std::nullopt)->more);
+}
+
 TEST_CASE("PostgreSQL is killed in the middle, and the projector goes on", "[projector]") {
   PostgresServer server;
   const std::string conninfo = server.create_database();

@@ -19,16 +19,28 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A log of commits that differ in their time, and what is asked of it.
+std::optional<Author> author_of(std::uint64_t at) {
+  if (at % 7 > 0) return std::nullopt;
+  return Author{id<InstanceId>(static_cast<unsigned>(at)), "shop-" + std::to_string(at)};
+}
+
+// A log of commits that differ in their time, author and number of events, and what is asked of it.
 class Log final : public EventLog {
  public:
   explicit Log(std::uint64_t commits, std::size_t text_bytes = 0) : commits_(commits) {
     for (std::uint64_t at = 1; at <= commits; ++at) {
       AccountState account = hong;
       account.person.name = std::string(text_bytes, 'x');
-      payloads_.push_back(
-          encode_commit({{static_cast<std::int64_t>(at)}, {{{}, AccountOpened{account}}}}));
+      Commit commit{{static_cast<std::int64_t>(at)}, {{{}, AccountOpened{account}}}};
+      // Some have none, and some more than the memory is kept of.
+      if (text_bytes == 0)
+        commit.events.resize(at % 50 == 0 ? 300 : at % 4, {{}, ReceiptConfirmed{first_purchase}});
+      payloads_.push_back(encode_commit(commit));
     }
+  }
+
+  Commit commit_at(Position position) const {
+    return decode({position, {}, commit_format, payloads_[position.value - 1], {}});
   }
 
   // Commits that are given at once.
@@ -73,6 +85,7 @@ class Log final : public EventLog {
         }
         StoredCommit stored;
         stored.position = {next_};
+        stored.origin.author = author_of(next_);
         stored.payload = log_.payloads_[next_ - 1];
         if (next_ == log_.broken) stored.payload.remove_suffix(1);
         commits.push_back(std::move(stored));
@@ -94,11 +107,12 @@ class Log final : public EventLog {
 };
 
 // Reads on and tells up to where there was no gap, and each commit was the one of its place.
-Position read_all(ReadAhead& reader, Position after, Position last) {
+Position read_all(const Log& log, ReadAhead& reader, Position after, Position last) {
   while (after < last)
     for (const DecodedCommit& read : reader.next(10s)) {
       REQUIRE(read.position == after.next());
-      REQUIRE(read.commit.committed_at.ms == static_cast<std::int64_t>(read.position.value));
+      REQUIRE(read.origin.author == author_of(read.position.value));
+      REQUIRE(read.commit == log.commit_at(read.position));
       after = read.position;
     }
   return after;
@@ -116,7 +130,7 @@ TEST_CASE("commits are decoded ahead, in order, and none after the last that is 
   const Position last{after + commits};
   {
     ReadAhead reader(log, {after}, last);
-    CHECK(read_all(reader, {after}, last) == last);
+    CHECK(read_all(log, reader, {after}, last) == last);
   }
   CHECK(log.given == commits);
 }
@@ -127,7 +141,7 @@ TEST_CASE("only a long read has a thread") {
   Log log(commits);
   {
     ReadAhead reader(log, {}, log.last());
-    read_all(reader, {}, log.last());
+    read_all(log, reader, {}, log.last());
   }
   CHECK((log.read_by == std::this_thread::get_id()) == (commits < ReadAhead::worth_a_thread));
 }
@@ -139,14 +153,14 @@ TEST_CASE("what cannot be read is told after all that comes before it") {
   SECTION("a commit that this build cannot decode") {
     log.broken = fails;
     ReadAhead reader(log, {}, log.last());
-    if (commits == many) CHECK(read_all(reader, {}, {fails - 1}).value == fails - 1);
-    CHECK_THROWS_AS(read_all(reader, {fails - 1}, log.last()), Undecodable);
+    if (commits == many) CHECK(read_all(log, reader, {}, {fails - 1}).value == fails - 1);
+    CHECK_THROWS_AS(read_all(log, reader, {fails - 1}, log.last()), Undecodable);
   }
   SECTION("the log is away") {
     log.away_at = fails;
     ReadAhead reader(log, {}, log.last());
-    CHECK(read_all(reader, {}, {fails - 1}).value == fails - 1);
-    CHECK_THROWS_AS(read_all(reader, {fails - 1}, log.last()), Unavailable);
+    CHECK(read_all(log, reader, {}, {fails - 1}).value == fails - 1);
+    CHECK_THROWS_AS(read_all(log, reader, {fails - 1}, log.last()), Unavailable);
     CHECK_THROWS_AS(reader.next(0ms), Unavailable);
   }
 }
@@ -155,10 +169,10 @@ TEST_CASE("nothing is given while nothing arrives, and then what has arrived") {
   Log log(many);
   log.set_arrived(3);
   ReadAhead reader(log, {}, log.last());
-  CHECK(read_all(reader, {}, {3}) == Position{3});
+  CHECK(read_all(log, reader, {}, {3}) == Position{3});
   CHECK(reader.next(1ms).empty());
   log.set_arrived(many);
-  CHECK(read_all(reader, {3}, log.last()) == log.last());
+  CHECK(read_all(log, reader, {3}, log.last()) == log.last());
 }
 
 TEST_CASE("only so much is read ahead of a slow caller, who may leave at any time") {

@@ -10,6 +10,7 @@ import { follow } from "./streams.js";
 import { addressText, dateTime, number, problemText, t } from "./text.js";
 
 const listed = 12;
+const mostPages = 20;
 const askEveryMs = 5_000; // without a stream
 
 const { location: place, carrier, trackingNumber } = schemas.NewScan.properties;
@@ -103,15 +104,15 @@ export class Deliveries {
     const { mounted } = this;
     try {
       const query = this.position ? `&minPosition=${this.position}` : "";
-      const { json, position } = await get("delivery", `/deliveries?limit=${listed}${query}`);
+      const { items, position } = await this.#newest(query);
       if (this.mounted !== mounted) return false;
       if (position < (this.position ?? 0)) return true; // one that was asked for later was faster
       this.position = position;
       const focused = document.activeElement?.dataset?.delivery;
       fill(
         this.list,
-        json.items.length === 0 && el("li", { class: "hint" }, t.noDeliveries),
-        json.items.map((delivery) => this.#row(delivery)),
+        items.length === 0 && el("li", { class: "hint" }, t.noDeliveries),
+        items.map((delivery) => this.#row(delivery)),
       );
       if (focused) this.list.querySelector(`[data-delivery="${focused}"]`)?.focus();
       return true;
@@ -127,6 +128,22 @@ export class Deliveries {
       );
       return false;
     }
+  }
+
+  // A carrier's are looked for among a bounded number for a page, which may have none though others
+  // follow.
+  async #newest(query) {
+    const items = [];
+    let position = null;
+    let after = "";
+    for (let pages = 0; pages < mostPages; ++pages) {
+      const page = await get("delivery", `/deliveries?limit=${listed - items.length}${after}${query}`);
+      position ??= page.position;
+      items.push(...page.json.items);
+      if (page.json.next === null || items.length === listed) break;
+      after = `&after=${encodeURIComponent(page.json.next)}`;
+    }
+    return { items, position };
   }
 
   #row(delivery) {
