@@ -14,7 +14,8 @@ namespace jangbu {
 namespace {
 
 // From this many events on, when the projector has fallen behind, a second transaction saves more
-// time than it costs. Below, its commit and its thread would only take processor time from the shop.
+// time than it costs. Below, its commit and its thread would only take processor time from the
+// shop.
 constexpr std::size_t worth_two_transactions = 1'000;
 
 // Moves only checkpoints that are still where they were expected: a faster projector, a swap, or a
