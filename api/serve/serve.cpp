@@ -201,8 +201,8 @@ void read_again(const ServeOptions& options, webhook::Webhooks& webhooks, Admiss
 // smaller ones for reuse: hundreds of megabytes after a few large answers. With a fixed threshold,
 // large blocks go back to the system at once. That also fixes what is kept at the end of each heap
 // (a thread's), at 128 KiB: so little that every batch of the projector and every burst of requests
-// gives its memory back and has it made again page by page, which took a tenth of the processor
-// time that this process needs for a purchase.
+// gives its memory back and has it made again page by page, which took an eighth of the processor
+// time that this process needs for a purchase (tests/bench/README.md).
 void give_large_memory_back() {
   constexpr int large = 128 * 1024, kept_of_a_heap = 1024 * 1024;
   ::mallopt(M_MMAP_THRESHOLD, large);

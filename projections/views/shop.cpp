@@ -26,9 +26,13 @@ struct ScansInRow {
   std::string_view behind;
 };
 
-// One overload per event: it records and does not judge. decide() has settled what may happen.
-// Returns the entity as it is afterwards if the answer to a command is to show it; a replay does
-// not need it, and so does not make it.
+// An event of one of these kinds, which may be used up if it is an rvalue.
+template <class Event, class... Facts>
+concept OfKind = OneOf<std::remove_cvref_t<Event>, Facts...>;
+
+// One overload per kind of event: it records and does not judge. decide() has settled what may
+// happen. Returns the entity as it is afterwards if the answer to a command is to show it; a replay
+// does not need it, and so does not make it.
 class Fold {
  public:
   Fold(Shop& shop, bool answers, EventId id, Timestamp recorded_at, Timestamp committed_at)
@@ -38,41 +42,34 @@ class Fold {
         recorded_at_(recorded_at),
         committed_at_(committed_at) {}
 
-  EntityView operator()(const AccountOpened& event) {
+  template <OfKind<AccountOpened> Given>
+  EntityView operator()(Given&& event) {
     if (event.state.owner) shop_.owners.put({*event.state.owner, event.state.account});
-    return put(AccountView{event.state, std::nullopt, id_});
+    return put(AccountView{std::forward<Given>(event).state, std::nullopt, id_});
   }
-  EntityView operator()(const AddressChanged& event) {
-    return put(AccountView{event.state, std::nullopt, id_});
+  template <OfKind<AddressChanged, AccountDetailsChanged> Given>
+  EntityView operator()(Given&& event) {
+    return put(AccountView{std::forward<Given>(event).state, std::nullopt, id_});
   }
-  EntityView operator()(const AccountDetailsChanged& event) {
-    return put(AccountView{event.state, std::nullopt, id_});
-  }
-  EntityView operator()(const AccountClosed& event) {
+  template <OfKind<AccountClosed> Given>
+  EntityView operator()(Given&& event) {
     if (event.state.owner) shop_.owners.erase(*event.state.owner);
-    return put(AccountView{event.state, event.closed_at, id_});
+    return put(AccountView{std::forward<Given>(event).state, event.closed_at, id_});
   }
 
-  EntityView operator()(const ProductListed& event) {
-    return put(ProductView{event.state, std::nullopt, id_});
+  template <OfKind<ProductListed, PriceChanged, StockChanged> Given>
+  EntityView operator()(Given&& event) {
+    return put(ProductView{std::forward<Given>(event).state, std::nullopt, id_});
   }
-  EntityView operator()(const PriceChanged& event) {
-    return put(ProductView{event.state, std::nullopt, id_});
-  }
-  EntityView operator()(const StockChanged& event) {
-    return put(ProductView{event.state, std::nullopt, id_});
-  }
-  EntityView operator()(const ProductWithdrawn& event) {
-    return put(ProductView{event.state, event.withdrawn_at, id_});
+  template <OfKind<ProductWithdrawn> Given>
+  EntityView operator()(Given&& event) {
+    return put(ProductView{std::forward<Given>(event).state, event.withdrawn_at, id_});
   }
 
-  EntityView operator()(const PurchaseCompleted& event) {
+  template <OfKind<PurchaseCompleted> Given>
+  EntityView operator()(Given&& event) {
     buy(event);
-    return answers_ ? answer(evolve(event, id_)) : EntityView{};
-  }
-  EntityView operator()(PurchaseCompleted&& event) {
-    buy(event);
-    return answer(evolve(std::move(event), id_));
+    return answers_ ? answer(evolve(std::forward<Given>(event), id_)) : EntityView{};
   }
   EntityView operator()(const PurchaseCancelled& event) {
     for (const PurchaseLine& line : event.lines) move_stock(line.product, line.quantity);
