@@ -12,6 +12,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -243,6 +244,11 @@ TEST_CASE("infra/up --cluster: what dies is started again, and all of it ends in
     for (const auto& [offset, other] : {std::pair(0, 20), std::pair(20, 0)})
       CHECK_THAT(HttpClient(up.port(offset)).get("/console/services.js").body,
                  ContainsSubstring("http://127.0.0.1:" + std::to_string(up.port(other)) + "\""));
+
+    const std::string half = std::to_string((std::thread::hardware_concurrency() + 1) / 2);
+    for (const char* server : {"nats-1", "nats-2", "nats-3"})
+      CHECK_THAT(text_of(fs::path("/proc") / std::to_string(data.pid_of(server)) / "environ"),
+                 ContainsSubstring("GOMAXPROCS=" + half));
 
     const std::string killed[] = {active(0), "nats-2"};
     int pids[2];

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <thread>
 
 namespace jangbu::test {
 
@@ -16,6 +17,12 @@ std::string nats_server_program() {
   if (const char* named = std::getenv("JANGBU_NATS_SERVER"); named && *named) return named;
   const std::string fetched = JANGBU_TOOLS "/usr/sbin/nats-server";
   return std::filesystem::exists(fetched) ? fetched : "nats-server";
+}
+
+// As infra/up does.
+std::vector<std::string> environment() {
+  if (std::getenv("GOMAXPROCS")) return {};
+  return {"GOMAXPROCS=" + std::to_string((std::thread::hardware_concurrency() + 1) / 2)};
 }
 
 }  // namespace
@@ -54,7 +61,8 @@ std::filesystem::path NatsServer::write_configuration() const {
 void NatsServer::start() {
   process_ = std::make_unique<Process>(
       Process::Options{.command = {nats_server_program(), "-c", write_configuration().string()},
-                       .log = folder_.path() / "nats.log"});
+                       .log = folder_.path() / "nats.log",
+                       .environment = environment()});
   // Ports are opened after the streams have been recovered.
   wait_until("nats-server", [this] {
     return !process_->running() ||
