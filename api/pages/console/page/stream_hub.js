@@ -3,7 +3,8 @@
 // one. Runs as a shared worker; where there is none, and where people log in, each tab has a hub of
 // its own (streams.js).
 //
-// A tab says { listen: number, url, type, after } and { leave: number }; it hears { number, state }
+// A tab says { listen: number, url, type, after } and { leave: number }, and at first { lock: name }:
+// it holds this lock for as long as it lives, however it ends. It hears { number, state }
 // and { number, events: [[id, data], …] }: what is after `after`, or from now on, each event once
 // and in order, whatever the stream itself has to repeat.
 import { EventReader } from "./event_reader.js";
@@ -117,7 +118,8 @@ export function serve(port, ask = (...request) => fetch(...request)) {
     stream.leave(listener);
     if (!stream.isNeeded) streams.delete(url);
   };
-  port.onmessage = ({ data: { listen, leave: left, url, type, after } }) => {
+  port.onmessage = ({ data: { listen, leave: left, lock, url, type, after } }) => {
+    if (lock) return navigator.locks.request(lock, () => [...listening.keys()].forEach(leave));
     if (left !== undefined) return leave(left);
     const listener = new Listener(after, (what) => port.postMessage({ number: listen, ...what }));
     listening.set(listen, { listener, url });

@@ -16,10 +16,21 @@ function connect() {
   try {
     const worker = new SharedWorker(new URL("stream_hub.js", import.meta.url), { type: "module", name: "jangbu streams" });
     worker.onerror = () => use(ownHub()); // this browser cannot run it
+    holdLock(worker.port);
     use(worker.port);
   } catch {
     use(ownHub());
   }
+}
+
+// Nobody tells the hub that a tab was killed, but its lock is free then. (A page that came over plain
+// HTTP from another host has no locks.)
+function holdLock(port) {
+  const lock = `jangbu tab ${Math.random()}`;
+  navigator.locks?.request(lock, () => {
+    port.postMessage({ lock });
+    return new Promise(() => {});
+  });
 }
 
 function ownHub() {
@@ -120,6 +131,6 @@ function move() {
 document.addEventListener("visibilitychange", beginOrLeave);
 onAsker.addEventListener("change", beginOrLeave);
 onMove.addEventListener("move", move);
-// The hub is not told that a tab has gone.
+// At once, and not only when its lock is free.
 addEventListener("pagehide", () => listeners.forEach(leave));
 addEventListener("pageshow", ({ persisted }) => persisted && beginOrLeave());
